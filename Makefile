@@ -1,0 +1,86 @@
+# make help lists what there is. Everything is installed into .venv here, once; nothing elsewhere.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# The first Python that is new enough; `make demo PYTHON=/path/to/python` overrides it.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+# Stamps: as long as they are newer than what they depend on, nothing is installed, offline or not.
+DEMO_READY := $(VENV)/.ready-demo
+ALL_READY := $(VENV)/.ready-all
+
+# Faust keeps state in its process and, started again and again in a busy one, does not always stop:
+# its tests get a process of their own.
+MONITOR_TESTS := tests/integration/test_monitor.py
+
+.PHONY: help demo install test bench lint format schemas clean
+
+help: ## Show this list
+	@echo "usage: make TARGET"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(DEMO_READY) ## Run the whole pipeline once on a real Kafka and Redis
+	@$(BIN)/reviews demo $(ARGS)
+
+install: $(ALL_READY) ## Install everything, training and development included
+
+test: $(ALL_READY) ## Run all tests
+	@$(BIN)/python -m pytest --ignore $(MONITOR_TESTS) $(ARGS)
+	@$(BIN)/python -m pytest $(MONITOR_TESTS)
+
+faults: $(ALL_READY) ## Break everything on purpose and check that each review ends exactly once
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+fuzz: $(ALL_READY) ## Decode and route 100,000 malformed messages
+	@$(BIN)/python -m tests.faults.fuzz $(ARGS)
+
+soak: $(ALL_READY) ## 20 minutes of twice the capacity; then the backlog
+	@$(BIN)/python -m tests.faults.soak $(ARGS)
+
+lint: $(ALL_READY) ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(ALL_READY) ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(ALL_READY) ## Measure everything, and compare with the recorded run (20 minutes)
+	@$(BIN)/python -W ignore -m tests.bench $(ARGS)
+
+schemas: $(DEMO_READY) ## Write schemas/generated anew from the event models
+	@$(BIN)/python -m schemas.generate
+
+clean: ## Remove the environment, caches and the demo's data
+	@if [ -x $(BIN)/reviews ]; then $(BIN)/reviews down >/dev/null 2>&1 || true; fi
+	rm -rf $(VENV) .reviews build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "error: Python 3.11 or newer is needed, and none is on the PATH" >&2; \
+		echo "  try: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3.11 ..." >&2; \
+		exit 1; fi
+	@"$(PYTHON)" -c '$(NEW_ENOUGH)' || { \
+		echo "error: $(PYTHON) is too old: Python 3.11 or newer is needed" >&2; \
+		echo "  try: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "error: $(PYTHON) cannot make a virtual environment" >&2; \
+		echo "  try: apt-get install python3-venv" >&2; exit 1; }
+
+$(DEMO_READY): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing into $(VENV) (once; a minute or two)"
+	@$(PIP) --quiet -e '.[local]'
+	@touch $@
+
+$(ALL_READY): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing everything into $(VENV) (once; torch is large: some minutes)"
+	@$(PIP) --quiet -e '.[local,train,dev]'
+	@touch $(DEMO_READY) $@

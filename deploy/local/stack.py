@@ -1,0 +1,323 @@
+"""Kafka and Redis together, started by one command and found again by the next."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import psutil
+
+from deploy.local import broker
+from deploy.local import redis as redis_server
+from deploy.local.errors import AlreadyRunning, LocalStackError
+from deploy.local.folders import make_folder, size, writing
+from deploy.local.jars import DownloadProgress
+from deploy.local.kafka import LocalKafka, Progress
+from deploy.local.locks import exclusive
+from deploy.local.process import STOP_SECONDS, ProcessId
+from deploy.local.redis import LocalRedis
+from deploy.local.state import ServerRecord, StackState
+
+DEFAULT_DATA_DIR: Final = Path(".reviews")
+
+_REDIS: Final = "redis"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """One server as it is now.
+
+    Attributes:
+        name: ``redis`` or ``kafka-1``.
+        port: for clients.
+        pid: as it was started; another process may have that number now if it is not running.
+        running: the process exists.
+        answering: it answered a request just now.
+        uptime_seconds: 0 when it is not running.
+        memory_bytes: resident, 0 when it is not running.
+        log: path of its log.
+    """
+
+    name: str
+    port: int
+    pid: int
+    running: bool
+    answering: bool
+    uptime_seconds: float
+    memory_bytes: int
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class StackStatus:
+    """The whole stack as it is now.
+
+    Attributes:
+        data_dir: where its data are.
+        bootstrap_servers: Kafka's addresses.
+        redis_url: Redis' address.
+        servers: each server.
+        data_bytes: what the data folder takes on the disk.
+        owner_pid: the process that the servers end with; None when they were left running.
+    """
+
+    data_dir: str
+    bootstrap_servers: str
+    redis_url: str
+    servers: tuple[ServerStatus, ...]
+    data_bytes: int
+    owner_pid: int | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every server runs and answers."""
+        return bool(self.servers) and all(s.running and s.answering for s in self.servers)
+
+    @property
+    def stale(self) -> bool:
+        """Whether nothing runs any more: they were killed, or the machine went down."""
+        return not any(s.running for s in self.servers)
+
+
+class LocalStack:
+    """An embedded Kafka and Redis in one data folder.
+
+    As a context manager the servers end with this process, however it ends. :meth:`up` leaves them
+    running for other processes to find with :meth:`status` and to stop with :meth:`down`.
+
+    Args:
+        data_dir: visible and deletable; ``.reviews/`` in the working folder unless given.
+        kafka_port: a free one unless given; of the first broker.
+        redis_port: likewise.
+        brokers: 1, or 3 for a cluster.
+        heap: Java heap of each broker.
+        redis_args: further arguments of redis-server.
+        progress: told what is being waited for.
+        on_download: told how far the first start's download is, in bytes.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path = DEFAULT_DATA_DIR,
+        *,
+        kafka_port: int | None = None,
+        redis_port: int | None = None,
+        brokers: int = 1,
+        heap: str = "512m",
+        redis_args: Sequence[str] = (),
+        progress: Progress = lambda _: None,
+        on_download: DownloadProgress | None = None,
+    ) -> None:
+        self.data_dir = data_dir.resolve()
+        self._kafka_port = kafka_port
+        self._redis_port = redis_port
+        self._count = brokers
+        self._heap = heap
+        self._redis_args = tuple(redis_args)
+        self._progress = progress
+        self._on_download = on_download
+        self._servers: tuple[LocalKafka, LocalRedis] | None = None
+
+    @property
+    def kafka(self) -> LocalKafka:
+        """The brokers.
+
+        Raises:
+            RuntimeError: this object did not start them.
+        """
+        return self._started()[0]
+
+    @property
+    def redis(self) -> LocalRedis:
+        """The Redis.
+
+        Raises:
+            RuntimeError: this object did not start it.
+        """
+        return self._started()[1]
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Kafka's addresses, once started by this object."""
+        return self.kafka.bootstrap_servers
+
+    @property
+    def redis_url(self) -> str:
+        """Redis' address, once started by this object."""
+        return self.redis.url
+
+    def start(self) -> Self:
+        """Start both; they end with this process, however it ends.
+
+        Raises:
+            AlreadyRunning: the folder is served by another stack.
+            LocalStackError: a server cannot be started; none runs then.
+        """
+        self._start(attached=True)
+        return self
+
+    def stop(self) -> None:
+        """Stop what this object started; does nothing when that is stopped already."""
+        if self._servers is None:
+            return
+        kafka, redis = self._servers
+        self._servers = None
+        redis.stop()
+        kafka.stop()
+        StackState.forget(self.data_dir)
+
+    def up(self) -> StackStatus:
+        """Start both and leave them running; does nothing when they run already.
+
+        Raises:
+            AlreadyRunning: the folder is served by a stack that ends with another process.
+            LocalStackError: a server cannot be started; none runs then.
+        """
+        status = self.status()
+        if status is None or not status.healthy or status.owner_pid is not None:
+            self._start(attached=False)
+            status = self.status()
+        if status is None:
+            raise LocalStackError("the servers were stopped while they started", "try again")
+        return status
+
+    def down(self) -> bool:
+        """Stop the servers that :meth:`up` left running; tell whether there were any.
+
+        Raises:
+            AlreadyRunning: they belong to a process that runs.
+            DataFolderError: the data folder cannot be written.
+        """
+        if StackState.read(self.data_dir) is None:
+            return False
+        with writing(self.data_dir), exclusive(self.data_dir / ".lock"):
+            stopped = self._end_former()
+            StackState.forget(self.data_dir)
+        return stopped
+
+    def status(self) -> StackStatus | None:
+        """Tell how the servers of this folder are; None when none were started or all stopped."""
+        state = StackState.read(self.data_dir)
+        if state is None:
+            return None
+        return StackStatus(
+            data_dir=str(self.data_dir),
+            bootstrap_servers=state.bootstrap_servers,
+            redis_url=state.redis_url,
+            servers=tuple(_status(record) for record in state.servers),
+            data_bytes=size(self.data_dir),
+            owner_pid=state.owner.pid if state.owner else None,
+        )
+
+    def forget(self) -> None:
+        """Stop the servers and delete their data, and the folder if nothing else is in it."""
+        self.down()
+        for name in ("kafka", _REDIS):
+            shutil.rmtree(self.data_dir / name, ignore_errors=True)
+        (self.data_dir / ".lock").unlink(missing_ok=True)
+        with suppress(OSError):
+            self.data_dir.rmdir()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _started(self) -> tuple[LocalKafka, LocalRedis]:
+        if self._servers is None:
+            raise RuntimeError("start the stack first")
+        return self._servers
+
+    def _start(self, *, attached: bool) -> None:
+        make_folder(self.data_dir)
+        with writing(self.data_dir), exclusive(self.data_dir / ".lock"):
+            self._end_former()
+            kafka, redis = self._new_servers(attached=attached)
+            owner = ProcessId.of(os.getpid()) if attached else None
+            try:
+                redis.start()
+                # Written before Kafka is ready: whoever is killed meanwhile leaves a trace.
+                kafka.start(lambda: _state(kafka, redis, owner).write(self.data_dir))
+            except BaseException:
+                redis.kill()
+                StackState.forget(self.data_dir)
+                raise
+        self._servers = kafka, redis
+
+    def _new_servers(self, *, attached: bool) -> tuple[LocalKafka, LocalRedis]:
+        kafka = LocalKafka(
+            self.data_dir / "kafka",
+            self._count,
+            ports=None if self._kafka_port is None else [self._kafka_port],
+            heap=self._heap,
+            attached=attached,
+            progress=self._progress,
+            on_download=self._on_download,
+        )
+        redis = LocalRedis(
+            self.data_dir / _REDIS, self._redis_port, self._redis_args, attached=attached
+        )
+        return kafka, redis
+
+    def _end_former(self) -> bool:
+        state = StackState.read(self.data_dir)
+        if state is None:
+            return False
+        if state.owner is not None and state.owner.find() is not None:
+            raise AlreadyRunning(
+                f"{self.data_dir} is in use by process {state.owner.pid}, which started its "
+                "servers and will stop them",
+                "end that process, or choose another data folder",
+            )
+        return _end([found for record in state.servers if (found := record.id.find())])
+
+
+def _state(kafka: LocalKafka, redis: LocalRedis, owner: ProcessId | None) -> StackState:
+    records = [
+        ServerRecord(b.node.name, b.id, b.port, b.node.internal_port, str(b.log))
+        for b in kafka.brokers
+        if b.id is not None
+    ]
+    if redis.id is not None:
+        records.append(ServerRecord(_REDIS, redis.id, redis.port, redis.port, str(redis.log)))
+    return StackState(kafka.bootstrap_servers, redis.url, owner, tuple(records))
+
+
+def _end(processes: list[psutil.Process]) -> bool:
+    """Stop processes gracefully, the deaf ones by force; tell whether there were any."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+            process.resume()  # a suspended one would not hear us
+    _, deaf = psutil.wait_procs(processes, STOP_SECONDS)
+    for process in deaf:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(deaf, STOP_SECONDS)
+    return bool(processes)
+
+
+def _status(record: ServerRecord) -> ServerStatus:
+    process = record.id.find()
+    ping = redis_server.ping if record.name == _REDIS else broker.ping
+    memory = 0
+    if process is not None:
+        with suppress(psutil.NoSuchProcess):
+            memory = process.memory_info().rss
+    return ServerStatus(
+        name=record.name,
+        port=record.port,
+        pid=record.id.pid,
+        running=process is not None,
+        answering=process is not None and ping(record.health_port),
+        uptime_seconds=time.time() - record.id.started if process is not None else 0.0,
+        memory_bytes=memory,
+        log=record.log,
+    )

@@ -1,0 +1,59 @@
+"""Events to bytes and back, with errors that say what is wrong and where."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+
+from schemas.errors import NotJson, TooLarge, UnknownSchemaVersion, WrongShape
+from schemas.events import SCHEMA_VERSION, Event
+
+EventT = TypeVar("EventT", bound=Event)
+
+MAX_EVENT_BYTES: Final = 262_144
+"""Largest value that :func:`decode` reads: a text of 20 thousand characters in the longest JSON
+escape (12 bytes a character outside the BMP) fits."""
+
+
+def encode(event: Event) -> bytes:
+    """Return the event as UTF-8 JSON."""
+    return event.model_dump_json().encode()
+
+
+def decode(event_type: type[EventT], value: bytes | None) -> EventT:
+    """Parse a message's value.
+
+    Raises:
+        NotJson: no value, invalid UTF-8, or not JSON.
+        WrongShape: a field is missing or of the wrong type.
+        UnknownSchemaVersion: the event was made by a newer contract.
+        TooLarge: the value exceeds :data:`MAX_EVENT_BYTES`.
+    """
+    if value is None:
+        raise NotJson("the message has no value (null)")
+    if len(value) > MAX_EVENT_BYTES:
+        raise TooLarge(f"the value is {len(value):,} bytes; at most {MAX_EVENT_BYTES:,} are read")
+    try:
+        event = event_type.model_validate_json(value)
+    except ValidationError as error:
+        raise _explain(event_type, value, error) from None
+    if not 1 <= event.schema_version <= SCHEMA_VERSION:
+        raise UnknownSchemaVersion(
+            f"schema_version {event.schema_version} is not known; "
+            f"this reader knows 1 to {SCHEMA_VERSION}"
+        )
+    return event
+
+
+def _explain(event_type: type[Event], value: bytes, error: ValidationError) -> NotJson | WrongShape:
+    try:
+        value.decode()
+    except UnicodeDecodeError as cause:
+        return NotJson(f"the value is not UTF-8: {cause.reason} at byte {cause.start}")
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return NotJson(f"the value is not JSON: {first['msg']}")
+    where = ".".join(map(str, first["loc"])) or "the value"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return WrongShape(f"{event_type.__name__}: {where}: {first['msg']}{more}")

@@ -1,0 +1,44 @@
+"""What can be wrong with an event.
+
+::
+
+    ContractError                  an event breaks the contract: catch this at a topic's edge
+    ├── NotJson                    the bytes are not UTF-8 JSON
+    ├── WrongShape                 JSON, but a field is missing or of the wrong type
+    ├── UnknownSchemaVersion       made by a future contract that this code does not know
+    └── TooLarge                   over the size that the contract allows
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ContractError(ValueError):
+    """An event breaks the contract. ``code`` is stable and goes into dead-letter headers."""
+
+    code: ClassVar[str] = "contract"
+
+
+class NotJson(ContractError):
+    """The value is not UTF-8 encoded JSON, or there is no value at all."""
+
+    code = "not-json"
+
+
+class WrongShape(ContractError):
+    """A required field is missing or a field has the wrong type; the message names it."""
+
+    code = "wrong-shape"
+
+
+class UnknownSchemaVersion(ContractError):
+    """The event names a schema version that this code does not know."""
+
+    code = "unknown-schema-version"
+
+
+class TooLarge(ContractError):
+    """The value is larger than the contract allows."""
+
+    code = "too-large"

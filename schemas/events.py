@@ -1,0 +1,254 @@
+"""Every event that crosses a topic, as pydantic models.
+
+Compatibility: unknown fields are tolerated and ignored, so that a producer may be newer than its
+consumer; a missing required field is an error that names it. A change that an old reader could
+misunderstand raises ``schema_version``, and readers refuse versions that they do not know.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from schemas.categories import Category
+
+SCHEMA_VERSION: Final = 1
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+ReviewId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+# Real reviews stay under 3 thousand characters; 20 thousand leaves room and keeps one event from
+# filling a micro-batch on its own.
+MAX_TEXT_CHARS: Final = 20_000
+# At least one character that is not white space: an empty review is the producer's mistake.
+Text = Annotated[str, StringConstraints(pattern=r"\S", max_length=MAX_TEXT_CHARS)]
+DecidedBy = Literal["model", "ensemble", "llm", "person"]
+
+
+def now() -> datetime:
+    """Return the current time in UTC, the only time zone on our topics."""
+    return datetime.now(UTC)
+
+
+class Event(BaseModel):
+    """What all events share."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, ser_json_inf_nan="constants")
+
+    schema_version: int = Field(
+        default=SCHEMA_VERSION, description="Version of this event's contract."
+    )
+
+
+class SourcePosition(BaseModel):
+    """Where on Kafka the review came from: it names one input event for ever."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    topic: str
+    partition: int = Field(ge=0)
+    offset: int = Field(ge=0)
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+
+class Review(Event):
+    """A review as its producer publishes it to ``reviews.incoming``. Key: ``review_id``."""
+
+    review_id: ReviewId = Field(description="The shop's own id; the key of the message.")
+    text: Text = Field(description="What the shopper wrote, as it was written.")
+    created_at: datetime | None = Field(default=None, description="When the shopper wrote it.")
+    metadata: dict[str, str] = Field(
+        default_factory=dict, description="The producer's own fields, passed through untouched."
+    )
+
+
+class CategorizedReview(Event):
+    """A decided review on ``reviews.category.<slug>``.
+
+    For one ``review_id`` the highest ``revision`` holds: 0 is the worker's own decision, a later
+    decision or correction is higher.
+    """
+
+    review: Review
+    category: Category
+    confidence: Probability = Field(description="Calibrated probability of the category.")
+    decided_by: DecidedBy
+    decided_at: datetime = Field(default_factory=now)
+    revision: int = Field(default=0, ge=0)
+    model_version: str | None = Field(default=None, description="The model that was asked.")
+    source: SourcePosition | None = Field(
+        default=None, description="The input event that this decision answers."
+    )
+
+
+class RelabelTask(Event):
+    """A review that the model is unsure of, on ``reviews.relabel``."""
+
+    review: Review
+    probabilities: dict[Category, Probability] = Field(
+        description="The model's calibrated probabilities, all nine categories."
+    )
+    reason: Literal["low-confidence", "canary", "audit"] = "low-confidence"
+    threshold: Probability = Field(description="What the best category would have needed.")
+    model_version: str
+    queued_at: datetime = Field(default_factory=now)
+    source: SourcePosition
+
+
+class Label(Event):
+    """A decision about a review, kept for training on the compacted ``reviews.labels``."""
+
+    review_id: ReviewId
+    text: Text
+    category: Category | None = Field(
+        description="None: the labeller looked and cannot tell. The review is not asked again."
+    )
+    decided_by: DecidedBy
+    decided_at: datetime = Field(default_factory=now)
+    labeller: str = Field(description="The person's account, or the ensemble's or LLM's name.")
+    codebook_version: str
+    confidence: Probability | None = None
+    revision: int = Field(default=1, ge=1)
+    shown_blind: bool = Field(
+        default=False, description="The person did not see the model's suggestions."
+    )
+    model_version: str | None = Field(default=None, description="The model that was unsure.")
+    source: SourcePosition | None = None
+    withdrawn: bool = Field(
+        default=False,
+        description="The decision was taken back: there is no category, and the review waits again.",
+    )
+
+
+class ComparedOpinion(BaseModel):
+    """What somebody else had said of the same review."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    labeller: str
+    category: Category | None
+
+
+class Judgement(Event):
+    """One act of a person in the review queue, on ``reviews.judgements``: the audit trail.
+
+    ``reviews.labels`` keeps what holds now; this topic keeps who said what and when. Agreement
+    between people, the effect of suggestions, and everybody's progress are sums over it.
+    """
+
+    review_id: ReviewId
+    labeller: str
+    role: Literal["first", "second", "adjudication"] = Field(
+        description="second: an independent opinion, which decides nothing by itself."
+    )
+    undone: bool = Field(default=False, description="Takes back what is otherwise the same.")
+    category: Category | None = Field(description="None: cannot tell.")
+    suggested: Category | None = Field(default=None, description="The model's best guess.")
+    shown_blind: bool = Field(default=False, description="The guess was not shown.")
+    compared_with: ComparedOpinion | None = Field(
+        default=None, description="The first opinion, where this is the second."
+    )
+    decided_at: datetime = Field(default_factory=now)
+    seconds: float | None = Field(
+        default=None, ge=0.0, description="From showing the review to the decision."
+    )
+    origin: Literal["page", "bulk", "api", "import"] = "page"
+    revision: int = Field(ge=0, description="Of the label that it made or left standing.")
+    codebook_version: str
+
+
+class ModelAnnouncement(Event):
+    """The model that workers should serve, on the compacted ``reviews.models``."""
+
+    role: Literal["serving", "shadow", "canary"] = "serving"
+    version: str = Field(description="Content digest: the manifest's own version.")
+    number: int | None = Field(default=None, description="The registry's immutable number.")
+    location: str = Field(description="Folder that holds the model.")
+    manifest_digest: str = Field(description="SHA-256 of manifest.json, hexadecimal.")
+    canary_share: Probability = Field(default=0.0, description="Share of keys for a canary.")
+    announced_at: datetime = Field(default_factory=now)
+    announced_by: str = ""
+
+
+class CategoryCount(BaseModel):
+    """One category's part of a batch."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    published: int = Field(default=0, ge=0)
+    relabelled: int = Field(default=0, ge=0, description="By the model's best guess.")
+    confidence_sum: float = Field(default=0.0, ge=0.0, description="Over both.")
+
+
+CONFIDENCE_BINS: Final = 20
+
+
+class BatchSummary(Event):
+    """What one transaction of one worker held, on ``reviews.batches``.
+
+    It is published inside the transaction that it sums up, so that sums over the topic are exact.
+    """
+
+    worker: str
+    model_version: str
+    source_topic: str
+    source_partition: int = Field(ge=0)
+    first_offset: int = Field(ge=0)
+    last_offset: int = Field(ge=0)
+    reviews: int = Field(ge=0, description="Input events, dead letters included.")
+    published: int = Field(ge=0)
+    relabelled: int = Field(ge=0)
+    dead: int = Field(ge=0)
+    cache_hits: int = Field(ge=0)
+    categories: dict[Category, CategoryCount] = Field(default_factory=dict)
+    confidence_histogram: list[int] = Field(
+        default_factory=lambda: [0] * CONFIDENCE_BINS,
+        min_length=CONFIDENCE_BINS,
+        max_length=CONFIDENCE_BINS,
+        description="Counts in 20 equal bins of 0 to 1.",
+    )
+    tokens: int = Field(default=0, ge=0, description="Word pieces, [CLS] and [SEP] included.")
+    unknown_tokens: int = Field(default=0, ge=0, description="Word pieces not in the vocabulary.")
+    queue_seconds: float = Field(default=0.0, ge=0.0, description="Mean wait before inference.")
+    tokenize_seconds: float = Field(default=0.0, ge=0.0)
+    inference_seconds: float = Field(default=0.0, ge=0.0)
+    first_event_at: datetime = Field(description="Earliest Kafka timestamp in the batch.")
+    last_event_at: datetime = Field(description="Latest Kafka timestamp in the batch.")
+    processed_at: datetime = Field(default_factory=now)
+
+
+class CategoryWindow(Event):
+    """Statistics of one category over one window of event time, on ``reviews.stats``."""
+
+    category: Category
+    window_start: datetime
+    window_end: datetime
+    published: int = Field(ge=0)
+    relabelled: int = Field(ge=0)
+    rate_per_second: float = Field(ge=0.0)
+    mean_confidence: Probability | None = None
+    relabel_share: Probability | None = None
+    decided_by: dict[DecidedBy, int] = Field(default_factory=dict)
+    mix_psi: float | None = Field(
+        default=None, description="Population stability index of the category mix."
+    )
+    mix_js: float | None = Field(
+        default=None, description="Jensen-Shannon divergence (bits) of the category mix."
+    )
+    confidence_psi: float | None = None
+    final: bool = Field(default=False, description="No later event can change this window.")
+
+
+EVENTS: Final[tuple[type[Event], ...]] = (
+    Review,
+    CategorizedReview,
+    RelabelTask,
+    Label,
+    Judgement,
+    ModelAnnouncement,
+    BatchSummary,
+    CategoryWindow,
+)

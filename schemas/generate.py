@@ -1,0 +1,209 @@
+"""Writing the contract down for other languages: ``python -m schemas.generate``.
+
+One JSON Schema (draft 2020-12) an event, and one AsyncAPI 3 document with the Kafka bindings, all
+derived from the models, so that they cannot say anything else. A test fails when they are stale.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.categories import CATEGORIES, CATEGORY_INFO
+from schemas.events import (
+    EVENTS,
+    SCHEMA_VERSION,
+    BatchSummary,
+    CategorizedReview,
+    CategoryWindow,
+    Event,
+    Judgement,
+    Label,
+    ModelAnnouncement,
+    RelabelTask,
+    Review,
+)
+from schemas.topics import TopicNames, TopicPolicy
+
+GENERATED: Final = Path(__file__).parent / "generated"
+ASYNCAPI_FILE: Final = "asyncapi.json"
+# https://github.com/asyncapi/bindings/tree/master/kafka
+KAFKA_BINDING: Final = "0.5.0"
+
+_CLOUD_EVENT: Final = {
+    "ce_specversion": "CloudEvents version, 1.0.",
+    "ce_id": "Unique for one source; the same for a repetition.",
+    "ce_source": "Who published it, a URI reference.",
+    "ce_type": "Type and version of the event.",
+    "ce_subject": "Review id, or what else it is about.",
+    "ce_time": "When it happened, RFC 3339.",
+    "ce_dataschema": "The `$id` of the payload's JSON Schema.",
+    "content-type": "application/json",
+}
+_DEAD_LETTER: Final = {
+    "dlq.error.code": "Stable code of what is wrong.",
+    "dlq.error.message": "What is wrong, a sentence.",
+    "dlq.source.topic": "Where the original stood.",
+    "dlq.source.partition": "Likewise.",
+    "dlq.source.offset": "Likewise.",
+    "dlq.source.timestamp": "Timestamp of the original, milliseconds.",
+    "dlq.group": "Consumer group that refused it.",
+    "dlq.worker": "Worker that refused it.",
+}
+
+
+def schema_file(event: type[Event]) -> str:
+    """Return the name of an event's schema file: a new version gets a new file."""
+    return f"{event.__name__}.v{SCHEMA_VERSION}.json"
+
+
+def json_schema(event: type[Event]) -> dict[str, Any]:
+    """Return what a reader of this contract accepts. Unknown fields are tolerated."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:reviews-stream:{event.__name__}:{SCHEMA_VERSION}",
+        **event.model_json_schema(mode="validation"),
+    }
+
+
+def asyncapi() -> dict[str, Any]:
+    """Return the AsyncAPI 3 document of all topics under the default prefix."""
+    topics = TopicNames()
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Reviews by product category",
+            "version": f"{SCHEMA_VERSION}.0.0",
+            "description": "Reviews come in on one topic; each leaves on its category's topic, on "
+            "the relabel topic, or on the dead-letter topic, exactly once.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {"local": {"host": "127.0.0.1:9092", "protocol": "kafka"}},
+        "channels": _channels(topics),
+        "operations": _operations(),
+        "components": {"messages": _messages()},
+    }
+
+
+def rendered() -> dict[str, str]:
+    """Return every generated file by name."""
+    files: dict[str, Mapping[str, Any]] = {schema_file(e): json_schema(e) for e in EVENTS}
+    files[ASYNCAPI_FILE] = asyncapi()
+    return {
+        name: json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        for name, content in files.items()
+    }
+
+
+def write(folder: Path = GENERATED) -> list[Path]:
+    """Write all files, remove what is no longer generated, and return what was written."""
+    folder.mkdir(exist_ok=True)
+    files = rendered()
+    for path in folder.glob("*.json"):
+        if path.name not in files:
+            path.unlink()
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return [folder / name for name in files]
+
+
+# Channel by the topic's attribute, its event, and what the pipeline does there.
+_SINGLE_TOPICS: Final[tuple[tuple[str, type[Event] | None, str], ...]] = (
+    ("incoming", Review, "receive"),
+    ("relabel", RelabelTask, "send"),
+    ("labels", Label, "send"),
+    ("judgements", Judgement, "send"),
+    ("dead_letter", None, "send"),
+    ("models", ModelAnnouncement, "receive"),
+    ("batches", BatchSummary, "send"),
+    ("stats", CategoryWindow, "send"),
+)
+_CATEGORY_CHANNEL: Final = "category"
+_DEAD_LETTER_MESSAGE: Final = "DeadLetter"
+
+
+def _channels(topics: TopicNames) -> dict[str, Any]:
+    policies = {policy.name: policy for policy in topics.policies()}
+    channels: dict[str, Any] = {}
+    for name, event, _ in _SINGLE_TOPICS:
+        policy = policies[getattr(topics, name)]
+        channels[name] = {"address": policy.name, **_channel(policy, event)}
+    first = policies[topics.category(CATEGORIES[0])]
+    meanings = "; ".join(f"{i.category.value}: {i.english}" for i in CATEGORY_INFO)
+    channels[_CATEGORY_CHANNEL] = {
+        "address": f"{topics.prefix}.category.{{category}}",
+        **_channel(first, CategorizedReview),
+        "description": "reviews of one category",
+        "parameters": {
+            "category": {"enum": [c.value for c in CATEGORIES], "description": meanings}
+        },
+    }
+    return channels
+
+
+def _channel(policy: TopicPolicy, event: type[Event] | None) -> dict[str, Any]:
+    message = event.__name__ if event else _DEAD_LETTER_MESSAGE
+    binding: dict[str, Any] = {
+        "topicConfiguration": _topic_configuration(policy),
+        "bindingVersion": KAFKA_BINDING,
+    }
+    if policy.single_partition:
+        binding["partitions"] = 1
+    return {
+        "description": policy.description,
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "bindings": {"kafka": binding},
+    }
+
+
+def _topic_configuration(policy: TopicPolicy) -> dict[str, Any]:
+    configuration: dict[str, Any] = {"cleanup.policy": [policy.cleanup]}
+    for name, value in policy.config().items():
+        if name != "cleanup.policy":
+            configuration[name] = int(value)
+    return configuration
+
+
+def _operations() -> dict[str, Any]:
+    """Return what the pipeline does, from its own point of view."""
+    actions = [(name, action) for name, _, action in _SINGLE_TOPICS]
+    return {
+        f"{action}-{name}": {"action": action, "channel": {"$ref": f"#/channels/{name}"}}
+        for name, action in (*actions, (_CATEGORY_CHANNEL, "send"))
+    }
+
+
+def _messages() -> dict[str, Any]:
+    messages = {event.__name__: _message(event) for event in EVENTS}
+    messages[_DEAD_LETTER_MESSAGE] = {
+        "name": _DEAD_LETTER_MESSAGE,
+        "summary": "A message that could not be processed: original bytes, key and headers.",
+        "headers": _headers(_DEAD_LETTER),
+        "contentType": "application/octet-stream",
+        "bindings": {"kafka": {"bindingVersion": KAFKA_BINDING}},
+    }
+    return messages
+
+
+def _message(event: type[Event]) -> dict[str, Any]:
+    return {
+        "name": event.__name__,
+        "summary": (event.__doc__ or "").strip().split("\n")[0].replace("``", "`"),
+        "headers": _headers(_CLOUD_EVENT),
+        "payload": {"$ref": f"./{schema_file(event)}"},
+        "bindings": {"kafka": {"key": {"type": "string"}, "bindingVersion": KAFKA_BINDING}},
+    }
+
+
+def _headers(meanings: Mapping[str, str]) -> dict[str, Any]:
+    properties = {name: {"type": "string", "description": text} for name, text in meanings.items()}
+    return {"type": "object", "properties": properties}
+
+
+if __name__ == "__main__":
+    for path in write():
+        sys.stderr.write(f"{path}\n")

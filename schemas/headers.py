@@ -1,0 +1,108 @@
+"""Message headers: CloudEvents in binary mode, and what a dead letter says of itself.
+
+Sources: CloudEvents Kafka protocol binding 1.0.2 (attributes as ``ce_*`` headers, the value is the
+bare payload); Kafka Connect's dead-letter queue and KIP-1034 for what a dead letter should carry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from schemas.events import SCHEMA_VERSION, Event, SourcePosition
+
+Headers = list[tuple[str, bytes]]
+
+SOURCE: Final = "/reviews-stream"
+TYPE_PREFIX: Final = "dev.reviews-stream"
+
+
+def cloud_event(
+    event_type: type[Event], event_id: str, subject: str, time: datetime, source: str = SOURCE
+) -> Headers:
+    """Return CloudEvents 1.0 headers for an event of ours.
+
+    Args:
+        event_type: class of the payload.
+        event_id: unique for one source; ours is derived from the input's position, so that a
+            reader behind an at-least-once mirror can still drop repetitions.
+        subject: the review's id, or what else the event is about.
+        time: when the event happened.
+        source: who published it, a URI reference.
+    """
+    name = event_type.__name__
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", f"{TYPE_PREFIX}.{name}.v{SCHEMA_VERSION}".encode()),
+        ("ce_subject", subject.encode("utf-8", "replace")),
+        ("ce_time", time.isoformat().encode()),
+        ("ce_dataschema", f"urn:reviews-stream:{name}:{SCHEMA_VERSION}".encode()),
+        ("content-type", b"application/json"),
+    ]
+
+
+DEAD_LETTER_PREFIX: Final = "dlq."
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterReason:
+    """Why a message could not be processed, and where it came from."""
+
+    code: str
+    message: str
+    source: SourcePosition
+    timestamp_ms: int
+    group: str
+    worker: str
+
+    def headers(self) -> Headers:
+        """Return the headers that a dead letter carries beside the original ones."""
+        fields = {
+            "error.code": self.code,
+            # A header is for people and alerts: 500 characters say enough.
+            "error.message": self.message[:500],
+            "source.topic": self.source.topic,
+            "source.partition": str(self.source.partition),
+            "source.offset": str(self.source.offset),
+            "source.timestamp": str(self.timestamp_ms),
+            "group": self.group,
+            "worker": self.worker,
+        }
+        return [
+            (DEAD_LETTER_PREFIX + name, value.encode("utf-8", "replace"))
+            for name, value in fields.items()
+        ]
+
+    @classmethod
+    def from_headers(cls, headers: Iterable[tuple[str, bytes]]) -> DeadLetterReason:
+        """Read the reason back from a dead letter's headers.
+
+        Raises:
+            KeyError: a header is absent: the message is no dead letter of ours.
+        """
+        found = {
+            name.removeprefix(DEAD_LETTER_PREFIX): value.decode("utf-8", "replace")
+            for name, value in headers
+            if name.startswith(DEAD_LETTER_PREFIX)
+        }
+        return cls(
+            code=found["error.code"],
+            message=found["error.message"],
+            source=SourcePosition(
+                topic=found["source.topic"],
+                partition=int(found["source.partition"]),
+                offset=int(found["source.offset"]),
+            ),
+            timestamp_ms=int(found["source.timestamp"]),
+            group=found["group"],
+            worker=found["worker"],
+        )
+
+
+def without_dead_letter(headers: Iterable[tuple[str, bytes]]) -> Headers:
+    """Return the headers that the original message had, for a replay."""
+    return [(name, value) for name, value in headers if not name.startswith(DEAD_LETTER_PREFIX)]

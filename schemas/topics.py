@@ -1,0 +1,120 @@
+"""Names and policies of the topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from schemas.categories import CATEGORIES, Category
+
+DAY_MS: Final = 24 * 60 * 60 * 1000
+FOREVER_MS: Final = -1
+DEAD_LETTER_MAX_BYTES: Final = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPolicy:
+    """How the broker keeps a topic."""
+
+    name: str
+    description: str
+    cleanup: str = "delete"
+    retention_ms: int | None = 7 * DAY_MS
+    single_partition: bool = False
+    max_message_bytes: int | None = None
+
+    def config(self) -> dict[str, str]:
+        """Return the topic's configuration as Kafka names it."""
+        config = {"cleanup.policy": self.cleanup}
+        if self.retention_ms is not None and "delete" in self.cleanup:
+            config["retention.ms"] = str(self.retention_ms)
+        if self.max_message_bytes is not None:
+            config["max.message.bytes"] = str(self.max_message_bytes)
+        return config
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNames:
+    """All topic names under one prefix, ``reviews`` unless set."""
+
+    prefix: str = "reviews"
+    output_suffix: str = ""
+    """What the topics of a worker's outcomes end with: a backfill's has one, the live have none."""
+
+    @property
+    def incoming(self) -> str:
+        """Where producers publish :class:`~schemas.events.Review`."""
+        return f"{self.prefix}.incoming"
+
+    @property
+    def relabel(self) -> str:
+        """Where :class:`~schemas.events.RelabelTask` waits for a person or the ensemble."""
+        return f"{self.prefix}.relabel{self.output_suffix}"
+
+    @property
+    def labels(self) -> str:
+        """Compacted :class:`~schemas.events.Label` by review id."""
+        return f"{self.prefix}.labels"
+
+    @property
+    def judgements(self) -> str:
+        """Every act of a person in the queue, :class:`~schemas.events.Judgement`."""
+        return f"{self.prefix}.judgements"
+
+    @property
+    def dead_letter(self) -> str:
+        """Messages that could not be processed: original bytes, reason in the headers."""
+        return f"{self.prefix}.dead-letter{self.output_suffix}"
+
+    @property
+    def models(self) -> str:
+        """Compacted :class:`~schemas.events.ModelAnnouncement`."""
+        return f"{self.prefix}.models"
+
+    @property
+    def batches(self) -> str:
+        """One :class:`~schemas.events.BatchSummary` a worker's transaction."""
+        return f"{self.prefix}.batches{self.output_suffix}"
+
+    @property
+    def stats(self) -> str:
+        """:class:`~schemas.events.CategoryWindow` from the monitor."""
+        return f"{self.prefix}.stats"
+
+    def category(self, category: Category) -> str:
+        """Return the topic of one category."""
+        return f"{self.prefix}.category.{category.value}{self.output_suffix}"
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The nine category topics, by category id."""
+        return tuple(self.category(category) for category in CATEGORIES)
+
+    def outputs(self) -> tuple[str, ...]:
+        """Every topic in which an input event can end."""
+        return (*self.categories, self.relabel, self.dead_letter)
+
+    def policies(self) -> Iterator[TopicPolicy]:
+        """Yield every topic with its policy."""
+        yield TopicPolicy(self.incoming, "reviews as they arrive")
+        for category in CATEGORIES:
+            yield TopicPolicy(self.category(category), f"reviews of {category.info.english}")
+        month = 30 * DAY_MS
+        yield TopicPolicy(self.relabel, "reviews that the model is unsure of", retention_ms=month)
+        yield TopicPolicy(self.labels, "decisions, for training", cleanup="compact")
+        yield TopicPolicy(
+            self.judgements, "who decided what, kept for ever", retention_ms=FOREVER_MS
+        )
+        yield TopicPolicy(
+            self.dead_letter,
+            "messages that could not be processed",
+            retention_ms=month,
+            # A message of the broker's default limit (1 MiB) must fit with our headers.
+            max_message_bytes=DEAD_LETTER_MAX_BYTES,
+        )
+        yield TopicPolicy(
+            self.models, "the model to serve", cleanup="compact", single_partition=True
+        )
+        yield TopicPolicy(self.batches, "one summary a transaction")
+        yield TopicPolicy(self.stats, "windowed statistics by category")

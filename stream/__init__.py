@@ -1,0 +1,1 @@
+"""The online half: workers, clients, review queue, monitor, command line. Never imports torch."""

@@ -1,0 +1,58 @@
+"""Giving a principal its role's rights on a broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, NoError, for_code
+from aiokafka.protocol.admin import CreateAclsRequest
+
+from stream.acl.rules import ALLOW, ANY_HOST, Rule
+from stream.errors import BrokerError
+from stream.kafka import connection_options, start, unreachable
+from stream.settings import KafkaSettings
+
+
+async def grant(kafka: KafkaSettings, principal: str, rules: Iterable[Rule]) -> int:
+    """Add rules for a principal. What it has already stays; granting twice changes nothing.
+
+    Args:
+        kafka: connection, as somebody who may alter the cluster's ACLs.
+        principal: ``User:name``.
+        rules: what to allow.
+
+    Returns:
+        How many rights the broker has taken.
+
+    Raises:
+        BrokerError: Kafka cannot be reached, has no authorizer, or refuses us.
+    """
+    client = AIOKafkaAdminClient(**connection_options(kafka))
+    await start(client, kafka)
+    granted = 0
+    try:
+        for rule in rules:
+            for operation in rule.operations:
+                await _create(client, principal, rule, operation)
+                granted += 1
+    except (KafkaError, OSError) as error:
+        raise unreachable(kafka, error) from None
+    finally:
+        await client.close()
+    return granted
+
+
+async def _create(client: Any, principal: str, rule: Rule, operation: int) -> None:
+    request = CreateAclsRequest(
+        rule.resource, rule.name, rule.pattern, principal, ANY_HOST, operation, ALLOW
+    )
+    # aiokafka knows the request and has no method for it.
+    response = await client._send_request(request)  # noqa: SLF001
+    for code, message in response.creation_responses:
+        if (error := for_code(code)) is not NoError:
+            raise BrokerError(
+                f"the broker does not grant {rule.name}: {message or error.__name__}",
+                "sign in as a super-user, and set authorizer.class.name on the broker",
+            )

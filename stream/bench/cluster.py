@@ -1,0 +1,191 @@
+"""Workers as processes of their own on topics of their own, and the wait until they are done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import resource
+import signal
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from stream.bench.doubles import EmulatedAccelerator
+from stream.classifier import Classifier
+from stream.kafka import connection_options
+from stream.logs import configure_logs
+from stream.settings import Settings, load_settings
+from stream.topics_admin import create_topics
+from stream.worker import Worker
+
+# Spawned, not forked: a worker must not inherit our event loop or sessions.
+_PROCESSES: Final = multiprocessing.get_context("spawn")
+_POLL_SECONDS: Final = 0.05
+_TIMEOUT_SECONDS: Final = 300.0
+# Eight digits always, so that every text has as many word pieces with its number as any other.
+FIRST_NUMBER: Final = 10_000_000
+_NUMBERS: Final = 80_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerUsage:
+    """What a worker process cost, told when it ended."""
+
+    cpu_seconds: float
+    memory_bytes: int
+    started_seconds: float
+    """From process start to the first assigned partition."""
+    stages: dict[str, float]
+    """Seconds by stage, summed over batches."""
+
+
+def fresh_settings(base: Settings, partitions: int = 4, **sections: dict[str, Any]) -> Settings:
+    """Return settings like ``base``, on topics and in a group of their own."""
+    name = f"bench-{uuid.uuid4().hex[:8]}"
+    values = {key: getattr(base, key).model_dump() for key in type(base).model_fields}
+    values["topics"] |= {"prefix": name, "partitions": partitions}
+    values["worker"] |= {"group": name}
+    values["http"] |= {"port": 0, "enabled": False}
+    values["log"] |= {"level": "error"}
+    for key, section in sections.items():
+        values[key] |= section
+    return load_settings(**values)
+
+
+async def fill(settings: Settings, texts: Sequence[str], count: int) -> None:
+    """Create the topics and publish ``count`` reviews, cycling through the texts.
+
+    Every review is made a text of its own by a number, which no other call uses: nothing is in the
+    cache from an earlier round.
+    """
+    await create_topics(settings)
+    first = FIRST_NUMBER + uuid.uuid4().int % _NUMBERS
+    await publish(settings, (f"{texts[i % len(texts)]} {first + i}" for i in range(count)))
+
+
+async def publish(settings: Settings, texts: Iterable[str]) -> None:
+    """Publish reviews as fast as the broker takes them."""
+    producer = AIOKafkaProducer(
+        **connection_options(settings.kafka), linger_ms=20, max_batch_size=256 * 1024
+    )
+    await producer.start()
+    try:
+        for i, text in enumerate(texts):
+            value = json.dumps({"review_id": f"r{i}", "text": text}, ensure_ascii=False)
+            await producer.send(settings.topic_names.incoming, value.encode(), f"r{i}".encode())
+        await producer.flush()
+    finally:
+        await producer.stop()
+
+
+@contextmanager
+def workers(settings: Settings, count: int, seconds: float | None) -> Iterator[list[WorkerUsage]]:
+    """Run worker processes; their usage is in the list once the context is left.
+
+    Args:
+        settings: of all of them.
+        count: how many.
+        seconds: of the emulated accelerator (0: the free model); None: the real model.
+    """
+    usage: list[WorkerUsage] = []
+    told: Queue[WorkerUsage] = _PROCESSES.Queue()
+    processes: list[BaseProcess] = [
+        _PROCESSES.Process(target=_work, args=(settings, seconds, told), daemon=True)
+        for _ in range(count)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        yield usage
+    finally:
+        for process in processes:
+            process.terminate()
+        usage += [told.get(timeout=60) for process in processes if process.exitcode in {None, 0}]
+        for process in processes:
+            process.join(timeout=30)
+            process.kill()
+
+
+async def drained(settings: Settings, count: int) -> float:
+    """Wait until the group has committed ``count`` events.
+
+    Returns:
+        Events a second from the first commit that was seen to the last; what was committed by the
+        first is not counted.
+
+    Raises:
+        TimeoutError: it takes more than five minutes.
+    """
+    topic = settings.topic_names.incoming
+    partitions = [TopicPartition(topic, n) for n in range(settings.topics.partitions)]
+    consumer = AIOKafkaConsumer(
+        **connection_options(settings.kafka),
+        group_id=settings.worker.group,
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    consumer.assign(partitions)
+    first, before = 0.0, 0
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            while True:
+                done = sum([await consumer.committed(tp) or 0 for tp in partitions])
+                now = time.monotonic()
+                if done and not first:
+                    first, before = now, done
+                if done >= count:
+                    return (count - before) / (now - first) if now > first else 0.0
+                await asyncio.sleep(_POLL_SECONDS)
+    finally:
+        await consumer.stop()
+
+
+def _work(settings: Settings, seconds: float | None, told: Queue[WorkerUsage]) -> None:
+    """Body of a worker process."""
+    began = time.monotonic()
+    configure_logs(settings.log)
+    model = settings.model
+    if seconds is None:
+        classifier = Classifier.load(model.folder, model.device, model.threads, model.chunk_tokens)
+    else:
+        classifier = EmulatedAccelerator(model.folder, seconds)
+    worker = Worker(settings, classifier)
+    started = asyncio.run(_until_terminated(worker, began))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    told.put(
+        WorkerUsage(
+            cpu_seconds=used.ru_utime + used.ru_stime,
+            memory_bytes=used.ru_maxrss * 1024,
+            started_seconds=started,
+            stages=_stages(worker),
+        )
+    )
+
+
+async def _until_terminated(worker: Worker, began: float) -> float:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    task = asyncio.create_task(worker.run(stop))
+    while not worker.ready and not task.done():  # noqa: ASYNC110 - a benchmark may poll
+        await asyncio.sleep(_POLL_SECONDS)
+    started = time.monotonic() - began
+    await task
+    return started
+
+
+def _stages(worker: Worker) -> dict[str, float]:
+    return {
+        sample.labels["stage"]: sample.value
+        for metric in worker.metrics.registry.collect()
+        if metric.name == "reviews_stage_seconds"
+        for sample in metric.samples
+        if sample.name.endswith("_sum")
+    }

@@ -1,0 +1,66 @@
+"""Models for measuring everything else: one that costs nothing, one that costs a fixed time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from schemas import CATEGORIES
+from stream.classifier import Classifier, Predictions
+from stream.inference import Graph
+from stream.model_folder import TOKENIZER, read_manifest
+
+_SURE = 0.99
+
+
+class NoGraph:
+    """Stands where a graph would; it is never run."""
+
+    device = "none"
+
+    def run(
+        self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """See :class:`stream.inference.Graph`."""
+        raise NotImplementedError
+
+
+class EmulatedAccelerator(Classifier):
+    """Answers every text surely, category by turn, after a fixed time for a whole micro-batch.
+
+    With a time of zero it is the free model: what is left is the cost of the plumbing. With more it
+    is an accelerator whose cores are not ours, so that workers scale beyond this machine's cores.
+
+    Args:
+        folder: a model folder; its manifest and tokenizer are taken.
+        seconds: time of one micro-batch.
+    """
+
+    def __init__(self, folder: Path, seconds: float = 0.0) -> None:
+        graph: Graph = NoGraph()
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        super().__init__(read_manifest(folder), tokenizer, graph, 1)
+        self._seconds = seconds
+
+    def classify(self, normalized: Sequence[str]) -> Predictions:
+        """See :meth:`stream.classifier.Classifier.classify`."""
+        if self._seconds:
+            time.sleep(self._seconds)
+        rows = len(normalized)
+        rest = (1 - _SURE) / (len(CATEGORIES) - 1)
+        probabilities = np.full((rows, len(CATEGORIES)), rest, dtype=np.float32)
+        probabilities[np.arange(rows), np.arange(rows) % len(CATEGORIES)] = _SURE
+        return Predictions(
+            probabilities=probabilities,
+            sure=np.ones(rows, dtype=np.bool_),
+            tokens=[1] * rows,
+            unknown=[0] * rows,
+            tokenize_seconds=0.0,
+            inference_seconds=self._seconds,
+            padded_tokens=rows,
+        )

@@ -1,0 +1,193 @@
+"""The Redis cache of predictions. It fails open: Redis slow, gone or wrong costs only speed."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from schemas.categories import CATEGORIES
+from stream.metrics import WorkerMetrics
+from stream.settings import CacheSettings
+
+KEY_PREFIX: Final = "reviews:prediction:"
+_MAGIC: Final = b"RP1"
+# magic, model version (16 hex digits), text fingerprint (32 hex digits), 9 probabilities, tokens,
+# unknown tokens. Plain numbers: nothing read from Redis is ever interpreted as code.
+_LAYOUT: Final = struct.Struct(f"<3s16s32s{len(CATEGORIES)}fHH")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CachedPrediction:
+    """What the model once said of a text."""
+
+    probabilities: NDArray[np.float32]
+    """Calibrated, float32 [9]."""
+    tokens: int
+    unknown: int
+
+
+def pack(version: str, fingerprint: str, prediction: CachedPrediction) -> bytes:
+    """Return the value to store. It names its own key and model."""
+    return _LAYOUT.pack(
+        _MAGIC,
+        version.encode(),
+        fingerprint.encode(),
+        *prediction.probabilities.tolist(),
+        min(prediction.tokens, 0xFFFF),
+        min(prediction.unknown, 0xFFFF),
+    )
+
+
+def unpack(version: str, fingerprint: str, value: object) -> CachedPrediction | None:
+    """Read a stored value, or nothing if it does not answer this very question.
+
+    A client library may hand us another key's reply (redis-py #2624, #2665), an operator may write
+    into our keys: what does not name this model and this text is a miss.
+    """
+    if not isinstance(value, bytes) or len(value) != _LAYOUT.size:
+        return None
+    magic, its_version, its_fingerprint, *numbers = _LAYOUT.unpack(value)
+    if (magic, its_version, its_fingerprint) != (_MAGIC, version.encode(), fingerprint.encode()):
+        return None
+    probabilities = np.asarray(numbers[: len(CATEGORIES)], dtype=np.float32)
+    # 1e-3: nine float32 probabilities sum to 1 within rounding.
+    if not (probabilities >= 0).all() or abs(float(probabilities.sum()) - 1) > 1e-3:  # noqa: PLR2004
+        return None
+    return CachedPrediction(probabilities, int(numbers[-2]), int(numbers[-1]))
+
+
+class Breaker:
+    """Leaves Redis alone for a while after some failures in a row (circuit breaker).
+
+    Args:
+        failures: how many in a row open it.
+        reset: seconds until one call may try again.
+        clock: monotonic seconds; a test's own clock otherwise.
+    """
+
+    def __init__(
+        self, failures: int, reset: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limit = failures
+        self._reset = reset
+        self._clock = clock
+        self._failed = 0
+        self._retry_at = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether calls should be left out now."""
+        return self._failed >= self._limit and self._clock() < self._retry_at
+
+    def succeeded(self) -> None:
+        """Note an answer: close."""
+        self._failed = 0
+
+    def failed(self) -> None:
+        """Note a failure; at the limit, open."""
+        self._failed += 1
+        if self._failed >= self._limit:
+            self._retry_at = self._clock() + self._reset
+
+
+class PredictionCache:
+    """Predictions by model version and text fingerprint."""
+
+    def __init__(self, settings: CacheSettings, metrics: WorkerMetrics) -> None:
+        self._ttl = settings.ttl
+        self._metrics = metrics
+        self._breaker = Breaker(settings.breaker_failures, settings.breaker_reset)
+        self._redis = _connect(settings)
+
+    async def get(self, version: str, fingerprints: Sequence[str]) -> dict[str, CachedPrediction]:
+        """Return what is known of these texts; nothing when Redis cannot say in time."""
+        if self._redis is None or not fingerprints or self._breaker.open:
+            return {}
+        keys = [f"{KEY_PREFIX}{version}:{fingerprint}" for fingerprint in fingerprints]
+        try:
+            values = await self._redis.mget(keys)
+            answers = dict(zip(fingerprints, values, strict=True))
+        except Exception as error:  # noqa: BLE001 - another call's reply may be of any shape
+            await self._note_failure(error)
+            return {}
+        found = {
+            fingerprint: prediction
+            for fingerprint, value in answers.items()
+            if (prediction := unpack(version, fingerprint, value)) is not None
+        }
+        if len(found) < sum(value is not None for value in values):
+            # Some value answers another question. If the connection is out of step, all that
+            # follows on it will, too.
+            await self._note_failure(ValueError("a value that is not its key's"))
+        else:
+            self._note_success()
+        self._metrics.cache_lookups.labels("hit").inc(len(found))
+        self._metrics.cache_lookups.labels("miss").inc(len(fingerprints) - len(found))
+        return found
+
+    async def put(self, version: str, predictions: dict[str, CachedPrediction]) -> None:
+        """Store predictions, all in one round trip. A failure is noted and forgotten."""
+        if self._redis is None or not predictions or self._breaker.open:
+            return
+        pipeline = self._redis.pipeline(transaction=False)
+        for fingerprint, prediction in predictions.items():
+            value = pack(version, fingerprint, prediction)
+            pipeline.set(f"{KEY_PREFIX}{version}:{fingerprint}", value, ex=self._ttl)
+        try:
+            await pipeline.execute()
+        except Exception as error:  # noqa: BLE001 - as in get()
+            await self._note_failure(error)
+        else:
+            self._note_success()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    async def _note_failure(self, error: Exception) -> None:
+        was_open = self._breaker.open
+        self._breaker.failed()
+        self._metrics.cache_lookups.labels("error").inc()
+        self._metrics.cache_open.set(self._breaker.open)
+        if self._breaker.open and not was_open:
+            _log.warning("cache_left_out", error=type(error).__name__)
+        if self._redis is not None and not isinstance(error, RedisError | OSError):
+            # Not Redis' own failure: the replies do not match the commands. Begin afresh.
+            with contextlib.suppress(RedisError, OSError):
+                await self._redis.connection_pool.disconnect()
+
+    def _note_success(self) -> None:
+        self._breaker.succeeded()
+        self._metrics.cache_open.set(0)
+
+
+def _connect(settings: CacheSettings) -> Redis | None:
+    url = settings.url.get_secret_value() if settings.url else ""
+    if not url:
+        return None
+    tls: dict[str, Any] = (
+        {"ssl_ca_certs": str(settings.ssl_ca_file)} if settings.ssl_ca_file else {}
+    )
+    # The client's own time-out closes the connection whose reply is late. Cancelling from outside
+    # is what once left a reply for the next caller. No retries: a miss is cheaper.
+    return Redis.from_url(
+        url,
+        socket_timeout=settings.timeout,
+        socket_connect_timeout=settings.timeout,
+        retry=None,
+        retry_on_timeout=False,
+        **tls,
+    )

@@ -1,0 +1,161 @@
+"""The classifier: texts in, calibrated probabilities out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from schemas.categories import CATEGORIES
+from stream.chunking import plan_chunks
+from stream.decision import DecisionRule
+from stream.errors import ModelError
+from stream.inference import Device, Graph, open_graph
+from stream.model_folder import TOKENIZER, Manifest, verify
+
+# int8 kernels differ between processors (VNNI or not): logits move by a few hundredths.
+SELF_TEST_TOLERANCE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Word pieces of some texts."""
+
+    ids: list[list[int]]
+    unknown: list[int]
+    """Word pieces that are not in the vocabulary, by text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What the model says of some texts."""
+
+    probabilities: NDArray[np.float32]
+    """Calibrated, float32 [rows, 9]."""
+    sure: NDArray[np.bool_]
+    """Whether the best category may be published, bool [rows]."""
+    tokens: list[int]
+    """Word pieces by row, specials included."""
+    unknown: list[int]
+    tokenize_seconds: float
+    inference_seconds: float
+    padded_tokens: int
+    """Word pieces that the model computed, padding included."""
+
+
+class Classifier:
+    """A loaded, verified and self-tested model. Thread-safe; calls share its threads."""
+
+    def __init__(
+        self, manifest: Manifest, tokenizer: Tokenizer, graph: Graph, chunk_tokens: int
+    ) -> None:
+        self.manifest = manifest
+        self.rule = DecisionRule.of(manifest)
+        self._tokenizer = tokenizer
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(manifest.max_length)
+        self._graph = graph
+        self._chunk_tokens = chunk_tokens
+
+    @classmethod
+    def load(
+        cls, folder: Path, device: Device = "auto", threads: int = 0, chunk_tokens: int = 2048
+    ) -> Classifier:
+        """Load a model folder, check its digests, and run its self-test.
+
+        Raises:
+            ModelError: the folder is absent, damaged, or does not compute what it should.
+        """
+        manifest = verify(folder)
+        try:
+            tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        except Exception as error:  # noqa: BLE001 - the Rust side raises bare Exception
+            raise ModelError(f"{folder / TOKENIZER} cannot be loaded: {error}") from None
+        classifier = cls(manifest, tokenizer, open_graph(folder, device, threads), chunk_tokens)
+        classifier.self_test()
+        return classifier
+
+    @property
+    def version(self) -> str:
+        """Content digest of the model; part of every cache key."""
+        return self.manifest.version
+
+    @property
+    def device(self) -> str:
+        """Where the model runs: ``cpu`` or ``cuda``."""
+        return self._graph.device
+
+    def tokenize(self, normalized: Sequence[str]) -> Tokens:
+        """Return word pieces of already normalised texts."""
+        encodings = self._tokenizer.encode_batch_fast(list(normalized))
+        ids = [encoding.ids for encoding in encodings]
+        unknown_id = self.manifest.unknown_id
+        return Tokens(ids, [row.count(unknown_id) for row in ids])
+
+    def logits(self, ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.float32], int]:
+        """Run the model on rows of word pieces.
+
+        Returns:
+            Logits float32 [rows, 9] in the order of the rows, and how many word pieces were
+            computed, padding included.
+        """
+        lengths = [len(row) for row in ids]
+        logits = np.empty((len(ids), len(CATEGORIES)), dtype=np.float32)
+        padded = 0
+        for rows in plan_chunks(lengths, self._chunk_tokens):
+            logits[rows], computed = self.run_padded([ids[row] for row in rows])
+            padded += computed
+        return logits, padded
+
+    def run_padded(self, ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.float32], int]:
+        """Run the model once, on rows padded to the longest: see :meth:`logits`."""
+        shape = (len(ids), max(map(len, ids)))
+        input_ids = np.full(shape, self.manifest.pad_id, dtype=np.int64)
+        mask = np.zeros(shape, dtype=np.int64)
+        for i, row in enumerate(ids):
+            input_ids[i, : len(row)] = row
+            mask[i, : len(row)] = 1
+        return self._graph.run(input_ids, mask), input_ids.size
+
+    def classify(self, normalized: Sequence[str]) -> Predictions:
+        """Classify texts that went through :func:`stream.text.normalize`. Order is kept."""
+        started = time.perf_counter()
+        tokens = self.tokenize(normalized)
+        tokenized = time.perf_counter()
+        logits, padded = self.logits(tokens.ids)
+        probabilities = self.rule.probabilities(logits)
+        return Predictions(
+            probabilities=probabilities,
+            sure=self.rule.sure(probabilities),
+            tokens=[len(row) for row in tokens.ids],
+            unknown=tokens.unknown,
+            tokenize_seconds=tokenized - started,
+            inference_seconds=time.perf_counter() - tokenized,
+            padded_tokens=padded,
+        )
+
+    def self_test(self) -> None:
+        """Compare the model with the logits stored in its manifest.
+
+        Raises:
+            ModelError: a stored text gets another category, or logits that are too far away.
+        """
+        cases = self.manifest.self_test
+        if not cases:
+            return
+        logits, _ = self.logits(self.tokenize([case.text for case in cases]).ids)
+        stored = np.asarray([case.logits for case in cases], dtype=np.float32)
+        worst = float(np.abs(logits - stored).max())
+        same = bool((logits.argmax(axis=1) == stored.argmax(axis=1)).all())
+        if not same or not worst <= SELF_TEST_TOLERANCE:
+            raise ModelError(
+                f"model {self.version} fails its self-test: logits are off by {worst:.3f}"
+                + ("" if same else " and a category differs"),
+                "restore the folder from the registry, or export the model again",
+            )

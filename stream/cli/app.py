@@ -1,0 +1,134 @@
+"""Assembling the commands, and turning failures into one clear line and an exit code.
+
+Exit codes: 0 done; 1 done in part or a check failed; 2 wrong usage, settings or input; 3 model;
+4 Kafka; 5 Redis; 6 port taken; 7 optional part not installed; 8 disk full; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+from importlib.metadata import entry_points
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from stream.cli import (
+    acl,
+    backfill,
+    bench,
+    classify,
+    config,
+    consume,
+    demo,
+    doctor,
+    monitor,
+    produce,
+    queue,
+    replay,
+    stack,
+    topics,
+    tune,
+    work,
+)
+from stream.cli.console import note, print_error
+from stream.cli.extras import missing_extra
+from stream.errors import DiskFull, ReviewsError
+
+PLUGINS: Final = "reviews.commands"
+
+app = typer.Typer(
+    name="reviews",
+    help="Sort reviews by product category as they arrive: Kafka in, Kafka out.",
+    epilog="Start with: reviews demo. Every option: reviews config --reference.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"reviews {version('reviews-stream')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Sort reviews by product category as they arrive: Kafka in, Kafka out."""
+
+
+_FIRST, _STREAM, _OPERATE = "First steps", "Streaming", "Operating"
+app.command(rich_help_panel=_FIRST)(demo.demo)
+app.command(rich_help_panel=_FIRST)(stack.up)
+app.command(rich_help_panel=_FIRST)(stack.down)
+app.command(rich_help_panel=_FIRST)(stack.status)
+app.command(rich_help_panel=_STREAM)(produce.produce)
+app.command(rich_help_panel=_STREAM)(work.work)
+app.command(rich_help_panel=_STREAM)(consume.consume)
+app.command(rich_help_panel=_STREAM)(classify.classify)
+app.add_typer(queue.app, name="queue", rich_help_panel=_STREAM)
+app.add_typer(topics.app, name="topics", rich_help_panel=_OPERATE)
+app.add_typer(bench.app, name="bench", rich_help_panel=_OPERATE)
+app.command(rich_help_panel=_OPERATE)(tune.tune)
+app.command(rich_help_panel=_OPERATE)(doctor.doctor)
+app.command(rich_help_panel=_OPERATE)(monitor.monitor)
+app.command(rich_help_panel=_OPERATE)(replay.replay)
+app.command(rich_help_panel=_OPERATE)(backfill.backfill)
+app.command(rich_help_panel=_OPERATE)(config.config)
+app.command(rich_help_panel=_OPERATE)(acl.acl)
+
+
+def add_plugins(target: typer.Typer) -> None:
+    """Let installed packages add their commands; one that cannot load costs only its own."""
+    for entry in entry_points(group=PLUGINS):
+        try:
+            entry.load()(target)
+        except ImportError as error:
+            note(f"[dim]the commands of {entry.name} cannot be loaded: {error}[/dim]")
+
+
+def main() -> NoReturn:
+    """Run the command line; never returns."""
+    # Without this a library's log lines stand beside the one line that explains the failure.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        add_plugins(app)
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except ReviewsError as error:
+        _fail(error)
+    except ModuleNotFoundError as error:
+        if (missing := missing_extra(error)) is None:
+            raise
+        _fail(missing)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        _discard_output()
+        where = f" for {error.filename}" if error.filename else ""
+        _fail(DiskFull(f"no space is left{where}", "free some space and run the command again"))
+    sys.exit(0)
+
+
+def _fail(error: ReviewsError) -> NoReturn:
+    print_error(error)
+    sys.exit(error.exit_code)
+
+
+def _discard_output() -> None:
+    """Keep the interpreter from failing once more on what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,133 @@
+"""`reviews bench`: how fast, against what, in the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from stream.cli.console import err, note, out
+from stream.cli.local import local_errors, local_stack
+from stream.cli.options import Servers, settings_from
+from stream.errors import ReviewsError
+
+if TYPE_CHECKING:
+    from stream.bench.report import Report
+    from stream.settings import Settings
+
+app = typer.Typer(
+    help="Benchmarks: ratios in one run, interleaved, with their spread.", no_args_is_help=True
+)
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples" / "train.jsonl"
+
+Input = Annotated[Path, typer.Option("--input", help="Reviews to measure with (CSV, JSONL, text).")]
+Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds.")]
+Output = Annotated[Path, typer.Option("--output", help="Folder of the JSON results.")]
+_OUTPUT: Final = Path("build/bench")
+
+
+@app.command()
+def model(
+    input_file: Input = EXAMPLES,
+    rounds: Rounds = 5,
+    threads: Annotated[int, typer.Option(min=0, help="Inference threads; 0: all cores.")] = 0,
+    output: Output = _OUTPUT,
+) -> None:
+    """The model alone: batching strategies, and its share of the machine's peak."""
+    from stream.bench.model import bench_model
+
+    settings = settings_from(None, None)
+    with err.status("measuring the model"):
+        report = bench_model(settings.model.folder, read_texts(input_file), rounds, threads)
+    _show(report, output, "model")
+
+
+@app.command()
+def pipeline(
+    input_file: Input = EXAMPLES,
+    rounds: Rounds = 3,
+    servers: Servers = None,
+    output: Output = _OUTPUT,
+) -> None:
+    """Kafka to Kafka, beside the model alone, without a model, and all from the cache."""
+    from stream.bench.pipeline import bench_pipeline
+
+    with _broker(servers) as settings, err.status("measuring the pipeline: a minute a round"):
+        report = bench_pipeline(settings, read_texts(input_file), rounds)
+    _show(report, output, "pipeline")
+
+
+@app.command()
+def latency(
+    capacity: Annotated[
+        float, typer.Option(min=1, help="Saturated reviews/s, from `reviews bench pipeline`.")
+    ],
+    input_file: Input = EXAMPLES,
+    rounds: Rounds = 3,
+    servers: Servers = None,
+    output: Output = _OUTPUT,
+) -> None:
+    """Latency at 10, 50 and 80% of a capacity, under open-loop load."""
+    from stream.bench.latency import bench_latency
+
+    with _broker(servers) as settings, err.status("measuring latency: a minute a round"):
+        report = bench_latency(settings, read_texts(input_file), capacity, rounds)
+    _show(report, output, "latency")
+
+
+@app.command()
+def scaling(
+    input_file: Input = EXAMPLES,
+    rounds: Rounds = 3,
+    servers: Servers = None,
+    output: Output = _OUTPUT,
+) -> None:
+    """1, 2 and 4 workers, each with an emulated accelerator."""
+    from stream.bench.scaling import bench_scaling
+
+    with _broker(servers) as settings, err.status("measuring scaling: a minute a round"):
+        report = bench_scaling(settings, read_texts(input_file), rounds)
+    _show(report, output, "scaling")
+
+
+@contextmanager
+def _broker(servers: str | None) -> Iterator[Settings]:
+    """Yield settings for the named broker, else for an embedded one that ends with us."""
+    if servers is not None:
+        yield settings_from(servers, None)
+        return
+    import tempfile
+
+    folder = tempfile.TemporaryDirectory(prefix="reviews-bench-")
+    with folder as name, local_errors(), local_stack(Path(name)) as stack:
+        yield settings_from(stack.bootstrap_servers, None, cache={"url": stack.redis_url})
+
+
+def read_texts(path: Path) -> list[str]:
+    """Return the texts of a file of reviews, without empty ones."""
+    from stream.clients.review_files import ReviewRow, open_reviews, read_rows
+
+    with open_reviews(path) as file:
+        rows = read_rows(file, path)
+        return [row.text for row in rows if isinstance(row, ReviewRow) and row.text.strip()]
+
+
+def _show(report: Report, output: Path, name: str) -> None:
+    out.print(report.table())
+    for fact, value in report.facts.items():
+        shown = f"{value:,.4g}" if isinstance(value, float) else str(value)
+        note(f"[dim]{fact}: {shown}[/dim]")
+    path = report.write(output, name)
+    note(f"written to {path}")
+    from stream.bench.plot import draw
+
+    picture = path.with_suffix(".png")
+    try:
+        draw(report, picture)
+    except ReviewsError as error:
+        note(f"[dim]no picture: {error.message}; {error.remedy}[/dim]")
+    else:
+        note(f"picture: {picture}")

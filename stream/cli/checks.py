@@ -1,0 +1,156 @@
+"""What `reviews doctor` looks at, one function a finding."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import shutil
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from stream.classifier import Classifier
+from stream.errors import ReviewsError
+from stream.lag import worker_lag
+from stream.settings import Settings
+from stream.topics_admin import describe_topics, uneven_partitions
+
+State = Literal["ok", "warning", "failed", "skipped"]
+
+_PACKAGES: Final = ("reviews-stream", "aiokafka", "onnxruntime", "tokenizers", "redis")
+# Kafka's segments and a model folder or two; below this the next surprise is a full disk.
+_LEAST_FREE_BYTES: Final = 1024**3
+# Longer than the worker's own patience with Redis: a person waits gladly for a sure answer.
+_REDIS_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything, side by side; a failure of one look never hides the others."""
+    looks: list[tuple[str, Callable[[Settings], Awaitable[list[Finding]]]]] = [
+        ("versions", _versions),
+        ("disk", _disk),
+        ("model", _model),
+        ("kafka", _kafka),
+        ("redis", _redis),
+        ("port", _port),
+    ]
+    found = await asyncio.gather(*(_look(name, look(settings)) for name, look in looks))
+    return [finding for findings in found for finding in findings]
+
+
+async def _look(name: str, look: Awaitable[list[Finding]]) -> list[Finding]:
+    try:
+        return await look
+    except ReviewsError as error:
+        return [Finding(name, "failed", error.message, error.remedy)]
+
+
+async def _versions(_: Settings) -> list[Finding]:
+    shown = [f"Python {platform.python_version()}"]
+    for package in _PACKAGES:
+        try:
+            shown.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            return [Finding("versions", "failed", f"{package} is not installed", "pip install .")]
+    return [Finding("versions", "ok", ", ".join(shown))]
+
+
+async def _disk(_: Settings) -> list[Finding]:
+    free = shutil.disk_usage(Path.cwd()).free
+    detail = f"{free / 1024**3:.1f} GiB free here"
+    if free < _LEAST_FREE_BYTES:
+        return [Finding("disk", "warning", detail, "free some space before running Kafka here")]
+    return [Finding("disk", "ok", detail)]
+
+
+async def _model(settings: Settings) -> list[Finding]:
+    model = settings.model
+    classifier = await asyncio.to_thread(
+        Classifier.load, model.folder, model.device, model.threads, model.chunk_tokens
+    )
+    name = f"{classifier.manifest.name} {classifier.version} on {classifier.device}"
+    return [Finding("model", "ok", f"{name}, self-test passed ({model.folder})")]
+
+
+async def _kafka(settings: Settings) -> list[Finding]:
+    topics = await describe_topics(settings)
+    servers = settings.kafka.bootstrap_servers
+    broker = Finding("kafka", "ok", f"answers at {servers}")
+    absent = [topic.name for topic in topics if not topic.exists]
+    if absent:
+        detail = f"absent: {', '.join(absent)}"
+        return [broker, Finding("topics", "failed", detail, "`reviews topics create`")]
+    problems = [f"{topic.name}: {problem}" for topic in topics for problem in topic.problems]
+    problems += [
+        f"{name} has another partition count than the incoming topic"
+        for name in uneven_partitions(topics, settings.topic_names)
+    ]
+    if problems:
+        remedy = "compare `reviews topics describe` with the contract"
+        found = Finding("topics", "warning", "; ".join(problems), remedy)
+    else:
+        found = Finding("topics", "ok", f"all {len(topics)} are there")
+    behind = sum(partition.lag for partition in await worker_lag(settings))
+    state: State = "ok" if behind == 0 else "warning"
+    remedy = "" if behind == 0 else "start workers with `reviews work`"
+    return [broker, found, Finding("lag", state, f"{behind:,} reviews wait for a worker", remedy)]
+
+
+async def _redis(settings: Settings) -> list[Finding]:
+    url = settings.cache.url.get_secret_value() if settings.cache.url else ""
+    if not url:
+        return [Finding("redis", "skipped", "no cache is configured")]
+    ca_file = settings.cache.ssl_ca_file
+    tls: dict[str, Any] = {"ssl_ca_certs": str(ca_file)} if ca_file else {}
+    client = Redis.from_url(
+        url,
+        socket_timeout=_REDIS_SECONDS,
+        socket_connect_timeout=_REDIS_SECONDS,
+        retry=None,
+        **tls,
+    )
+    try:
+        info = await client.info("server")
+    except (RedisError, OSError) as error:
+        return [
+            Finding(
+                "redis",
+                "warning",
+                f"does not answer ({type(error).__name__}); workers go on without a cache",
+                "`reviews up` starts one, or set REVIEWS_CACHE__URL",
+            )
+        ]
+    finally:
+        await client.aclose()
+    return [Finding("redis", "ok", f"version {info['redis_version']} answers")]
+
+
+async def _port(settings: Settings) -> list[Finding]:
+    http = settings.http
+    if not http.enabled or http.port == 0:
+        return [Finding("port", "skipped", "health and metrics take any free port, or are off")]
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((http.host, http.port))
+        except OSError:
+            detail = f"{http.port} is taken: by a worker, or by something else"
+            remedy = "a second worker here needs another REVIEWS_HTTP__PORT, or 0"
+            return [Finding("port", "warning", detail, remedy)]
+    return [Finding("port", "ok", f"{http.port} is free for health and metrics")]

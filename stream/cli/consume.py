@@ -1,0 +1,140 @@
+"""`reviews consume`: reading what the workers decided."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from stream.cli.console import err, note, one_line, out
+from stream.cli.options import Prefix, Servers, settings_from
+
+if TYPE_CHECKING:
+    from schemas import CategorizedReview, RelabelTask
+    from stream.clients import DeadLetter, TopicReader
+    from stream.settings import Settings
+
+Print = Callable[[Any], None]
+
+
+def consume(
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[SLUG]...", help="More categories.")
+    ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option("--category", "-c", metavar="SLUG", help="A category; all nine unless given."),
+    ] = None,
+    relabel: Annotated[
+        bool, typer.Option("--relabel", help="Read what waits for a label.")
+    ] = False,
+    dead_letter: Annotated[
+        bool, typer.Option("--dead-letter", help="Read what could not be processed.")
+    ] = False,
+    servers: Servers = None,
+    prefix: Prefix = None,
+    group: Annotated[
+        str | None,
+        typer.Option(help="Consumer group that keeps the position.", show_default=False),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow/--drain", help="Wait for more, or end at the topics' end.")
+    ] = True,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="End after so many.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Read decided reviews, reviews to relabel, or dead letters; committed ones only."""
+    slugs = [*(category or ()), *(more or ())]
+    if relabel + dead_letter + bool(slugs) > 1:
+        raise typer.BadParameter("choose one of categories, --relabel and --dead-letter")
+    settings = settings_from(servers, prefix)
+    reader, show = _reader(settings, slugs, relabel, dead_letter, group=group, follow=follow)
+    count = asyncio.run(_read(reader, _print_json if as_json else show, limit))
+    note(f"[dim]{count:,} {'event' if count == 1 else 'events'}[/dim]")
+
+
+def _reader(
+    settings: Settings,
+    slugs: list[str],
+    relabel: bool,
+    dead_letter: bool,
+    **options: Any,
+) -> tuple[TopicReader[Any], Print]:
+    from schemas import CATEGORIES
+    from stream.clients import CategoryConsumer, DeadLetterConsumer, RelabelConsumer
+
+    if relabel:
+        return RelabelConsumer(settings=settings, **options), _print_task
+    if dead_letter:
+        return DeadLetterConsumer(settings=settings, **options), _print_dead
+    return CategoryConsumer(slugs or CATEGORIES, settings=settings, **options), _print_decided
+
+
+async def _read(reader: TopicReader[Any], show: Print, limit: int | None) -> int:
+    count = 0
+    async with reader:
+        async for event in reader:
+            show(event)
+            count += 1
+            if count == limit:
+                break
+    if reader.unreadable:
+        err.print(f"{reader.unreadable:,} unreadable messages left out", style="yellow")
+    return count
+
+
+def _print_decided(event: CategorizedReview) -> None:
+    decided = "" if event.decided_by == "model" else f" by {event.decided_by}"
+    _line(event.category.info.russian, f"{event.confidence:.2f}{decided}", event.review.text)
+
+
+def _print_task(task: RelabelTask) -> None:
+    best = sorted(task.probabilities.items(), key=lambda item: item[1], reverse=True)[:2]
+    guesses = ", ".join(f"{category.info.russian} {p:.2f}" for category, p in best)
+    _line("?", guesses, task.review.text)
+
+
+def _print_dead(letter: DeadLetter) -> None:
+    reason = f"{letter.reason.source}: {letter.reason.message}"
+    value = letter.value.decode("utf-8", "replace") if letter.value is not None else "(no value)"
+    _line(letter.reason.code, one_line(reason), value)
+
+
+def _line(head: str, detail: str, text: str) -> None:
+    out.print(
+        Text.assemble(
+            (f"{one_line(head):<24}", "bold"), (f"{detail}  ", "cyan"), one_line(text, 400)
+        )
+    )
+
+
+def _print_json(event: Any) -> None:
+    from pydantic import BaseModel
+
+    if isinstance(event, BaseModel):
+        line = event.model_dump_json()
+    else:
+        line = json.dumps(_dead_letter_json(event), ensure_ascii=False)
+    # Not through Rich: a program reads this, byte for byte.
+    typer.echo(line)
+
+
+def _dead_letter_json(letter: DeadLetter) -> dict[str, object]:
+    from base64 import b64encode
+
+    value = letter.value
+    return {
+        "code": letter.reason.code,
+        "message": letter.reason.message,
+        "source": letter.reason.source.model_dump(),
+        "position": letter.position.model_dump(),
+        "key": letter.key.decode("utf-8", "replace") if letter.key is not None else None,
+        "text": value.decode("utf-8", "replace") if value is not None else None,
+        "value_base64": b64encode(value).decode() if value is not None else None,
+    }

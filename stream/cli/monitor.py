@@ -1,0 +1,55 @@
+"""`reviews monitor`: what the pipeline does, live."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stream.cli.console import note
+from stream.cli.options import Prefix, Servers, settings_from
+from stream.cli.signals import StopSignals
+
+if TYPE_CHECKING:
+    from stream.settings import Settings
+
+
+def monitor(
+    servers: Servers = None,
+    prefix: Prefix = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port of the page; 0: any.", show_default=False),
+    ] = None,
+) -> None:
+    """Watch the pipeline: live page, windowed statistics, drift, alerts.
+
+    Reads the workers' summaries, publishes windows to <prefix>.stats and keeps its state on Kafka:
+    stopped and started again, it goes on where it was. The page's link is printed; it opens once.
+    """
+    from stream.logs import configure_logs
+
+    sections: dict[str, Any] = {"monitor": {"port": port}} if port is not None else {}
+    settings = settings_from(servers, prefix, **sections)
+    configure_logs(settings.log)
+    stopped_by = asyncio.run(_monitor(settings))
+    if stopped_by == signal.SIGINT:
+        raise typer.Exit(130)
+
+
+async def _monitor(settings: Settings) -> signal.Signals | None:
+    from stream.monitor.service import Monitor
+
+    signals = StopSignals()
+    watcher = Monitor(settings, on_link=print_link)
+    if settings.monitor.token is not None:
+        note("the page asks for the token of REVIEWS_MONITOR__TOKEN")
+    await watcher.run(signals.stop)
+    return signals.first
+
+
+def print_link(link: str) -> None:
+    """Show a link for people; another one comes when it was used."""
+    note(f"open once: [bold]{link}[/bold]")

@@ -1,0 +1,46 @@
+"""`reviews replay`: putting dead letters back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from stream.cli.console import err, note, out
+from stream.cli.options import Json, Prefix, Servers, settings_from
+
+
+def replay(
+    dead_letter: Annotated[
+        bool, typer.Option("--dead-letter", help="Replay the dead-letter topic.")
+    ] = False,
+    servers: Servers = None,
+    prefix: Prefix = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most letters to replay.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, change nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send dead letters back to the incoming topic, each exactly once.
+
+    Original bytes, key and headers are kept. Do it once their cause is mended; a letter that dies
+    again becomes a new dead letter.
+    """
+    from stream.clients.replay import DeadLetterReplay
+
+    if not dead_letter:
+        raise typer.BadParameter("say what to replay: --dead-letter")
+    settings = settings_from(servers, prefix)
+    with err.status("replaying"):
+        job = DeadLetterReplay(settings, limit=limit, dry_run=dry_run)
+        report = asyncio.run(job.run())
+    if as_json:
+        out.print_json(json.dumps({**asdict(report), "dry_run": dry_run}))
+    verb = "would be sent" if dry_run else "sent"
+    note(f"{report.replayed:,} dead letters {verb} back to {settings.topic_names.incoming}")
+    if report.foreign:
+        note(f"[yellow]{report.foreign:,} left out: not dead letters of this pipeline[/yellow]")

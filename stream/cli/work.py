@@ -1,0 +1,87 @@
+"""`reviews work`: one worker, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from stream.cli.options import Prefix, Servers, settings_from
+
+if TYPE_CHECKING:
+    from stream.settings import Settings
+
+# Seconds after the first stop from which Ctrl-C no longer waits for the drain.
+_PATIENCE: Final = 1.0
+
+
+def work(
+    servers: Servers = None,
+    prefix: Prefix = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Model folder; else the bundled one.", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port of health and metrics; 0: any.", show_default=False
+        ),
+    ] = None,
+    stop_at_eof: Annotated[
+        bool,
+        typer.Option(
+            "--stop-at-eof",
+            help="Also stop when standard input ends: a worker that never outlives its parent.",
+        ),
+    ] = False,
+) -> None:
+    """Classify reviews until stopped: SIGTERM or Ctrl-C finish what is in flight first.
+
+    Start more of them to share the load: partitions are spread over all workers of the group.
+    """
+    from stream.logs import configure_logs
+
+    sections: dict[str, dict[str, object]] = {}
+    if model is not None:
+        sections["model"] = {"folder": model}
+    if port is not None:
+        sections["http"] = {"port": port}
+    settings = settings_from(servers, prefix, **sections)
+    configure_logs(settings.log)
+    stopped_by = asyncio.run(_work(settings, stop_at_eof=stop_at_eof))
+    if stopped_by == signal.SIGINT:
+        raise typer.Exit(130)
+
+
+class _StopAtEof(asyncio.Protocol):
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._stop.set()
+
+
+async def _work(settings: Settings, *, stop_at_eof: bool) -> signal.Signals | None:
+    from stream.worker import run_worker
+
+    stop = asyncio.Event()
+    received: list[signal.Signals] = []
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        if not received:
+            received.append(number)
+            stop.set()
+            # A shell or `timeout` may send one stop twice; only a later Ctrl-C means "at once".
+            loop.call_later(_PATIENCE, loop.remove_signal_handler, signal.SIGINT)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    if stop_at_eof:
+        await loop.connect_read_pipe(lambda: _StopAtEof(stop), sys.stdin)
+    await run_worker(settings, stop=stop)
+    return received[0] if received else None

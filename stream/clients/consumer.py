@@ -1,0 +1,174 @@
+"""Consuming what the workers decided: categories, reviews to relabel, dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from schemas import (
+    CATEGORIES,
+    CategorizedReview,
+    Category,
+    DeadLetterReason,
+    Headers,
+    RelabelTask,
+    SourcePosition,
+    decode,
+    without_dead_letter,
+)
+from stream.clients.reader import Commit, Start, TopicReader
+from stream.errors import ConfigError
+from stream.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that could not be processed, as it came in, and why."""
+
+    position: SourcePosition
+    """Where the dead letter stands; ``reason.source`` is where the original stood."""
+    reason: DeadLetterReason
+    key: bytes | None
+    value: bytes | None
+    """The original bytes."""
+    headers: Headers
+    """The original headers."""
+
+
+class CategoryConsumer(TopicReader[CategorizedReview]):
+    """Iterates over decided reviews of some categories.
+
+    Example::
+
+        async with CategoryConsumer(["clothing", "footwear"], group="size-charts") as reviews:
+            async for event in reviews:
+                print(event.category, event.confidence, event.review.text)
+
+    Each event is delivered at least once: it counts as handled when the next one is asked for.
+    A consumer that must see it once keeps ``event.source``, which names the input for ever; a
+    later decision about the same review has a higher ``event.revision``.
+
+    Args:
+        categories: slugs or :class:`~schemas.Category`; all nine unless given.
+        settings: connection and topics; read from the environment unless given.
+        group: consumer group whose members share the work and whose position is kept. Without one
+            every consumer reads everything.
+        follow: wait for more for ever, or end at what was there when the consumer started.
+        commit: ``handled``, or ``manual`` to call :meth:`commit` yourself.
+        begin: where a group without a position starts.
+
+    Raises:
+        ConfigError: there is no such category.
+    """
+
+    def __init__(
+        self,
+        categories: Iterable[Category | str] = CATEGORIES,
+        *,
+        settings: Settings | None = None,
+        group: str | None = None,
+        follow: bool = True,
+        commit: Commit = "handled",
+        begin: Start = "earliest",
+    ) -> None:
+        settings = settings or load_settings()
+        names = settings.topic_names
+        super().__init__(
+            [names.category(category_of(category)) for category in categories],
+            lambda record: decode(CategorizedReview, record.value),
+            settings=settings,
+            group=group,
+            follow=follow,
+            commit=commit,
+            begin=begin,
+        )
+
+
+class RelabelConsumer(TopicReader[RelabelTask]):
+    """Iterates over reviews that the model was unsure of.
+
+    Options as in :class:`CategoryConsumer`.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings | None = None,
+        group: str | None = None,
+        follow: bool = True,
+        commit: Commit = "handled",
+        begin: Start = "earliest",
+    ) -> None:
+        settings = settings or load_settings()
+        super().__init__(
+            [settings.topic_names.relabel],
+            lambda record: decode(RelabelTask, record.value),
+            settings=settings,
+            group=group,
+            follow=follow,
+            commit=commit,
+            begin=begin,
+        )
+
+
+class DeadLetterConsumer(TopicReader[DeadLetter]):
+    """Iterates over messages that could not be processed.
+
+    Options as in :class:`CategoryConsumer`.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings | None = None,
+        group: str | None = None,
+        follow: bool = True,
+        commit: Commit = "handled",
+        begin: Start = "earliest",
+    ) -> None:
+        settings = settings or load_settings()
+        super().__init__(
+            [settings.topic_names.dead_letter],
+            dead_letter,
+            settings=settings,
+            group=group,
+            follow=follow,
+            commit=commit,
+            begin=begin,
+        )
+
+
+def category_of(slug: Category | str) -> Category:
+    """Return the category with this slug.
+
+    Raises:
+        ConfigError: there is none; the remedy lists all.
+    """
+    try:
+        return Category(slug)
+    except ValueError:
+        raise ConfigError(
+            f"there is no category {slug!r}", f"one of: {', '.join(CATEGORIES)}"
+        ) from None
+
+
+def dead_letter(record: ConsumerRecord) -> DeadLetter:
+    """Read a message of the dead-letter topic.
+
+    Raises:
+        KeyError: it lacks our headers: it is no dead letter of ours.
+        ValueError: a header has a wrong value.
+    """
+    return DeadLetter(
+        position=SourcePosition(
+            topic=record.topic, partition=record.partition, offset=record.offset
+        ),
+        reason=DeadLetterReason.from_headers(record.headers),
+        key=record.key,
+        value=record.value,
+        headers=without_dead_letter(record.headers),
+    )

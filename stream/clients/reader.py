@@ -1,0 +1,235 @@
+"""Reading our topics: committed messages only, typed, at least once."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Generic, Literal, Self, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from schemas import ContractError
+from stream.errors import BrokerError
+from stream.kafka import connection_options, start, unreachable
+from stream.settings import Settings, load_settings
+from stream.topics_admin import partitions_of
+
+T = TypeVar("T")
+Commit = Literal["handled", "manual"]
+Start = Literal["earliest", "latest"]
+
+# What a crash of the reader repeats at most, against one request to the broker a second.
+COMMIT_EVERY: Final = 1.0
+_POLL_MS: Final = 500
+_POLL_RECORDS: Final = 500
+
+_log = structlog.get_logger(__name__)
+
+
+class TopicReader(Generic[T]):
+    """An asynchronous iterator over typed events; the readers for each topic are made of it.
+
+    Args:
+        topics: what to read.
+        parse: turns a message into an event; may raise ContractError.
+        settings: connection and topics.
+        group: consumer group. Without one, nothing is committed and every reader starts anew.
+        follow: wait for more for ever, or end where the topics ended when the reader started.
+        commit: ``handled`` commits an event once the next one is asked for; ``manual`` commits
+            only what :meth:`commit` is called for.
+        begin: where a group without a committed position starts.
+    """
+
+    def __init__(
+        self,
+        topics: Iterable[str],
+        parse: Callable[[ConsumerRecord], T],
+        *,
+        settings: Settings | None = None,
+        group: str | None = None,
+        follow: bool = True,
+        commit: Commit = "handled",
+        begin: Start = "earliest",
+    ) -> None:
+        self._settings = settings or load_settings()
+        self.topics = tuple(topics)
+        self._parse = parse
+        self._group = group
+        self._follow = follow
+        self._commit_mode = commit
+        self._begin: Start = begin
+        self._consumer: Any = None
+        self._buffer: deque[ConsumerRecord] = deque()
+        self._in_hand: ConsumerRecord | None = None
+        self._handled: dict[TopicPartition, int] = {}
+        self._ends: dict[TopicPartition, int] = {}
+        self._committed_at = time.monotonic()
+        self.unreadable = 0
+        """Messages left out because they are no such event: someone else wrote into the topic."""
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            BrokerError: no broker answers, or it refuses us.
+            TopicMissing: a topic does not exist.
+        """
+        kafka = self._settings.kafka
+        partitions = await partitions_of(kafka, *self.topics)
+        self._consumer = AIOKafkaConsumer(
+            **connection_options(kafka),
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset=self._begin,
+            isolation_level="read_committed",
+        )
+        await start(self._consumer, kafka)
+        if self._group is None:
+            self._consumer.assign(partitions)
+        else:
+            self._consumer.subscribe(list(self.topics), listener=_Listener(self))
+        return self
+
+    async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        """Commit what was handled and disconnect.
+
+        Leaving normally, by ``break`` too, counts the event in hand as handled. Leaving by an
+        exception does not: it will be read again.
+        """
+        try:
+            if self._commit_mode == "handled":
+                if failed is None:
+                    self._note_handled()
+                await self._commit_handled()
+        except BrokerError:
+            if failed is None:
+                raise
+        finally:
+            await self._consumer.stop()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        """Return the next event.
+
+        Raises:
+            BrokerError: the broker is gone while a drain waits for it.
+        """
+        if self._commit_mode == "handled":
+            self._note_handled()
+        while True:
+            while self._buffer:
+                record = self._buffer.popleft()
+                try:
+                    event = self._parse(record)
+                except (ContractError, KeyError, ValueError) as error:
+                    self._leave_out(record, error)
+                    continue
+                self._in_hand = record
+                return event
+            await self._commit_if_due()
+            if not self._follow and await self._drained():
+                raise StopAsyncIteration
+            await self._poll()
+
+    async def commit(self) -> None:
+        """Commit every event returned so far, the one in hand included."""
+        self._note_handled()
+        await self._commit_handled()
+
+    def _note_handled(self) -> None:
+        if (record := self._in_hand) is not None:
+            self._handled[TopicPartition(record.topic, record.partition)] = record.offset + 1
+            self._in_hand = None
+
+    def _leave_out(self, record: ConsumerRecord, error: Exception) -> None:
+        self.unreadable += 1
+        where = f"{record.topic}[{record.partition}]@{record.offset}"
+        _log.warning("unreadable_event_left_out", where=where, error=str(error))
+        self._handled[TopicPartition(record.topic, record.partition)] = record.offset + 1
+
+    async def _poll(self) -> None:
+        try:
+            found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
+        except KafkaError as error:
+            raise unreachable(self._settings.kafka, error) from None
+        for records in found.values():
+            self._buffer.extend(records)
+        if not found and not self._follow:
+            # A fetcher waits for a lost broker in silence; a drain must not wait for ever.
+            await self._end_offsets()
+
+    async def _drained(self) -> bool:
+        partitions = self._consumer.assignment()
+        if not partitions:
+            return False  # the group has not assigned anything yet
+        if not self._ends.keys() >= partitions:
+            self._ends = await self._end_offsets()
+        for tp in partitions:
+            try:
+                position = await self._consumer.position(tp)
+            except IllegalStateError:  # a rebalance took it meanwhile
+                return False
+            if position < self._ends[tp]:
+                return False
+        return True
+
+    async def _end_offsets(self) -> dict[TopicPartition, int]:
+        partitions = list(self._consumer.assignment())
+        if not partitions:
+            return {}
+        try:
+            # With read_committed the broker answers with the last stable offset.
+            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)
+        except KafkaError as error:
+            raise unreachable(self._settings.kafka, error) from None
+        return ends
+
+    async def _commit_if_due(self) -> None:
+        if self._commit_mode == "handled" and (
+            time.monotonic() - self._committed_at >= COMMIT_EVERY
+        ):
+            await self._commit_handled()
+
+    async def _commit_handled(self) -> None:
+        self._committed_at = time.monotonic()
+        if self._group is None or not self._handled:
+            return
+        offsets, self._handled = self._handled, {}
+        try:
+            await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError):
+            # The group moved on without us: whoever has the partitions now reads these again.
+            _log.warning("commit_lost_to_rebalance", group=self._group)
+        except KafkaError as error:
+            raise unreachable(self._settings.kafka, error) from None
+
+    async def _revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        revoked = set(partitions)
+        if self._commit_mode == "handled":
+            await self._commit_handled()
+        self._buffer = deque(
+            r for r in self._buffer if TopicPartition(r.topic, r.partition) not in revoked
+        )
+        if (record := self._in_hand) is not None and (
+            TopicPartition(record.topic, record.partition) in revoked
+        ):
+            self._in_hand = None  # not ours to commit any more
+        for tp in revoked:
+            self._handled.pop(tp, None)
+            self._ends.pop(tp, None)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    def __init__(self, reader: TopicReader[Any]) -> None:
+        self._reader = reader
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        await self._reader._revoked(revoked)  # noqa: SLF001 - the other half of the same class
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Positions come from the group's committed offsets."""

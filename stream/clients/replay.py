@@ -1,0 +1,152 @@
+"""Putting dead letters back where they came from, each exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from stream.clients.consumer import DeadLetter, dead_letter
+from stream.errors import BrokerError
+from stream.kafka import connection_options, start, unreachable
+from stream.settings import Settings
+from stream.topics_admin import partitions_of
+from stream.worker.routing import Message
+from stream.worker.transactions import Fenced, LaneProducer
+
+# A transaction of a few hundred small letters takes well under its time-out of 15 s.
+_BATCH: Final = 200
+_POLL_MS: Final = 500
+
+
+@dataclass(slots=True)
+class ReplayReport:
+    """What a replay did, or would do."""
+
+    replayed: int = 0
+    foreign: int = 0
+    """Left out: not a dead letter of ours, or from a topic that is not our incoming one."""
+
+
+class DeadLetterReplay:
+    """Re-publishes dead letters to the incoming topic: original bytes, key and headers.
+
+    Messages and the position reached are one Kafka transaction per batch, under one transactional
+    id per partition, as in the worker: a crash repeats nothing, and of two replays at once the
+    older is fenced. It ends at what was there when it started, so that a letter that dies again is
+    not chased in circles.
+
+    Args:
+        settings: connection and topics.
+        limit: most letters to replay; all unless given.
+        dry_run: count, and change nothing.
+        on_progress: called with the report as it grows.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        limit: int | None = None,
+        dry_run: bool = False,
+        on_progress: Callable[[ReplayReport], None] | None = None,
+    ) -> None:
+        self._names = settings.topic_names
+        self.group = f"{settings.topics.prefix}.replay"
+        worker = settings.worker.model_copy(update={"group": self.group})
+        self._settings = settings.model_copy(update={"worker": worker})
+        self._limit = limit
+        self._dry_run = dry_run
+        self._on_progress = on_progress
+        self._report = ReplayReport()
+
+    async def run(self) -> ReplayReport:
+        """Replay everything since the last replay.
+
+        Raises:
+            BrokerError: Kafka cannot be reached, or another replay took over.
+            TopicMissing: the dead-letter or the incoming topic does not exist.
+        """
+        kafka = self._settings.kafka
+        letters = await partitions_of(kafka, self._names.dead_letter)
+        await partitions_of(kafka, self._names.incoming)
+        consumer = AIOKafkaConsumer(
+            **connection_options(kafka),
+            group_id=self.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+        )
+        await start(consumer, kafka)
+        try:
+            await self._replay_all(consumer, letters)
+        except Fenced:
+            raise BrokerError(
+                "another replay took over", "let it finish; nothing was sent twice"
+            ) from None
+        except (KafkaError, TimeoutError) as error:
+            raise unreachable(kafka, error) from None
+        finally:
+            await consumer.stop()
+        return self._report
+
+    async def _replay_all(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        ends = await consumer.end_offsets(partitions)
+        for tp in partitions:
+            if not self._complete:
+                await self._replay_partition(consumer, tp, ends[tp])
+
+    async def _replay_partition(self, consumer: Any, tp: TopicPartition, end: int) -> None:
+        if self._dry_run:
+            await self._read(consumer, tp, end, None)
+            return
+        producer = LaneProducer(self._settings, tp)
+        try:
+            # Initialising the transactional id settles what a crashed replay left open: only
+            # after it do the group's committed offsets say what was really sent.
+            await producer.start()
+            await self._read(consumer, tp, end, producer)
+        finally:
+            await producer.discard()
+
+    async def _read(
+        self, consumer: Any, tp: TopicPartition, end: int, producer: LaneProducer | None
+    ) -> None:
+        consumer.assign([tp])
+        while not self._complete and await consumer.position(tp) < end:
+            most = _BATCH
+            if self._limit is not None:
+                most = min(most, self._limit - self._report.replayed)
+            found = await consumer.getmany(tp, timeout_ms=_POLL_MS, max_records=most)
+            records = [r for r in found.get(tp, []) if r.offset < end]
+            if not records:
+                continue
+            letters = [letter for r in records if (letter := self._ours(r)) is not None]
+            if producer is not None:
+                messages = [self._message(letter) for letter in letters]
+                await producer.commit(messages, records[-1].offset + 1)
+            self._count(len(letters), len(records) - len(letters))
+
+    @property
+    def _complete(self) -> bool:
+        return self._limit is not None and self._report.replayed >= self._limit
+
+    def _count(self, replayed: int, foreign: int) -> None:
+        self._report.replayed += replayed
+        self._report.foreign += foreign
+        if self._on_progress is not None:
+            self._on_progress(self._report)
+
+    def _ours(self, record: ConsumerRecord) -> DeadLetter | None:
+        try:
+            letter = dead_letter(record)
+        except (KeyError, ValueError):
+            return None
+        # A header must not be able to choose the topic that we write to.
+        return letter if letter.reason.source.topic == self._names.incoming else None
+
+    def _message(self, letter: DeadLetter) -> Message:
+        return Message(self._names.incoming, letter.key, letter.value, letter.headers)

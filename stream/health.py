@@ -1,0 +1,75 @@
+"""`/livez`, `/readyz` and `/metrics` of a worker, on loopback unless set otherwise."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+
+from stream.errors import PortTaken
+from stream.settings import HttpSettings
+
+Checks = Callable[[], Mapping[str, bool]]
+"""Names what readiness needs, and whether each holds now."""
+
+
+class HealthServer:
+    """A small HTTP server beside the worker. Use as ``async with``."""
+
+    def __init__(self, settings: HttpSettings, registry: CollectorRegistry, checks: Checks) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._checks = checks
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            PortTaken: another process listens on the port.
+        """
+        if not self._settings.enabled:
+            return self
+        app = web.Application()
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise PortTaken(
+                f"port {self._settings.port} is taken",
+                "set REVIEWS_HTTP__PORT to another one, or to 0 for any free port",
+            ) from None
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        # The event loop answers, so the process lives. Dependencies are readiness' business:
+        # restarting us would not bring a broker back.
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        checks = self._checks()
+        ready = all(checks.values())
+        lines = [f"[{'+' if ok else '-'}] {name}" for name, ok in checks.items()]
+        text = "\n".join(lines) if "verbose" in request.query else "ready" if ready else "not ready"
+        return web.Response(text=text + "\n", status=200 if ready else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        body = generate_latest(self._registry)
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4"})

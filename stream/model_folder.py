@@ -1,0 +1,178 @@
+"""A model is a folder: reading it, checking it, and writing its manifest.
+
+The folder holds ``model.onnx``, optionally ``model.fp16.onnx`` for a GPU, ``tokenizer.json``,
+``manifest.json`` and ``README.md`` (the model card). Nothing in it is ever unpickled or executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.categories import CATEGORIES, Category
+from stream.errors import ModelError
+from stream.text import TEXT_VERSION
+
+MANIFEST: Final = "manifest.json"
+CPU_GRAPH: Final = "model.onnx"
+GPU_GRAPH: Final = "model.fp16.onnx"
+TOKENIZER: Final = "tokenizer.json"
+REQUIRED_FILES: Final = (CPU_GRAPH, TOKENIZER)
+_DIGEST_CHUNK: Final = 1 << 20
+
+
+class SelfTest(BaseModel):
+    """A text and the logits that the CPU graph gave for it when the folder was made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    logits: Annotated[list[float], Field(min_length=len(CATEGORIES), max_length=len(CATEGORIES))]
+
+
+class Reference(BaseModel):
+    """What the model saw on its validation data: the monitor measures drift against it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    category_share: dict[Category, float] = Field(default_factory=dict)
+    confidence_histogram: list[float] = Field(
+        default_factory=list, description="Shares in 20 equal bins of 0 to 1."
+    )
+    unknown_token_share: float = 0.0
+
+
+class Manifest(BaseModel):
+    """What a model folder says of itself (``manifest.json``)."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    version: str = Field(description="Content digest of the files; see `content_version`.")
+    name: str = "starter"
+    family: str = "bert"
+    created_at: str = ""
+    categories: tuple[Category, ...] = CATEGORIES
+    max_length: int = Field(
+        default=128, ge=8, le=512, description="Word pieces, specials included."
+    )
+    pad_id: int = Field(default=0, ge=0)
+    unknown_id: int = Field(default=1, ge=0)
+    text_version: int = TEXT_VERSION
+    temperature: float = Field(default=1.0, gt=0.0)
+    thresholds: dict[Category, float] = Field(
+        description="Least calibrated probability at which a category is published."
+    )
+    metrics: dict[str, float] = Field(default_factory=dict)
+    training_digest: str = ""
+    code_version: str = ""
+    files: dict[str, str] = Field(description="SHA-256 of every file but the manifest.")
+    self_test: tuple[SelfTest, ...] = ()
+    reference: Reference = Reference()
+
+
+def file_digest(path: Path) -> str:
+    """Return a file's SHA-256, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_DIGEST_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def content_version(files: dict[str, str], decision: str) -> str:
+    """Return the version of a model: a digest over its files and its decision rule.
+
+    Args:
+        files: SHA-256 by file name.
+        decision: canonical text of temperature and thresholds. They change what is published
+            under unchanged weights, so they must change the version, and with it the cache's keys.
+    """
+    lines = [f"{name}:{digest}" for name, digest in sorted(files.items()) if name != "README.md"]
+    return hashlib.sha256("\n".join([*lines, decision]).encode()).hexdigest()[:16]
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
+    """Fill in digests and version from the folder's files, and write ``manifest.json``.
+
+    Args:
+        folder: holds all other files already.
+        manifest: everything else that is to be recorded; its version and files are replaced.
+    """
+    files = {
+        path.name: file_digest(path)
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name != MANIFEST
+    }
+    thresholds = {c.value: manifest.thresholds[c] for c in CATEGORIES}
+    decision = f"T={manifest.temperature!r} thresholds={thresholds!r}"
+    complete = manifest.model_copy(
+        update={"files": files, "version": content_version(files, decision)}
+    )
+    (folder / MANIFEST).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return complete
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check a folder's manifest, but not yet its files.
+
+    Raises:
+        ModelError: the folder or its manifest is absent, unreadable, or made for another contract.
+    """
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise ModelError(
+            f"there is no model folder {folder}",
+            "set REVIEWS_MODEL__FOLDER, or make one with `reviews train starter`",
+        )
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise ModelError(
+            f"{folder} is no model folder: it has no {MANIFEST}",
+            "name a folder that `reviews train` or the registry wrote",
+        ) from None
+    except (OSError, ValidationError) as error:
+        raise ModelError(
+            f"{path} cannot be read: {error}", "restore the folder from the registry"
+        ) from None
+    _check_contract(folder, manifest)
+    return manifest
+
+
+def verify(folder: Path) -> Manifest:
+    """Read the manifest and check every file's digest.
+
+    Raises:
+        ModelError: something is absent or not the file that the manifest describes.
+    """
+    manifest = read_manifest(folder)
+    for name, wanted in manifest.files.items():
+        path = folder / name
+        if Path(name).name != name:
+            raise ModelError(f"{folder}: the manifest names a file outside: {name!r}")
+        if not path.is_file():
+            raise ModelError(f"{folder}: {name} is absent", "restore the folder from the registry")
+        if file_digest(path) != wanted:
+            raise ModelError(
+                f"{folder}: {name} is damaged (its SHA-256 is not the manifest's)",
+                "restore the folder from the registry",
+            )
+    return manifest
+
+
+def _check_contract(folder: Path, manifest: Manifest) -> None:
+    if manifest.categories != CATEGORIES:
+        raise ModelError(f"{folder}: the model knows other categories than this version")
+    if manifest.text_version != TEXT_VERSION:
+        raise ModelError(
+            f"{folder}: trained with text preprocessing {manifest.text_version}, "
+            f"this version has {TEXT_VERSION}",
+            "retrain the model with this version",
+        )
+    if missing := [c.value for c in CATEGORIES if c not in manifest.thresholds]:
+        raise ModelError(f"{folder}: no threshold for {', '.join(missing)}")
+    if missing := [name for name in REQUIRED_FILES if name not in manifest.files]:
+        raise ModelError(f"{folder}: the manifest does not list {', '.join(missing)}")

@@ -1,0 +1,91 @@
+"""Faust's side of the connection: credentials, and a consumer that reads committed events only."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import aiokafka
+from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
+from faust.transport.drivers.aiokafka import (
+    AIOKafkaConsumerThread,
+    Consumer,
+    Producer,
+    Transport,
+)
+from faust.types.auth import AuthProtocol
+
+from stream.kafka import connection_options
+from stream.settings import KafkaSettings
+
+# Changes of tables that may wait to be sent. Beyond, Faust stops taking events in, with a warning.
+_BUFFERED_CHANGES: Final = 5_000
+_DRAIN_SECONDS: Final = 0.01
+
+
+class _CommittedThread(AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Transport) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust reads committed events only when it writes in transactions of its own, which
+        # duplicate at rebalances (faust-streaming/faust#323). The fetcher, which reads this
+        # option, is made when the consumer starts.
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - there is no other way
+        return consumer
+
+
+class _CommittedConsumer(Consumer):
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _FlushingProducer(Producer):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.buffer.max_messages = _BUFFERED_CHANGES
+
+    async def flush(self) -> None:
+        # Faust's own gives up after a tenth of a second without progress, and would then commit
+        # positions whose changes are not on the broker yet.
+        while self.buffer.size and self.buffer.state == "running":
+            await self.buffer.flush()
+            await asyncio.sleep(_DRAIN_SECONDS)
+        await super().flush()
+
+
+class CommittedTransport(Transport):
+    """Faust's transport, made exact.
+
+    It reads nothing that a worker aborted, and positions are committed only after everything that
+    was derived from what lies before them is on the broker.
+    """
+
+    Consumer = _CommittedConsumer
+    Producer = _FlushingProducer
+
+
+def broker_urls(kafka: KafkaSettings) -> list[str]:
+    """Return the brokers as Faust writes them."""
+    return [f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")]
+
+
+def credentials(kafka: KafkaSettings) -> Credentials | None:
+    """Return what Faust needs to sign in; None: the connection is plain.
+
+    Raises:
+        ConfigError: TLS or SASL is demanded and what it needs is absent or unreadable.
+    """
+    options: dict[str, Any] = dict(connection_options(kafka))
+    tls = options.get("ssl_context")
+    if "sasl_oauth_token_provider" in options:
+        token = OAuthCredentials(oauth_cb=options["sasl_oauth_token_provider"], ssl_context=tls)
+        if tls is not None:
+            token.protocol = AuthProtocol.SASL_SSL  # Faust forgets it for tokens
+        return token
+    if "sasl_mechanism" in options:
+        return SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=tls,
+        )
+    return SSLCredentials(tls) if tls is not None else None

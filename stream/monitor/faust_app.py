@@ -1,0 +1,220 @@
+"""The Faust application: topics in, durable tables beside, windows out.
+
+Every table entry belongs to one partition of the topic that it is derived from, and its changelog
+is written to that partition. Faust flushes the changelogs before it commits positions, and every
+entry knows the last offset that it holds: what is delivered again after a crash counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+import structlog
+
+from schemas import (
+    BatchSummary,
+    CategoryWindow,
+    ContractError,
+    Event,
+    Label,
+    ModelAnnouncement,
+    cloud_event,
+    decode,
+    encode,
+)
+from schemas.events import now
+from stream.monitor.broker import CommittedTransport, broker_urls, credentials
+from stream.monitor.engine import Engine, Windows
+from stream.monitor.history import Change
+from stream.settings import Settings
+
+# State and positions are made durable this often; a crash repeats at most so much.
+_COMMIT_SECONDS: Final = 1.0
+_SESSION_SECONDS: Final = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+class MonitorApp:
+    """Feeds an engine from Kafka and keeps its state there.
+
+    Args:
+        settings: connection, topic names, the monitor's name.
+        engine: what is fed.
+        partitions: partition counts of the topics of batches, labels and models, which must exist:
+            Faust ignores a topic that is absent when it starts.
+        folder: Faust insists on one, and keeps nothing in it: the state is on Kafka.
+    """
+
+    def __init__(
+        self, settings: Settings, engine: Engine, partitions: Mapping[str, int], folder: Path
+    ) -> None:
+        self._engine = engine
+        self._names = settings.topic_names
+        self._partitions = partitions
+        self.restored: set[str] = set()
+        """Tables that have been read back."""
+        self.faust = _new_app(settings, folder)
+        # `reviews.stats` is written through Faust's producer, acknowledged by all replicas.
+        self._stats = self._topic(self._names.stats)
+        batches, labels, models = self._names.batches, self._names.labels, self._names.models
+        self._batches = self._table("batches", partitions[batches], self._batches_restored)
+        self._decisions = self._table("decisions", partitions[labels], self._decisions_restored)
+        self._words = self._table("words", partitions[labels], self._decisions_restored)
+        self._models = self._table("models", partitions[models], self._models_restored)
+        self._marks = self._table(
+            "marks", partitions[models], self._marks_restored, use_partitioner=True
+        )
+        self.faust.agent(self._topic(batches), name="batches")(self._on_batches)
+        self.faust.agent(self._topic(labels), name="labels")(self._on_labels)
+        self.faust.agent(self._topic(models), name="models")(self._on_models)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the state has been read back and events are taken in."""
+        return len(self.restored) == len(self.faust.tables)
+
+    def changelogs(self) -> dict[str, int]:
+        """Return the partition count of every topic that keeps the state, by name."""
+        return {
+            table.changelog_topic_name: table.partitions for table in self.faust.tables.values()
+        }
+
+    async def publish(self, windows: Windows) -> None:
+        """Publish one window of all categories; a final one is then marked as done."""
+        acknowledgements = [await self._send(window) for window in windows.categories]
+        for acknowledgement in acknowledgements:
+            await acknowledgement
+        if windows.final:
+            self._marks[windows.kind] = {"until": self._engine.published(windows)}
+
+    async def _send(self, window: CategoryWindow) -> Any:
+        start, end = window.window_start.isoformat(), window.window_end.isoformat()
+        event_id = f"{window.category}/{start}/{end}"
+        headers = cloud_event(CategoryWindow, event_id, window.category, now())
+        return await self._stats.send(
+            key=window.category.value.encode(), value=encode(window), headers=dict(headers)
+        )
+
+    async def _on_batches(self, stream: Any) -> AsyncIterator[None]:
+        async for event in stream.events():
+            if (summary := _read(BatchSummary, event)) is not None:
+                message = event.message
+                changes = self._engine.apply_batch(message.partition, message.offset, summary)
+                _keep(self._batches, changes)
+            yield
+
+    async def _on_labels(self, stream: Any) -> AsyncIterator[None]:
+        async for event in stream.events():
+            if (label := _read(Label, event)) is not None:
+                message = event.message
+                counts, word = self._engine.decisions.apply(
+                    message.partition, message.offset, label
+                )
+                _keep(self._decisions, counts)
+                _keep(self._words, [word] if word else [])
+            yield
+
+    async def _on_models(self, stream: Any) -> AsyncIterator[None]:
+        async for event in stream.events():
+            announcement = _read(ModelAnnouncement, event)
+            key = f"{event.message.offset:020d}"
+            if announcement is not None and key not in self._models:
+                self._engine.apply_announcement(announcement)
+                self._models[key] = announcement.model_dump(mode="json")
+            yield
+
+    def _batches_restored(self) -> None:
+        topic = self._names.batches
+        self._engine.restore_batches(self._batches.items(), range(self._partitions[topic]))
+
+    def _decisions_restored(self) -> None:
+        # Called once for either of the two tables; both have been read by then.
+        self._engine.decisions.restore(self._decisions.items(), self._words.items())
+
+    def _models_restored(self) -> None:
+        self._engine.announcements.clear()
+        for _, value in sorted(self._models.items()):
+            self._engine.apply_announcement(ModelAnnouncement.model_validate(value))
+
+    def _marks_restored(self) -> None:
+        self._engine.marks = {kind: mark["until"] for kind, mark in self._marks.items()}
+
+    def _topic(self, name: str) -> Any:
+        return self.faust.topic(
+            name,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            internal=False,
+            allow_empty=True,
+        )
+
+    def _table(
+        self, name: str, partitions: int, restore: Any, *, use_partitioner: bool = False
+    ) -> Any:
+        async def restored() -> None:
+            try:
+                restore()
+            except Exception:
+                _log.exception("state_not_restored", table=name)
+                raise
+            self.restored.add(name)
+
+        return self.faust.Table(
+            name,
+            partitions=partitions,
+            on_recover=restored,
+            use_partitioner=use_partitioner,
+            key_type=str,
+        )
+
+
+def _new_app(settings: Settings, folder: Path) -> faust.App:
+    monitor, topics = settings.monitor, settings.topics
+    app = faust.App(
+        f"{topics.prefix}.{monitor.name}",
+        broker=broker_urls(settings.kafka),
+        broker_credentials=credentials(settings.kafka),
+        broker_client_id=f"{topics.prefix}.{monitor.name}",
+        broker_commit_interval=_COMMIT_SECONDS,
+        broker_session_timeout=_SESSION_SECONDS,
+        broker_request_timeout=max(settings.kafka.request_timeout_ms / 1000, _SESSION_SECONDS + 1),
+        consumer_auto_offset_reset="earliest",
+        store="memory://",
+        datadir=folder,
+        topic_replication_factor=topics.replication,
+        topic_partitions=topics.partitions,
+        topic_disable_leader=True,
+        reply_create_topic=False,
+        web_enabled=False,
+        autodiscover=False,
+    )
+    app.transport = CommittedTransport(app.conf.broker_consumer, app)
+    app.producer_transport = CommittedTransport(app.conf.broker_producer, app)
+    return app
+
+
+def _read(event_type: type[Event], event: Any) -> Any:
+    """Decode an event; what breaks the contract, or has no value, is left out."""
+    if event.value is None:
+        return None
+    try:
+        return decode(event_type, event.value)
+    except ContractError as error:
+        message = event.message
+        where = f"{message.topic}[{message.partition}]@{message.offset}"
+        _log.warning("event_left_out", position=where, code=error.code)
+        return None
+
+
+def _keep(table: Any, changes: Iterable[Change]) -> None:
+    for change in changes:
+        if change.value is None:
+            table.pop(change.key, None)
+        else:
+            table[change.key] = change.value

@@ -1,0 +1,139 @@
+"""What the monitor knows, for Prometheus: asked for at each scrape, kept nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from schemas import CATEGORIES
+from stream.monitor.bucket import Bucket, Tally
+from stream.monitor.engine import Engine
+
+
+class MonitorMetrics(Collector):
+    """Metrics of one engine, in a registry of its own.
+
+    Args:
+        engine: what is measured.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
+
+    def describe(self) -> Iterator[Metric]:
+        """Registering must not collect: there is nothing yet."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield everything, as it stands now."""
+        engine = self._engine
+        history, settings = engine.history, engine.settings
+        end = history.rules.start_of(history.latest) + history.rules.bucket
+        window = history.window(end - settings.hopping_window_seconds, end)
+        yield from _standing(engine)
+        yield from _totals(history.total())
+        yield from _window(engine, window)
+        yield _alerts(engine)
+
+
+def _standing(engine: Engine) -> Iterator[Metric]:
+    lag = GaugeMetricFamily(
+        "reviews_monitor_partition_lag",
+        "Input events that wait for a worker, as the broker sees it.",
+        labels=["partition"],
+    )
+    for partition, events in engine.broker.lags.items():
+        lag.add_metric([str(partition)], events)
+    yield lag
+    yield GaugeMetricFamily(
+        "reviews_monitor_broker_up",
+        "1 while the broker answers the monitor.",
+        value=engine.broker.asked_at is not None,
+    )
+    yield GaugeMetricFamily(
+        "reviews_monitor_relabel_backlog",
+        "Reviews that the model was unsure of and nobody has decided.",
+        value=engine.backlog,
+    )
+    yield GaugeMetricFamily(
+        "reviews_monitor_watermark_timestamp_seconds",
+        "Event time before which windows are closed.",
+        value=engine.history.watermark,
+    )
+
+
+def _totals(total: Bucket) -> Iterator[Metric]:
+    outcomes = CounterMetricFamily(
+        "reviews_monitor_outcomes",
+        "Input events by outcome, since the monitor's first start.",
+        labels=["route"],
+    )
+    for route, count in (
+        ("category", total.published),
+        ("relabel", total.relabelled),
+        ("dead-letter", total.dead),
+    ):
+        outcomes.add_metric([route], count)
+    yield outcomes
+    yield CounterMetricFamily(
+        "reviews_monitor_late_reviews",
+        "Reviews that came after their window was closed: in totals, in no window.",
+        value=total.late,
+    )
+    categories = CounterMetricFamily(
+        "reviews_monitor_category_reviews",
+        "Reviews by the model's best guess.",
+        labels=["category", "route"],
+    )
+    for category in CATEGORIES:
+        tally = total.categories.get(category.value, Tally())
+        categories.add_metric([category.value, "category"], tally.published)
+        categories.add_metric([category.value, "relabel"], tally.relabelled)
+    yield categories
+
+
+def _window(engine: Engine, window: Bucket) -> Iterator[Metric]:
+    drift = engine.references.drift(window)
+    measured = {
+        "mix_psi": drift.mix_psi,
+        "mix_js": drift.mix_js,
+        "confidence_psi": drift.confidence_psi,
+    }
+    family = GaugeMetricFamily(
+        "reviews_monitor_drift",
+        "Distance of the newest hopping window from what is normal for the model.",
+        labels=["measure"],
+    )
+    for name, value in measured.items():
+        if value is not None:
+            family.add_metric([name], value)
+    yield family
+    shares = (
+        ("reviews_monitor_relabel_ratio", "Unsure among the classified.", window.relabel_share),
+        ("reviews_monitor_confidence_ratio", "Mean confidence.", window.mean_confidence),
+        ("reviews_monitor_unknown_token_ratio", "Unknown word pieces.", window.unknown_share),
+    )
+    for name, meaning, share in shares:
+        if share is not None:
+            yield GaugeMetricFamily(name, f"{meaning} In the newest hopping window.", value=share)
+    if window.model is not None:
+        yield InfoMetricFamily(
+            "reviews_monitor_model", "The model that answered most.", {"version": window.model}
+        )
+
+
+def _alerts(engine: Engine) -> Metric:
+    family = GaugeMetricFamily(
+        "reviews_monitor_alert_active",
+        "1 while the monitor's own alert is raised.",
+        labels=["alert", "severity"],
+    )
+    for alert in engine.watch.alerts:
+        family.add_metric([alert.rule.name, alert.rule.severity], alert.active)
+    return family

@@ -1,0 +1,162 @@
+"""The running monitor: Faust, a look at the broker, alerts, windows, the page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import faust
+import structlog
+from aiokafka.errors import KafkaError
+
+from stream.errors import BrokerError
+from stream.monitor.engine import Engine
+from stream.monitor.faust_app import MonitorApp
+from stream.monitor.metrics import MonitorMetrics
+from stream.monitor.standing import LagProbe
+from stream.monitor.web import MonitorServer
+from stream.settings import Settings
+from stream.topics_admin import create_compacted, create_topics, partitions_of
+
+_TICK_SECONDS: Final = 1.0
+_PROBE_SECONDS: Final = 2.0
+_RETRY_SECONDS: Final = 5.0
+_STOP_SECONDS: Final = 15.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Monitor:
+    """One monitor of one pipeline. :meth:`run` it once.
+
+    Args:
+        settings: all options.
+        on_link: called with a link that opens the page once: when the page is there, and again
+            whenever a link was used. Not called where a token opens it.
+    """
+
+    def __init__(self, settings: Settings, on_link: Callable[[str], None] = lambda _: None) -> None:
+        self._settings = settings
+        self._on_link = on_link
+        self.engine = Engine(settings.monitor, settings.model.folder)
+        self.app: MonitorApp | None = None
+        registry = MonitorMetrics(self.engine).registry
+        self.server = MonitorServer(
+            settings.monitor, self.engine, registry, self._checks, on_link_used=on_link
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether the state has been read back and summaries are taken in."""
+        return self.app is not None and self.app.ready
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch until ``stop`` is set.
+
+        Raises:
+            BrokerError: no broker answers, or it refuses us.
+            PortTaken: the page's port is in use.
+        """
+        await create_topics(self._settings)
+        async with self.server:
+            if self._settings.monitor.token is None:
+                self._on_link(self.server.new_link())
+            _log.info("monitor_started", port=self.server.port, name=self._settings.monitor.name)
+            with TemporaryDirectory(prefix="reviews-monitor-") as folder:
+                await self._watch(stop, Path(folder))
+        _log.info("monitor_stopped")
+
+    def _checks(self) -> dict[str, bool]:
+        return {"state restored": self.ready, "broker answers": self.engine.broker.lag is not None}
+
+    async def _watch(self, stop: asyncio.Event, folder: Path) -> None:
+        settings = self._settings
+        names = settings.topic_names
+        counted = Counter(
+            tp.topic
+            for tp in await partitions_of(settings.kafka, names.batches, names.labels, names.models)
+        )
+        self.app = MonitorApp(settings, self.engine, counted, folder)
+        # Before Faust looks: it takes a changelog that it has just asked for itself, and that the
+        # broker does not show yet, for one without partitions, and gives up.
+        await create_compacted(settings, self.app.changelogs())
+        faust = self.app.faust
+        faust.finalize()
+        await faust.maybe_start()
+        tasks = [
+            asyncio.create_task(task, name=name)
+            for name, task in (
+                ("monitor ticks", self._tick_forever()),
+                ("lag probe", self._probe_forever()),
+                ("stop", stop.wait()),
+                ("faust", faust.wait_until_stopped()),
+            )
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+            if faust.crashed:
+                raise BrokerError(
+                    f"the monitor lost its connection: {faust.crash_reason!r}",
+                    "start it again; its state is on Kafka",
+                )
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await _stop(faust)
+
+    async def _tick_forever(self) -> None:
+        while True:
+            if self.ready:
+                await self._tick()
+            await asyncio.sleep(_TICK_SECONDS)
+
+    async def _tick(self) -> None:
+        assert self.app is not None  # noqa: S101 - run() made it
+        self.engine.look()
+        if not self._settings.monitor.publish:
+            return
+        for windows in self.engine.closed_windows():
+            await self.app.publish(windows)
+        for windows in self.engine.open_windows():
+            await self.app.publish(windows)
+
+    async def _probe_forever(self) -> None:
+        engine = self.engine
+        while True:
+            try:
+                async with LagProbe(self._settings) as probe:
+                    while True:
+                        async with asyncio.timeout(_RETRY_SECONDS):
+                            lags = await probe.ask()
+                        engine.broker.answered(lags, engine.backlog, engine.clock())
+                        await asyncio.sleep(_PROBE_SECONDS)
+            except (KafkaError, BrokerError, TimeoutError, OSError) as error:
+                engine.broker.asked_at = None
+                _log.warning("lag_unknown", error=repr(error))
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _stop(app: faust.App) -> None:
+    """Stop Faust, in bounded time.
+
+    Now and then its consumer waits for itself while it stops. It is then left behind: the state is on
+    Kafka, and what is delivered again counts once. Its thread would poll for ever, so its loop is
+    stopped.
+    """
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await app.stop()
+    except TimeoutError:
+        _log.warning("faust_did_not_stop", seconds=_STOP_SECONDS)
+        thread = getattr(app.consumer, "_thread", None)
+        loop = getattr(thread, "thread_loop", None)
+        if loop is not None and loop.is_running():
+            loop.call_soon_threadsafe(loop.stop)

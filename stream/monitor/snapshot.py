@@ -1,0 +1,200 @@
+"""What the page shows: the engine's knowledge as plain JSON, no more points than a chart can draw."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from schemas import CATEGORIES, CATEGORY_INFO
+from stream.monitor.bucket import Bucket, Tally
+from stream.monitor.engine import Engine
+
+# A chart of 120 steps still tells single bars apart on a laptop's screen.
+_STEPS: Final = 120
+_DIGITS: Final = 4
+# The first minutes of a pipeline must not be a sliver at the right edge of an empty chart.
+_SHORTEST: Final = 300
+
+
+def categories() -> list[dict[str, str]]:
+    """Return slugs and names, in the order of the categories; they never change."""
+    return [
+        {"slug": info.category.value, "ru": info.russian, "en": info.english}
+        for info in CATEGORY_INFO
+    ]
+
+
+def snapshot(engine: Engine, span: int) -> dict[str, Any]:
+    """Return the state of everything, with series over the last ``span`` seconds of event time.
+
+    Numbers are counts, shares (0 to 1) and seconds; moments are seconds since 1970.
+    """
+    now = engine.clock()
+    total = engine.history.total()
+    start, step, count = _axis(engine, now, span)
+    buckets = [
+        engine.history.window(start + i * step, start + (i + 1) * step) for i in range(count)
+    ]
+    return {
+        "now": now,
+        "watermark": engine.history.watermark,
+        "latest": engine.history.latest,
+        "totals": _totals(total),
+        "window": _window(engine),
+        "series": {"start": start, "step": step} | _series(buckets, step),
+        "categories": _categories(engine, start, start + step * count),
+        "models": _models(buckets, start, step),
+        "announcements": [
+            {"at": a.announced_at.timestamp(), "version": a.version, "role": a.role}
+            for a in engine.announcements[-20:]
+        ],
+        "broker": _broker(engine, start, start + step * count),
+        "alerts": _alerts(engine),
+        "changes": [
+            {"name": c.name, "raised": c.raised, "value": _round(c.value), "at": c.at}
+            for c in reversed(engine.changes)
+        ],
+    }
+
+
+def _axis(engine: Engine, now: float, span: int) -> tuple[int, int, int]:
+    """Return beginning, step and number of steps: whole buckets, at the end the newest one."""
+    bucket = engine.history.rules.bucket
+    latest = engine.history.latest or now
+    end = now if now - latest < span else latest
+    starts = engine.history.starts()
+    known = end - starts[0] + bucket if starts else 0
+    span = int(min(span, max(known, _SHORTEST)))
+    step = bucket * max(math.ceil(span / bucket / _STEPS), 1)
+    last = math.floor(end / step) * step
+    count = max(math.ceil(span / step), 1)
+    return last - (count - 1) * step, step, count
+
+
+def _series(buckets: list[Bucket], step: int) -> dict[str, Any]:
+    return {
+        "reviews": [_round(b.reviews / step) for b in buckets],
+        "relabelled": [_round(b.relabelled / step) for b in buckets],
+        "dead": [_round(b.dead / step) for b in buckets],
+        "confidence": [_round(b.mean_confidence) for b in buckets],
+        "delay": [_round(b.worst_delay) if b.batches else None for b in buckets],
+        "categories": [
+            [_tally(b, category.value).reviews for b in buckets] for category in CATEGORIES
+        ],
+    }
+
+
+def _totals(total: Bucket) -> dict[str, Any]:
+    return {
+        "reviews": total.reviews,
+        "published": total.published,
+        "relabelled": total.relabelled,
+        "dead": total.dead,
+        "late": total.late,
+        "cache_hits": total.cache_hits,
+    }
+
+
+def _window(engine: Engine) -> dict[str, Any]:
+    """Describe the newest hopping window: that is what drift and alerts are about."""
+    settings, history = engine.settings, engine.history
+    end = history.rules.start_of(history.latest) + history.rules.bucket
+    window = history.window(end - settings.hopping_window_seconds, end)
+    last_minute = history.window(end - settings.window_seconds, end)
+    reference, drift = engine.references.of(window.model), engine.references.drift(window)
+    shares = None
+    if reference is not None and (whole := sum(reference.confidence)):
+        shares = [_round(value / whole) for value in reference.confidence]
+    return {
+        "seconds": settings.hopping_window_seconds,
+        "reviews": window.reviews,
+        "enough": window.reviews >= settings.alert_reviews,
+        "needed": settings.alert_reviews,
+        "per_second": _round(last_minute.reviews / settings.window_seconds),
+        "confidence": _round(window.mean_confidence),
+        "relabel_share": _round(window.relabel_share),
+        "cache_share": _round(window.cache_hits / window.reviews if window.reviews else None),
+        "unknown_share": _round(window.unknown_share),
+        "delay": _round(last_minute.worst_delay) if last_minute.batches else None,
+        "histogram": window.histogram,
+        "reference": shares,
+        "reference_origin": reference.origin if reference else None,
+        "mix_psi": _round(drift.mix_psi),
+        "mix_js": _round(drift.mix_js),
+        "confidence_psi": _round(drift.confidence_psi),
+        "model": window.model,
+        "workers": sorted(last_minute.workers),
+    }
+
+
+def _categories(engine: Engine, start: int, end: int) -> list[dict[str, Any]]:
+    window = engine.history.window(start, end)
+    decided = engine.decisions.window(start, end)
+    rows = []
+    for category in CATEGORIES:
+        tally = _tally(window, category.value)
+        others = decided.categories.get(category.value, {})
+        rows.append(
+            {
+                "reviews": tally.reviews,
+                "published": tally.published,
+                "relabelled": tally.relabelled,
+                "confidence": _round(tally.confidence / tally.reviews if tally.reviews else None),
+                "decided": {"ensemble": 0, "llm": 0, "person": 0} | others,
+            }
+        )
+    return rows
+
+
+def _models(buckets: list[Bucket], start: int, step: int) -> list[dict[str, Any]]:
+    """Return stretches of time in which one model answered most."""
+    stretches: list[dict[str, Any]] = []
+    for i, bucket in enumerate(buckets):
+        if (version := bucket.model) is None:
+            continue
+        begin, end = start + i * step, start + (i + 1) * step
+        if stretches and stretches[-1]["version"] == version:
+            stretches[-1]["to"] = end
+            stretches[-1]["reviews"] += bucket.models[version]
+        else:
+            reviews = bucket.models[version]
+            stretches.append({"version": version, "from": begin, "to": end, "reviews": reviews})
+    return stretches
+
+
+def _broker(engine: Engine, start: float, end: float) -> dict[str, Any]:
+    view = engine.broker
+    past = [point for point in view.past if start <= point[0] <= end + engine.history.rules.bucket]
+    thinned = past[:: max(len(past) // _STEPS, 1)]
+    return {
+        "lag": view.lag,
+        "partitions": {str(partition): lag for partition, lag in sorted(view.lags.items())},
+        "backlog": engine.backlog,
+        "settled": engine.decisions.settled,
+        "past": [[round(at, 1), lag, backlog] for at, lag, backlog in thinned],
+    }
+
+
+def _alerts(engine: Engine) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": alert.rule.name,
+            "active": alert.active,
+            "severity": alert.rule.severity,
+            "since": alert.since,
+            "value": _round(alert.value),
+            "raise_at": alert.rule.raise_at,
+            "clear_at": alert.rule.clear_at,
+            "title": alert.rule.title,
+            "advice": alert.rule.advice,
+        }
+        for alert in engine.watch.alerts
+    ]
+
+
+def _tally(bucket: Bucket, slug: str) -> Tally:
+    return bucket.categories.get(slug, Tally())
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)

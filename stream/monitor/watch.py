@@ -1,0 +1,163 @@
+"""What is watched, and which alerts it raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from stream.monitor.alerts import Alert, Rule
+from stream.monitor.history import History
+from stream.monitor.references import References
+from stream.settings import MonitorSettings
+
+# After a restart the alerts are what the remembered buckets make them; older ones than this
+# cannot matter, since every alert about windows looks at one hopping window and its hold.
+_FOLDED_WINDOWS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the pipeline stands now, as told by the broker and the clock."""
+
+    lag: int | None = None
+    """Reviews that wait for a worker; None: the broker did not say."""
+    silence: float | None = None
+    """Seconds since a worker finished a batch, while reviews wait; 0 when none wait."""
+    backlog: int | None = None
+    """Reviews that wait for a person or the ensemble."""
+
+
+class Watch:
+    """All alerts. Those about windows go by event time, the others by the clock.
+
+    Args:
+        settings: levels.
+        history: where windows come from.
+        references: what is normal.
+    """
+
+    def __init__(self, settings: MonitorSettings, history: History, references: References) -> None:
+        self._settings = settings
+        self._history = history
+        self._references = references
+        self._of_windows = [Alert(rule) for rule in _window_rules(settings)]
+        self._of_standing = [Alert(rule) for rule in _standing_rules(settings)]
+        self._seen_until = 0.0
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """Every alert, raised or not."""
+        return [*self._of_standing, *self._of_windows]
+
+    def restart(self) -> None:
+        """Forget the alerts about windows; the next look derives them from the history."""
+        self._of_windows = [Alert(alert.rule) for alert in self._of_windows]
+        self._seen_until = 0.0
+
+    def look(self, standing: Standing, now: float) -> list[Alert]:
+        """Bring all alerts up to date; return those that were raised or cleared.
+
+        Args:
+            standing: as it is now.
+            now: seconds since 1970.
+        """
+        changed: dict[str, Alert] = {}
+        for end in self._new_ends():
+            for alert, value in zip(self._of_windows, self._measure(end), strict=True):
+                if alert.observe(value, end):
+                    changed[alert.rule.name] = alert
+        values = (standing.lag, standing.silence, standing.backlog)
+        for alert, value in zip(self._of_standing, values, strict=True):
+            if alert.observe(value, now):
+                changed[alert.rule.name] = alert
+        return list(changed.values())
+
+    def _new_ends(self) -> Iterator[int]:
+        """Yield the ends of buckets that began since the last look: those can be judged."""
+        history, step = self._history, self._history.rules.bucket
+        until = history.rules.start_of(history.latest)
+        oldest = until - _FOLDED_WINDOWS * self._settings.hopping_window_seconds
+        starts = history.starts()
+        if not starts:
+            return
+        first = max(self._seen_until + step, oldest, starts[0] + step)
+        self._seen_until = max(self._seen_until, until)
+        yield from range(int(first), until + step, step)
+
+    def _measure(self, end: int) -> tuple[float | None, ...]:
+        """Return the values that the rules about windows judge, in their order."""
+        window = self._history.window(end - self._settings.hopping_window_seconds, end)
+        if window.reviews < self._settings.alert_reviews:
+            return (None,) * len(self._of_windows)
+        drift = self._references.drift(window)
+        dead = window.dead / window.reviews
+        return window.relabel_share, drift.mix_psi, drift.confidence_psi, window.unknown_share, dead
+
+
+def _window_rules(s: MonitorSettings) -> tuple[Rule, ...]:
+    hold = s.alert_hold_seconds
+    return (
+        Rule(
+            "relabel-share",
+            "The model is unsure of many reviews",
+            *s.alert_relabel_share,
+            hold,
+            advice="Look at what waits in the queue: a new kind of goods, or a bad model?",
+        ),
+        Rule(
+            "category-mix",
+            "The mix of categories has changed",
+            *s.alert_mix_psi,
+            hold,
+            advice="A campaign or a new shop explains it, or else the model is wrong about some.",
+        ),
+        Rule(
+            "confidence",
+            "The model's confidence has changed",
+            *s.alert_confidence_psi,
+            hold,
+            advice="Compare with the last model change; label a random sample and evaluate.",
+        ),
+        Rule(
+            "unknown-words",
+            "Many words are new to the model",
+            *s.alert_unknown_share,
+            hold,
+            advice="Another language or broken encoding at a producer? Else retrain.",
+        ),
+        Rule(
+            "dead-letters",
+            "Many messages cannot be read",
+            *s.alert_dead_share,
+            hold,
+            severity="critical",
+            advice="`reviews consume --dead-letter` shows why; mend the producer, then replay.",
+        ),
+    )
+
+
+def _standing_rules(s: MonitorSettings) -> tuple[Rule, ...]:
+    return (
+        Rule(
+            "lag",
+            "The workers are behind",
+            *s.alert_lag,
+            s.alert_hold_seconds,
+            advice="Start more workers, up to one for each partition.",
+        ),
+        Rule(
+            "silence",
+            "No worker is working",
+            *s.alert_silence_seconds,
+            severity="critical",
+            advice="See whether workers run: `/readyz?verbose` and their logs.",
+        ),
+        Rule(
+            "backlog",
+            "Many reviews wait for a person",
+            *s.alert_backlog,
+            s.alert_hold_seconds,
+            advice="More reviewers, the automatic relabeller, or a model that learned from labels.",
+        ),
+    )

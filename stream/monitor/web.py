@@ -1,0 +1,228 @@
+"""The dashboard's server: a static page, a stream of events behind a session, health, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import orjson
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+
+from stream.errors import PortTaken
+from stream.monitor.access import Access
+from stream.monitor.engine import Engine
+from stream.monitor.snapshot import categories, snapshot
+from stream.settings import MonitorSettings
+
+PAGE: Final = Path(__file__).resolve().parent / "page"
+COOKIE: Final = "reviews_monitor"
+_TYPES: Final = {
+    "index.html": "text/html",
+    "style.css": "text/css",
+    "charts.js": "text/javascript",
+    "words.js": "text/javascript",
+    "page.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+_SPANS: Final = {"15m": 15 * 60, "1h": 3600, "6h": 6 * 3600}
+_EVERY_SECONDS: Final = 2.0
+# Every stream costs a snapshot each two seconds, some milliseconds of the loop that runs Faust.
+_MAX_STREAMS: Final = 32
+_MAX_BODY: Final = 4096
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class MonitorServer:
+    """Serves the page. Use as ``async with``.
+
+    The page itself holds nothing: all that is to be seen comes through ``/events``, for which a
+    session is needed. Health and metrics are open, as those of a worker: they hold no texts.
+
+    Args:
+        settings: where to listen, the token.
+        engine: what is shown.
+        registry: metrics.
+        checks: names what readiness needs, and whether each holds now.
+        on_link_used: called with a new one-time link when the former was used.
+    """
+
+    def __init__(
+        self,
+        settings: MonitorSettings,
+        engine: Engine,
+        registry: CollectorRegistry,
+        checks: Callable[[], Mapping[str, bool]],
+        on_link_used: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._registry = registry
+        self._checks = checks
+        self._on_link_used = on_link_used
+        self.access = Access(settings)
+        self._runner: web.AppRunner | None = None
+        self._streams = 0
+        self._stopping = asyncio.Event()
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            PortTaken: another process listens on the port.
+        """
+        app = web.Application(client_max_size=_MAX_BODY, middlewares=[_secured])
+        app.router.add_get("/", self._index)
+        app.router.add_get("/page/{name}", self._file)
+        app.router.add_get("/session", self._session)
+        app.router.add_post("/session", self._sign_in)
+        app.router.add_get("/events", self._events)
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise PortTaken(
+                f"port {self._settings.port} is taken",
+                "set REVIEWS_MONITOR__PORT to another one, or to 0 for any free port",
+            ) from None
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stopping.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds the page."""
+        if self._settings.public_url:
+            return self._settings.public_url
+        host = self._settings.host
+        if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+            host = "127.0.0.1"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def new_link(self) -> str:
+        """Return a link that opens the page once.
+
+        The key stands behind the ``#``: it reaches no server's or proxy's log, and a program that
+        looks links up before a person does cannot use it up.
+        """
+        return f"{self.url}/#key={self.access.new_link_key()}"
+
+    async def _index(self, _: web.Request) -> web.StreamResponse:
+        return _static("index.html")
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        if name not in _TYPES:
+            raise web.HTTPNotFound
+        return _static(name)
+
+    async def _session(self, request: web.Request) -> web.StreamResponse:
+        signed_in = self.access.may_see(request.cookies.get(COOKIE))
+        return web.Response(status=204 if signed_in else 403)
+
+    async def _sign_in(self, request: web.Request) -> web.StreamResponse:
+        key = await request.text()
+        if self.access.blocked:
+            raise web.HTTPTooManyRequests(text="too many attempts")
+        session = self.access.sign_in(key.strip())
+        if session is None:
+            raise web.HTTPForbidden(text="no such key")
+        response = web.Response(status=204)
+        response.set_cookie(
+            COOKIE,
+            session,
+            max_age=self.access.session_seconds,
+            httponly=True,
+            samesite="Strict",
+            secure=self.url.startswith("https://"),
+        )
+        if self._settings.token is None:
+            self._on_link_used(self.new_link())
+        return response
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        if not self.access.may_see(request.cookies.get(COOKIE)):
+            raise web.HTTPUnauthorized(text="sign in first")
+        if self._streams >= _MAX_STREAMS:
+            raise web.HTTPServiceUnavailable(text="too many viewers")
+        span = _SPANS.get(request.query.get("span", ""), _SPANS["15m"])
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"} | _HEADERS
+        )
+        await response.prepare(request)
+        self._streams += 1
+        try:
+            await response.write(_event("categories", categories()))
+            while not self._stopping.is_set():
+                await response.write(_event("state", snapshot(self._engine, span)))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_EVERY_SECONDS):
+                        await self._stopping.wait()
+        except ConnectionError:
+            pass  # the viewer has gone
+        finally:
+            self._streams -= 1
+        return response
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        checks = self._checks()
+        ready = all(checks.values())
+        lines = [f"[{'+' if ok else '-'}] {name}" for name, ok in checks.items()]
+        text = "\n".join(lines) if "verbose" in request.query else "ready" if ready else "not ready"
+        return web.Response(text=text + "\n", status=200 if ready else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        body = generate_latest(self._registry)
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+@web.middleware
+async def _secured(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        error.headers.update(_HEADERS)
+        raise
+    if not response.prepared:
+        response.headers.update(_HEADERS)
+    return response
+
+
+def _static(name: str) -> web.Response:
+    text = (PAGE / name).read_text(encoding="utf-8")
+    return web.Response(text=text, content_type=_TYPES[name], charset="utf-8")
+
+
+def _event(name: str, data: Any) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(data))

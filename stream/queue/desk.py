@@ -1,0 +1,192 @@
+"""Deciding: from a person's word to committed events, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from pydantic import TypeAdapter
+
+from schemas import Category
+from stream.queue.acts import Act, UndoStep, Verdict, act_on, undo_act
+from stream.queue.errors import (
+    AlreadyDecided,
+    NotAllowed,
+    NothingToUndo,
+    NotSaved,
+    OwnOpinion,
+    QueueError,
+    TextChanged,
+)
+from stream.queue.item import Item, Kind, Origin, text_print
+from stream.queue.priority import in_sample
+from stream.queue.publisher import Place
+from stream.queue.records import SECOND_OPINION, judgement_record, label_record
+from stream.queue.working_set import WorkingSet
+from stream.settings import QueueSettings
+
+_STEPS: Final = TypeAdapter(list[UndoStep])
+
+
+class Publisher(Protocol):
+    """Takes acts to Kafka; :class:`~stream.queue.publisher.DecisionPublisher` does."""
+
+    async def publish(self, acts: Sequence[Act]) -> list[Place]:
+        """Publish acts, all or none; return where each judgement stands."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who acts."""
+
+    name: str
+    lead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A person's word on one review."""
+
+    review_id: str
+    category: Category | None
+    """None: cannot tell."""
+    print: str | None = None
+    """Fingerprint of the text that they saw; None where a program answers for the id alone."""
+    kind: Kind | None = None
+    """What they were asked; None: whatever the queue asks now."""
+    shown: bool = False
+    """They saw the model's guess although the item is in the blind sample, e.g. by a filter."""
+    seconds: float | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of many answers."""
+
+    decided: list[str] = field(default_factory=list)
+    refused: dict[str, QueueError] = field(default_factory=dict)
+
+
+class Desk:
+    """Where decisions are made. Nothing counts before Kafka has it.
+
+    Args:
+        working_set: leases and what waits.
+        publisher: to Kafka.
+        settings: shares and the codebook's version.
+    """
+
+    def __init__(
+        self, working_set: WorkingSet, publisher: Publisher, settings: QueueSettings
+    ) -> None:
+        self._working_set = working_set
+        self._publisher = publisher
+        self._settings = settings
+
+    async def decide(self, person: Person, answer: Answer, origin: Origin = "page") -> None:
+        """Decide one item. Saying the same again, after a lost reply, changes nothing.
+
+        Raises:
+            QueueError: it cannot be decided by this person now; nothing was published.
+        """
+        outcome = await self.decide_many(person, [answer], origin)
+        for error in outcome.refused.values():
+            raise error
+
+    async def decide_many(
+        self, person: Person, answers: Sequence[Answer], origin: Origin
+    ) -> Outcome:
+        """Decide several items in one transaction; undo takes all of them back.
+
+        Raises:
+            NotSaved: Kafka took none of them.
+            Rebuilding: the working set is being restored.
+        """
+        outcome = Outcome()
+        acts: list[Act] = []
+        items = await self._working_set.take(person.name, [a.review_id for a in answers])
+        for answer, item in zip(answers, items, strict=True):
+            try:
+                if (act := await self._act(person, answer, item, origin)) is not None:
+                    acts.append(act)
+                outcome.decided.append(answer.review_id)
+            except QueueError as error:
+                outcome.refused[answer.review_id] = error
+        if acts:
+            await self._commit(person.name, acts, undo=[act.undo for act in acts])
+        return outcome
+
+    async def undo(self, who: str) -> list[str]:
+        """Take back a person's latest decision that nobody has built on since.
+
+        Returns:
+            The ids of the reviews that wait again.
+
+        Raises:
+            NothingToUndo: there is none.
+            NotSaved: Kafka did not take it.
+        """
+        while (entry := await self._working_set.pop_undo(who)) is not None:
+            steps = [s for s in _STEPS.validate_json(entry) if await self._still_holds(who, s)]
+            if not steps:
+                continue
+            try:
+                await self._commit(who, [undo_act(step) for step in steps])
+            except NotSaved:
+                await self._working_set.push_undo(who, entry)
+                raise
+            return [step.judgement.review_id for step in steps]
+        raise NothingToUndo("there is nothing of yours to take back", "go on with the next review")
+
+    async def _act(
+        self, person: Person, answer: Answer, item: Item | Exception, origin: Origin
+    ) -> Act | None:
+        standing = await self._working_set.standing(answer.review_id)
+        if isinstance(item, AlreadyDecided | OwnOpinion):
+            said_already = (
+                standing is not None
+                and not standing.withdrawn
+                and (standing.labeller, standing.category) == (person.name, answer.category)
+                and standing.print == answer.print
+                and answer.kind != "second"
+            )
+            if said_already:
+                return None
+        if isinstance(item, Exception):
+            raise item
+        if answer.print is not None and answer.print != item.print:
+            raise TextChanged("the shopper changed this review meanwhile", "read it again")
+        if answer.kind is not None and answer.kind != item.kind:
+            raise AlreadyDecided("this review was decided meanwhile", "go on with the next one")
+        if item.kind == "adjudication" and not person.lead:
+            raise NotAllowed("only a lead settles disagreements", "ask a lead")
+        verdict = Verdict(person.name, answer.category, origin, answer.seconds, answer.shown)
+        return act_on(item, verdict, standing, self._settings.codebook_version)
+
+    async def _commit(self, who: str, acts: Sequence[Act], undo: Sequence[UndoStep] = ()) -> None:
+        places = await self._publisher.publish(acts)
+        records: list[tuple[str, str]] = []
+        for act, place in zip(acts, places, strict=True):
+            share = self._settings.second_share
+            record = judgement_record(act.judgement, place.partition_name, place.offset, share)
+            records.append(("judgement", record))
+            if act.label is not None:
+                records.append(("label", label_record(act.label)))
+        entry = _STEPS.dump_json(list(undo)).decode() if undo else ""
+        await self._working_set.settle(who, records, entry)
+
+    async def _still_holds(self, who: str, step: UndoStep) -> bool:
+        judgement = step.judgement
+        standing = await self._working_set.standing(judgement.review_id)
+        if standing is None or standing.withdrawn or standing.revision != judgement.revision:
+            return False
+        if judgement.role == "second":
+            return standing.print == text_print(step.task.review.text)
+        if standing.labeller != who:
+            return False
+        # A second opinion on it was given: taking the first back would leave that in the air.
+        due = in_sample(self._settings.second_share, judgement.review_id, SECOND_OPINION)
+        is_first = judgement.role == "first"
+        return not (is_first and due) or await self._working_set.second_is_open(judgement.review_id)

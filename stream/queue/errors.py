@@ -1,0 +1,96 @@
+"""What can go wrong at the desk. Each has a ``code`` by which the pages find words for it.
+
+::
+
+    QueueError (ReviewsError)
+    ├── Rebuilding          the working set is being read anew from Kafka; come back in a moment
+    ├── Taken               somebody else has this item now
+    ├── AlreadyDecided      somebody or something decided it meanwhile
+    ├── TextChanged         the shopper edited the review while it was on the screen
+    ├── OwnOpinion          a second opinion must be another person's
+    ├── NothingToUndo       nothing of yours that is still yours to take back
+    ├── NotSaved            Kafka did not take the decision: nothing was published
+    ├── NotAllowed          this needs a lead
+    ├── SignInRefused       wrong name or password, or too many attempts
+    └── AccountError        an account cannot be made or changed as asked           exit 2
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from stream.errors import ReviewsError
+
+
+class QueueError(ReviewsError):
+    """What a person at the queue can be told. Catch this at the page's edge."""
+
+    code: ClassVar[str] = "queue"
+    status: ClassVar[int] = 409
+    """The HTTP status that says it."""
+
+
+class Rebuilding(QueueError):
+    """The working set is being restored from Kafka."""
+
+    code = "rebuilding"
+    status = 503
+
+
+class Taken(QueueError):
+    """Another person holds the lease."""
+
+    code = "taken"
+
+
+class AlreadyDecided(QueueError):
+    """The item is not waiting any more."""
+
+    code = "decided"
+
+
+class TextChanged(QueueError):
+    """The decision answers a text that is not the review's any more."""
+
+    code = "changed"
+
+
+class OwnOpinion(QueueError):
+    """The first opinion is the same person's."""
+
+    code = "own"
+
+
+class NothingToUndo(QueueError):
+    """There is no decision of this person that still stands as they made it."""
+
+    code = "nothing-to-undo"
+
+
+class NotSaved(QueueError):
+    """Kafka did not take the decision. Nothing was published; trying again is safe."""
+
+    code = "not-saved"
+    status = 503
+
+
+class NotAllowed(QueueError):
+    """The account lacks the right."""
+
+    code = "not-allowed"
+    status = 403
+
+
+class SignInRefused(QueueError):
+    """The name and the password do not belong together, or there were too many attempts."""
+
+    code = "sign-in"
+    status = 401
+
+
+class AccountError(QueueError):
+    """An account cannot be made or changed as asked."""
+
+    code = "account"
+    exit_code = 2
+    status = 400

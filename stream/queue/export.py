@@ -1,0 +1,110 @@
+"""Decisions as files: CSV for a spreadsheet, JSON lines for a program, Label Studio's JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any, Final, Literal
+
+from aiokafka import AIOKafkaConsumer
+
+from schemas import ContractError, Label, decode
+from stream.committed import records_until
+from stream.kafka import connection_options, start
+from stream.queue.label_studio import annotated_task
+from stream.settings import Settings
+from stream.topics_admin import partitions_of
+
+Format = Literal["csv", "jsonl", "label-studio"]
+COLUMNS: Final = (
+    "review_id", "text", "category", "decided_by", "labeller", "decided_at", "revision",
+    "shown_blind", "confidence", "codebook_version", "model_version",
+)  # fmt: skip
+MEDIA_TYPES: Final[dict[Format, str]] = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl; charset=utf-8",
+    "label-studio": "application/json",
+}
+# A cell that begins like this is a formula to a spreadsheet, and the text is a stranger's.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_ROWS_A_PART: Final = 500
+
+
+async def standing_labels(settings: Settings) -> list[Label]:
+    """Return the decision that holds for every review, as Kafka has it now, by review id.
+
+    Of several the highest revision holds, of equal ones the later. Withdrawn ones are left out, and
+    so is what breaks the contract.
+
+    Raises:
+        BrokerError: Kafka cannot be read.
+    """
+    found: dict[str, Label] = {}
+    async for label in _labels(settings):
+        known = found.get(label.review_id)
+        if known is None or label.revision >= known.revision:
+            found[label.review_id] = label
+    return [label for _, label in sorted(found.items()) if not label.withdrawn]
+
+
+def written(labels: Iterable[Label], form: Format) -> Iterator[str]:
+    """Yield a file's content, part by part."""
+    if form == "csv":
+        yield from _csv(labels)
+    elif form == "jsonl":
+        for label in labels:
+            yield label.model_dump_json() + "\n"
+    else:
+        yield "["
+        for number, label in enumerate(labels):
+            task = json.dumps(annotated_task(label), ensure_ascii=False)
+            yield (",\n" if number else "\n") + task
+        yield "\n]\n"
+
+
+def _csv(labels: Iterable[Label]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for number, label in enumerate(labels, 1):
+        row: dict[str, Any] = label.model_dump(mode="json")
+        writer.writerow([_cell(row[column]) for column in COLUMNS])
+        if number % _ROWS_A_PART == 0:
+            yield _take(buffer)
+    yield _take(buffer)
+
+
+def _take(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + value
+    return "" if value is None else value
+
+
+async def _labels(settings: Settings) -> AsyncIterator[Label]:
+    topic = settings.topic_names.labels
+    partitions = await partitions_of(settings.kafka, topic)
+    consumer = AIOKafkaConsumer(
+        **connection_options(settings.kafka),
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    await start(consumer, settings.kafka)
+    try:
+        consumer.assign(partitions)
+        async for record in records_until(consumer, await consumer.end_offsets(partitions)):
+            try:
+                yield decode(Label, record.value)
+            except ContractError:
+                continue
+    finally:
+        await consumer.stop()

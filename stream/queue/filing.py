@@ -1,0 +1,185 @@
+"""The working set as intake fills it: positions, clusters of near-identical texts, restoring."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final, Literal, cast
+
+from stream.queue.records import TaskRecord, standing
+from stream.queue.redis_scripts import Scripts
+from stream.queue.similarity import NEAR_IDENTICAL, jaccard, shingles
+
+RecordKind = Literal["task", "label", "judgement"]
+# How long a leader may be silent until another server takes intake over.
+LEADER_SECONDS: Final = 10
+_UNLINK: Final = 500
+
+
+class Lost(Exception):
+    """Redis does not hold what it held: emptied, rolled back, or being rebuilt. Start anew."""
+
+
+class Filing:
+    """What intake does to the working set. One server does it at a time."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+        self._redis = scripts.redis
+
+    async def lead(self, name: str) -> bool:
+        """Become, or stay, the one that fills the working set."""
+        key = self._scripts.key("leader")
+        if await self._redis.set(key, name, nx=True, ex=LEADER_SECONDS):
+            return True
+        if await self._redis.get(key) != name:
+            return False
+        return bool(await self._redis.expire(key, LEADER_SECONDS))
+
+    async def resign(self, name: str) -> None:
+        """Let another server lead at once."""
+        key = self._scripts.key("leader")
+        if await self._redis.get(key) == name:
+            await self._redis.delete(key)
+
+    async def is_ready(self) -> bool:
+        """Return whether everything that Kafka held at the start of a rebuild is filed."""
+        return bool(await self._redis.exists(self._scripts.key("ready")))
+
+    async def set_ready(self) -> None:
+        """Open the queue to people."""
+        await self._redis.set(self._scripts.key("ready"), "1")
+
+    async def start_anew(self) -> None:
+        """Let the leader throw everything away and restore it.
+
+        Only the leader may clear: two side by side would remove what the other has filed already.
+        """
+        # One command: nobody sees the one without the other.
+        await self._redis.delete(
+            self._scripts.key("ready"), self._scripts.key("offset"), self._scripts.key("progress")
+        )
+
+    async def clear(self) -> None:
+        """Throw the working set away. Nothing is lost: it is a fold over topics.
+
+        People are held off first, so that nothing is written into what is being removed.
+        """
+        await self._redis.delete(self._scripts.key("ready"))
+        leader = self._scripts.key("leader")
+        pattern = _literal(self._scripts.prefix) + "*"
+        batch: list[str] = []
+        async for key in self._redis.scan_iter(match=pattern, count=1000):
+            if key != leader:
+                batch.append(key)
+            if len(batch) >= _UNLINK:
+                await self._redis.unlink(*batch)
+                batch = []
+        if batch:
+            await self._redis.unlink(*batch)
+
+    async def positions(self) -> dict[str, str]:
+        """Return the next offset of every ``topic:partition`` that was filed from."""
+        found = await self._redis.hgetall(self._scripts.key("offset"))
+        return cast("dict[str, str]", found)
+
+    async def show_progress(self, done: int, total: int) -> None:
+        """Tell whoever waits how far a rebuild is."""
+        await self._redis.set(self._scripts.key("progress"), f"{done}/{total}")
+
+    async def progress(self) -> tuple[int, int]:
+        """Return how many records of how many a rebuild has filed."""
+        shown = await self._redis.get(self._scripts.key("progress"))
+        done, _, total = str(shown or "0/0").partition("/")
+        return int(done), int(total)
+
+    async def consume(
+        self, kind: RecordKind, tp: str, expected: str, following: int, records: Sequence[str]
+    ) -> None:
+        """File one partition's next records and move its position, in one step.
+
+        Args:
+            kind: what the records are.
+            tp: ``topic:partition``.
+            expected: the position from which the records were read; empty at the very beginning.
+            following: the position after them.
+            records: flat arguments of the script.
+
+        Raises:
+            Lost: the position in Redis is another one.
+        """
+        now = _now_ms()
+        answer = await self._scripts.run("consume", kind, tp, expected, following, now, *records)
+        if answer != "ok":
+            raise Lost(tp)
+
+    async def answered(self, review_ids: Sequence[str]) -> dict[str, str]:
+        """Return, of these reviews, the fingerprint of the text that nobody has to see again.
+
+        It saves the work of filing what was decided long ago; the script decides for itself.
+        """
+        if not review_ids:
+            return {}
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in ("decided", "second:by", "dispute"):
+            pipeline.hmget(self._scripts.key(name), list(review_ids))
+        rows = zip(review_ids, *await pipeline.execute(), strict=True)
+        return {
+            review_id: known.print
+            for review_id, decided, second, dispute in rows
+            if second is None and dispute is None
+            if (known := standing(decided or "")) is not None and not known.withdrawn
+        }
+
+    async def clusters(self, tasks: Sequence[TaskRecord]) -> list[str]:
+        """Return for each task the cluster of near-identical texts that it belongs to.
+
+        A task that resembles nothing that waits founds a cluster named after itself.
+        """
+        known = await self._candidates(tasks)
+        local: dict[str, tuple[str, frozenset[str]]] = {}
+        found: list[str] = []
+        for task, candidates in zip(tasks, known, strict=True):
+            nearby = [local[band] for band in task.bands if band in local]
+            cluster = _most_similar(task.shingles, [*nearby, *candidates])
+            if cluster is None:
+                cluster = task.review_id
+                local.update(dict.fromkeys(task.bands, (cluster, task.shingles)))
+            found.append(cluster)
+        return found
+
+    async def _candidates(
+        self, tasks: Sequence[TaskRecord]
+    ) -> list[list[tuple[str, frozenset[str]]]]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for task in tasks:
+            pipeline.hmget(self._scripts.key("band"), task.bands)
+        by_task: list[set[str]] = [
+            {cluster for cluster in row if cluster is not None} for row in await pipeline.execute()
+        ]
+        names = sorted(set().union(*by_task))
+        if not names:
+            return [[] for _ in tasks]
+        texts: list[Any] = await self._redis.hmget(self._scripts.key("exemplar"), names)
+        parts = {n: shingles(text) for n, text in zip(names, texts, strict=True) if text}
+        return [[(name, parts[name]) for name in sorted(row) if name in parts] for row in by_task]
+
+
+def _most_similar(
+    parts: frozenset[str], candidates: Sequence[tuple[str, frozenset[str]]]
+) -> str | None:
+    best, best_similarity = None, NEAR_IDENTICAL
+    for name, others in candidates:
+        similarity = jaccard(parts, others)
+        if similarity >= best_similarity:
+            best, best_similarity = name, similarity
+    return best
+
+
+def _literal(text: str) -> str:
+    """Escape what SCAN's patterns would read as wildcards."""
+    return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

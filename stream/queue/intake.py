@@ -1,0 +1,223 @@
+"""Kafka into the working set: following three topics, and restoring everything from them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from redis.exceptions import RedisError
+
+from schemas import ContractError, Judgement, Label, RelabelTask, decode
+from stream.errors import BrokerError
+from stream.kafka import connection_options, start
+from stream.queue.filing import LEADER_SECONDS, Filing, Lost, RecordKind
+from stream.queue.records import TaskRecord, judgement_record, label_record
+from stream.settings import Settings
+from stream.topics_admin import partitions_of
+
+# One script call takes about 3 ms for so many: nobody waits longer than that for intake.
+_CHUNK: Final = 50
+_POLL_MS: Final = 250
+_RETRY_SECONDS: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Intake:
+    """Keeps the working set up to date; of several servers, one at a time does it.
+
+    Positions live in Redis, in the same atom as what was filed from them. If Redis is emptied, they
+    are gone too, and everything is read again; if it is rolled back, so are they.
+
+    Args:
+        settings: connection, topics, shares.
+        filing: the working set.
+        name: this server's, for the lead.
+    """
+
+    def __init__(self, settings: Settings, filing: Filing, name: str) -> None:
+        self._settings = settings
+        self._filing = filing
+        self._name = name
+        self._second_share = settings.queue.second_share
+        names = settings.topic_names
+        # The order of a restore: what was decided, then what is left of the questions.
+        self._kinds: dict[str, RecordKind] = {
+            names.judgements: "judgement",
+            names.labels: "label",
+            names.relabel: "task",
+        }
+        self._partitions: dict[str, list[TopicPartition]] = {}
+        self._positions: dict[str, str] = {}
+        self._led_at = 0.0
+        self.following = False
+        """This server leads, and what was on Kafka when it began is filed."""
+        self.unreadable = 0
+        """Records left out because they break the contract."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """File records until ``stop`` is set. Outages of Kafka and Redis are waited out."""
+        while not stop.is_set():
+            try:
+                if await self._lead():
+                    await self._work(stop)
+            except Lost as lost:
+                _log.warning("working_set_lost", partition=str(lost))
+                continue
+            except (BrokerError, KafkaError, RedisError, OSError) as error:
+                _log.warning("intake_interrupted", error=repr(error))
+            finally:
+                self.following = False
+            await _pause(stop, _RETRY_SECONDS)
+        try:
+            await self._filing.resign(self._name)
+        except (RedisError, OSError):
+            _log.info("lead_not_resigned")
+
+    async def _lead(self) -> bool:
+        self._led_at = time.monotonic()
+        return await self._filing.lead(self._name)
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        consumer = AIOKafkaConsumer(
+            **connection_options(self._settings.kafka),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+        )
+        await start(consumer, self._settings.kafka)
+        try:
+            found = await partitions_of(self._settings.kafka, *self._kinds)
+            self._partitions = {t: [tp for tp in found if tp.topic == t] for t in self._kinds}
+            self._positions = await self._filing.positions()
+            if not await self._filing.is_ready():
+                await self._restore(consumer, stop)
+            self._assign(consumer, self._kinds)
+            self.following = not stop.is_set()
+            while not stop.is_set():
+                await self._check_lead()
+                await self._file(await consumer.getmany(timeout_ms=_POLL_MS))
+        finally:
+            await consumer.stop()
+
+    async def _check_lead(self) -> None:
+        """Notice at once when Redis is emptied, even while Kafka is quiet."""
+        if not await self._filing.is_ready():
+            raise Lost("ready")
+        if time.monotonic() - self._led_at > LEADER_SECONDS / 3 and not await self._lead():
+            raise Lost("lead")
+
+    async def _restore(self, consumer: Any, stop: asyncio.Event) -> None:
+        """File everything up to now, topic after topic, then open the queue."""
+        started = time.monotonic()
+        if not self._positions:
+            await self._filing.clear()
+        everything = [tp for topic in self._kinds for tp in self._partitions[topic]]
+        ends = await consumer.end_offsets(everything)
+        begins = await consumer.beginning_offsets(everything)
+        total = sum(ends[tp] - begins[tp] for tp in everything)
+        done = 0
+        for topic in self._kinds:
+            self._assign(consumer, [topic])
+            left = {tp for tp in self._partitions[topic] if begins[tp] < ends[tp]}
+            while left and not stop.is_set():
+                found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=2000)
+                await self._file(found)
+                if not await self._lead():
+                    raise Lost("lead")
+                left = {tp for tp in left if await consumer.position(tp) < ends[tp]}
+                done += sum(len(records) for records in found.values())
+                await self._filing.show_progress(min(done, total), total)
+        if not stop.is_set():
+            await self._filing.set_ready()
+            _log.info("working_set_restored", records=done, seconds=time.monotonic() - started)
+
+    def _assign(self, consumer: Any, topics: Sequence[str] | dict[str, RecordKind]) -> None:
+        partitions = [tp for topic in topics for tp in self._partitions[topic]]
+        consumer.assign(partitions)
+        for tp in partitions:
+            if position := self._positions.get(_name(tp)):
+                consumer.seek(tp, int(position))
+
+    async def _file(self, found: dict[TopicPartition, list[ConsumerRecord]]) -> None:
+        for topic, kind in self._kinds.items():
+            for tp, records in found.items():
+                if tp.topic != topic:
+                    continue
+                for i in range(0, len(records), _CHUNK):
+                    await self._file_chunk(kind, tp, records[i : i + _CHUNK])
+
+    async def _file_chunk(
+        self, kind: RecordKind, tp: TopicPartition, records: Sequence[ConsumerRecord]
+    ) -> None:
+        if kind == "task":
+            arguments = await self._tasks(records)
+        else:
+            arguments = self._decisions(kind, tp, records)
+        expected = self._positions.get(_name(tp), "")
+        following = records[-1].offset + 1
+        await self._filing.consume(kind, _name(tp), expected, following, arguments)
+        self._positions[_name(tp)] = str(following)
+
+    def _decisions(
+        self, kind: RecordKind, tp: TopicPartition, records: Sequence[ConsumerRecord]
+    ) -> list[str]:
+        arguments: list[str] = []
+        for record in records:
+            try:
+                if kind == "label":
+                    arguments.append(label_record(decode(Label, record.value)))
+                else:
+                    judgement = decode(Judgement, record.value)
+                    share = self._second_share
+                    arguments.append(judgement_record(judgement, _name(tp), record.offset, share))
+            except ContractError as error:
+                self._leave_out(record, error)
+        return arguments
+
+    async def _tasks(self, records: Sequence[ConsumerRecord]) -> list[str]:
+        tasks: list[RelabelTask] = []
+        for record in records:
+            try:
+                tasks.append(decode(RelabelTask, record.value))
+            except ContractError as error:
+                self._leave_out(record, error)
+        answered = await self._filing.answered([task.review.review_id for task in tasks])
+        # Shingles and hashes cost 0.2 ms a text: in a thread, so that pages are served meanwhile.
+        open_ones = await asyncio.to_thread(_task_records, tasks, answered)
+        clusters = await self._filing.clusters(open_ones)
+        return [
+            argument
+            for task, cluster in zip(open_ones, clusters, strict=True)
+            for argument in task.arguments(cluster)
+        ]
+
+    def _leave_out(self, record: ConsumerRecord, error: ContractError) -> None:
+        self.unreadable += 1
+        where = f"{record.topic}[{record.partition}]@{record.offset}"
+        _log.warning("unreadable_event_left_out", where=where, error=str(error))
+
+
+def _task_records(tasks: Sequence[RelabelTask], answered: dict[str, str]) -> list[TaskRecord]:
+    return [
+        record
+        for task in tasks
+        if (record := TaskRecord.of(task, answered.get(task.review.review_id))) is not None
+    ]
+
+
+def _name(tp: TopicPartition) -> str:
+    return f"{tp.topic}:{tp.partition}"
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

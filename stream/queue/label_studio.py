@@ -1,0 +1,146 @@
+"""Label Studio's JSON: tasks with predictions going out, annotations coming back.
+
+The format is the one of Label Studio's import and export pages (a list of tasks with ``data``,
+``predictions`` and ``annotations``; also its flat JSON-MIN). The labelling interface it expects is
+:data:`INTERFACE`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas import CATEGORIES, Category, Label, RelabelTask
+from stream.errors import InputError
+from stream.queue.item import text_print
+
+CANNOT_TELL: Final = "cannot-tell"
+INTERFACE: Final = "\n".join(
+    [
+        "<View>",
+        '  <Text name="text" value="$text"/>',
+        '  <Choices name="category" toName="text" choice="single" required="true">',
+        *[f'    <Choice value="{c.value}" hotkey="{c.id + 1}"/>' for c in CATEGORIES],
+        f'    <Choice value="{CANNOT_TELL}"/>',
+        "  </Choices>",
+        "</View>",
+    ]
+)
+"""The labelling interface for a Label Studio project, to be pasted under Settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One annotated task."""
+
+    review_id: str
+    category: Category | None
+    """None: cannot tell."""
+    print: str | None
+    """Fingerprint of the text that was annotated, if the task carried it."""
+    seconds: float | None
+
+
+def open_task(task: RelabelTask, *, blind: bool) -> dict[str, Any]:
+    """Return a waiting review as a task, with the model's guess unless it is to be kept back."""
+    found: dict[str, Any] = {"data": _data(task.review.review_id, task.review.text)}
+    if not blind and task.probabilities:
+        best = max(task.probabilities, key=lambda c: task.probabilities[c])
+        found["predictions"] = [
+            {
+                "model_version": task.model_version,
+                "score": task.probabilities[best],
+                "result": [_choice(best)],
+            }
+        ]
+    return found
+
+
+def annotated_task(label: Label) -> dict[str, Any]:
+    """Return a decided review as an annotated task."""
+    return {
+        "data": _data(label.review_id, label.text),
+        "annotations": [
+            {
+                "completed_by": {"email": label.labeller},
+                "created_at": label.decided_at.isoformat(),
+                "was_cancelled": False,
+                "ground_truth": False,
+                "result": [_choice(label.category)],
+            }
+        ],
+    }
+
+
+def read_annotations(content: bytes) -> tuple[list[Annotation], int]:
+    """Read an export of Label Studio, JSON or JSON-MIN.
+
+    Returns:
+        The annotations, one per task (the latest), and how many tasks held none that we understand.
+
+    Raises:
+        InputError: it is no such export at all.
+    """
+    try:
+        tasks = json.loads(content)
+    except ValueError as error:
+        raise InputError(f"the file is not JSON: {error}", "export as JSON or JSON-MIN") from None
+    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+        raise InputError("the file is not a list of tasks", "export as JSON or JSON-MIN")
+    found = [annotation for task in tasks if (annotation := _annotation(task)) is not None]
+    return found, len(tasks) - len(found)
+
+
+def _annotation(task: dict[str, Any]) -> Annotation | None:
+    data = task.get("data", task)
+    review_id = data.get("review_id") if isinstance(data, dict) else None
+    if not isinstance(review_id, str) or not review_id:
+        return None
+    choice, seconds = _latest_choice(task)
+    if choice != CANNOT_TELL and choice not in set(Category):
+        return None
+    text = data.get("text")
+    return Annotation(
+        review_id=review_id,
+        category=None if choice == CANNOT_TELL else Category(choice),
+        print=text_print(text) if isinstance(text, str) else None,
+        seconds=seconds,
+    )
+
+
+def _latest_choice(task: dict[str, Any]) -> tuple[str, float | None]:
+    if "annotations" not in task:  # JSON-MIN
+        choice = task.get("category", "")
+        return (choice if isinstance(choice, str) else ""), _seconds(task.get("lead_time"))
+    annotations = [a for a in _dicts(task["annotations"]) if not a.get("was_cancelled")]
+    for annotation in sorted(annotations, key=lambda a: str(a.get("created_at", "")), reverse=True):
+        for result in _dicts(annotation.get("result")):
+            value = result.get("value")
+            choices = value.get("choices") if isinstance(value, dict) else None
+            if isinstance(choices, list) and len(choices) == 1 and isinstance(choices[0], str):
+                return choices[0], _seconds(annotation.get("lead_time"))
+    return "", None
+
+
+def _dicts(value: Any) -> Sequence[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _seconds(value: Any) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return min(float(value), 3600.0) if number and value >= 0 else None
+
+
+def _data(review_id: str, text: str) -> dict[str, str]:
+    return {"text": text, "review_id": review_id}
+
+
+def _choice(category: Category | None) -> dict[str, Any]:
+    return {
+        "from_name": "category",
+        "to_name": "text",
+        "type": "choices",
+        "value": {"choices": [category.value if category else CANNOT_TELL]},
+    }

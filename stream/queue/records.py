@@ -1,0 +1,148 @@
+"""Events as the working set's scripts take them: small JSON records, and what is derived once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from schemas import Category, Judgement, Label, RelabelTask
+from stream.queue.item import Opinion, Standing, text_print
+from stream.queue.priority import best_category, in_sample, informativeness
+from stream.queue.similarity import bands, shingles
+from stream.text import fingerprint, normalize
+
+SECOND_OPINION = "second-opinion"
+BLIND = "blind"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """A relabel task, ready to be filed."""
+
+    review_id: str
+    data: str
+    """The task itself, JSON."""
+    normalized: str
+    shingles: frozenset[str]
+    bands: list[str]
+    slug: str
+    score: float
+    queued_ms: int
+    confidence: float
+    reason: str
+
+    @classmethod
+    def of(cls, task: RelabelTask, answered: str | None = None) -> TaskRecord | None:
+        """Derive from a task everything by which it is ordered, found and folded.
+
+        Args:
+            task: the question.
+            answered: fingerprint of the review's text that was decided for good already.
+
+        Returns:
+            None if that is this very text: there is nothing left to ask.
+        """
+        normalized = normalize(task.review.text)
+        if answered is not None and fingerprint(normalized) == answered:
+            return None
+        parts = shingles(normalized)
+        best = best_category(task.probabilities) or Category.NO_PRODUCT
+        return cls(
+            review_id=task.review.review_id,
+            data=task.model_dump_json(),
+            normalized=normalized,
+            shingles=parts,
+            bands=bands(parts),
+            slug=best.value,
+            score=informativeness(task.probabilities),
+            queued_ms=int(task.queued_at.timestamp() * 1000),
+            confidence=round(task.probabilities.get(best, 0.0), 6),
+            reason=task.reason,
+        )
+
+    def arguments(self, cluster: str) -> list[str]:
+        """Return the script's five arguments; ``cluster`` names the fold it belongs to."""
+        meta = [
+            self.slug,
+            self.score,
+            self.queued_ms,
+            cluster,
+            fingerprint(self.normalized),
+            self.confidence,
+            self.reason,
+        ]
+        return [self.review_id, _json(meta), self.data, self.normalized, _json(self.bands)]
+
+
+def label_record(label: Label) -> str:
+    """Return a decision as the scripts keep it."""
+    return _json(
+        {
+            "id": label.review_id,
+            "revision": label.revision,
+            "print": text_print(label.text),
+            "category": _slug(label.category),
+            "by": label.decided_by,
+            "who": label.labeller,
+            "withdrawn": label.withdrawn,
+        }
+    )
+
+
+def judgement_record(judgement: Judgement, tp: str, offset: int, second_share: float) -> str:
+    """Return a judgement as the scripts count it, with its place on Kafka."""
+    other = judgement.compared_with
+    return _json(
+        {
+            "id": judgement.review_id,
+            "who": judgement.labeller,
+            "role": judgement.role,
+            "undone": judgement.undone,
+            "category": _slug(judgement.category),
+            "suggested": _slug(judgement.suggested),
+            "blind": judgement.shown_blind,
+            "other_who": other.labeller if other else "",
+            "other_category": _slug(other.category) if other else "",
+            "at": int(judgement.decided_at.timestamp() * 1000),
+            "day": judgement.decided_at.date().isoformat(),
+            "revision": judgement.revision,
+            "origin": judgement.origin,
+            "again": in_sample(second_share, judgement.review_id, SECOND_OPINION),
+            "tp": tp,
+            "offset": offset,
+        }
+    )
+
+
+def standing(record: str) -> Standing | None:
+    """Read a decision back; None where there is none."""
+    if not record:
+        return None
+    found: dict[str, Any] = json.loads(record)
+    return Standing(
+        revision=int(found["revision"]),
+        print=found["print"],
+        category=category_of(found["category"]),
+        decided_by=found["by"],
+        labeller=found["who"],
+        withdrawn=found["withdrawn"],
+    )
+
+
+def opinion(pair: list[str]) -> Opinion:
+    """Read an opinion back."""
+    return Opinion(pair[0], category_of(pair[1]))
+
+
+def category_of(slug: str) -> Category | None:
+    """Return the category of a slug; the empty one stands for "cannot tell"."""
+    return Category(slug) if slug else None
+
+
+def _slug(category: Category | None) -> str:
+    return category.value if category else ""
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,78 @@
+"""Redis, and the Lua scripts that move the working set: each script is one atom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.commands.core import AsyncScript
+
+from schemas import TopicNames
+from stream.settings import Settings
+
+_FOLDER: Final = Path(__file__).parent / "scripts"
+_PARTS: Final = {
+    "next": ("common", "next"),
+    "take": ("common", "take"),
+    "skip": ("common", "skip"),
+    "search": ("common", "search"),
+    "consume": ("common", "fold", "consume"),
+    "settle": ("common", "fold", "settle"),
+}
+# Twenty people with two requests each under way, and intake.
+_CONNECTIONS: Final = 48
+# Redis answers in under a millisecond; longer than this it is gone.
+_TIMEOUT: Final = 5.0
+
+
+def connect(settings: Settings) -> Redis:
+    """Return a client of the queue's Redis. It connects when first used."""
+    secret = settings.queue.redis_url or settings.cache.url
+    url = secret.get_secret_value() if secret else "redis://127.0.0.1:6379/0"
+    authority = settings.cache.ssl_ca_file
+    tls: dict[str, Any] = {"ssl_ca_certs": str(authority)} if authority else {}
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=_CONNECTIONS,
+        timeout=_TIMEOUT,
+        socket_timeout=_TIMEOUT,
+        socket_connect_timeout=_TIMEOUT,
+        decode_responses=True,
+        # Whatever id a worker accepted must not stop the queue.
+        encoding_errors="surrogatepass",
+        **tls,
+    )
+    return Redis.from_pool(pool)
+
+
+class Scripts:
+    """The scripts of one queue.
+
+    Args:
+        redis: a client that decodes responses.
+        topics: names the queue: another prefix is another queue in the same Redis.
+    """
+
+    def __init__(self, redis: Redis, topics: TopicNames) -> None:
+        self.redis = redis
+        # The braces are Redis Cluster's hash tag: all keys of a queue share one slot.
+        self.prefix = f"{{reviews.queue.{topics.prefix}}}:"
+        self._scripts: dict[str, AsyncScript] = {
+            name: redis.register_script("\n".join(_read(part) for part in parts))
+            for name, parts in _PARTS.items()
+        }
+
+    def key(self, name: str) -> str:
+        """Return the full name of one of the queue's keys."""
+        return self.prefix + name
+
+    async def run(self, name: str, *arguments: str | float) -> Any:
+        """Run a script; its answer is nested lists of strings and integers."""
+        given: Sequence[Any] = arguments
+        return await self._scripts[name](keys=[self.prefix], args=list(given))
+
+
+def _read(part: str) -> str:
+    return (_FOLDER / f"{part}.lua").read_text(encoding="utf-8")

@@ -1,0 +1,210 @@
+-- The working set and its moves. Prepended to every script, so that each runs as one atom.
+-- KEYS[1] is the prefix of all keys. It holds a {hash tag}: in a cluster all of them share a slot.
+
+local P = KEYS[1]
+local SLUG, SCORE, AT, CLUSTER, PRINT = 1, 2, 3, 4, 5
+-- Decided items whose data is kept for undo and second opinions: about 5 MB.
+local KEEP = 5000
+-- Items that one person may hold at a time: the one on the screen, the next one, a few more tabs.
+local MOST_HELD = 10
+-- A near-identical text tells the model half as much as the one before it.
+local DISCOUNT = 0.5
+
+local function is_ready() return redis.call('EXISTS', P .. 'ready') == 1 end
+
+local function meta_of(id)
+  local found = redis.call('HGET', P .. 'meta', id)
+  return found and cjson.decode(found)
+end
+
+local function put_meta(id, meta) redis.call('HSET', P .. 'meta', id, cjson.encode(meta)) end
+
+local function enlist(id, meta)
+  redis.call('ZADD', P .. 'info:' .. meta[SLUG], meta[SCORE], id)
+  redis.call('ZADD', P .. 'age:' .. meta[SLUG], meta[AT], id)
+end
+
+local function delist(id, meta)
+  redis.call('ZREM', P .. 'info:' .. meta[SLUG], id)
+  redis.call('ZREM', P .. 'age:' .. meta[SLUG], id)
+end
+
+local function release(id)
+  local who = redis.call('HGET', P .. 'lease', id)
+  if who then
+    redis.call('HDEL', P .. 'lease', id)
+    redis.call('ZREM', P .. 'lease:at', id)
+    redis.call('ZREM', P .. 'held:' .. who, id)
+  end
+end
+
+local function give_back(id)
+  release(id)
+  local meta = meta_of(id)
+  if meta and redis.call('HGET', P .. 'front', meta[CLUSTER]) == id then enlist(id, meta) end
+end
+
+local function reclaim(now)
+  local expired = redis.call('ZRANGEBYSCORE', P .. 'lease:at', '-inf', now, 'LIMIT', 0, 50)
+  for _, id in ipairs(expired) do give_back(id) end
+end
+
+local function lease(id, who, now, expires)
+  local held = P .. 'held:' .. who
+  redis.call('HSET', P .. 'lease', id, who)
+  redis.call('ZADD', P .. 'lease:at', expires, id)
+  redis.call('ZADD', held, 'NX', now, id)
+  while redis.call('ZCARD', held) > MOST_HELD do give_back(redis.call('ZRANGE', held, 0, 0)[1]) end
+end
+
+-- Clusters: near-identical texts. One of them, the front, waits in the lists; the others stand
+-- folded behind it.
+
+local function join_cluster(id, meta)
+  local cluster = meta[CLUSTER]
+  if redis.call('HSETNX', P .. 'front', cluster, id) == 1 then
+    enlist(id, meta)
+  else
+    redis.call('ZADD', P .. 'cluster:' .. cluster, meta[AT], id)
+  end
+end
+
+local function dissolve(cluster)
+  local bands = redis.call('HGET', P .. 'bands', cluster)
+  for _, band in ipairs(bands and cjson.decode(bands) or {}) do
+    if redis.call('HGET', P .. 'band', band) == cluster then redis.call('HDEL', P .. 'band', band) end
+  end
+  redis.call('HDEL', P .. 'bands', cluster)
+  redis.call('HDEL', P .. 'exemplar', cluster)
+  redis.call('HDEL', P .. 'front', cluster)
+end
+
+local function leave_cluster(id, meta)
+  local cluster = meta[CLUSTER]
+  if redis.call('HGET', P .. 'front', cluster) ~= id then
+    redis.call('ZREM', P .. 'cluster:' .. cluster, id)
+    return
+  end
+  local following = redis.call('ZPOPMIN', P .. 'cluster:' .. cluster)[1]
+  if not following then return dissolve(cluster) end
+  local its_meta = meta_of(following)
+  its_meta[SCORE] = meta[SCORE] * DISCOUNT
+  put_meta(following, its_meta)
+  redis.call('HSET', P .. 'front', cluster, following)
+  -- Leased by way of a search: it comes back to the lists when its lease ends.
+  if redis.call('HEXISTS', P .. 'lease', following) == 0 then enlist(following, its_meta) end
+end
+
+-- Leaving and entering the set of what waits.
+
+local function forget(id, now)
+  local meta = meta_of(id)
+  if not meta then return end
+  release(id)
+  delist(id, meta)
+  leave_cluster(id, meta)
+  redis.call('HSET', P .. 'kept', id, redis.call('HGET', P .. 'meta', id))
+  redis.call('ZADD', P .. 'kept:at', now, id)
+  redis.call('HDEL', P .. 'meta', id)
+  local over = redis.call('ZCARD', P .. 'kept:at') - KEEP
+  if over > 0 then
+    local gone = redis.call('ZPOPMIN', P .. 'kept:at', over)
+    for i = 1, #gone, 2 do
+      for _, name in ipairs({'kept', 'data', 'norm'}) do redis.call('HDEL', P .. name, gone[i]) end
+    end
+  end
+end
+
+local function restore(id)
+  local kept = redis.call('HGET', P .. 'kept', id)
+  if not kept then return end
+  redis.call('HSET', P .. 'meta', id, kept)
+  redis.call('HDEL', P .. 'kept', id)
+  redis.call('ZREM', P .. 'kept:at', id)
+  join_cluster(id, cjson.decode(kept))
+end
+
+local function close_second(id)
+  redis.call('HDEL', P .. 'second', id)
+  redis.call('HDEL', P .. 'second:by', id)
+  redis.call('ZREM', P .. 'second:at', id)
+end
+
+-- An adjudication may be undone: what it settled is kept as long as the data of what was decided.
+local function settle_dispute(id, now)
+  local opinions = redis.call('HGET', P .. 'dispute', id)
+  if not opinions then return end
+  redis.call('HSET', P .. 'settled', id, opinions)
+  local data = redis.call('HGET', P .. 'dispute:data', id)
+  if data then redis.call('HSET', P .. 'settled:data', id, data) end
+  redis.call('ZADD', P .. 'settled:at', now, id)
+  local over = redis.call('ZCARD', P .. 'settled:at') - KEEP
+  if over <= 0 then return end
+  local gone = redis.call('ZPOPMIN', P .. 'settled:at', over)
+  for i = 1, #gone, 2 do
+    redis.call('HDEL', P .. 'settled', gone[i])
+    redis.call('HDEL', P .. 'settled:data', gone[i])
+  end
+end
+
+local function reopen_dispute(id, now)
+  local opinions = redis.call('HGET', P .. 'settled', id)
+  if not opinions then return end
+  redis.call('HSET', P .. 'dispute', id, opinions)
+  local data = redis.call('HGET', P .. 'settled:data', id)
+  if data then redis.call('HSET', P .. 'dispute:data', id, data) end
+  redis.call('ZADD', P .. 'dispute:at', now, id)
+  redis.call('HDEL', P .. 'settled', id)
+  redis.call('HDEL', P .. 'settled:data', id)
+  redis.call('ZREM', P .. 'settled:at', id)
+end
+
+local function close_dispute(id)
+  redis.call('HDEL', P .. 'dispute', id)
+  redis.call('HDEL', P .. 'dispute:data', id)
+  redis.call('ZREM', P .. 'dispute:at', id)
+end
+
+-- What a person gets to see: {status, id, data, detail, expires, folded}.
+
+local function shown(kind, id, expires)
+  if kind == 'first' then
+    local meta = redis.call('HGET', P .. 'meta', id)
+    local folded = 0
+    local cluster = cjson.decode(meta)[CLUSTER]
+    if redis.call('HGET', P .. 'front', cluster) then
+      folded = redis.call('ZCARD', P .. 'cluster:' .. cluster)
+    end
+    return {kind, id, redis.call('HGET', P .. 'data', id), meta, expires, folded}
+  end
+  if kind == 'second' then
+    local data = redis.call('HGET', P .. 'second', id)
+    return {kind, id, data, redis.call('HGET', P .. 'second:by', id), expires, 0}
+  end
+  local data = redis.call('HGET', P .. 'dispute:data', id)
+  return {kind, id, data, redis.call('HGET', P .. 'dispute', id), expires, 0}
+end
+
+local function kind_of(id)
+  if redis.call('HEXISTS', P .. 'meta', id) == 1 then return 'first' end
+  if redis.call('HEXISTS', P .. 'second', id) == 1 then return 'second' end
+  if redis.call('HEXISTS', P .. 'dispute:data', id) == 1 then return 'adjudication' end
+end
+
+local function take(id, who, now, expires)
+  local kind = kind_of(id)
+  if not kind then return {'gone', redis.call('HGET', P .. 'decided', id) or ''} end
+  local holder = redis.call('HGET', P .. 'lease', id)
+  if holder and holder ~= who and tonumber(redis.call('ZSCORE', P .. 'lease:at', id)) > now then
+    return {'taken'}
+  end
+  if kind == 'second' then
+    local by = cjson.decode(redis.call('HGET', P .. 'second:by', id))
+    if by[1] == who then return {'own'} end
+  end
+  if holder and holder ~= who then release(id) end
+  local meta = kind == 'first' and meta_of(id)
+  if meta then delist(id, meta) end
+  lease(id, who, now, expires)
+  return shown(kind, id, expires)
+end

@@ -1,0 +1,21 @@
+-- Apply one partition's next records, and move its position with them.
+-- ARGV: kind, topic:partition, expected position, next position, now, records...
+local kind, tp, now = ARGV[1], ARGV[2], tonumber(ARGV[5])
+
+-- Redis was emptied or rolled back meanwhile: what we hold does not follow what it holds.
+if (redis.call('HGET', P .. 'offset', tp) or '') ~= ARGV[3] then return 'lost' end
+
+if kind == 'task' then
+  for i = 6, #ARGV, 5 do apply_task(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]) end
+elseif kind == 'label' then
+  for i = 6, #ARGV do apply_label(cjson.decode(ARGV[i]), now) end
+else
+  for i = 6, #ARGV do
+    local judgement = cjson.decode(ARGV[i])
+    if redis.call('SREM', P .. 'ahead:' .. tp, judgement.offset) == 0 then
+      apply_judgement(judgement)
+    end
+  end
+end
+redis.call('HSET', P .. 'offset', tp, ARGV[4])
+return 'ok'

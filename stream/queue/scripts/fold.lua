@@ -1,0 +1,118 @@
+-- What one record of Kafka does to the working set. Prepended to consume.lua and settle.lua.
+-- The order among topics does not matter: whatever comes first waits for the rest.
+
+-- A review that the model was unsure of.
+local function apply_task(id, meta_json, data, norm, bands)
+  local meta = cjson.decode(meta_json)
+  local decided = redis.call('HGET', P .. 'decided', id)
+  if decided then
+    decided = cjson.decode(decided)
+    if decided.print == meta[PRINT] and not decided.withdrawn then
+      -- After a rebuild: the question comes back to those who still have to answer it.
+      if redis.call('HEXISTS', P .. 'second:by', id) == 1 then
+        redis.call('HSET', P .. 'second', id, data)
+      end
+      if redis.call('HEXISTS', P .. 'dispute', id) == 1 then
+        redis.call('HSET', P .. 'dispute:data', id, data)
+      end
+      return
+    end
+  end
+  local present = meta_of(id)
+  if present and present[PRINT] == meta[PRINT] then return end -- the same event, delivered again
+  if present then
+    release(id)
+    delist(id, present)
+    leave_cluster(id, present)
+  end
+  redis.call('HDEL', P .. 'kept', id)
+  redis.call('ZREM', P .. 'kept:at', id)
+  redis.call('HSET', P .. 'data', id, data)
+  redis.call('HSET', P .. 'norm', id, norm)
+  put_meta(id, meta)
+  if redis.call('HEXISTS', P .. 'front', meta[CLUSTER]) == 0 then
+    redis.call('HSET', P .. 'bands', meta[CLUSTER], bands)
+    redis.call('HSET', P .. 'exemplar', meta[CLUSTER], norm)
+    for _, band in ipairs(cjson.decode(bands)) do
+      redis.call('HSET', P .. 'band', band, meta[CLUSTER])
+    end
+  end
+  join_cluster(id, meta)
+end
+
+-- A decision, by whomever. The highest revision holds; of equal ones the later on the topic.
+local function apply_label(label, now)
+  local id = label.id
+  local known = redis.call('HGET', P .. 'decided', id)
+  if known and cjson.decode(known).revision > label.revision then return end
+  redis.call('HSET', P .. 'decided', id, cjson.encode(label))
+  local meta = meta_of(id)
+  if label.withdrawn then
+    if not meta then restore(id) end
+  elseif meta and meta[PRINT] == label.print then
+    forget(id, now)
+  end
+end
+
+local function count(j, sign)
+  redis.call('HINCRBY', P .. 'done', j.who, sign)
+  redis.call('HINCRBY', P .. 'days', j.day .. '|' .. j.who, sign)
+  redis.call('HINCRBY', P .. 'chosen', j.role .. '|' .. j.category, sign)
+  local pace = P .. 'pace:' .. j.who
+  if sign > 0 then redis.call('ZADD', pace, j.at, j.id) else redis.call('ZREM', pace, j.id) end
+  redis.call('ZREMRANGEBYSCORE', pace, '-inf', j.at - 3600000)
+  if j.role == 'first' and j.suggested ~= '' and j.category ~= '' then
+    local agrees = j.suggested == j.category and 'yes' or 'no'
+    redis.call('HINCRBY', P .. 'bias', (j.blind and 'blind|' or 'shown|') .. agrees, sign)
+  end
+  if j.role == 'second' then
+    local pair = cjson.encode({j.other_who, j.who, j.other_category, j.category})
+    redis.call('HINCRBY', P .. 'pairs', pair, sign)
+  end
+end
+
+local function open_second(id, who, category, at)
+  local data = redis.call('HGET', P .. 'data', id)
+  if data then redis.call('HSET', P .. 'second', id, data) end
+  redis.call('HSET', P .. 'second:by', id, cjson.encode({who, category}))
+  redis.call('ZADD', P .. 'second:at', at, id)
+end
+
+local function judged_second(j)
+  local data = redis.call('HGET', P .. 'second', j.id)
+  release(j.id)
+  close_second(j.id)
+  if j.other_category == j.category then return end
+  data = data or redis.call('HGET', P .. 'data', j.id)
+  local opinions = cjson.encode({{j.other_who, j.other_category}, {j.who, j.category}})
+  redis.call('HSET', P .. 'dispute', j.id, opinions)
+  if data then redis.call('HSET', P .. 'dispute:data', j.id, data) end
+  redis.call('ZADD', P .. 'dispute:at', j.at, j.id)
+end
+
+local function undo_second(j)
+  local data = redis.call('HGET', P .. 'dispute:data', j.id)
+  close_dispute(j.id)
+  open_second(j.id, j.other_who, j.other_category, j.at)
+  if data then redis.call('HSET', P .. 'second', j.id, data) end
+end
+
+-- An act of a person: the audit trail and everything that is counted.
+local function apply_judgement(j)
+  count(j, j.undone and -1 or 1)
+  redis.call('LPUSH', P .. 'recent', cjson.encode(j))
+  redis.call('LTRIM', P .. 'recent', 0, 999)
+  if j.role == 'first' then
+    close_second(j.id)
+    close_dispute(j.id)
+    if j.again and not j.undone then open_second(j.id, j.who, j.category, j.at) end
+  elseif j.role == 'second' then
+    if j.undone then undo_second(j) else judged_second(j) end
+  elseif j.undone then
+    reopen_dispute(j.id, j.at)
+  else
+    release(j.id)
+    settle_dispute(j.id, j.at)
+    close_dispute(j.id)
+  end
+end

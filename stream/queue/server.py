@@ -1,0 +1,182 @@
+"""One queue server: pages, intake from Kafka, decisions to Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from stream.errors import CacheError, ConfigError, PortTaken
+from stream.queue.accounts import Accounts, server_secret
+from stream.queue.desk import Desk
+from stream.queue.filing import Filing
+from stream.queue.intake import Intake
+from stream.queue.publisher import DecisionPublisher
+from stream.queue.redis_scripts import Scripts, connect
+from stream.queue.statistics import Statistics
+from stream.queue.web.app import create_app
+from stream.queue.web.guard import is_loopback
+from stream.queue.web.site import Site
+from stream.queue.working_set import WorkingSet
+from stream.settings import QueueSettings, Settings
+
+_BACKLOG: Final = 128
+_GRACE_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A server that listens."""
+
+    url: str
+    welcome: str | None
+    """The one-time link for the first account, while there is none."""
+
+
+async def serve(
+    settings: Settings, stop: asyncio.Event, announce: Callable[[Serving], None]
+) -> None:
+    """Serve the queue until ``stop`` is set.
+
+    Args:
+        settings: all of them.
+        stop: finishes what is under way, then ends.
+        announce: called once, when the server listens.
+
+    Raises:
+        PortTaken: something else listens there.
+        CacheError: Redis does not answer.
+        BrokerError: Kafka does not answer, or lacks a topic.
+        ConfigError: passwords would cross a network in the clear.
+    """
+    _refuse_clear_text(settings.queue)
+    with _listening(settings.queue) as listener:
+        port = listener.getsockname()[1]
+        redis = connect(settings)
+        publisher = DecisionPublisher(settings, role=str(port))
+        try:
+            await require_redis(redis)
+            await publisher.start()
+            site = make_site(settings, redis, publisher)
+            intake = Intake(settings, site.filing, f"{settings.queue.name}:{port}:{os.getpid()}")
+            following = asyncio.create_task(intake.run(stop), name="intake")
+            following.add_done_callback(lambda _: stop.set())  # pages without intake would mislead
+            address = f"http://{_bracketed(settings.queue.host)}:{port}"
+            url = settings.queue.public_url or address
+            link = f"{url}/welcome?token={site.welcome.token}" if site.welcome else None
+            try:
+                await _serve_pages(site, listener, stop, lambda: announce(Serving(url, link)))
+            finally:
+                stop.set()
+                await following
+        finally:
+            await publisher.stop()
+            await redis.aclose()
+
+
+def make_site(settings: Settings, redis: Redis, publisher: DecisionPublisher) -> Site:
+    """Put a queue's parts together."""
+    scripts = Scripts(redis, settings.topic_names)
+    working_set = WorkingSet(scripts, settings.queue)
+    path = settings.queue.accounts
+    secret = settings.queue.secret
+    return Site(
+        settings=settings,
+        desk=Desk(working_set, publisher, settings.queue),
+        working_set=working_set,
+        filing=Filing(scripts),
+        statistics=Statistics(scripts),
+        accounts=Accounts(path),
+        secret=secret.get_secret_value() if secret else server_secret(path),
+    )
+
+
+async def require_redis(redis: Redis) -> None:
+    """Check that Redis answers.
+
+    Raises:
+        CacheError: it does not.
+    """
+    try:
+        await redis.ping()
+    except (RedisError, OSError):
+        raise CacheError(
+            "no Redis answers; the queue keeps its working set there",
+            "start one with `reviews up`, or set REVIEWS_QUEUE__REDIS_URL",
+        ) from None
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to whoever runs us: uvicorn would raise them again before we tidied up."""
+        yield
+
+
+async def _serve_pages(
+    site: Site, listener: socket.socket, stop: asyncio.Event, on_listening: Callable[[], None]
+) -> None:
+    config = uvicorn.Config(
+        create_app(site),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        # Headers that say where a request came from are believed only as `proxy_header` says.
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="pages")
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        # The socket listens already: whoever comes before the loop accepts is only kept waiting.
+        on_listening()
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        server.should_exit = True
+        await serving
+
+
+@contextlib.contextmanager
+def _listening(settings: QueueSettings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise ConfigError(
+                    f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
+                    "set REVIEWS_QUEUE__HOST and REVIEWS_QUEUE__PORT",
+                ) from None
+            raise PortTaken(
+                f"port {settings.port} is taken",
+                "set REVIEWS_QUEUE__PORT to another one, or to 0 for any free port",
+            ) from None
+        yield listener
+
+
+def _refuse_clear_text(settings: QueueSettings) -> None:
+    if is_loopback(settings.host) or (settings.public_url or "").startswith("https:"):
+        return
+    raise ConfigError(
+        f"on {settings.host} passwords would cross the network in the clear",
+        "put an HTTPS proxy in front and set REVIEWS_QUEUE__PUBLIC_URL to its https:// address",
+    )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,231 @@
+"""What the counters say: progress, pace, agreement between people, the effect of suggestions."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import sqrt
+from typing import Any, cast
+
+from schemas import CATEGORIES, Category
+from stream.queue.agreement import Agreement, agreement, one_category, pooled
+from stream.queue.records import category_of
+from stream.queue.redis_scripts import Scripts
+
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a person sees above every review."""
+
+    waiting: int
+    """Reviews without a decision, near-identical ones counted each."""
+    today: int
+    """Decided by this person since midnight, UTC."""
+    total: int
+    pace: int
+    """Decisions of this person within the last hour."""
+    team_pace: int
+    """Decisions of everybody within the last hour."""
+
+    @property
+    def remaining_minutes(self) -> int | None:
+        """Minutes until nothing waits at the team's pace; None while nobody decides."""
+        return round(self.waiting / self.team_pace * 60) if self.team_pace else None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share with its 95% interval (Wilson, 1927)."""
+
+    hits: int
+    of: int
+
+    @property
+    def value(self) -> float | None:
+        """The share, 0 to 1; None of nothing."""
+        return self.hits / self.of if self.of else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Bounds of the 95% interval."""
+        if not self.of:
+            return 0.0, 1.0
+        z, n, p = 1.959964, self.of, self.hits / self.of
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Bias:
+    """How often people agree with the model, seeing its guess and not seeing it."""
+
+    shown: Share
+    blind: Share
+
+    @property
+    def difference(self) -> float | None:
+        """By how much more people agree with a guess that they see; None without both."""
+        shown, blind = self.shown.value, self.blind.value
+        return None if shown is None or blind is None else shown - blind
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95% interval of the difference (Newcombe, 1998, method 10)."""
+        shown, blind = self.shown.value, self.blind.value
+        if shown is None or blind is None:
+            return None
+        (low1, high1), (low2, high2) = self.shown.interval, self.blind.interval
+        difference = shown - blind
+        return (
+            difference - sqrt((shown - low1) ** 2 + (high2 - blind) ** 2),
+            difference + sqrt((high1 - shown) ** 2 + (blind - low2) ** 2),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """One person's work."""
+
+    name: str
+    total: int
+    today: int
+    pace: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that the page of figures shows."""
+
+    waiting: int
+    seconds_waiting: int
+    disputes: int
+    by_guess: dict[Category, int]
+    """Free distinct reviews by the model's best guess."""
+    chosen: dict[Category | None, int]
+    """Deciding answers by category; None: cannot tell."""
+    reviewers: list[Reviewer]
+    bias: Bias
+    pairs: dict[tuple[str, str], Agreement]
+    """By the names of two people."""
+    overall: Agreement
+    categories: dict[Category | None, Agreement]
+
+
+class Statistics:
+    """Reads the working set's counters."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._key = scripts.key
+        self._redis = scripts.redis
+
+    async def progress(self, who: str) -> Progress:
+        """Return a person's progress, and the team's."""
+        key, since = self._key, int(time.time() * 1000) - _HOUR_MS
+        names = cast("list[str]", await self._redis.hkeys(key("done")))
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hlen(key("meta"))
+        pipeline.hget(key("days"), f"{_today()}|{who}")
+        pipeline.hget(key("done"), who)
+        for name in names:
+            pipeline.zcount(key(f"pace:{name}"), since, "+inf")
+        waiting, today, total, *paces = await pipeline.execute()
+        pace = dict(zip(names, paces, strict=True))
+        return Progress(
+            waiting, int(today or 0), int(total or 0), int(pace.get(who, 0)), sum(paces)
+        )
+
+    async def recent(self, limit: int, who: str | None = None) -> list[dict[str, Any]]:
+        """Return the latest acts, of one person or of all, newest first."""
+        found = await self._redis.lrange(self._key("recent"), 0, -1)
+        acts = [json.loads(entry) for entry in found]
+        return [act for act in acts if who is None or act["who"] == who][:limit]
+
+    async def report(self) -> Report:
+        """Return everything that is counted."""
+        key, since = self._key, int(time.time() * 1000) - _HOUR_MS
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hlen(key("meta"))
+        pipeline.zcard(key("second:at"))
+        pipeline.zcard(key("dispute:at"))
+        for name in ("done", "days", "chosen", "bias", "pairs"):
+            pipeline.hgetall(key(name))
+        for category in CATEGORIES:
+            pipeline.zcard(key(f"info:{category.value}"))
+        (
+            waiting,
+            seconds,
+            disputes,
+            done,
+            days,
+            chosen,
+            bias,
+            pairs,
+            *free,
+        ) = await pipeline.execute()
+        names = sorted(done)
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipeline.zcount(key(f"pace:{name}"), since, "+inf")
+        paces = await pipeline.execute() if names else []
+        tables = _tables(pairs)
+        everyone = pooled(tables.values())
+        answers = {answer for pair in everyone for answer in pair}
+        return Report(
+            waiting=waiting,
+            seconds_waiting=seconds,
+            disputes=disputes,
+            by_guess=dict(zip(CATEGORIES, free, strict=True)),
+            chosen=_chosen(chosen),
+            reviewers=[
+                Reviewer(name, int(done[name]), int(days.get(f"{_today()}|{name}", 0)), pace)
+                for name, pace in zip(names, paces, strict=True)
+            ],
+            bias=_bias(bias),
+            pairs={names: agreement(table) for names, table in sorted(tables.items())},
+            overall=agreement(everyone),
+            categories={
+                category: one_category(everyone, category.value if category else "")
+                for category in (*CATEGORIES, None)
+                if (category.value if category else "") in answers
+            },
+        )
+
+
+def _tables(pairs: Mapping[str, str]) -> dict[tuple[str, str], Counter[tuple[str, str]]]:
+    """Sort counted pairs by the two names; who came first does not matter to their agreement."""
+    tables: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
+    for entry, count in pairs.items():
+        first, second, one, other = json.loads(entry)
+        if first > second:
+            first, second, one, other = second, first, other, one
+        if int(count) > 0:
+            tables.setdefault((first, second), Counter())[one, other] += int(count)
+    return tables
+
+
+def _chosen(counted: Mapping[str, str]) -> dict[Category | None, int]:
+    total: Counter[Category | None] = Counter()
+    for entry, count in counted.items():
+        role, _, slug = entry.partition("|")
+        if role == "first":
+            total[category_of(slug)] += int(count)
+    return {category: total[category] for category in (*CATEGORIES, None) if total[category]}
+
+
+def _bias(counted: Mapping[str, str]) -> Bias:
+    def share(name: str) -> Share:
+        yes, no = (int(counted.get(f"{name}|{answer}", 0)) for answer in ("yes", "no"))
+        return Share(yes, yes + no)
+
+    return Bias(shown=share("shown"), blind=share("blind"))
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()

@@ -1,0 +1,121 @@
+"""Signing in and out, the first account, language and theme."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from stream.queue.accounts import Account
+from stream.queue.errors import AccountError, QueueError, SignInRefused
+from stream.queue.web.errors import Malformed
+from stream.queue.web.forms import own_path
+from stream.queue.web.identity import CheckedForm, FromAnybody, FromPerson, TheSite
+from stream.queue.web.site import Site, Welcome
+from stream.queue.web.visitor import Visitor
+
+router = APIRouter(include_in_schema=False)
+_YEAR = 365 * 24 * 3600
+
+
+@router.get("/sign-in")
+async def ask(site: TheSite, visitor: FromAnybody, back: Annotated[str, Query()] = "/") -> Response:
+    """Ask for name and password."""
+    if visitor.person is not None:
+        return RedirectResponse(own_path(back), 303)
+    return site.page(visitor, "sign-in.html", back=own_path(back), name="", error=None)
+
+
+@router.post("/sign-in")
+async def sign_in(site: TheSite, visitor: FromAnybody, form: CheckedForm) -> Response:
+    """Start a session, or say that name and password do not belong together."""
+    name, back = _field(form, "name"), own_path(_field(form, "back"))
+    by_name, by_address = f"name {name}", visitor.address
+    if site.attempts.is_reached(by_name) or site.attempts_from.is_reached(by_address):
+        refusal: QueueError = SignInRefused("too many attempts", "wait a quarter of an hour")
+        return _again(site, visitor, name, back, refusal, 429)
+    # Counted before the slow check, so that many at once do not slip through.
+    site.attempts.note(by_name)
+    site.attempts_from.note(by_address)
+    account = await site.accounts.check(name, _field(form, "password"))
+    if account is None:
+        return _again(site, visitor, name, back, SignInRefused("wrong name or password"), 401)
+    site.attempts.clear(by_name)
+    site.attempts_from.take_back(by_address)  # a whole team may sign in from one office
+    return _session(site, account, back)
+
+
+@router.post("/sign-out")
+async def sign_out(site: TheSite, visitor: FromPerson, form: CheckedForm) -> Response:  # noqa: ARG001 - checks the form
+    """End this person's sessions, here and elsewhere."""
+    if visitor.way == "session":
+        site.accounts.end_sessions(visitor.name)
+    response = RedirectResponse("/sign-in", 303)
+    response.delete_cookie(site.session_cookie, secure=site.secure, httponly=True)
+    return response
+
+
+@router.get("/welcome")
+async def welcome(
+    site: TheSite, visitor: FromAnybody, token: Annotated[str, Query()] = ""
+) -> HTMLResponse:
+    """Show the form for the first account, to whoever has the one-time link."""
+    _check_welcome(site, token)
+    return site.page(visitor, "welcome.html", token=token, name="", error=None)
+
+
+@router.post("/welcome")
+async def first_account(site: TheSite, visitor: FromAnybody, form: CheckedForm) -> Response:
+    """Make the first account. It leads."""
+    token, name = _field(form, "token"), _field(form, "name")
+    open_welcome = _check_welcome(site, token)
+    try:
+        account = await asyncio.to_thread(
+            site.accounts.add, name, _field(form, "password"), lead=True
+        )
+    except AccountError as error:
+        return site.page(visitor, "welcome.html", 400, token=token, name=name, error=error)
+    open_welcome.used = True
+    return _session(site, account, "/")
+
+
+@router.post("/preferences")
+async def preferences(site: TheSite, form: CheckedForm) -> Response:
+    """Keep language or theme in the browser."""
+    response = RedirectResponse(own_path(_field(form, "back")), 303)
+    if (language := str(form.get("language", ""))) in {"ru", "en"}:
+        site.set_cookie(response, "queue_language", language, _YEAR)
+    if (theme := str(form.get("theme", ""))) in {"auto", "light", "dark"}:
+        site.set_cookie(response, "queue_theme", theme, _YEAR)
+    return response
+
+
+def _check_welcome(site: Site, token: str) -> Welcome:
+    if site.welcome is None or not site.welcome.opens(token) or site.accounts.all():
+        raise SignInRefused("this link was used or is not valid", "sign in instead")
+    return site.welcome
+
+
+def _session(site: Site, account: Account, back: str) -> Response:
+    response = RedirectResponse(back, 303)
+    site.set_cookie(
+        response, site.session_cookie, site.sessions.issue(account), site.sessions.seconds
+    )
+    return response
+
+
+def _again(
+    site: Site, visitor: Visitor, name: str, back: str, error: QueueError, status: int
+) -> HTMLResponse:
+    return site.page(visitor, "sign-in.html", status, name=name, back=back, error=error)
+
+
+def _field(form: FormData, name: str) -> str:
+    value = form.get(name)
+    if not isinstance(value, str):
+        raise Malformed(f"{name} is missing", "load the page again")
+    return value

@@ -1,0 +1,284 @@
+"""The HTTP API for other tools, described by OpenAPI at ``/api/v1/openapi.json``.
+
+A program sends ``Authorization: Bearer TOKEN`` (``reviews queue token NAME`` makes one). A page of
+ours may use its session instead, and then sends its form token as ``X-CSRF-Token``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.metadata import version
+from typing import Annotated, Any, Self, cast
+
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel, Field
+from redis.exceptions import RedisError
+from starlette.responses import Response
+
+from schemas import Category
+from schemas.events import Probability, ReviewId
+from stream.errors import ReviewsError
+from stream.queue.desk import Answer
+from stream.queue.errors import QueueError
+from stream.queue.export import MEDIA_TYPES, Format, standing_labels, written
+from stream.queue.item import Item, Kind, Order, text_print
+from stream.queue.label_studio import open_task
+from stream.queue.web.identity import FromPerson, TheSite, check_change
+from stream.queue.web.site import Site
+from stream.queue.web.visitor import Visitor
+from stream.queue.working_set import Found, Nothing
+from stream.queue.working_set import Query as Wanted
+
+
+class ItemOut(BaseModel):
+    """A review leased to you."""
+
+    review_id: str
+    text: str
+    print: str = Field(description="Fingerprint of the text; send it back with the decision.")
+    kind: Kind
+    expires: datetime = Field(description="Until then nobody else gets it.")
+    blind: bool = Field(description="The model's opinion is kept back on purpose.")
+    probabilities: dict[Category, float] | None
+    reason: str
+    queued_at: datetime
+    folded: int = Field(description="Near-identical reviews that wait behind it.")
+    metadata: dict[str, str]
+
+    @classmethod
+    def of(cls, item: Item) -> Self:
+        """Return what may be shown of an item."""
+        task = item.task
+        return cls(
+            review_id=item.review_id,
+            text=item.text,
+            print=item.print,
+            kind=item.kind,
+            expires=item.expires,
+            blind=item.blind,
+            probabilities=None if item.blind else dict(item.suggestions),
+            reason=task.reason,
+            queued_at=task.queued_at,
+            folded=item.folded,
+            metadata=task.review.metadata,
+        )
+
+
+class NextIn(BaseModel):
+    """What is wanted next."""
+
+    order: Order = "informative"
+    category: Category | None = Field(None, description="Only reviews that the model takes for it.")
+    holding: list[ReviewId] = Field(
+        default_factory=list, max_length=10, description="Ids that you hold and still work on."
+    )
+
+
+class NextOut(BaseModel):
+    """The next item, or none."""
+
+    item: ItemOut | None
+    skipped: int = Field(0, description="Free reviews that you skipped within the hour.")
+
+
+class DecisionIn(BaseModel):
+    """A decision."""
+
+    review_id: ReviewId
+    category: Category | None = Field(description="null: cannot tell.")
+    print: str | None = Field(None, description="Of the text that was read; refused if it changed.")
+    kind: Kind | None = None
+    seconds: float | None = Field(None, ge=0, le=3600)
+
+
+class DecisionsIn(BaseModel):
+    """Decisions that are published together and undone together."""
+
+    decisions: list[DecisionIn] = Field(min_length=1, max_length=100)
+
+
+class DecisionsOut(BaseModel):
+    """What became of them."""
+
+    decided: list[str]
+    refused: dict[str, str] = Field(description="Error code by review id.")
+
+
+class ReviewIn(BaseModel):
+    """Names a review."""
+
+    review_id: ReviewId
+
+
+class UndoneOut(BaseModel):
+    """What waits again."""
+
+    review_ids: list[str]
+
+
+class HitOut(BaseModel):
+    """A waiting review that was found. Nothing is leased."""
+
+    review_id: str
+    text: str
+    print: str
+    informativeness: float
+    leased: bool
+    probabilities: dict[Category, float] | None = Field(description="null where it is blind.")
+
+    @classmethod
+    def of(cls, hit: Found, *, blind: bool) -> Self:
+        """Return what may be shown of a hit."""
+        review = hit.task.review
+        return cls(
+            review_id=review.review_id,
+            text=review.text,
+            print=text_print(review.text),
+            informativeness=hit.score,
+            leased=hit.leased,
+            probabilities=None if blind else hit.task.probabilities,
+        )
+
+
+class ProgressOut(BaseModel):
+    """Figures of you and the team."""
+
+    who: str
+    waiting: int
+    today: int
+    total: int
+    pace: int = Field(description="Your decisions within the last hour.")
+    team_pace: int
+    remaining_minutes: int | None
+
+
+_bearer = HTTPBearer(auto_error=False, description="`reviews queue token NAME` makes one.")
+
+
+async def _changing(request: Request, visitor: FromPerson) -> Visitor:
+    await check_change(request, visitor, request.headers.get("x-csrf-token", ""))
+    return visitor
+
+
+FromChanger = Annotated[Visitor, Depends(_changing)]
+
+
+def create_api(site: Site) -> FastAPI:
+    """Return the API, to be mounted."""
+    api = FastAPI(
+        title="Reviews: relabel queue",
+        version=version("reviews-stream"),
+        description=__doc__ or "",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        dependencies=[Depends(_bearer)],
+    )
+    api.state.site = site
+    api.post("/next", summary="Lease the next review")(_next)
+    api.post("/decisions", summary="Decide")(_decide)
+    api.post("/skip", status_code=204, summary="Give a review back")(_skip)
+    api.post("/undo", summary="Take your latest decision back")(_undo)
+    api.get("/waiting", summary="Search what waits")(_search)
+    api.get("/waiting/near-identical", summary="Texts that say nearly the same")(_near_identical)
+    api.get("/waiting/label-studio", summary="What waits, as Label Studio tasks")(_tasks)
+    api.get("/progress", summary="Figures")(_progress)
+    api.get("/labels", summary="All decisions that hold now")(_labels)
+    api.add_exception_handler(ReviewsError, _say)
+    api.add_exception_handler(RedisError, _outage)
+    return api
+
+
+async def _next(site: TheSite, visitor: FromChanger, wanted: NextIn) -> NextOut:
+    found = await site.working_set.next(
+        visitor.name, order=wanted.order, category=wanted.category, on_screen=wanted.holding
+    )
+    if isinstance(found, Nothing):
+        return NextOut(item=None, skipped=found.skipped)
+    return NextOut(item=ItemOut.of(found))
+
+
+async def _decide(site: TheSite, visitor: FromChanger, given: DecisionsIn) -> DecisionsOut:
+    answers = [
+        Answer(d.review_id, d.category, d.print, d.kind, seconds=d.seconds) for d in given.decisions
+    ]
+    outcome = await site.desk.decide_many(visitor.acting, answers, "api")
+    refused = {review_id: error.code for review_id, error in outcome.refused.items()}
+    return DecisionsOut(decided=outcome.decided, refused=refused)
+
+
+async def _skip(site: TheSite, visitor: FromChanger, review: ReviewIn) -> None:
+    await site.working_set.skip(visitor.name, review.review_id)
+
+
+async def _undo(site: TheSite, visitor: FromChanger) -> UndoneOut:
+    return UndoneOut(review_ids=await site.desk.undo(visitor.name))
+
+
+async def _search(
+    site: TheSite,
+    visitor: FromPerson,  # noqa: ARG001 - somebody must be signed in
+    words: Annotated[str, Query(max_length=200)] = "",
+    category: Category | None = None,
+    least: Probability = 0.0,
+    most: Probability = 1.0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[HitOut]:
+    hits = await site.working_set.search(Wanted(words, category, least, most), limit)
+    blind = site.working_set.is_blind
+    return [HitOut.of(hit, blind=blind(hit.task.review.review_id)) for hit in hits]
+
+
+async def _near_identical(
+    site: TheSite,
+    visitor: FromPerson,  # noqa: ARG001 - somebody must be signed in
+    review_id: ReviewId,
+) -> list[str]:
+    return await site.working_set.near_identical(review_id, site.queue.bulk_limit)
+
+
+async def _tasks(
+    site: TheSite,
+    visitor: FromPerson,  # noqa: ARG001 - somebody must be signed in
+    limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
+) -> list[dict[str, Any]]:
+    hits = await site.working_set.search(Wanted(), limit)
+    blind = site.working_set.is_blind
+    return [open_task(hit.task, blind=blind(hit.task.review.review_id)) for hit in hits]
+
+
+async def _progress(site: TheSite, visitor: FromPerson) -> ProgressOut:
+    found = await site.statistics.progress(visitor.name)
+    return ProgressOut(
+        who=visitor.name,
+        waiting=found.waiting,
+        today=found.today,
+        total=found.total,
+        pace=found.pace,
+        team_pace=found.team_pace,
+        remaining_minutes=found.remaining_minutes,
+    )
+
+
+async def _labels(
+    site: TheSite,
+    visitor: FromPerson,  # noqa: ARG001 - somebody must be signed in
+    form: Annotated[Format, Query(alias="format")] = "jsonl",
+) -> Response:
+    labels = await standing_labels(site.settings)
+    return StreamingResponse(written(labels, form), media_type=MEDIA_TYPES[form])
+
+
+async def _say(_: Request, error: Exception) -> Response:
+    said = cast("ReviewsError", error)
+    code, status = "outage", 503
+    if isinstance(error, QueueError):
+        code, status = error.code, error.status
+    return JSONResponse({"code": code, "message": said.message, "remedy": said.remedy}, status)
+
+
+async def _outage(_: Request, __: Exception) -> Response:
+    return JSONResponse(
+        {"code": "outage", "message": "Redis does not answer", "remedy": "try again"}, 503
+    )

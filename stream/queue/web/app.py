@@ -1,0 +1,98 @@
+"""The application: routes, errors as pages, static files."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse
+from redis.exceptions import RedisError
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from stream.queue.errors import QueueError
+from stream.queue.web import account_pages, desk_pages, figure_pages
+from stream.queue.web.api import create_api
+from stream.queue.web.errors import NotSignedIn
+from stream.queue.web.guard import Guard
+from stream.queue.web.identity import visitor_of
+from stream.queue.web.site import FOLDER, Site, site_of
+
+_FOREVER: Final = "public, max-age=31536000, immutable"
+
+
+def create_app(site: Site) -> FastAPI:
+    """Return the application of one queue server."""
+    app = FastAPI(title="Review queue", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.site = site
+    app.add_middleware(Guard, settings=site.queue)
+    app.mount("/static", _Assets(directory=FOLDER / "static"))
+    app.mount("/api/v1", create_api(site))
+    for pages in (account_pages, desk_pages, figure_pages):
+        app.include_router(pages.router)
+    app.add_api_route("/livez", _live, include_in_schema=False)
+    app.add_api_route("/readyz", _ready, include_in_schema=False)
+    app.add_exception_handler(QueueError, _say)
+    app.add_exception_handler(RedisError, _outage)
+    app.add_exception_handler(HTTPException, _not_found)
+    return app
+
+
+class _Assets(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = _FOREVER
+        return response
+
+
+async def _live() -> Response:
+    return PlainTextResponse("ok\n")
+
+
+async def _ready(request: Request) -> Response:
+    """Ready: Redis answers, and the working set is whole."""
+    try:
+        ready = await site_of(request).filing.is_ready()
+    except RedisError:
+        ready = False
+    return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
+
+
+async def _say(request: Request, error: Exception) -> Response:
+    said = cast("QueueError", error)
+    if request.headers.get("x-partial") == "1":
+        return JSONResponse({"code": said.code, "message": said.message}, said.status)
+    if isinstance(said, NotSignedIn):
+        back = visitor_of(request).here
+        return RedirectResponse(
+            f"/sign-in?back={quote(back, safe='')}" if back != "/" else "/sign-in", 303
+        )
+    site, visitor = site_of(request), visitor_of(request)
+    progress = (0, 0)
+    if said.code == "rebuilding":
+        progress = await site.filing.progress()
+    return site.page(visitor, "error.html", said.status, error=said, progress=progress)
+
+
+async def _outage(request: Request, _: Exception) -> Response:
+    return await _say(request, _Outage("Redis does not answer", "try again in a moment"))
+
+
+class _Outage(QueueError):
+    code = "outage"
+    status = 503
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    said = cast("HTTPException", error)
+    if said.status_code != 404:  # noqa: PLR2004 - HTTP's number for it
+        return PlainTextResponse(f"{said.detail}\n", said.status_code, headers=said.headers)
+    return await _say(request, _NoSuchPage("there is no such page", ""))
+
+
+class _NoSuchPage(QueueError):
+    code = "no-page"
+    status = 404

@@ -1,0 +1,183 @@
+"""The page on which people decide: one review at a time."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.responses import Response
+
+from stream.queue.desk import Answer
+from stream.queue.errors import AlreadyDecided, NotAllowed, OwnOpinion, Taken
+from stream.queue.item import Item, text_print
+from stream.queue.web.forms import BulkForm, DecisionForm, View, own_path, read_form, view_of
+from stream.queue.web.identity import CheckedForm, FromPerson, TheSite
+from stream.queue.web.site import Site
+from stream.queue.web.visitor import Visitor
+from stream.queue.working_set import Nothing
+
+router = APIRouter(include_in_schema=False)
+
+Chosen = Annotated[View, Depends(view_of)]
+# Longer than this on one review is a break, not work.
+_MOST_SECONDS = 3600.0
+
+
+@router.get("/")
+async def desk(
+    site: TheSite,
+    visitor: FromPerson,
+    view: Chosen,
+    item: Annotated[str, Query(max_length=200)] = "",
+    *,
+    seen: bool = False,
+) -> HTMLResponse:
+    """Show a review: the one asked for, else the next."""
+    card = await _card(site, visitor, view, item=item, seen=seen)
+    progress = await site.statistics.progress(visitor.name)
+    return site.page(visitor, "desk.html", view=view, progress=progress, **card)
+
+
+@router.get("/next")
+async def following(
+    site: TheSite,
+    visitor: FromPerson,
+    view: Chosen,
+    on_screen: Annotated[list[str] | None, Query()] = None,
+) -> HTMLResponse:
+    """Return the next review's part of the page, to be kept ready."""
+    card = await _card(site, visitor, view, on_screen=on_screen or [])
+    return site.page(visitor, "card.html", view=view, **card)
+
+
+@router.post("/decide")
+async def decide(
+    request: Request, site: TheSite, visitor: FromPerson, form: CheckedForm
+) -> Response:
+    """Decide the review on the screen."""
+    said = read_form(DecisionForm, form)
+    seconds = min(said.seconds, _MOST_SECONDS) if said.seconds is not None else None
+    answer = Answer(said.review_id, said.category, said.print, said.kind, said.shown, seconds)
+    await site.desk.decide(visitor.acting, answer)
+    if _is_script(request):
+        return await _progress(site, visitor)
+    return RedirectResponse(said.address if said.kind != "adjudication" else "/disputes", 303)
+
+
+@router.post("/skip")
+async def skip(request: Request, site: TheSite, visitor: FromPerson, form: CheckedForm) -> Response:
+    """Leave the review for somebody else, or for later."""
+    said = read_form(DecisionForm, form)
+    await site.working_set.skip(visitor.name, said.review_id)
+    if _is_script(request):
+        return await _progress(site, visitor)
+    return RedirectResponse(said.address, 303)
+
+
+@router.post("/keep")
+async def keep(site: TheSite, visitor: FromPerson, form: CheckedForm) -> Response:
+    """Hold the review on the screen for longer."""
+    said = read_form(DecisionForm, form)
+    await site.working_set.take_one(visitor.name, said.review_id)
+    return Response(status_code=204)
+
+
+@router.post("/undo")
+async def undo(request: Request, site: TheSite, visitor: FromPerson, form: CheckedForm) -> Response:
+    """Take the latest decision back, and show its review again."""
+    view = read_form(View, form)
+    undone = await site.desk.undo(visitor.name)
+    if not _is_script(request):
+        return RedirectResponse(own_path(_with_item(view, undone[0])), 303)
+    card = await _card(site, visitor, view, item=undone[0])
+    return site.page(visitor, "card.html", view=view, **card)
+
+
+@router.post("/show-skipped")
+async def show_skipped(site: TheSite, visitor: FromPerson, form: CheckedForm) -> Response:
+    """Bring back what this person skipped."""
+    await site.working_set.forget_skipped(visitor.name)
+    return RedirectResponse(read_form(View, form).address, 303)
+
+
+@router.get("/progress-bar")
+async def progress_bar(site: TheSite, visitor: FromPerson) -> HTMLResponse:
+    """Return the strip of figures above the review."""
+    return await _progress(site, visitor)
+
+
+@router.get("/similar")
+async def similar(
+    site: TheSite, visitor: FromPerson, item: Annotated[str, Query(max_length=200)]
+) -> HTMLResponse:
+    """Show what a bulk decision would decide."""
+    first = await site.working_set.take_one(visitor.name, item)
+    ids = await site.working_set.near_identical(item, site.queue.bulk_limit - 1)
+    waiting = await site.working_set.waiting([item, *ids])
+    return site.page(
+        visitor,
+        "similar.html",
+        item=first,
+        tasks=list(waiting.values()),
+        prints={key: text_print(task.review.text) for key, task in waiting.items()},
+    )
+
+
+@router.post("/bulk")
+async def bulk(site: TheSite, visitor: FromPerson, form: CheckedForm) -> HTMLResponse:
+    """Decide near-identical reviews together, as they were shown."""
+    said = read_form(BulkForm, form, many=("chosen",))
+    answers = []
+    for entry in said.chosen[: site.queue.bulk_limit]:
+        fingerprint, _, review_id = entry.partition(" ")
+        answers.append(Answer(review_id, said.category, fingerprint, "first", shown=True))
+    outcome = await site.desk.decide_many(visitor.acting, answers, "bulk")
+    return site.page(visitor, "bulk.html", outcome=outcome, category=said.category)
+
+
+async def _card(
+    site: Site,
+    visitor: Visitor,
+    view: View,
+    *,
+    item: str = "",
+    on_screen: list[str] | tuple[str, ...] = (),
+    seen: bool = False,
+) -> dict[str, Any]:
+    who, working_set = visitor.name, site.working_set
+    found: Item | Nothing
+    notice = ""
+    try:
+        found = await working_set.take_one(who, item) if item else Nothing(0)
+        if isinstance(found, Item) and found.kind == "adjudication" and not visitor.is_lead:
+            await working_set.give_back(who, item)
+            raise NotAllowed("only a lead settles disagreements", "go on with the next one")
+    except (Taken, AlreadyDecided, OwnOpinion) as error:
+        found, notice = Nothing(0), error.code
+    if isinstance(found, Nothing):
+        found = await working_set.next(
+            who, order=view.order, category=view.filter, on_screen=on_screen
+        )
+    return {
+        "item": found if isinstance(found, Item) else None,
+        "skipped": found.skipped if isinstance(found, Nothing) else 0,
+        "notice": notice,
+        # Whoever filters by the model's guess knows it: such an item is not blind.
+        "seen": seen or view.filter is not None,
+        "can_undo": await working_set.can_undo(who),
+    }
+
+
+async def _progress(site: Site, visitor: Visitor) -> HTMLResponse:
+    progress = await site.statistics.progress(visitor.name)
+    return site.page(visitor, "progress-bar.html", progress=progress)
+
+
+def _is_script(request: Request) -> bool:
+    return request.headers.get("x-partial") == "1"
+
+
+def _with_item(view: View, review_id: str) -> str:
+    return f"{view.address}{'&' if '?' in view.address else '?'}item={quote(review_id, safe='')}"

@@ -1,0 +1,101 @@
+"""What our forms carry, checked."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import Query
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from starlette.datastructures import FormData
+
+from schemas import Category
+from stream.queue.item import Kind, Order
+from stream.queue.web.errors import Malformed
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+MaybeCategory = Annotated[Category | None, BeforeValidator(_empty_is_none)]
+ReviewIdField = Annotated[str, Field(min_length=1, max_length=200)]
+# The browser's clock: a page left open over lunch says nothing about the review.
+Seconds = Annotated[Annotated[float, Field(ge=0, le=1e6)] | None, BeforeValidator(_empty_is_none)]
+
+
+class View(BaseModel):
+    """What a person wants to see next; part of the page's address."""
+
+    order: Order = "informative"
+    filter: MaybeCategory = None
+    """Only reviews that the model takes for this category."""
+
+    @property
+    def address(self) -> str:
+        """The page that shows it."""
+        chosen = {
+            **({"order": self.order} if self.order != "informative" else {}),
+            **({"filter": self.filter.value} if self.filter else {}),
+        }
+        return "/?" + urlencode(chosen) if chosen else "/"
+
+
+class DecisionForm(View):
+    """A decision, or what else can be done with the item on the screen."""
+
+    review_id: ReviewIdField
+    print: str
+    kind: Kind
+    category: MaybeCategory = None
+    shown: bool = False
+    seconds: Seconds = None
+    back: str = "/"
+
+
+class BulkForm(BaseModel):
+    """One category for many reviews."""
+
+    category: Category
+    chosen: Annotated[list[str], Field(min_length=1)]
+    """Ids and fingerprints, ``fingerprint id``."""
+
+
+def view_of(
+    order: Annotated[Order, Query()] = "informative",
+    filter: Annotated[str, Query()] = "",  # noqa: A002 - the address says filter
+) -> View:
+    """Return the view that an address names; an unknown category is no filter."""
+    return View(order=order, filter=Category(filter) if filter in set(Category) else None)
+
+
+FormT = TypeVar("FormT", bound=BaseModel)
+
+
+def read_form(model: type[FormT], form: FormData, *, many: tuple[str, ...] = ()) -> FormT:
+    """Return a form's fields, checked.
+
+    Args:
+        model: what they should be.
+        form: what came.
+        many: fields that may come more than once.
+
+    Raises:
+        Malformed: a field is missing or wrong.
+    """
+    fields: dict[str, object] = {k: v for k, v in form.items() if isinstance(v, str)}
+    fields.update({name: form.getlist(name) for name in many})
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Malformed(f"{where}: {first['msg']}", "load the page again") from None
+
+
+def own_path(address: str) -> str:
+    """Return an address if it is on this site, else the start page: nobody is sent elsewhere."""
+    safe = (
+        address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    )
+    return address if safe else "/"

@@ -1,0 +1,123 @@
+"""What holds for every request: known hosts, bodies of bounded size, headers that bind the browser."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stream.settings import QueueSettings
+
+MAX_BODY: Final = 16 * 1024 * 1024
+"""A Label Studio import is the largest thing that is sent to us."""
+
+# No inline script or style, nothing from elsewhere, nobody frames us.
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class Guard:
+    """ASGI middleware.
+
+    Args:
+        app: what it protects.
+        settings: where we listen, and how browsers reach us.
+    """
+
+    def __init__(self, app: ASGIApp, settings: QueueSettings) -> None:
+        self._app = app
+        self._hosts = known_hosts(settings)
+        self._extra = dict(_HEADERS)
+        if settings.public_url is not None and settings.public_url.startswith("https:"):
+            self._extra["strict-transport-security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        started = False
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in self._extra.items():
+                    headers[name] = value
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        headers = Headers(scope=scope)
+        if self._hosts and _host(headers.get("host", "")) not in self._hosts:
+            refusal = PlainTextResponse("unknown host; set REVIEWS_QUEUE__PUBLIC_URL\n", 421)
+            await refusal(scope, receive, send_guarded)
+            return
+        try:
+            await self._app(scope, _bounded(receive, headers), send_guarded)
+        except _TooLarge:
+            if not started:
+                await PlainTextResponse("too large\n", 413)(scope, receive, send_guarded)
+
+
+def known_hosts(settings: QueueSettings) -> frozenset[str]:
+    """Return the names under which we may be asked; empty: any.
+
+    On loopback this stops pages elsewhere that point a name of theirs at us (DNS rebinding).
+    """
+    named = urlsplit(settings.public_url or "").hostname
+    if not is_loopback(settings.host):
+        return frozenset({named}) if named else frozenset()
+    return _LOOPBACK | ({named} if named else set())
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach us there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _host(header: str) -> str:
+    if header.startswith("["):
+        return header.partition("]")[0] + "]"
+    return header.partition(":")[0].lower()
+
+
+def _bounded(receive: Receive, headers: Headers) -> Receive:
+    declared = headers.get("content-length", "0")
+    seen = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal seen
+        if declared.isdecimal() and int(declared) > MAX_BODY:
+            raise _TooLarge
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > MAX_BODY:
+            raise _TooLarge
+        return message
+
+    return receive_bounded

@@ -1,0 +1,134 @@
+"""Who is asking, and whether a change is really theirs."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Annotated, Final, cast
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData
+
+from stream.queue.desk import Person
+from stream.queue.errors import NotAllowed
+from stream.queue.web.errors import FormRefused, TooMany
+from stream.queue.web.site import Site, language_of, site_of
+from stream.queue.web.visitor import Theme, Visitor, Way
+
+_PROXY_NAME: Final = re.compile(r"[\w.@+-]{1,60}")
+_OWN_SITES: Final = frozenset({"", "same-origin", "none"})
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Return who sends a request; nobody is a visitor as well."""
+    site = site_of(request)
+    person, way = _person(site, request)
+    visit = request.cookies.get(site.visit_cookie, "")
+    theme = request.cookies.get("queue_theme", "auto")
+    return Visitor(
+        person=person,
+        way=way,
+        visit=visit or secrets.token_urlsafe(18),
+        is_new=not visit,
+        language=language_of(request.cookies),
+        theme=cast("Theme", theme if theme in {"light", "dark"} else "auto"),
+        address=request.client.host if request.client else "",
+        here=_here(request),
+    )
+
+
+def signed_in(visitor: Annotated[Visitor, Depends(visitor_of)]) -> Visitor:
+    """Return the visitor, who is somebody.
+
+    Raises:
+        NotSignedIn: they are not.
+    """
+    _ = visitor.acting
+    return visitor
+
+
+def lead(visitor: Annotated[Visitor, Depends(signed_in)]) -> Visitor:
+    """Return the visitor, who is a lead.
+
+    Raises:
+        NotAllowed: they are not.
+    """
+    if not visitor.is_lead:
+        raise NotAllowed("this needs a lead", "ask a lead, or `reviews queue add-user --lead`")
+    return visitor
+
+
+async def checked_form(
+    request: Request, visitor: Annotated[Visitor, Depends(visitor_of)]
+) -> FormData:
+    """Return a form that our own page sent, within the rate limit.
+
+    Raises:
+        FormRefused: another site sent it, or the page is from before a sign-in.
+        TooMany: faster than a hand.
+    """
+    form = await request.form(max_files=1, max_fields=1000)
+    await check_change(request, visitor, str(form.get("csrf", "")))
+    return form
+
+
+async def check_change(request: Request, visitor: Visitor, token: str) -> None:
+    """Check that a change was meant by whom it seems to come from.
+
+    Raises:
+        FormRefused: another site sent it, or the page is from before a sign-in.
+        TooMany: faster than a hand.
+    """
+    site = site_of(request)
+    if visitor.way != "token":  # a browser adds no token by itself
+        if request.headers.get("sec-fetch-site", "") not in _OWN_SITES:
+            raise FormRefused
+        origin = urlsplit(request.headers.get("origin", "")).netloc
+        public = urlsplit(site.queue.public_url or "").netloc
+        if origin and origin not in {request.headers.get("host", ""), public}:
+            raise FormRefused
+        if not site.sessions.is_form_token(token, visitor.visit, visitor.name):
+            raise FormRefused
+    if not site.changes.allows(visitor.name or visitor.address):
+        raise TooMany
+
+
+def _here(request: Request) -> str:
+    if request.method != "GET":
+        return "/"
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _person(site: Site, request: Request) -> tuple[Person | None, Way]:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        account = site.accounts.by_token(token.strip())
+        return (Person(account.name, account.lead), "token") if account else (None, "nobody")
+    if (person := _by_proxy(site, request)) is not None:
+        return person, "proxy"
+    account = site.sessions.account(request.cookies.get(site.session_cookie, ""))
+    return (Person(account.name, account.lead), "session") if account else (None, "nobody")
+
+
+def _by_proxy(site: Site, request: Request) -> Person | None:
+    queue = site.queue
+    if queue.proxy_header is None or queue.proxy_secret is None or request.client is None:
+        return None
+    name = request.headers.get(queue.proxy_header, "")
+    secret = request.headers.get("x-proxy-secret", "").encode("utf-8", "replace")
+    trusted = request.client.host in queue.proxy_addresses and secrets.compare_digest(
+        secret, queue.proxy_secret.get_secret_value().encode()
+    )
+    if not trusted or not _PROXY_NAME.fullmatch(name):
+        return None
+    # The proxy says who they are; an account of that name may say that they lead.
+    account = site.accounts.get(name)
+    return Person(name, account is not None and account.lead)
+
+
+FromAnybody = Annotated[Visitor, Depends(visitor_of)]
+FromPerson = Annotated[Visitor, Depends(signed_in)]
+FromLead = Annotated[Visitor, Depends(lead)]
+CheckedForm = Annotated[FormData, Depends(checked_form)]
+TheSite = Annotated[Site, Depends(site_of)]

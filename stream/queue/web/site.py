@@ -1,0 +1,168 @@
+"""What all pages share: the queue's parts, who is asking, and how a page is made."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.responses import Response
+
+from schemas import CATEGORIES
+from stream.queue.accounts import Accounts
+from stream.queue.desk import Desk
+from stream.queue.filing import Filing
+from stream.queue.guidelines import GUIDELINES, Language
+from stream.queue.limits import Limit
+from stream.queue.statistics import Statistics
+from stream.queue.web.sessions import Sessions
+from stream.queue.web.visitor import Visitor
+from stream.queue.web.words import say
+from stream.queue.working_set import WorkingSet
+from stream.settings import Settings
+
+FOLDER: Final = Path(__file__).parent
+_ATTEMPT_SECONDS: Final = 15 * 60
+# A team behind one proxy has one address: some people's typing errors must not lock out the rest.
+_ATTEMPTS_PER_ADDRESS: Final = 10
+
+
+@dataclass(slots=True)
+class Welcome:
+    """The one-time link by which the first account is made."""
+
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    used: bool = False
+
+    def opens(self, token: str) -> bool:
+        """Return whether this is the link's token, and it was not used yet."""
+        return not self.used and secrets.compare_digest(token.encode(), self.token.encode())
+
+
+class Site:
+    """The parts of one queue server.
+
+    Args:
+        settings: all of them.
+        desk: decides.
+        working_set: leases and what waits.
+        filing: tells whether the working set is whole.
+        statistics: the counters.
+        accounts: who may sign in.
+        secret: signs sessions.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        desk: Desk,
+        working_set: WorkingSet,
+        filing: Filing,
+        statistics: Statistics,
+        accounts: Accounts,
+        secret: str,
+    ) -> None:
+        self.settings = settings
+        self.queue = settings.queue
+        self.desk = desk
+        self.working_set = working_set
+        self.filing = filing
+        self.statistics = statistics
+        self.accounts = accounts
+        self.sessions = Sessions(secret, self.queue.session_hours, accounts)
+        self.welcome = None if accounts.all() else Welcome()
+        self.changes = Limit(self.queue.requests_per_minute, 60)
+        self.attempts = Limit(self.queue.sign_in_attempts, _ATTEMPT_SECONDS)
+        self.attempts_from = Limit(
+            self.queue.sign_in_attempts * _ATTEMPTS_PER_ADDRESS, _ATTEMPT_SECONDS
+        )
+        self.secure = (self.queue.public_url or "").startswith("https:")
+        self._templates = _environment()
+
+    @property
+    def session_cookie(self) -> str:
+        """Name of the session cookie. ``__Host-`` makes the browser refuse it from elsewhere."""
+        return "__Host-queue_session" if self.secure else "queue_session"
+
+    @property
+    def visit_cookie(self) -> str:
+        """Name of the browser's own cookie, to which forms are bound."""
+        return "__Host-queue_visit" if self.secure else "queue_visit"
+
+    def set_cookie(self, response: Response, name: str, value: str, seconds: int) -> None:
+        """Set a cookie that no script and no other site can use."""
+        response.set_cookie(
+            name, value, max_age=seconds, httponly=True, secure=self.secure, samesite="lax"
+        )
+
+    def render(self, visitor: Visitor, template: str, **context: Any) -> str:
+        """Return a template's HTML in the visitor's language. Everything is escaped."""
+        language = visitor.language
+        return self._templates.get_template(template).render(
+            visitor=visitor,
+            language=language,
+            csrf=self.sessions.form_token(visitor.visit, visitor.name),
+            t=lambda key, **values: say(language, key, **values),
+            title_of=lambda category: (
+                say(language, "cannot-tell")
+                if category is None
+                else category.info.russian
+                if language == "ru"
+                else category.info.english
+            ),
+            categories=CATEGORIES,
+            guidelines=GUIDELINES[language],
+            **context,
+        )
+
+    def page(
+        self, visitor: Visitor, template: str, status: int = 200, **context: Any
+    ) -> HTMLResponse:
+        """Return a page, and give a new browser its cookie."""
+        response = HTMLResponse(self.render(visitor, template, **context), status)
+        if visitor.is_new:
+            self.set_cookie(response, self.visit_cookie, visitor.visit, 30 * 24 * 3600)
+        return response
+
+
+def site_of(request: Request) -> Site:
+    """Return the site that a request reached."""
+    return cast("Site", request.app.state.site)
+
+
+def language_of(cookies: Mapping[str, str]) -> Language:
+    """Return the chosen language: Russian unless the switch says otherwise."""
+    return "en" if cookies.get("queue_language") == "en" else "ru"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = _asset
+    environment.filters["in_query"] = lambda text: quote(text, safe="")
+    environment.filters["percent"] = lambda share: f"{share * 100:.0f}"
+    environment.filters["points"] = lambda share: f"{share * 100:+.0f}".replace("-", "\u2212")
+    return environment
+
+
+_digests: dict[str, str] = {}
+
+
+def _asset(name: str) -> str:
+    """Return a static file's address; it changes with its content, so that browsers may keep it."""
+    if name not in _digests:
+        content = (FOLDER / "static" / name).read_bytes()
+        _digests[name] = hashlib.sha256(content).hexdigest()[:12]
+    return f"/static/{name}?{_digests[name]}"

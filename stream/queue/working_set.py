@@ -1,0 +1,286 @@
+"""The working set as people use it: the next item, leases, skipping, search, settling, undo."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from schemas import CATEGORIES, Category, RelabelTask, decode
+from stream.queue.errors import AlreadyDecided, OwnOpinion, Rebuilding, Taken
+from stream.queue.item import Item, Kind, Order, Standing
+from stream.queue.priority import in_sample
+from stream.queue.records import BLIND, opinion, standing
+from stream.queue.redis_scripts import Scripts
+from stream.settings import QueueSettings
+from stream.text import normalize
+
+SKIP_SECONDS: Final = 3600
+# About 2 ms of Redis a step: a search must not be felt by those who wait for their next item.
+_SEARCH_STEP: Final = 1000
+_SLUGS: Final = json.dumps([category.value for category in CATEGORIES])
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No item is free for this person now."""
+
+    skipped: int
+    """Items that the person skipped within the last hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a search looks for; all conditions hold at once."""
+
+    words: str = ""
+    category: Category | None = None
+    """The model's best guess."""
+    least: float = 0.0
+    most: float = 1.0
+    """Bounds of the best guess's probability."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A waiting review that a search found."""
+
+    task: RelabelTask
+    score: float
+    leased: bool
+
+
+class WorkingSet:
+    """Everything a person does to the queue, short of deciding.
+
+    Args:
+        scripts: Redis.
+        settings: shares and lease time.
+    """
+
+    def __init__(self, scripts: Scripts, settings: QueueSettings) -> None:
+        self._scripts = scripts
+        self._redis = scripts.redis
+        self._settings = settings
+
+    async def next(
+        self,
+        who: str,
+        *,
+        order: Order = "informative",
+        category: Category | None = None,
+        on_screen: Iterable[str] = (),
+        rolls: tuple[float, float] | None = None,
+    ) -> Item | Nothing:
+        """Lease the next item to a person.
+
+        Args:
+            who: the person's account.
+            order: most informative or oldest first.
+            category: only items that the model takes for this one.
+            on_screen: ids that the page holds already.
+            rolls: two numbers of 0 to 1 that choose a random item and a second opinion; a test's
+                own, or drawn here.
+
+        Raises:
+            Rebuilding: the working set is being restored.
+        """
+        settings = self._settings
+        random_roll, second_roll = rolls or (random.random(), random.random())  # noqa: S311
+        now = _now_ms()
+        answer = await self._scripts.run(
+            "next",
+            who,
+            now,
+            now + int(settings.lease_seconds * 1000),
+            order,
+            category.value if category else "",
+            random_roll,
+            second_roll,
+            settings.random_share,
+            settings.second_share,
+            _SLUGS,
+            json.dumps(list(on_screen), ensure_ascii=False),
+        )
+        if answer[0] == "empty":
+            return Nothing(skipped=answer[1])
+        return self._item(answer)
+
+    async def take(self, who: str, review_ids: Sequence[str]) -> list[Item | Exception]:
+        """Lease particular items. What cannot be had is answered by the error that says why.
+
+        Raises:
+            Rebuilding: the working set is being restored.
+        """
+        now = _now_ms()
+        expires = now + int(self._settings.lease_seconds * 1000)
+        answers = await self._scripts.run("take", who, now, expires, *review_ids)
+        items: list[Item | Exception] = []
+        for answer in answers:
+            try:
+                items.append(self._item(answer))
+            except (Taken, AlreadyDecided, OwnOpinion) as error:
+                items.append(error)
+        return items
+
+    async def take_one(self, who: str, review_id: str) -> Item:
+        """Lease one item.
+
+        Raises:
+            Taken, AlreadyDecided, OwnOpinion, Rebuilding: it cannot be had.
+        """
+        (found,) = await self.take(who, [review_id])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def skip(self, who: str, review_id: str) -> None:
+        """Give an item back, and leave it out for this person for an hour."""
+        await self._scripts.run("skip", who, review_id, _now_ms(), SKIP_SECONDS)
+
+    async def give_back(self, who: str, review_id: str) -> None:
+        """Give an item back for whoever comes next."""
+        await self._scripts.run("skip", who, review_id, _now_ms(), 0)
+
+    async def forget_skipped(self, who: str) -> None:
+        """Show a person again what they skipped."""
+        await self._redis.delete(self._scripts.key(f"skipped:{who}"))
+
+    async def near_identical(self, review_id: str, limit: int) -> list[str]:
+        """Return ids of reviews that say nearly the same and wait too, oldest first."""
+        meta = await self._get("meta", review_id)
+        if meta is None:
+            return []
+        cluster = json.loads(meta)[3]
+        front = await self._get("front", cluster)
+        folded = await self._redis.zrange(self._scripts.key(f"cluster:{cluster}"), 0, limit)
+        ids = [front, *cast("list[str]", folded)]
+        return [i for i in ids if i is not None and i != review_id][:limit]
+
+    async def waiting(self, review_ids: Sequence[str]) -> dict[str, RelabelTask]:
+        """Return the tasks among these that wait for a first decision. Nothing is leased."""
+        if not review_ids:
+            return {}
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hmget(self._scripts.key("meta"), list(review_ids))
+        pipeline.hmget(self._scripts.key("data"), list(review_ids))
+        metas, tasks = await pipeline.execute()
+        return {
+            review_id: decode(RelabelTask, data.encode())
+            for review_id, meta, data in zip(review_ids, metas, tasks, strict=True)
+            if meta is not None and data is not None
+        }
+
+    async def search(self, query: Query, limit: int) -> list[Found]:
+        """Return what waits and matches, most informative first.
+
+        Everything that matches is looked at, in steps that nobody else notices.
+        """
+        found = [hit async for hit in self._matches(query)]
+        found.sort(key=lambda hit: (-hit.score, hit.task.review.review_id))
+        return found[:limit]
+
+    async def disputes(self, limit: int) -> list[Item]:
+        """Return disagreements that wait to be settled, oldest first. Nothing is leased."""
+        key = self._scripts.key("dispute:at")
+        ids = cast("list[str]", await self._redis.zrange(key, 0, limit - 1))
+        if not ids:
+            return []
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hmget(self._scripts.key("dispute:data"), ids)
+        pipeline.hmget(self._scripts.key("dispute"), ids)
+        tasks, opinions = await pipeline.execute()
+        return [
+            self._item(["adjudication", review_id, data, said, 0, 0])
+            for review_id, data, said in zip(ids, tasks, opinions, strict=True)
+            if data is not None and said is not None
+        ]
+
+    async def standing(self, review_id: str) -> Standing | None:
+        """Return the decision that holds for a review, if there is one."""
+        return standing(await self._get("decided", review_id) or "")
+
+    async def settle(self, who: str, records: Iterable[tuple[str, str]], undo: str = "") -> None:
+        """Apply committed records at once, instead of when they come back from Kafka.
+
+        Args:
+            who: whose undo stack gets the entry.
+            records: ``judgement`` or ``label`` with the record; judgements first, so that a second
+                opinion finds the item's data.
+            undo: what :meth:`pop_undo` shall return.
+        """
+        flat = [part for record in records for part in record]
+        await self._scripts.run("settle", _now_ms(), who, undo, *flat)
+
+    async def pop_undo(self, who: str) -> str | None:
+        """Take the latest entry from a person's undo stack."""
+        found = await self._redis.lpop(self._scripts.key(f"undo:{who}"))
+        return cast("str | None", found)
+
+    async def push_undo(self, who: str, entry: str) -> None:
+        """Put an entry back that could not be undone now."""
+        await self._redis.lpush(self._scripts.key(f"undo:{who}"), entry)
+
+    async def can_undo(self, who: str) -> bool:
+        """Return whether there is anything on a person's undo stack."""
+        return bool(await self._redis.exists(self._scripts.key(f"undo:{who}")))
+
+    async def second_is_open(self, review_id: str) -> bool:
+        """Return whether a second opinion is still to be given."""
+        return await self._get("second:by", review_id) is not None
+
+    def is_blind(self, review_id: str) -> bool:
+        """Return whether this review is shown without suggestions."""
+        return in_sample(self._settings.blind_share, review_id, BLIND)
+
+    async def _matches(self, query: Query) -> AsyncIterator[Found]:
+        category = query.category.value if query.category else ""
+        words = normalize(query.words).split()
+        cursor = "0"
+        while True:
+            cursor, hits = await self._scripts.run(
+                "search", cursor, _SEARCH_STEP, category, query.least, query.most, query.reason,
+                *words,
+            )  # fmt: skip
+            for _, data, score, leased in hits:
+                yield Found(decode(RelabelTask, data.encode()), float(score), bool(leased))
+            if cursor == "0":
+                return
+
+    async def _get(self, name: str, field: str) -> str | None:
+        found = await self._redis.hget(self._scripts.key(name), field)
+        return cast("str | None", found)
+
+    def _item(self, answer: list[Any]) -> Item:
+        match answer[0]:
+            case "rebuilding":
+                raise Rebuilding("the queue is being restored from Kafka", "try again in a moment")
+            case "taken":
+                raise Taken("somebody else has this review now", "go on with the next one")
+            case "own":
+                raise OwnOpinion("the first opinion is yours", "go on with the next one")
+            case "gone":
+                raise AlreadyDecided("this review was decided meanwhile", "go on with the next one")
+        kind, review_id, data, detail, expires, folded = answer
+        opinions: tuple[Any, ...] = ()
+        if kind == "second":
+            opinions = (opinion(json.loads(detail)),)
+        elif kind == "adjudication":
+            opinions = tuple(opinion(pair) for pair in json.loads(detail))
+        return Item(
+            kind=cast("Kind", kind),
+            task=decode(RelabelTask, data.encode()),
+            expires=datetime.fromtimestamp(float(expires) / 1000, UTC),
+            blind=kind != "adjudication" and self.is_blind(review_id),
+            folded=int(folded),
+            opinions=opinions,
+        )
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

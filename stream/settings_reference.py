@@ -1,0 +1,118 @@
+"""What every setting means and where its value comes from, taken from the settings model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
+
+from stream.settings import BUNDLED_MODEL, Settings, config_file
+
+_MASK: Final = "**********"
+_ABOUT: Final = (
+    "Every option of the online half. The first that speaks wins: a command's own option, the "
+    "environment, the TOML file that `REVIEWS_CONFIG` names (`reviews.toml` unless set), the "
+    "default. `reviews config` shows what is in force and why."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingInForce:
+    """One option as it is now."""
+
+    name: str
+    """``section.option``."""
+    variable: str
+    value: str
+    """For people; a secret is masked."""
+    origin: str
+    """``default``, ``environment``, or the TOML file."""
+    meaning: str
+
+
+def settings_in_force(settings: Settings) -> Iterator[SettingInForce]:
+    """Yield every option with its value and where that came from."""
+    sources = {
+        "environment": EnvSettingsSource(Settings)(),
+        str(config_file()): TomlConfigSettingsSource(Settings, toml_file=config_file())(),
+    }
+    for section, option, field in _options():
+        origin = next((o for o, given in sources.items() if _gives(given, section, option)), None)
+        yield SettingInForce(
+            name=f"{section}.{option}",
+            variable=_variable(section, option),
+            value=_shown(getattr(getattr(settings, section), option)),
+            origin=origin or "default",
+            meaning=_meaning(field),
+        )
+
+
+def reference_markdown() -> str:
+    """Return the reference of all settings as Markdown, one table a section."""
+    lines = ["# Settings", "", _ABOUT]
+    heading = ""
+    for section, option, field in _options():
+        if section != heading:
+            heading = section
+            model = Settings.model_fields[section].annotation
+            about = (getattr(model, "__doc__", "") or "").strip().split("\n")[0]
+            lines += ["", f"## {section}", "", about, ""]
+            lines += ["| environment | default | meaning |", "|---|---|---|"]
+        cells = (f"`{_variable(section, option)}`", _default(field), _meaning(field))
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _options() -> Iterator[tuple[str, str, FieldInfo]]:
+    for section, field in Settings.model_fields.items():
+        model = field.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            for option, info in model.model_fields.items():
+                yield section, option, info
+
+
+def _variable(section: str, option: str) -> str:
+    return f"REVIEWS_{section}__{option}".upper()
+
+
+def _gives(given: dict[str, Any], section: str, option: str) -> bool:
+    found = given.get(section)
+    return isinstance(found, dict) and option in found
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return _masked(value)
+    return "" if value is None else str(value)
+
+
+def _masked(secret: SecretStr) -> str:
+    """Mask a secret; of an address keep what is none."""
+    value = secret.get_secret_value()
+    if "://" not in value:
+        return _MASK if value else ""
+    parts = urlsplit(value)
+    account, at, host = parts.netloc.rpartition("@")
+    netloc = f"{_MASK}{at}{host}" if account else host
+    return parts._replace(netloc=netloc, query="").geturl()
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return "made at start"
+    if field.default is PydanticUndefined:
+        return "required"
+    if field.default == BUNDLED_MODEL:
+        return "the bundled model"  # its path differs from machine to machine
+    shown = _shown(field.default)
+    return f"`{shown}`" if shown else "none"
+
+
+def _meaning(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())

@@ -1,0 +1,281 @@
+"""The worker: stages that overlap, one bounded queue between each two.
+
+::
+
+    intake ─► BatchQueue ─► prepare ─► queue(1) ─► classify ─► queue(1) ─► dispatch ─► lanes
+    poll,      token         cache                  model in               route       one
+    decode     budget        MGET                   a thread               slices      transaction
+                                                                                       a partition
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from schemas import cloud_event, encode
+from stream import kafka
+from stream.cache import CachedPrediction, PredictionCache
+from stream.classifier import Classifier
+from stream.errors import TopicMissing
+from stream.health import HealthServer
+from stream.metrics import WorkerMetrics
+from stream.settings import Settings
+from stream.worker.classification import Classification, Classified, Prepared
+from stream.worker.lane import Slice
+from stream.worker.lanes import Lanes, by_lane, lanes_consumer
+from stream.worker.microbatch import BatchQueue, MicroBatcher
+from stream.worker.models import ModelWatcher, ServedModels
+from stream.worker.routing import SLUGS, Message, Router
+from stream.worker.summary import Timings, summarize
+from stream.worker.work import Work, take_in
+
+# getmany() returns as soon as there is anything; this only bounds how long shutdown waits for it.
+POLL_MS: Final = 500
+# Decoded in one go, about 8 ms of the event loop: transactions under way must get their turns.
+POLL_RECORDS: Final = 256
+# Answers that may wait for Redis at a time. Beyond, they are not cached: memory stays bounded.
+MAX_CACHE_WRITES: Final = 32
+
+_log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """One member of the consumer group. :meth:`run` it once.
+
+    Args:
+        settings: all options.
+        classifier: the model to begin with.
+    """
+
+    def __init__(self, settings: Settings, classifier: Classifier) -> None:
+        self.settings = settings
+        self.metrics = WorkerMetrics()
+        self.models = ServedModels(classifier)
+        self._failure: asyncio.Future[None] | None = None
+        self._cache = PredictionCache(settings.cache, self.metrics)
+        self._classification = Classification(self.models, self._cache, self.metrics)
+        self._router = Router(settings.topic_names, settings.worker.group, settings.worker.name)
+        self._watcher = ModelWatcher(settings, self.models, self.metrics, self._show_model)
+        self._lanes = Lanes(settings, self.metrics, self._fail)
+        self._batches = BatchQueue[Work](
+            MicroBatcher(
+                settings.worker.batch_tokens,
+                settings.worker.batch_rows,
+                settings.worker.linger_ms / 1000,
+                cost=lambda work: work.cost,
+            )
+        )
+        self._prepared: asyncio.Queue[Prepared] = asyncio.Queue(1)
+        self._classified: asyncio.Queue[Classified] = asyncio.Queue(1)
+        self._cache_writes: set[asyncio.Task[None]] = set()
+        self.health = HealthServer(settings.http, self.metrics.registry, self._checks)
+        self._show_model()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the group has given us our partitions and all of them are being published."""
+        return all(self._checks().values())
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set, then drain.
+
+        Raises:
+            BrokerError: no broker answers, a topic is absent, or the broker refuses us.
+            ModelError: the model stopped working.
+            PortTaken: the health port is in use.
+        """
+        self._failure = asyncio.get_running_loop().create_future()
+        async with self.health:
+            consumer = lanes_consumer(self.settings)
+            await kafka.start(consumer, self.settings.kafka)
+            try:
+                await self._check_topics(consumer)
+                if self.settings.model.watch:
+                    await self._watcher.catch_up()
+                self._lanes.attach(consumer)
+                consumer.subscribe([self.settings.topic_names.incoming], listener=self._lanes)
+                _log.info("worker_started", health_port=self.health.port, **self._describe())
+                await self._run_stages(consumer, stop)
+            finally:
+                await self._lanes.close()
+                await consumer.stop()
+                await self._close()
+        _log.info("worker_stopped")
+
+    async def _check_topics(self, consumer: AIOKafkaConsumer) -> None:
+        names = self.settings.topic_names
+        missing = {names.incoming, names.batches, *names.outputs()} - await consumer.topics()
+        if missing:
+            raise TopicMissing(
+                f"topics are absent: {', '.join(sorted(missing))}",
+                "create them with `reviews topics create`",
+            )
+
+    async def _run_stages(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
+        assert self._failure is not None  # noqa: S101 - run() made it
+        intake = asyncio.create_task(self._intake(consumer), name="intake")
+        stages = [
+            asyncio.create_task(stage(), name=stage.__name__.strip("_"))
+            for stage in (self._prepare, self._classify, self._dispatch)
+        ]
+        if self.settings.model.watch:
+            stages.append(asyncio.create_task(self._watcher.run(), name="model watcher"))
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            endings: list[asyncio.Future[Any]] = [intake, *stages, stopping, self._failure]
+            await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (self._failure, intake, *stages):
+                if ended.done():
+                    ended.result()
+            intake.cancel()
+            await self._lanes.close()  # the stages still run: what is on its way is committed
+        finally:
+            for task in (intake, *stages, stopping):
+                task.cancel()
+            await asyncio.gather(intake, *stages, stopping, return_exceptions=True)
+
+    async def _intake(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            try:
+                polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+            except KafkaError as error:
+                _log.warning("poll_failed", error=repr(error))
+                await asyncio.sleep(POLL_MS / 1000)
+                continue
+            self._lanes.measure()
+            now = time.monotonic()
+            works: list[Work] = []
+            for tp, records in polled.items():
+                # Without an open lane the events are void: it seeks back when it opens.
+                if (lane := self._lanes.get(tp)) is not None:
+                    works += [take_in(lane, record, now) for record in records]
+                    lane.took_in(len(records))
+            await self._batches.put(works)
+
+    async def _prepare(self) -> None:
+        while True:
+            works = [work for work in await self._batches.take() if not work.stale]
+            if works:
+                await self._prepared.put(await self._classification.prepare(works))
+
+    async def _classify(self) -> None:
+        while True:
+            prepared = await self._prepared.get()
+            await self._classified.put(await self._classification.classify(prepared))
+
+    async def _dispatch(self) -> None:
+        while True:
+            batch = await self._classified.get()
+            lanes = by_lane(batch.works)
+            parts = [(lane, self._slice(works, batch)) for lane, works in lanes.items()]
+            await asyncio.gather(*(lane.publish(part) for lane, part in parts))
+            if self._prepared.empty():  # a shadow must not slow a busy worker down
+                await self._classification.shadow(batch.works)
+
+    def _slice(self, works: list[Work], batch: Classified) -> Slice:
+        now = datetime.now(UTC)
+        messages = [self._router.route(work, now) for work in works]
+        by_model: dict[str, list[Work]] = {}
+        for work in works:
+            version = (work.model or self.models.serving).version
+            by_model.setdefault(version, []).append(work)
+        messages += [self._summary(part, v, batch.timings) for v, part in by_model.items()]
+        return Slice(works, messages, self._committed(works))
+
+    def _summary(self, works: list[Work], model_version: str, timings: Timings) -> Message:
+        worker = self.settings.worker.name
+        summary = summarize(works, worker, model_version, timings)
+        event_id = f"{works[0].source}-{summary.last_offset}"
+        headers = cloud_event(type(summary), event_id, worker, summary.processed_at)
+        topic = self.settings.topic_names.batches
+        return Message(topic, worker.encode(), encode(summary), headers)
+
+    def _committed(self, works: list[Work]) -> Callable[[float], None]:
+        def note(seconds: float) -> None:
+            self._count(works, seconds)
+            fresh: dict[str, dict[str, CachedPrediction]] = {}
+            for work in works:
+                if work.model is not None and not work.cached and work.prediction is not None:
+                    fresh.setdefault(work.model.version, {})[work.fingerprint] = work.prediction
+            for version, predictions in fresh.items():
+                self._remember(self._cache.put(version, predictions))
+
+        return note
+
+    def _remember(self, write: Coroutine[Any, Any, None]) -> None:
+        if len(self._cache_writes) >= MAX_CACHE_WRITES:
+            write.close()
+            return
+        task = asyncio.create_task(write)
+        self._cache_writes.add(task)
+        task.add_done_callback(self._cache_writes.discard)
+
+    def _count(self, works: list[Work], seconds: float) -> None:
+        metrics = self.metrics
+        metrics.transactions.labels("committed").inc()
+        metrics.stage_seconds.labels("commit").observe(seconds)
+        metrics.stage_seconds.labels("total").observe(time.monotonic() - works[0].arrived)
+        oldest = min(work.record.timestamp for work in works) / 1000
+        metrics.end_to_end_seconds.observe(max(time.time() - oldest, 0.0))
+        outcomes = Counter(
+            ("dead-letter", work.rejection.code)
+            if work.rejection is not None
+            else ("category" if work.sure else "relabel", SLUGS[work.best])
+            for work in works
+        )
+        for (route, label), count in outcomes.items():
+            if route == "dead-letter":
+                metrics.dead_letters.labels(label).inc(count)
+            category = "" if route == "dead-letter" else label
+            metrics.reviews.labels(route, category).inc(count)
+
+    def _checks(self) -> dict[str, bool]:
+        return {
+            "model loaded": True,
+            "consumer group joined": self._lanes.joined,
+            "partitions open": self._lanes.all_open,
+        }
+
+    def _describe(self) -> dict[str, object]:
+        model = self.models.serving
+        return {"model": model.version, "device": model.device, "group": self.settings.worker.group}
+
+    def _show_model(self) -> None:
+        model = self.models.serving
+        self.metrics.model.info({"version": model.version, "device": model.device})
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_exception(error)
+
+    async def _close(self) -> None:
+        if self._cache_writes:
+            await asyncio.wait(self._cache_writes, timeout=1.0)
+        self._classification.close()
+        await self._cache.close()
+
+
+async def run_worker(
+    settings: Settings, *, stop: asyncio.Event, classifier: Classifier | None = None
+) -> None:
+    """Load the model and work until ``stop`` is set.
+
+    Raises:
+        ReviewsError: what is wrong and what to do; see :meth:`Worker.run` and
+            :meth:`~stream.classifier.Classifier.load`.
+    """
+    if classifier is None:
+        model = settings.model
+        classifier = await asyncio.to_thread(
+            Classifier.load, model.folder, model.device, model.threads, model.chunk_tokens
+        )
+    await Worker(settings, classifier).run(stop)

@@ -1,0 +1,215 @@
+"""From decoded events to predictions: cache first, then the model, poison pills set apart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import structlog
+
+from stream.cache import CachedPrediction, PredictionCache
+from stream.classifier import Classifier, Predictions
+from stream.errors import ModelError
+from stream.metrics import WorkerMetrics
+from stream.worker.models import ServedModels
+from stream.worker.summary import Timings
+from stream.worker.work import Rejection, Work
+
+Key = tuple[str, str]
+"""Model version and text fingerprint."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A micro-batch whose cached answers are known.
+
+    Every work names its model, so that a swap waits for the next batch.
+    """
+
+    works: list[Work]
+    known: dict[Key, CachedPrediction]
+
+
+@dataclass(slots=True)
+class Classified:
+    """A finished micro-batch."""
+
+    works: list[Work]
+    timings: Timings
+
+
+@dataclass(slots=True)
+class _Answers:
+    by_key: dict[Key, CachedPrediction] = field(default_factory=dict)
+    poison: dict[Key, str] = field(default_factory=dict)
+    tokenize: float = 0.0
+    inference: float = 0.0
+    padded: int = 0
+
+
+class Classification:
+    """Two stages, so that Redis is asked for the next batch while the model works on this one."""
+
+    def __init__(
+        self, models: ServedModels, cache: PredictionCache, metrics: WorkerMetrics
+    ) -> None:
+        self._models = models
+        self._cache = cache
+        self._metrics = metrics
+        # One thread: the model itself uses all cores, and order is kept.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+
+    async def prepare(self, works: list[Work]) -> Prepared:
+        """Fix each work's model, and look the batch's distinct texts up in the cache."""
+        wanted: dict[str, dict[str, None]] = {}
+        for work in works:
+            if work.review is not None:
+                work.model = self._models.choose(work.review.review_id)
+                wanted.setdefault(work.model.version, {})[work.fingerprint] = None
+        started = time.perf_counter()
+        known: dict[Key, CachedPrediction] = {}
+        for version, fingerprints in wanted.items():
+            found = await self._cache.get(version, list(fingerprints))
+            known |= {(version, fingerprint): answer for fingerprint, answer in found.items()}
+        self._metrics.stage_seconds.labels("cache").observe(time.perf_counter() - started)
+        return Prepared(works, known)
+
+    async def classify(self, prepared: Prepared) -> Classified:
+        """Ask the models for what is not known; all work leaves with a prediction or rejection.
+
+        Raises:
+            ModelError: a model itself is broken; the batch was not decided.
+        """
+        started = time.monotonic()
+        missing: dict[Classifier, dict[str, str]] = {}
+        for work in prepared.works:
+            if work.model and not work.stale and _key(work) not in prepared.known:
+                missing.setdefault(work.model, {})[work.fingerprint] = work.text
+        answers = _Answers()
+        loop = asyncio.get_running_loop()
+        for model, texts in missing.items():
+            await loop.run_in_executor(self._thread, _ask, model, texts, answers)
+        _fill_in(prepared, answers)
+        self._count(prepared.works, answers)
+        timings = Timings(started, answers.tokenize, answers.inference)
+        return Classified(prepared.works, timings)
+
+    async def shadow(self, works: Sequence[Work]) -> None:
+        """Let the shadow model, if there is one, score what was just decided; count disagreement."""
+        shadow = self._models.shadow
+        texts = {
+            work.fingerprint: work.text for work in works if work.prediction and not work.cached
+        }
+        if shadow is None or not texts:
+            return
+        answers = _Answers()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, _ask, shadow, texts, answers)
+        for work in works:
+            other = answers.by_key.get((shadow.version, work.fingerprint))
+            if work.prediction is not None and other is not None:
+                same = work.prediction.probabilities.argmax() == other.probabilities.argmax()
+                self._metrics.shadow.labels("agrees" if same else "differs").inc()
+
+    def close(self) -> None:
+        """Let the inference thread end."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _count(self, works: Sequence[Work], answers: _Answers) -> None:
+        metrics = self._metrics
+        metrics.batch_rows.observe(len(works))
+        metrics.stage_seconds.labels("tokenize").observe(answers.tokenize)
+        metrics.stage_seconds.labels("inference").observe(answers.inference)
+        fresh = answers.by_key.values()
+        metrics.tokens.inc(sum(prediction.tokens for prediction in fresh))
+        metrics.unknown_tokens.inc(sum(prediction.unknown for prediction in fresh))
+        metrics.padded_tokens.inc(answers.padded)
+
+
+def _key(work: Work) -> Key:
+    return (work.model.version if work.model else "", work.fingerprint)
+
+
+def _fill_in(prepared: Prepared, answers: _Answers) -> None:
+    decided: dict[Classifier, list[Work]] = {}
+    for work in prepared.works:
+        if work.model is None or work.stale:
+            continue
+        key = _key(work)
+        known = prepared.known.get(key)
+        work.cached = known is not None
+        work.prediction = known or answers.by_key.get(key)
+        if work.prediction is not None:
+            decided.setdefault(work.model, []).append(work)
+        else:
+            work.rejection = Rejection("inference-failed", answers.poison[key])
+    for model, works in decided.items():
+        rows = np.stack([work.prediction.probabilities for work in works if work.prediction])
+        decisions = (rows.argmax(axis=1), rows.max(axis=1), model.rule.sure(rows))
+        columns = (column.tolist() for column in decisions)
+        for work, best, confidence, sure in zip(works, *columns, strict=True):
+            # float32 rounding may leave a probability a hair above 1.
+            work.best, work.confidence, work.sure = best, min(confidence, 1.0), sure
+
+
+def _ask(classifier: Classifier, texts: dict[str, str], answers: _Answers) -> None:
+    """Classify texts by fingerprint; a batch that raises is halved until the guilty stand alone."""
+    pending = [list(texts)]
+    while pending:
+        fingerprints = pending.pop()
+        try:
+            predictions = _classify_finite(classifier, [texts[f] for f in fingerprints])
+        except Exception as error:  # noqa: BLE001 - whatever inference raises, the batch goes on
+            if len(fingerprints) > 1:
+                half = len(fingerprints) // 2
+                pending += [fingerprints[half:], fingerprints[:half]]
+                continue
+            _blame(classifier, error)
+            key = (classifier.version, fingerprints[0])
+            answers.poison[key] = f"{type(error).__name__}: {error}"
+            continue
+        _collect(answers, classifier.version, fingerprints, predictions)
+
+
+def _classify_finite(classifier: Classifier, texts: list[str]) -> Predictions:
+    predictions = classifier.classify(texts)
+    if not np.isfinite(predictions.probabilities).all():
+        raise FloatingPointError("the model's output is not a number")
+    return predictions
+
+
+def _blame(classifier: Classifier, error: Exception) -> None:
+    """Make sure that it is the text's fault and not the model's.
+
+    A model that fails on everything (a lost GPU, say) must stop the worker, or the whole stream
+    would end in the dead-letter topic.
+
+    Raises:
+        ModelError: the model fails on its own stored texts as well.
+    """
+    try:
+        classifier.self_test()
+    except Exception as broken:  # noqa: BLE001 - any failure means the same
+        raise ModelError(
+            f"the model stopped working: {broken}",
+            "nothing was lost; restart the worker, and check the GPU or the model folder",
+        ) from error
+    _log.warning("poison_pill", error=type(error).__name__)
+
+
+def _collect(
+    answers: _Answers, version: str, fingerprints: list[str], predictions: Predictions
+) -> None:
+    answers.tokenize += predictions.tokenize_seconds
+    answers.inference += predictions.inference_seconds
+    answers.padded += predictions.padded_tokens
+    for i, fingerprint in enumerate(fingerprints):
+        answers.by_key[version, fingerprint] = CachedPrediction(
+            predictions.probabilities[i], predictions.tokens[i], predictions.unknown[i]
+        )

@@ -1,0 +1,202 @@
+"""A lane: one assigned input partition, its transactions, and its recovery."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+
+from stream.errors import BrokerError
+from stream.offsets import committed_offset
+from stream.worker.routing import Message
+from stream.worker.transactions import Fenced, LaneProducer
+from stream.worker.work import Work
+
+# Two slices wait while a third is committed: enough to never idle, few enough to replay quickly.
+INBOX_SLICES: Final = 8
+_FIRST_BACKOFF: Final = 0.1
+_LAST_BACKOFF: Final = 5.0
+
+_log = structlog.get_logger(__name__)
+_REFUSED = (
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+
+
+@dataclass(slots=True)
+class Slice:
+    """A lane's part of a classified micro-batch, with all that its transaction publishes."""
+
+    works: Sequence[Work]
+    messages: Sequence[Message]
+    on_commit: Callable[[float], None]
+    """Called with the transaction's seconds once the slice is committed."""
+
+
+class Lane:
+    """Publishes one input partition's outcomes, each exactly once.
+
+    The lane opens (new producer with the partition's transactional id, then the committed offset,
+    then a seek to it), publishes slices in order, and on any failure starts again from opening. Its
+    ``epoch`` grows with every restart, so that work which was read before is recognised as void.
+
+    Args:
+        tp: the input partition.
+        consumer: the worker's consumer; the lane seeks and resumes its own partition only.
+        group: the consumer group, whose committed offset it begins at.
+        open_producer: makes an unstarted producer for the partition.
+        reopen_after_fence: seconds to wait after being fenced. Longer than the heartbeat interval:
+            if the partition was given to another worker, the rebalance closes this lane first.
+        on_abort: told of every transaction that did not come to its end: "fenced" or "in-doubt".
+    """
+
+    def __init__(
+        self,
+        tp: TopicPartition,
+        consumer: AIOKafkaConsumer,
+        group: str,
+        open_producer: Callable[[TopicPartition], LaneProducer],
+        reopen_after_fence: float,
+        on_abort: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.tp = tp
+        self.epoch = 0
+        self.is_open = False
+        self.committed = 0
+        self._consumer = consumer
+        self._group = group
+        self._open_producer = open_producer
+        self._reopen_after_fence = reopen_after_fence
+        self._on_abort = on_abort
+        self._producer: LaneProducer | None = None
+        self._inbox: list[Slice] = []
+        self._changed = asyncio.Condition()
+        self._in_flight = 0
+        self._draining = False
+        self._log = _log.bind(partition=f"{tp.topic}[{tp.partition}]")
+
+    @property
+    def accepting(self) -> bool:
+        """Whether new events of this partition may be taken in."""
+        return self.is_open and not self._draining
+
+    def took_in(self, events: int) -> None:
+        """Count events that were read and are now on their way."""
+        self._in_flight += events
+
+    async def publish(self, part: Slice) -> None:
+        """Hand a slice over, waiting for room; a slice from before a restart is dropped."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: len(self._inbox) < INBOX_SLICES or part.works[0].stale
+            )
+            if not part.works[0].stale:
+                self._inbox.append(part)
+                self._changed.notify_all()
+
+    async def run(self) -> None:
+        """Keep the lane open and publishing until cancelled.
+
+        Raises:
+            BrokerError: the broker refuses us; trying again would not help.
+        """
+        backoff = _FIRST_BACKOFF
+        try:
+            while True:
+                wait = backoff * random.uniform(0.5, 1.5)  # noqa: S311 - spreads reconnects
+                try:
+                    await self._open()
+                    backoff = _FIRST_BACKOFF
+                    await self._publish_slices()
+                except _REFUSED as error:
+                    raise BrokerError(
+                        f"Kafka refuses this worker: {error}",
+                        "check its ACLs: `reviews acl worker`",
+                    ) from error
+                except Fenced:
+                    self._on_abort("fenced")
+                    self._log.warning("fenced", retry_in=self._reopen_after_fence)
+                    wait = self._reopen_after_fence
+                except (KafkaError, TimeoutError, OSError) as error:
+                    self._on_abort("in-doubt")
+                    self._log.warning("transaction_in_doubt", error=repr(error), retry_in=wait)
+                    backoff = min(backoff * 2, _LAST_BACKOFF)
+                await self._reset()
+                await asyncio.sleep(wait)
+        finally:
+            await self._reset()
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing new in and wait until what is on its way is committed, or time is up."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(lambda: self._in_flight == 0 or not self.is_open)
+        except TimeoutError:
+            # Nothing is lost: what is not committed is replayed by the partition's next owner.
+            self._log.warning("drain_timed_out", events=self._in_flight)
+
+    async def _open(self) -> None:
+        self._producer = self._open_producer(self.tp)
+        # The order matters. Only after the id is initialised is the former owner's transaction
+        # settled, and only then is the committed offset final.
+        await self._producer.start()
+        committed = await committed_offset(self._consumer, self._group, self.tp)
+        if committed is None:
+            beginning = await self._consumer.beginning_offsets([self.tp])
+            committed = beginning[self.tp]
+        self._consumer.seek(self.tp, committed)
+        self._consumer.resume(self.tp)
+        self.committed = committed
+        self.is_open = True
+        self._log.info("lane_open", offset=committed)
+
+    async def _publish_slices(self) -> None:
+        assert self._producer is not None  # noqa: S101 - run() opened it
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._inbox)
+                parts, self._inbox = self._inbox, []
+                self._changed.notify_all()
+            # All that waits is committed together: a slow commit makes the next one larger.
+            messages = [message for part in parts for message in part.messages]
+            next_offset = parts[-1].works[-1].record.offset + 1
+            started = time.perf_counter()
+            await self._producer.commit(messages, next_offset)
+            self.committed = next_offset
+            for part in parts:
+                part.on_commit(time.perf_counter() - started)
+            async with self._changed:
+                self._in_flight -= sum(len(part.works) for part in parts)
+                self._changed.notify_all()
+
+    async def _reset(self) -> None:
+        """Void everything on its way, and let go of the producer."""
+        self.is_open = False
+        self.epoch += 1
+        self._inbox = []
+        self._in_flight = 0
+        producer, self._producer = self._producer, None
+        if self._consumer_owns():
+            self._consumer.pause(self.tp)
+        async with self._changed:
+            self._changed.notify_all()
+        if producer is not None:
+            await producer.discard()
+
+    def _consumer_owns(self) -> bool:
+        return self.tp in self._consumer.assignment()

@@ -1,0 +1,153 @@
+"""All lanes of a worker, opened and closed as the consumer group assigns partitions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+
+from stream import kafka
+from stream.metrics import WorkerMetrics
+from stream.settings import Settings
+from stream.worker.lane import Lane
+from stream.worker.transactions import LaneProducer
+from stream.worker.work import Work
+
+_CANCEL_AGAIN: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Opens a lane for every assigned partition; drains and closes it before it is given away.
+
+    aiokafka rebalances eagerly: everything is revoked, then assigned anew.
+
+    Args:
+        settings: those of the worker.
+        metrics: where the number of assigned partitions goes.
+        on_failure: called when a lane ends with an error that it cannot recover from.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: WorkerMetrics,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._on_failure = on_failure
+        self._consumer: AIOKafkaConsumer | None = None
+        self._lanes: dict[TopicPartition, Lane] = {}
+        self._tasks: dict[TopicPartition, asyncio.Task[None]] = {}
+        self.joined = False
+        """Whether the group has assigned partitions (maybe none) and no rebalance is under way."""
+
+    def attach(self, consumer: AIOKafkaConsumer) -> None:
+        """Name the consumer that lanes seek, pause and resume."""
+        self._consumer = consumer
+
+    def get(self, tp: TopicPartition) -> Lane | None:
+        """Return the partition's lane, if it is ours and takes events in."""
+        lane = self._lanes.get(tp)
+        return lane if lane is not None and lane.accepting else None
+
+    def measure(self) -> None:
+        """Note how far each partition is behind, as far as the last fetch tells."""
+        if self._consumer is None:
+            return
+        assigned = self._consumer.assignment()
+        for tp, lane in self._lanes.items():
+            end = self._consumer.last_stable_offset(tp) if tp in assigned else None
+            if end is not None and lane.is_open:
+                self._metrics.lag.labels(str(tp.partition)).set(max(end - lane.committed, 0))
+
+    @property
+    def all_open(self) -> bool:
+        """Whether every assigned partition is being published."""
+        return all(lane.is_open for lane in self._lanes.values())
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Open lanes. It returns at once: the group must not wait for transactions to settle."""
+        assert self._consumer is not None  # noqa: S101 - attach() comes first
+        partitions = sorted(assigned)
+        self._consumer.pause(*partitions)
+        for tp in partitions:
+            # A member that lost its partitions hears so by its next heartbeat.
+            after_fence = 2 * self._settings.worker.heartbeat_interval_ms / 1000
+            group = self._settings.worker.group
+            lane = Lane(
+                tp, self._consumer, group, self._open_producer, after_fence, self._count_abort
+            )
+            self._lanes[tp] = lane
+            task = asyncio.create_task(lane.run(), name=f"lane {tp.topic}[{tp.partition}]")
+            task.add_done_callback(self._lane_ended)
+            self._tasks[tp] = task
+        self._metrics.partitions.set(len(partitions))
+        self.joined = True
+        _log.info("assigned", partitions=[tp.partition for tp in partitions])
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Commit what is on its way, then let the lanes go."""
+        self.joined = False
+        if partitions := [tp for tp in revoked if tp in self._lanes]:
+            _log.info("revoked", partitions=sorted(tp.partition for tp in partitions))
+        await self.close(partitions)
+
+    async def close(self, partitions: Iterable[TopicPartition] | None = None) -> None:
+        """Drain and close these lanes, or all."""
+        wanted = list(self._lanes if partitions is None else partitions)
+        seconds = self._settings.worker.drain_timeout
+        await asyncio.gather(*(self._lanes[tp].drain(seconds) for tp in wanted))
+        tasks = [self._tasks.pop(tp) for tp in wanted]
+        for tp in wanted:
+            del self._lanes[tp]
+            self._metrics.forget_lag(tp.partition)
+        # Again and again: one cancellation may get lost in a library, and a lane that outlives its
+        # partition would hold up the whole group.
+        while running := [task for task in tasks if not task.done()]:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=_CANCEL_AGAIN)
+        self._metrics.partitions.set(len(self._lanes))
+
+    def _open_producer(self, tp: TopicPartition) -> LaneProducer:
+        return LaneProducer(self._settings, tp)
+
+    def _count_abort(self, outcome: str) -> None:
+        self._metrics.transactions.labels(outcome).inc()
+
+    def _lane_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_failure(error)
+
+
+def lanes_consumer(settings: Settings) -> AIOKafkaConsumer:
+    """Return the group member, not started, whose partitions lanes publish for."""
+    worker = settings.worker
+    return AIOKafkaConsumer(
+        **kafka.connection_options(settings.kafka),
+        group_id=worker.group,
+        client_id=worker.name,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        session_timeout_ms=worker.session_timeout_ms,
+        heartbeat_interval_ms=worker.heartbeat_interval_ms,
+        # A member that drains must not be evicted for it.
+        rebalance_timeout_ms=worker.session_timeout_ms + int(worker.drain_timeout * 2000),
+        max_partition_fetch_bytes=worker.fetch_max_bytes,
+    )
+
+
+def by_lane(works: Iterable[Work]) -> dict[Lane, list[Work]]:
+    """Group events by the lane that publishes them, in order; void ones are left out."""
+    grouped: dict[Lane, list[Work]] = {}
+    for work in works:
+        if not work.stale and isinstance(work.lane, Lane):
+            grouped.setdefault(work.lane, []).append(work)
+    return grouped

@@ -1,0 +1,146 @@
+"""Which topic an outcome goes to, and what is published there.
+
+This is the hot path: every review passes through once. Events are therefore written as JSON from
+parts that are fixed for a category or a batch, around the review's own serialisation; a test holds
+the result against the pydantic models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from schemas import (
+    CATEGORIES,
+    SCHEMA_VERSION,
+    CategorizedReview,
+    DeadLetterReason,
+    Event,
+    Headers,
+    RelabelTask,
+    Review,
+    SourcePosition,
+    TopicNames,
+    cloud_event,
+)
+from stream.cache import CachedPrediction
+from stream.classifier import Classifier
+from stream.worker.work import Work
+
+SLUGS: Final = tuple(category.value for category in CATEGORIES)
+_SOMEWHERE: Final = SourcePosition(topic="", partition=0, offset=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is to be published. Its partition is the source's own: see :class:`Router`."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Router:
+    """Turns finished work into messages.
+
+    Every output keeps its input's partition number (modulo the topic's count). All decisions about
+    one review id thus stay in one partition, in order, and a transaction touches one partition a
+    topic instead of all of them.
+    """
+
+    def __init__(self, topics: TopicNames, group: str, worker: str) -> None:
+        self._topics = topics
+        self._group = group
+        self._worker = worker
+        self._category_topics = topics.categories
+        kinds: tuple[type[Event], ...] = (CategorizedReview, RelabelTask)
+        self._fixed_headers = {kind: _fixed_headers(kind) for kind in kinds}
+
+    def route(self, work: Work, now: datetime | None = None) -> Message:
+        """Return the one message that an input event ends in.
+
+        Args:
+            work: finished: it has a rejection, or a prediction and the model that made it.
+            now: time of the decision; one for a whole batch will do.
+
+        Raises:
+            ValueError: the work is not finished.
+        """
+        if work.rejection is not None:
+            return self._dead_letter(work)
+        if work.prediction is None or work.review is None or work.model is None:
+            raise ValueError(f"{work.source} was never classified")
+        time = (now or datetime.now(UTC)).isoformat()
+        if work.sure:
+            value = _categorized(work, work.review, work.model, time)
+            return self._message(
+                self._category_topics[work.best], CategorizedReview, value, work, time
+            )
+        value = _relabel(work, work.review, work.prediction, work.model, time)
+        return self._message(self._topics.relabel, RelabelTask, value, work, time)
+
+    def _message(self, topic: str, kind: type[Event], value: str, work: Work, time: str) -> Message:
+        assert work.review is not None  # noqa: S101 - route() checked
+        # surrogatepass: whatever id was accepted must not stop its partition.
+        key = work.review.review_id.encode("utf-8", "surrogatepass")
+        tp = work.lane.tp
+        headers = [
+            ("ce_id", f"{tp.topic}[{tp.partition}]@{work.record.offset}".encode()),
+            ("ce_subject", key),
+            ("ce_time", time.encode()),
+            *self._fixed_headers[kind],
+        ]
+        return Message(topic, key, value.encode(), headers)
+
+    def _dead_letter(self, work: Work) -> Message:
+        assert work.rejection is not None  # noqa: S101 - route() checked
+        record = work.record
+        reason = DeadLetterReason(
+            code=work.rejection.code,
+            message=work.rejection.message,
+            source=work.source,
+            timestamp_ms=record.timestamp,
+            group=self._group,
+            worker=self._worker,
+        )
+        headers = [*record.headers, *reason.headers()]
+        return Message(self._topics.dead_letter, record.key, record.value, headers)
+
+
+def _categorized(work: Work, review: Review, model: Classifier, time: str) -> str:
+    return (
+        f'{{"schema_version":{SCHEMA_VERSION},"review":{review.model_dump_json()}'
+        f',"category":"{SLUGS[work.best]}","confidence":{work.confidence:.6f}'
+        f',"decided_by":"model","decided_at":"{time}","revision":0'
+        f',"model_version":"{model.version}","source":{_position(work)}}}'
+    )
+
+
+def _relabel(
+    work: Work, review: Review, prediction: CachedPrediction, model: Classifier, time: str
+) -> str:
+    probabilities = ",".join(
+        f'"{slug}":{min(probability, 1.0):.6f}'
+        for slug, probability in zip(SLUGS, prediction.probabilities.tolist(), strict=True)
+    )
+    threshold = float(model.rule.thresholds[work.best])
+    return (
+        f'{{"schema_version":{SCHEMA_VERSION},"review":{review.model_dump_json()}'
+        f',"probabilities":{{{probabilities}}},"reason":"low-confidence"'
+        f',"threshold":{min(threshold, 1.0):.6f},"model_version":"{model.version}"'
+        f',"queued_at":"{time}","source":{_position(work)}}}'
+    )
+
+
+def _position(work: Work) -> str:
+    # A topic's name holds nothing that JSON would escape: Kafka allows letters, digits, ._- only.
+    tp = work.lane.tp
+    return f'{{"topic":"{tp.topic}","partition":{tp.partition},"offset":{work.record.offset}}}'
+
+
+def _fixed_headers(kind: type[Event]) -> Headers:
+    changing = {"ce_id", "ce_subject", "ce_time"}
+    sample = cloud_event(kind, str(_SOMEWHERE), "", datetime.now(UTC))
+    return [(name, value) for name, value in sample if name not in changing]

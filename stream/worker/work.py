@@ -1,0 +1,87 @@
+"""One input event on its way through the worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from schemas import ContractError, Review, SourcePosition, decode
+from stream.cache import CachedPrediction
+from stream.classifier import Classifier
+from stream.text import fingerprint, normalize
+
+# Russian word pieces are about four characters long; [CLS] and [SEP] come on top. The estimate only
+# closes micro-batches; calls of the model are cut by true lengths.
+CHARS_PER_TOKEN: Final = 4
+SPECIAL_TOKENS: Final = 2
+
+
+class Rejection(NamedTuple):
+    """Why an event goes to the dead-letter topic: a stable code, and a sentence."""
+
+    code: str
+    message: str
+
+
+class Owner(Protocol):
+    """What an event needs to know of the lane that took it in."""
+
+    tp: TopicPartition
+    epoch: int
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """An input event, what it turned out to be, and what became of it."""
+
+    lane: Owner
+    epoch: int
+    """The lane's epoch when the event was read: once the lane moves on, the event is void."""
+    record: ConsumerRecord
+    arrived: float
+    """When it was taken in, seconds of the monotonic clock."""
+    review: Review | None = None
+    text: str = ""
+    """Normalised."""
+    fingerprint: str = ""
+    cost: int = 1
+    """Estimated word pieces."""
+    rejection: Rejection | None = None
+    model: Classifier | None = None
+    """The model that is asked, fixed when the micro-batch is formed."""
+    prediction: CachedPrediction | None = None
+    best: int = 0
+    """Id of the most probable category."""
+    confidence: float = 0.0
+    """Its probability."""
+    sure: bool = False
+    cached: bool = False
+
+    @property
+    def stale(self) -> bool:
+        """Whether the lane was lost or reset since: another delivery of the event will come."""
+        return self.epoch != self.lane.epoch
+
+    @property
+    def source(self) -> SourcePosition:
+        """Where the event stands on its topic."""
+        tp = self.lane.tp
+        return SourcePosition.model_construct(
+            topic=tp.topic, partition=tp.partition, offset=self.record.offset
+        )
+
+
+def take_in(lane: Owner, record: ConsumerRecord, arrived: float) -> Work:
+    """Decode and normalise an input event. A bad one becomes a rejection, never an exception."""
+    work = Work(lane, lane.epoch, record, arrived)
+    try:
+        work.review = decode(Review, record.value)
+    except ContractError as error:
+        work.rejection = Rejection(error.code, str(error))
+        return work
+    work.text = normalize(work.review.text)
+    work.fingerprint = fingerprint(work.text)
+    work.cost = len(work.text) // CHARS_PER_TOKEN + SPECIAL_TOKENS
+    return work

@@ -1,0 +1,208 @@
+"""Other ways to do the same work, on the same broker, with the same reviews and weights.
+
+``python -m tests.bench.peers FOLDER`` measures against the folder that
+:mod:`tests.bench.starter_shape` wrote. Each contender is one process; its rate is what arrived
+between the first and the last output seen, so that start-up does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from schemas import CATEGORIES
+from stream.bench.cluster import drained, fill, fresh_settings, workers
+from stream.bench.plot import draw
+from stream.bench.report import Figure, Report, interleave
+from stream.classifier import Classifier
+from stream.cli.console import note, out
+from stream.cli.local import local_stack
+from stream.kafka import connection_options
+from stream.settings import Settings, load_settings
+from stream.text import normalize
+
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples" / "train.jsonl"
+LOOP: Final = "tutorial loop"
+FAUST: Final = "Faust take() + ONNX Runtime"
+OURS: Final = "ours"
+# About eight seconds each.
+_REVIEWS: Final = {LOOP: 1_000, FAUST: 10_000, OURS: 15_000}
+_GUARANTEES: Final = {
+    LOOP: "at least once (auto-commit: may also lose)",
+    FAUST: "at least once",
+    OURS: "exactly once; Redis on",
+}
+_TIMEOUT: Final = 120.0
+
+
+def bench_peers(settings: Settings, texts: Sequence[str], rounds: int) -> Report:
+    """Measure reviews a second of each contender in interleaved rounds."""
+    contenders: dict[str, Callable[[], float]] = {
+        LOOP: lambda: asyncio.run(_peer(settings, texts, LOOP)),
+        FAUST: lambda: asyncio.run(_peer(settings, texts, FAUST)),
+        OURS: lambda: asyncio.run(_ours(settings, texts)),
+    }
+    figures: list[Figure] = interleave(contenders, rounds, "reviews/s")
+    for figure in figures:
+        figure.note = _GUARANTEES[figure.name]
+    return Report("Peers", OURS, figures)
+
+
+async def _ours(base: Settings, texts: Sequence[str]) -> float:
+    settings, count = fresh_settings(base), _REVIEWS[OURS]
+    await fill(settings, texts, count)
+    with workers(settings, 1, None):
+        return await drained(settings, count)
+
+
+async def _peer(base: Settings, texts: Sequence[str], name: str) -> float:
+    settings, count = fresh_settings(base), _REVIEWS[name]
+    await fill(settings, texts, count)
+    source, target = settings.topic_names.incoming, settings.topic_names.relabel
+    with tempfile.TemporaryDirectory() as data:
+        process = subprocess.Popen(  # noqa: ASYNC220 - our own module
+            [
+                *(sys.executable, "-W", "ignore", "-m", "tests.bench.peers"),
+                *(str(base.model.folder), "--run", name, "--data", data),
+                *("--servers", settings.kafka.bootstrap_servers),
+                *("--source", source, "--target", target),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            return await _arrival_rate(settings, target, count, process)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+async def _arrival_rate(
+    settings: Settings, topic: str, count: int, process: subprocess.Popen[bytes]
+) -> float:
+    partitions = [TopicPartition(topic, n) for n in range(settings.topics.partitions)]
+    consumer = AIOKafkaConsumer(**connection_options(settings.kafka))
+    await consumer.start()
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            began, at_first = 0.0, 0
+            while True:
+                arrived = sum((await consumer.end_offsets(partitions)).values())
+                now = time.monotonic()
+                if arrived and not at_first:
+                    began, at_first = now, arrived
+                if arrived >= count:
+                    return (count - at_first) / (now - began)
+                if process.poll() is not None:
+                    raise RuntimeError(f"the peer ended with exit status {process.returncode}")
+                await asyncio.sleep(0.05)
+    finally:
+        await consumer.stop()
+
+
+async def run_loop(arguments: argparse.Namespace) -> None:
+    """Run what most tutorials show: one review, one call of the model, one awaited send."""
+    from transformers import pipeline  # noqa: PLC0415 - torch takes seconds to load
+
+    labels = {f"LABEL_{i}": category.value for i, category in enumerate(CATEGORIES)}
+    classify: Any = pipeline("text-classification", str(arguments.folder / "torch"), device="cpu")
+    consumer = AIOKafkaConsumer(
+        arguments.source,
+        bootstrap_servers=arguments.servers,
+        group_id="tutorial",
+        auto_offset_reset="earliest",
+    )
+    producer = AIOKafkaProducer(bootstrap_servers=arguments.servers)
+    await consumer.start()
+    await producer.start()
+    async for record in consumer:
+        review = json.loads(record.value)
+        best = classify(review["text"], truncation=True)[0]
+        value = review | {"category": labels[best["label"]], "confidence": best["score"]}
+        await producer.send_and_wait(
+            arguments.target, json.dumps(value, ensure_ascii=False).encode(), key=record.key
+        )
+
+
+def run_faust(arguments: argparse.Namespace) -> None:
+    """Run Faust with batches of 512 and the model that ours runs, in a thread."""
+    import faust  # noqa: PLC0415 - only this peer needs it
+
+    classifier = Classifier.load(arguments.folder)
+    app = faust.App(
+        "faust-peer",
+        broker=f"aiokafka://{arguments.servers}",
+        datadir=arguments.data,
+        consumer_auto_offset_reset="earliest",
+        topic_disable_leader=True,
+        web_enabled=False,
+    )
+    source = app.topic(arguments.source, value_type=bytes, value_serializer="raw")
+    target = app.topic(arguments.target, value_type=bytes, value_serializer="raw")
+
+    async def classify(stream: Any) -> AsyncIterator[None]:
+        async for batch in stream.take(512, within=0.05):
+            reviews = [json.loads(value) for value in batch]
+            texts = [normalize(review["text"]) for review in reviews]
+            found = await asyncio.to_thread(classifier.classify, texts)
+            for review, row in zip(reviews, found.probabilities, strict=True):
+                best = int(row.argmax())
+                value = review | {
+                    "category": CATEGORIES[best].value,
+                    "confidence": float(row[best]),
+                }
+                await target.send(
+                    key=review["review_id"].encode(),
+                    value=json.dumps(value, ensure_ascii=False).encode(),
+                )
+            yield None
+
+    app.agent(source)(classify)
+    app.finalize()
+    faust.Worker(app, loglevel="error").execute_from_commandline()
+
+
+def main() -> None:
+    """Measure all, or be one of the peers."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=Path("build/bench"))
+    for name in ("--run", "--servers", "--source", "--target", "--data"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.run == LOOP:
+        asyncio.run(run_loop(arguments))
+    elif arguments.run == FAUST:
+        run_faust(arguments)
+    else:
+        _measure(arguments)
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    lines = EXAMPLES.read_text(encoding="utf-8").splitlines()
+    texts = [str(json.loads(line)["text"]) for line in lines]
+    with tempfile.TemporaryDirectory() as folder, local_stack(Path(folder)) as stack:
+        settings = load_settings(
+            kafka={"bootstrap_servers": stack.bootstrap_servers},
+            cache={"url": stack.redis_url},
+            model={"folder": arguments.folder},
+        )
+        report = bench_peers(settings, texts, arguments.rounds)
+    out.print(report.table())
+    path = report.write(arguments.output, "peers")
+    draw(report, path.with_suffix(".png"))
+    note(f"written to {path} and {path.with_suffix('.png')}")
+
+
+if __name__ == "__main__":
+    main()

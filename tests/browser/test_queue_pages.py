@@ -1,0 +1,230 @@
+"""The queue's pages in a real browser: keys, leases, bulk, languages, themes, phone, accessibility."""
+
+import contextlib
+import re
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
+
+from deploy.local import LocalRedis
+from schemas import CATEGORIES, Category
+from tests.support.chromium import needs_chromium, opened
+from tests.support.queue import PASSWORD, TEXTS, task
+from tests.support.queue_pages import pages_settings, served_pages
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+
+CHECK = (Path(__file__).parents[1] / "support" / "accessibility.js").read_text(encoding="utf-8")
+SECTIONS = ("/search?words=отличный", "/figures", "/history", "/files", "/guidelines", "/disputes")
+PHONE = {"viewport": {"width": 390, "height": 844}}
+ALIKE = [task(20 + n, f"Отличный чайник, заказ {n} доставлен", Category.KIDS) for n in range(3)]
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory):
+    with LocalRedis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def pages(redis_server, topic_prefix, tmp_path):
+    settings = pages_settings(redis_server.url, topic_prefix, tmp_path)
+    tasks = [task(number) for number in range(len(TEXTS))]
+    async with served_pages(settings, [*tasks, *ALIKE]) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def page(chromium, pages):
+    async with opened(chromium) as window:
+        await sign_in(window, pages)
+        yield window
+
+
+async def sign_in(window, pages, name="ann"):
+    await window.goto(f"{pages.url}/sign-in")
+    await window.fill("[name=name]", name)
+    await window.fill("[name=password]", PASSWORD)
+    await window.click("main button")
+    await window.wait_for_selector("#card")
+
+
+async def shown(window):
+    return await window.locator("#card").get_attribute("data-id")
+
+
+async def until_another(window, review_id):
+    await window.wait_for_selector(f'#card:not([data-id="{review_id}"])')
+
+
+async def press(window, key):
+    before = await shown(window)
+    await window.keyboard.press(key)
+    await until_another(window, before)
+    return before
+
+
+async def test_every_digit_is_its_category(page, pages):
+    answered = [await press(page, str(number)) for number in range(1, 10)]
+    await page.locator("#today", has_text="9").wait_for()
+    said = {label.review_id: label.category for label in pages.publisher.labels}
+    assert said == dict(zip(answered, CATEGORIES, strict=True))
+    assert page.faults == []
+
+
+async def test_keys_faster_than_the_server_never_show_a_review_twice(page, pages):
+    answered = [await press(page, "1") for _ in range(len(TEXTS))]
+    assert len(set(answered)) == len(answered)
+
+
+async def test_two_windows_of_two_people_hold_different_reviews(page, pages, chromium):
+    async with opened(chromium) as other:
+        await sign_in(other, pages, "bob")
+        assert await shown(other) != await shown(page)
+
+
+async def test_skipping_brings_the_next_and_decides_nothing(page, pages):
+    await press(page, "s")
+    assert pages.publisher.acts == []
+
+
+async def test_undo_shows_the_same_review_again(page, pages):
+    first = await press(page, "3")
+    await page.locator("#today", has_text="1").wait_for()
+    again = page.locator(f'#card[data-id="{first}"]')
+    while not await again.count():  # a key is not heard while an answer is under way
+        await page.keyboard.press("u")
+        with contextlib.suppress(PlaywrightTimeoutError):
+            await again.wait_for(timeout=3_000)
+    assert [x.withdrawn for x in pages.publisher.labels] == [False, True]
+
+
+async def test_the_keys_can_be_switched_off(page, pages):
+    await page.uncheck("#keys-on")
+    before = await shown(page)
+    await page.keyboard.press("1")
+    await page.reload()
+    assert not await page.is_checked("#keys-on")
+    assert await shown(page) == before
+    assert pages.publisher.acts == []
+
+
+async def test_what_kafka_did_not_take_is_said_and_leads_back(page, pages):
+    pages.publisher.broken = True
+    first = await press(page, "1")
+    message = page.locator("#message")
+    await message.wait_for()
+    assert (await message.inner_text()).startswith("Не сохранено")
+    pages.publisher.broken = False
+    await message.locator("a").click()
+    assert await shown(page) == first
+
+
+async def test_a_blind_review_shows_no_opinion_of_the_model(
+    chromium, redis_server, topic_prefix, tmp_path
+):
+    settings = pages_settings(redis_server.url, topic_prefix, tmp_path, blind_share=1.0)
+    async with served_pages(settings, [task(1)]) as pages, opened(chromium) as window:
+        await sign_in(window, pages)
+        assert "%" not in await window.locator("#card").inner_text()
+        assert await window.locator("[data-top], #card progress").count() == 0
+        await window.keyboard.press("2")
+        await window.wait_for_selector('#card[data-id=""]')
+        assert [j.shown_blind for j in pages.publisher.judgements] == [True]
+
+
+async def test_near_identical_reviews_are_seen_before_they_are_decided_together(page, pages):
+    await page.goto(f"{pages.url}/similar?item=r20")
+    boxes = page.locator("[name=chosen]")
+    assert await boxes.count() == len(ALIKE)
+    await boxes.last.uncheck()
+    await page.select_option("[name=category]", "household-appliances")
+    await page.click("main button.primary")
+    await page.locator("h1", has_text="Решено: 2").wait_for()
+    assert {x.category for x in pages.publisher.labels} == {Category.HOUSEHOLD_APPLIANCES}
+
+
+async def test_search_finds_and_opens(page, pages):
+    await page.goto(f"{pages.url}/search?words=сапоги промокли")
+    await page.locator(".texts a").first.click()
+    assert await shown(page) == "r1"
+
+
+async def test_a_filter_shows_only_its_category(page, pages):
+    await page.goto(f"{pages.url}/?filter=kids")
+    seen = [await press(page, "6") for _ in range(2)]
+    assert set(seen) <= {"r5", *(t.review.review_id for t in ALIKE)}
+
+
+async def test_a_disagreement_is_for_leads(chromium, pages):
+    async with opened(chromium) as window:
+        await sign_in(window, pages, "bob")
+        answer = await window.goto(f"{pages.url}/disputes")
+        assert answer.status == 403
+
+
+async def test_english_is_one_button_away_and_complete(page, pages):
+    async with page.expect_navigation():
+        await page.click("[name=language]")
+    for address in ("/", *SECTIONS):
+        await page.goto(pages.url + address)
+        text = await page.evaluate(
+            "[...document.querySelectorAll('body *')].filter(e => !e.closest('[lang=ru]'))"
+            ".flatMap(e => [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.data)).join(' ')"
+        )
+        assert not re.search("[а-яё]", text, re.IGNORECASE), address
+
+
+@pytest.mark.parametrize(("theme", "size"), [("light", {}), ("dark", PHONE)], ids=["light", "dark"])
+async def test_every_page_is_accessible(chromium, pages, theme, size):
+    async with opened(chromium, color_scheme=theme, **size) as window:
+        await window.goto(f"{pages.url}/sign-in")
+        faults = [f"/sign-in: {fault}" for fault in await window.evaluate(CHECK)]
+        await sign_in(window, pages)
+        for address in ("/", "/similar?item=r20", *SECTIONS):
+            await window.goto(pages.url + address)
+            faults += [f"{address}: {fault}" for fault in await window.evaluate(CHECK)]
+            width = await window.evaluate("document.documentElement.scrollWidth")
+            if width > window.viewport_size["width"]:
+                faults.append(f"{address}: scrolls sideways")
+        assert faults == []
+        assert window.faults == []
+
+
+async def test_the_theme_can_be_chosen(page):
+    async with page.expect_navigation():  # it is a form: the page comes anew
+        await page.click("[name=theme][value=dark]")
+    back = "getComputedStyle(document.body).backgroundColor"
+    assert await page.evaluate(back) == "rgb(20, 23, 28)"
+
+
+async def test_tab_reaches_every_control_and_shows_where_it_is(page):
+    reached = set()
+    for _ in range(45):
+        await page.keyboard.press("Tab")
+        name, outline = await page.evaluate(
+            "[document.activeElement.value || document.activeElement.tagName,"
+            " getComputedStyle(document.activeElement).outlineStyle]"
+        )
+        reached.add(name)
+        assert outline != "none" or name == "BODY", name  # from the last control to the first
+    assert {category.value for category in CATEGORIES} <= reached
+
+
+async def test_the_page_works_without_scripts(chromium, pages):
+    async with opened(chromium, java_script_enabled=False) as window:
+        await sign_in(window, pages)
+        before = await shown(window)
+        await window.click("[data-key='4']")
+        await until_another(window, before)
+    assert [x.category for x in pages.publisher.labels] == [Category.TABLEWARE]
+
+
+async def test_a_form_from_elsewhere_is_refused(page, pages):
+    answer = await page.request.post(
+        f"{pages.url}/decide", form={"review_id": "r1", "category": "kids", "csrf": "guess"}
+    )
+    assert answer.status == 403
+    assert pages.publisher.acts == []

@@ -1,0 +1,45 @@
+"""Fixtures: one embedded Kafka and Redis for a whole test run, started when first asked for.
+
+For everybody:
+
+- ``kafka``: bootstrap servers (a string) of a real broker
+- ``topic_prefix``: a prefix for topics, groups and transactional ids that no other test uses
+- ``redis_url``: URL of a real Redis; its databases are empty at the start of each test
+
+For tests of faults, which want servers of their own, take ``tmp_path`` and start a
+:class:`deploy.local.LocalKafka` or :class:`deploy.local.LocalRedis` in it.
+
+- ``stack``: the :class:`deploy.local.LocalStack` behind them. Shared: leave it running.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+import redis
+
+from deploy.local import LocalStack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    with LocalStack(tmp_path_factory.mktemp("stack"), redis_args=("--save", "")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kafka(stack):
+    return stack.bootstrap_servers
+
+
+@pytest.fixture
+def redis_url(stack):
+    with redis.Redis.from_url(stack.redis_url) as client:
+        client.flushall()
+    return stack.redis_url
+
+
+@pytest.fixture
+def topic_prefix():
+    return f"t{uuid.uuid4().hex[:10]}"

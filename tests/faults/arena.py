@@ -1,0 +1,133 @@
+"""Where faults happen: a real Kafka (one broker or three) and a real Redis, behind our proxies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final, Self
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from deploy.local import LocalKafka, LocalRedis
+from deploy.local.ports import free_ports
+from schemas import TopicNames
+from tests.faults.kafka_proxy import KafkaProxy, Rule
+from tests.faults.redis_proxy import RedisProxy
+from tests.support.tiny_model import write_tiny_model
+
+PARTITIONS: Final = 4
+_DIRECT: Final = "DIRECT"
+# Leaders go home soon after a broker has come back, so that leader changes happen under load.
+_PROPERTIES: Final = {"leader.imbalance.check.interval.seconds": "10"}
+
+
+class Arena:
+    """Servers and proxies for many experiments. Use as ``async with``.
+
+    Every broker has two listeners for clients: one that is advertised with the port of a proxy of
+    ours, for the workers, and a direct one for the producer and the checker.
+
+    Args:
+        folder: for data, logs and models.
+        brokers: 1 or 3.
+        properties: further properties of the brokers.
+    """
+
+    def __init__(
+        self, folder: Path, brokers: int = 1, properties: dict[str, str] | None = None
+    ) -> None:
+        self.folder = folder
+        self.model = folder / "model"
+        ports = free_ports(2 * brokers)
+        fronts, backs = ports[:brokers], ports[brokers:]
+        self.kafka = LocalKafka(
+            folder / "kafka",
+            brokers,
+            ports=backs,
+            advertised=[f"127.0.0.1:{port}" for port in fronts],
+            listeners={_DIRECT: "PLAINTEXT"},
+            properties=_PROPERTIES | (properties or {}),
+        )
+        self.proxies = [KafkaProxy(*pair) for pair in zip(fronts, backs, strict=True)]
+        self.redis = LocalRedis(folder / "redis")
+        self.redis_proxy = RedisProxy(self.redis.port)
+        self._stack = contextlib.AsyncExitStack()
+
+    @property
+    def brokers(self) -> int:
+        """How many there are."""
+        return len(self.kafka.brokers)
+
+    @property
+    def direct(self) -> str:
+        """Bootstrap servers past the proxies."""
+        return self.kafka.servers_of(_DIRECT)
+
+    @property
+    def proxied(self) -> str:
+        """Bootstrap servers through the proxies."""
+        return self.kafka.bootstrap_servers
+
+    async def __aenter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_tiny_model(self.model)
+        try:
+            await asyncio.to_thread(self.redis.start)
+            self._stack.callback(self.redis.kill)
+            await asyncio.to_thread(self.kafka.start)
+            self._stack.callback(self.kafka.kill_all)
+            for proxy in self.proxies:
+                await self._stack.enter_async_context(proxy)
+            await self._stack.enter_async_context(self.redis_proxy)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def arm(self, *rules: Rule) -> None:
+        """Arm faults at every broker; whichever sees the request first is struck."""
+        for proxy in self.proxies:
+            for rule in rules:
+                proxy.add(rule)
+
+    def disarm(self, *rules: Rule) -> None:
+        """Remove faults again."""
+        for proxy in self.proxies:
+            proxy.remove(rules)
+
+    async def create_topics(self, topics: TopicNames) -> None:
+        """Create every topic of the contract, and wait until it can be seen."""
+        names = {policy.name for policy in topics.policies()}
+        async with self._admin() as admin:
+            await admin.create_topics(
+                [
+                    NewTopic(
+                        policy.name,
+                        1 if policy.single_partition else PARTITIONS,
+                        self.brokers,
+                        topic_configs=policy.config(),
+                    )
+                    for policy in topics.policies()
+                ]
+            )
+            while not names <= set(await admin.list_topics()):  # noqa: ASYNC110 - a broker's news
+                await asyncio.sleep(0.1)
+
+    async def delete_topics(self, topics: TopicNames) -> None:
+        """Delete them again: the next experiment needs the disk and the broker's memory."""
+        async with self._admin() as admin:
+            await admin.delete_topics([policy.name for policy in topics.policies()])
+
+    @contextlib.asynccontextmanager
+    async def _admin(self) -> AsyncIterator[Any]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.direct, request_timeout_ms=30_000)
+        await admin.start()
+        try:
+            yield admin
+        finally:
+            await admin.close()

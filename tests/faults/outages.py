@@ -1,0 +1,174 @@
+"""Faults around the workers: brokers, the network at each step of the protocol, Redis, the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from tests.faults.experiment import SESSION_SECONDS, Experiment, Injector
+from tests.faults.kafka_proxy import Action, Rule
+from tests.faults.redis_proxy import Mode
+from tests.faults.wire import Api
+
+_STRIKE_SECONDS: Final = 30.0
+# Longer than the worker's request time-out (4 s) and transaction time-out (8 s): the delayed
+# request reaches the broker after its sender has given up and has been succeeded.
+_LATE_SECONDS: Final = (5.0, 10.0)
+_OF_A_REBALANCE: Final = {Api.JOIN_GROUP, Api.SYNC_GROUP, Api.OFFSET_FETCH, Api.INIT_PRODUCER_ID}
+_ACTIONS: Final = (Action.LOSE_REPLY, Action.DELAY_REQUEST, Action.CUT, Action.DELAY_REPLY)
+
+
+async def kill_broker(run: Experiment) -> str:
+    """Kill -9 a broker, and start it again after a while."""
+    kafka, victim = run.arena.kafka, run.random.randrange(run.arena.brokers)
+    down = run.random.uniform(0.5, 4)
+    await asyncio.to_thread(kafka.kill, victim)
+    await asyncio.sleep(down)
+    await asyncio.to_thread(kafka.restart, victim)
+    return f"broker {victim + 1} killed, back after {down:.1f} s"
+
+
+async def restart_broker(run: Experiment) -> str:
+    """Stop a broker in order (its leaderships move, in a cluster) and start it again."""
+    victim = run.random.randrange(run.arena.brokers)
+    await asyncio.to_thread(run.arena.kafka.restart, victim)
+    return f"broker {victim + 1} restarted in order"
+
+
+async def lose_broker(run: Experiment) -> str:
+    """Kill one broker of three and go on without it for a while."""
+    kafka, victim = run.arena.kafka, run.random.randrange(run.arena.brokers)
+    await asyncio.to_thread(kafka.kill, victim)
+    await run.load.more(3 * run.load.rate)
+    await asyncio.to_thread(kafka.restart, victim)
+    return f"broker {victim + 1} lost while {3 * run.load.rate} more reviews came"
+
+
+async def freeze_broker(run: Experiment) -> str:
+    """SIGSTOP a broker: its connections stay open and nobody answers."""
+    broker = run.random.choice(run.arena.kafka.brokers)
+    asleep = run.random.uniform(2, SESSION_SECONDS + 4)
+    broker.suspend()
+    await asyncio.sleep(asleep)
+    broker.resume()
+    return f"broker frozen for {asleep:.1f} s"
+
+
+async def stuttering_broker(run: Experiment) -> str:
+    """Let a broker run only a fifth of the time, as one whose disk is far too slow."""
+    broker = run.random.choice(run.arena.kafka.brokers)
+    for _ in range(12):
+        broker.suspend()
+        await asyncio.sleep(0.4)
+        broker.resume()
+        await asyncio.sleep(0.1)
+    return "broker stopped for 0.4 s of every 0.5 s, 6 s long"
+
+
+async def full_disk(run: Experiment) -> str:
+    """Fill the disk that the broker's log is on; it halts; make room and start it again."""
+    kafka = run.arena.kafka
+    filler = kafka.data_dir / "filler"
+    with filler.open("wb") as file:
+        while True:
+            try:
+                file.write(b"\0" * 1024 * 1024)
+            except OSError:
+                break
+    broker = kafka.brokers[0]
+    async with asyncio.timeout(_STRIKE_SECONDS):
+        while broker.pid is not None:  # noqa: ASYNC110 - it is not our child
+            await asyncio.sleep(0.1)
+    filler.unlink()
+    await asyncio.to_thread(kafka.restart, 0)
+    return "disk full, the broker halted; room made, started again"
+
+
+def protocol(api: Api) -> Injector:
+    """Break, lose or delay one request between worker and broker, each in its turn."""
+
+    async def inject(run: Experiment) -> str:
+        action = _ACTIONS[len(run.result.injections) % len(_ACTIONS)]
+        low, high = _LATE_SECONDS
+        rule = Rule(api, action, run.random.uniform(low, high))
+        run.arena.arm(rule)
+        try:
+            if api in _OF_A_REBALANCE:
+                await run.fleet.start()
+            async with asyncio.timeout(_STRIKE_SECONDS):
+                await rule.struck.wait()
+        finally:
+            run.arena.disarm(rule)
+        delayed = action in {Action.DELAY_REQUEST, Action.DELAY_REPLY}
+        late = f" by {rule.seconds:.1f} s" if delayed else ""
+        return f"{action.name.lower().replace('_', ' ')} {api.name}{late}"
+
+    return inject
+
+
+async def cut_network(run: Experiment) -> str:
+    """Reset every connection between workers and brokers, and refuse new ones for a while."""
+    seconds = run.random.uniform(0.2, 6)
+    for proxy in run.arena.proxies:
+        proxy.sever()
+    await asyncio.sleep(seconds)
+    for proxy in run.arena.proxies:
+        proxy.heal()
+    return f"network cut for {seconds:.1f} s"
+
+
+async def black_hole(run: Experiment) -> str:
+    """Swallow every packet between workers and brokers, past the session time-out."""
+    seconds = run.random.uniform(2, SESSION_SECONDS + 4)
+    for proxy in run.arena.proxies:
+        proxy.freeze()
+    await asyncio.sleep(seconds)
+    for proxy in run.arena.proxies:
+        proxy.heal()
+    return f"packets swallowed for {seconds:.1f} s"
+
+
+def redis_becomes(mode: Mode) -> Injector:
+    """Let Redis be slow, silent, broken or wrong for a while."""
+
+    async def inject(run: Experiment) -> str:
+        proxy = run.arena.redis_proxy
+        wrong = proxy.wrong_answers
+        await proxy.become(mode)
+        await run.load.more(2 * run.load.rate)
+        await proxy.become(Mode.HEALTHY)
+        told = proxy.wrong_answers - wrong
+        return f"Redis {mode.name.lower()}" + (f", {told} wrong replies" if told else "")
+
+    return inject
+
+
+async def kill_redis(run: Experiment) -> str:
+    """Kill Redis; it comes back empty."""
+    redis = run.arena.redis
+    await asyncio.to_thread(redis.kill)
+    await run.load.more(run.load.rate)
+    for snapshot in redis.data_dir.glob("*.rdb"):
+        snapshot.unlink()
+    await asyncio.to_thread(redis.start)
+    return "Redis killed, back and empty"
+
+
+def small_disk(folder: Path, megabytes: int) -> bool:
+    """Mount a small file system on a folder; False where that is not allowed."""
+    if os.geteuid() != 0:
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def unmount(folder: Path) -> None:
+    """Take it away again; lazily, since a dying broker may still hold files."""
+    subprocess.run(["umount", "-l", str(folder)], capture_output=True, check=False)

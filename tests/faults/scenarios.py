@@ -1,0 +1,115 @@
+"""Every scenario of the suite. Adding a fault means adding a line here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from tests.faults import injuries, outages
+from tests.faults.experiment import Scenario
+from tests.faults.injuries import kill_at, zombie
+from tests.faults.kafka_proxy import Action
+from tests.faults.outages import protocol, redis_becomes
+from tests.faults.redis_proxy import Mode
+from tests.faults.wire import Api
+from tests.faults.workload import Mix
+
+_OPEN: Final = (
+    "sent:ADD_PARTITIONS_TO_TXN",
+    "sent:PRODUCE",
+    "sent:ADD_OFFSETS_TO_TXN",
+    "sent:TXN_OFFSET_COMMIT",
+    "before:END_TXN",
+)
+"""Phases in which a transaction is open and its commit has not been asked for."""
+
+WORKERS: Final = (
+    Scenario("kill after fetch", kill_at("fetched"), 4),
+    Scenario("kill during inference", kill_at("inferring"), 4),
+    Scenario("kill between send and commit", kill_at(*_OPEN), 6, quick=1),
+    Scenario("kill during commit", kill_at("sent:END_TXN", "answered:END_TXN"), 6, quick=1),
+    Scenario("kill while taking over", injuries.kill_while_opening, 3),
+    Scenario("kill at random", injuries.kill_anywhere, 6),
+    Scenario("zombie", zombie("inferring", *_OPEN, "sent:END_TXN"), 7, quick=1),
+    Scenario("scale 1-4-1", injuries.scale_to(4, 1), 4, workers=1),
+    Scenario("rolling restart", injuries.rolling_restart, 4),
+    Scenario("clock jump", injuries.clock_jump, 4),
+    Scenario("inference raises once", injuries.failing_inference, 4),
+    Scenario("poison pills", injuries.poison, 4, quick=1, mix=Mix(poison=0.005)),
+    Scenario("broken model announced", injuries.broken_model, 3),
+    Scenario("vanished model announced", injuries.vanished_model, 2),
+    Scenario("good model announced", injuries.swapped_model, 3),
+)
+
+REDIS: Final = (
+    Scenario("Redis killed, back empty", outages.kill_redis, 3),
+    Scenario("Redis slow (2 s)", redis_becomes(Mode.SLOW), 3),
+    Scenario("Redis frozen", redis_becomes(Mode.FROZEN), 3),
+    Scenario("Redis resets connections", redis_becomes(Mode.RESET), 3),
+    Scenario("Redis swaps values", redis_becomes(Mode.SWAPPED), 3, quick=1),
+    Scenario("Redis answers another call", redis_becomes(Mode.SHIFTED), 3),
+)
+
+_STEPS: Final = (
+    Api.END_TXN,
+    Api.TXN_OFFSET_COMMIT,
+    Api.ADD_OFFSETS_TO_TXN,
+    Api.PRODUCE,
+    Api.ADD_PARTITIONS_TO_TXN,
+    Api.INIT_PRODUCER_ID,
+)
+
+NETWORK: Final = (
+    *(
+        Scenario(
+            f"step {api.name}",
+            protocol(api),
+            repeats=2 * len(Action),
+            quick=2 if api is Api.END_TXN else 0,
+            proxied=True,
+        )
+        for api in _STEPS
+    ),
+    *(
+        Scenario(f"step {api.name}", protocol(api), repeats=len(Action), proxied=True)
+        for api in (Api.FETCH, Api.HEARTBEAT, Api.JOIN_GROUP, Api.SYNC_GROUP, Api.OFFSET_FETCH)
+    ),
+    Scenario("network cut", outages.cut_network, 4, proxied=True),
+    Scenario("packets swallowed", outages.black_hole, 4, proxied=True),
+)
+
+BROKER: Final = (
+    Scenario("broker killed", outages.kill_broker, 4),
+    Scenario("broker frozen", outages.freeze_broker, 3),
+    Scenario("broker stutters (slow disk)", outages.stuttering_broker, 2),
+)
+
+CLUSTER: Final = (
+    Scenario("one of three lost", outages.lose_broker, 3, brokers=3),
+    Scenario("one of three killed", outages.kill_broker, 3, brokers=3),
+    Scenario("leaders move", outages.restart_broker, 3, brokers=3),
+    Scenario("one of three frozen", outages.freeze_broker, 2, brokers=3),
+    Scenario("kill at random, cluster", injuries.kill_anywhere, 2, brokers=3),
+)
+
+DISK: Final = Scenario("disk full", outages.full_disk, 1, rate=200)
+
+SCENARIOS: Final = (*WORKERS, *REDIS, *NETWORK, *BROKER, *CLUSTER)
+
+# The loops have no place for unsure and malformed events.
+_PLAIN: Final = Mix(unsure=0.0, malformed=0.0)
+COMPARED: Final = tuple(
+    replace(scenario, mix=_PLAIN, repeats=3, quick=0)
+    for scenario in SCENARIOS
+    if scenario.name
+    in {
+        "kill between send and commit",
+        "kill during commit",
+        "zombie",
+        "scale 1-4-1",
+        "inference raises once",
+        "step END_TXN",
+        "broker killed",
+    }
+)
+"""What the reference loops go through."""

@@ -1,0 +1,86 @@
+"""`reviews train` and `reviews compare` as a person runs them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from stream.classifier import Classifier
+from tests.support.command_line import reviews
+from tests.support.tiny_model import KEYWORDS
+from training.pretraining.encoder import Shape, new_encoder
+from training.pretraining.vocabulary import learn_tokenizer
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A base checkpoint, labels and options of a training that takes a second."""
+    folder = tmp_path_factory.mktemp("training")
+    ends = ("хорошо", "плохо", "нормально", "супер")
+    texts = [f"{word} {end}" for word in KEYWORDS for end in ends]
+    torch.manual_seed(0)
+    tokenizer = learn_tokenizer(texts, KEYWORDS, (), 40)
+    new_encoder(tokenizer, Shape(1, 16, 2, 32, 32)).save(folder / "base")
+    lines = [f"{text},{row // len(ends)}" for row, text in enumerate(texts)]
+    (folder / "labels.csv").write_text("\n".join(["text,category_id", *lines]), encoding="utf-8")
+    options = {
+        "encoder": str(folder / "base"),
+        "epochs": 10,
+        "batch_size": 9,
+        "learning_rate": 5e-3,
+        "head_learning_rate": 2e-2,
+        "max_length": 16,
+        "hidden": 8,
+        "folds": 2,
+        "threads": 1,
+    }
+    (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
+    return folder
+
+
+def test_a_family_is_trained_on_own_labels_and_can_be_served(folder):
+    ran = reviews(
+        *("train", "bert", "labels.csv", "--config", "options.json"),
+        *("--output", "model", "--work", "work", "--json"),
+        cwd=folder,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    model = Classifier.load(folder / "model", device="cpu")
+    assert told["version"] == model.version
+    said = model.classify(list(KEYWORDS)).probabilities.argmax(axis=1)
+    assert (said == np.arange(9)).mean() > 0.7
+    assert "next:" in ran.stderr
+
+
+def test_families_are_compared_and_the_report_is_written(folder):
+    ran = reviews(
+        *("compare", "labels.csv", "--config", "options.json", "--epochs", "1", "--seeds", "1"),
+        *("--family", "ngrams", "--family", "lstm", "--output", "report", "--work", "runs"),
+        cwd=folder,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "weighted F1" in ran.stdout
+    assert (folder / "report" / "index.html").is_file()
+    assert (folder / "report" / "confusion-1.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("train", "xgboost"), "there is no family 'xgboost'"),
+        (("train", "ngrams"), "baseline"),
+        (("train", "starter"), "needs the raw reviews"),
+        (("train", "bert", "absent.csv"), "absent.csv cannot be read"),
+        (("compare", "--what", "ablation", "--family", "a", "--family", "b"), "one family"),
+    ],
+)
+def test_a_mistake_is_answered_with_one_line_and_a_remedy(arguments, said, tmp_path):
+    ran = reviews(*arguments, cwd=tmp_path)
+    assert ran.returncode != 0
+    assert said in ran.stderr
+    assert "try:" in ran.stderr
+    assert "Traceback" not in ran.stderr

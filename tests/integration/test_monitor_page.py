@@ -1,0 +1,202 @@
+"""The monitor's page in a real browser: who may see it, what it shows, and that it stays alive."""
+
+import random
+import re
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from schemas import CATEGORY_INFO
+from stream.monitor.metrics import MonitorMetrics
+from stream.monitor.web import COOKIE, MonitorServer
+from stream.settings import MonitorSettings
+from tests.support.chromium import launched, needs_chromium, opened
+from tests.support.watched_pipeline import batch, watched_engine
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(180),
+    needs_chromium,
+]
+
+TOKEN = "a-token-of-the-test"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return watched_engine()
+
+
+@pytest_asyncio.fixture
+async def server(engine):
+    links = []
+    async with MonitorServer(
+        MonitorSettings(port=0),
+        engine,
+        MonitorMetrics(engine).registry,
+        lambda: {"state restored": True},
+        on_link_used=links.append,
+    ) as running:
+        running.links_after_use = links
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def chromium():
+    async with launched() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture
+async def page(chromium):
+    async with opened(chromium, viewport={"width": 1320, "height": 900}) as window:
+        yield window
+
+
+async def signed_in(page, server):
+    await page.goto(server.new_link())
+    await page.wait_for_selector("#mix polygon")
+    return page
+
+
+async def test_the_board_shows_every_part_without_a_fault(page, server):
+    await signed_in(page, server)
+    for part in (
+        "#tiles .tile",
+        "#mix polygon",
+        "#confidence rect",
+        "#lag polyline",
+        "#models rect",
+    ):
+        assert await page.locator(part).count() > 0, part
+    assert await page.locator("#drift .meter").count() == 5
+    names = await page.locator("#table td.name").all_inner_texts()
+    assert names == [info.russian for info in CATEGORY_INFO]
+    assert page.faults == []
+
+
+async def test_alerts_say_what_to_do(page, server):
+    await signed_in(page, server)
+    alert = page.locator(".alert", has_text="Воркеры отстают")
+    assert await alert.locator("p").inner_text() == "Запустите ещё воркеров, до одного на раздел."
+
+
+async def test_new_numbers_arrive_by_themselves(page, server, engine):
+    await signed_in(page, server)
+    before = await page.locator("#tile-throughput .note").inner_text()
+    engine.apply_batch(0, 10**6, batch(engine.clock(), "m", random.Random(1), 1, shifted=False))
+    await page.wait_for_function(
+        "before => document.querySelector('#tile-throughput .note').innerText !== before",
+        arg=before,
+        timeout=30_000,
+    )
+
+
+async def test_a_link_opens_once_and_leaves_no_trace_in_the_address(page, server, chromium):
+    link = server.new_link()
+    await page.goto(link)
+    await page.wait_for_selector("#board:not([hidden])")
+    assert "key" not in page.url
+    other = await (await chromium.new_context()).new_page()
+    await other.goto(link)
+    await other.wait_for_selector("#sign-in:not([hidden]) #refused:not(:empty)")
+    await other.context.close()
+
+
+async def test_using_a_link_yields_the_next_one(page, server):
+    await signed_in(page, server)
+    (following,) = server.links_after_use
+    await page.context.clear_cookies()
+    await page.goto("about:blank")
+    await page.goto(following)
+    await page.wait_for_selector("#board:not([hidden])")
+
+
+async def test_a_token_opens_the_page(page, engine):
+    settings = MonitorSettings(port=0, token=TOKEN)
+    registry = MonitorMetrics(engine).registry
+    async with MonitorServer(settings, engine, registry, dict) as server:
+        await page.goto(server.url)
+        await page.fill("#key", "a-wrong-token-of-it")
+        await page.click("#sign-in button")
+        await page.wait_for_selector("#refused:not(:empty)")
+        await page.fill("#key", TOKEN)
+        await page.click("#sign-in button")
+        await page.wait_for_selector("#board:not([hidden])")
+
+
+async def test_english_is_one_key_away_and_remembered(page, server):
+    await signed_in(page, server)
+    await page.click("#language")
+    assert await page.locator("h1").inner_text() == "Review monitor"
+    await page.reload()
+    await page.wait_for_selector("#board:not([hidden])")
+    text = await page.locator("body").inner_text()
+    assert not re.search("[а-яё]", text, re.IGNORECASE)
+
+
+async def test_both_languages_have_every_word(page, server):
+    await page.goto(server.url)
+    keys = "l => Object.keys(WORDS[l]).sort().join()"
+    assert await page.evaluate(keys, "ru") == await page.evaluate(keys, "en")
+
+
+async def test_pointing_at_the_chart_names_the_figures(page, server):
+    await signed_in(page, server)
+    await page.hover("#mix .chart", position={"x": 500, "y": 120})
+    assert "одежда" in await page.locator("#mix .tip").inner_text()
+
+
+async def test_a_phone_shows_no_sideways_scroll(page, server):
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await signed_in(page, server)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+async def test_dark_follows_the_system(chromium, server):
+    context = await chromium.new_context(color_scheme="dark")
+    page = await signed_in(await context.new_page(), server)
+    assert await page.evaluate("document.documentElement.dataset.theme") == "dark"
+    await context.close()
+
+
+async def test_without_a_session_nothing_is_told(server):
+    async with aiohttp.ClientSession() as client:
+        for cookies in ({}, {COOKIE: "viewer.forged.signature"}):
+            async with client.get(f"{server.url}/events", cookies=cookies) as answer:
+                assert answer.status == 401
+                assert b"reviews" not in await answer.read()
+
+
+async def test_the_page_allows_no_foreign_code(server):
+    async with aiohttp.ClientSession() as client, client.get(server.url) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert "<script>" not in await answer.text()
+
+
+async def test_guessing_is_slowed_down(server):
+    async with aiohttp.ClientSession() as client:
+        codes = []
+        for attempt in range(12):
+            async with client.post(f"{server.url}/session", data=f"guess {attempt}") as answer:
+                codes.append(answer.status)
+    assert codes == [403] * 10 + [429] * 2
+
+
+async def test_only_the_pages_own_files_are_served(server):
+    async with aiohttp.ClientSession() as client:
+        for name in ("../web.py", "..%2fweb.py", "access.py", ""):
+            async with client.get(f"{server.url}/page/{name}") as answer:
+                assert answer.status == 404
+
+
+async def test_metrics_and_health_are_open(server):
+    async with aiohttp.ClientSession() as client:
+        async with client.get(f"{server.url}/metrics") as answer:
+            assert "reviews_monitor_relabel_backlog" in await answer.text()
+        async with client.get(f"{server.url}/readyz") as answer:
+            assert answer.status == 200

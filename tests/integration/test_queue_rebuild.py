@@ -1,0 +1,128 @@
+"""Redis is lost: what was decided stays decided, what waited waits again, nothing is counted twice."""
+
+import asyncio
+
+import pytest
+import redis
+
+from schemas import Category
+from tests.support.command_line import reviews
+from tests.support.pipeline import create_topics
+from tests.support.queue import (
+    TEXTS,
+    add_people,
+    queue_settings,
+    reviewer,
+    running_queue,
+    send_tasks,
+    task,
+    until_ready,
+)
+
+pytestmark = pytest.mark.kafka
+COUNT = len(TEXTS)
+
+
+@pytest.fixture
+async def settings(kafka, topic_prefix, redis_url, tmp_path):
+    settings = queue_settings(kafka, topic_prefix, redis_url, tmp_path)
+    await create_topics(kafka, settings.topic_names)
+    add_people(settings, "ann", "bob")
+    await send_tasks(settings, [task(number) for number in range(COUNT)])
+    return settings
+
+
+async def decide(person, count):
+    decided = []
+    for _ in range(count):
+        card = await person.until_card()
+        await person.decide(card, Category.KIDS)
+        decided.append(card["review_id"])
+    return decided
+
+
+async def progress(person):
+    page = await person.client.get("/progress-bar")
+    return [page.text.split(f'id="{name}">')[1].split("<")[0] for name in ("waiting", "today")]
+
+
+async def until_progress(person, wanted):
+    async with asyncio.timeout(60):
+        while True:
+            response = await person.client.get("/progress-bar")
+            if response.status_code == 200 and await progress(person) == wanted:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_an_emptied_redis_is_restored_while_people_work(settings, redis_url):
+    async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
+        await until_progress(ann, [str(COUNT), "0"])
+        decided = await decide(ann, 4)
+        undone = (await ann.post("/undo", await ann.card())).status_code
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
+        await until_ready(queue.url)
+        await until_progress(ann, [str(COUNT - 3), "3"])
+        rest = await decide(ann, COUNT - 3)
+        nothing = await ann.card()
+    assert undone == 200
+    assert sorted(decided[:3] + rest) == sorted(f"r{n}" for n in range(COUNT))
+    assert nothing == {}
+
+
+async def test_rebuild_restores_without_a_server(settings, kafka, topic_prefix, redis_url):
+    async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
+        await until_progress(ann, [str(COUNT), "0"])
+        decided = await decide(ann, 5)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    result = await asyncio.to_thread(
+        reviews,
+        "queue",
+        "rebuild",
+        REVIEWS_KAFKA__BOOTSTRAP_SERVERS=kafka,
+        REVIEWS_TOPICS__PREFIX=topic_prefix,
+        REVIEWS_QUEUE__REDIS_URL=redis_url,
+        REVIEWS_QUEUE__SECOND_SHARE="0",
+    )
+    assert result.returncode == 0, result.stderr
+    async with running_queue(settings) as queue, reviewer(queue, "bob") as bob:
+        rest = await decide(bob, COUNT - 5)
+        nothing = await bob.card()
+    assert sorted(decided + rest) == sorted(f"r{n}" for n in range(COUNT))
+    assert nothing == {}
+
+
+async def test_a_second_opinion_and_a_disagreement_survive_the_loss(
+    kafka, topic_prefix, redis_url, tmp_path
+):
+    settings = queue_settings(kafka, topic_prefix, redis_url, tmp_path, second_share=1.0)
+    await create_topics(kafka, settings.topic_names)
+    add_people(settings, "ann", "bob")
+    add_people(settings, "eve", lead=True)
+    await send_tasks(settings, [task(1), task(2)])
+    async with (
+        running_queue(settings) as queue,
+        reviewer(queue, "ann") as ann,
+        reviewer(queue, "bob") as bob,
+        reviewer(queue, "eve") as eve,
+    ):
+        await until_progress(ann, ["2", "0"])
+        await decide(ann, 2)
+        second = await bob.until_card()
+        await bob.decide(second, Category.FOOTWEAR)
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
+        await until_ready(queue.url)
+        await until_progress(bob, ["0", "1"])
+        other = await bob.until_card()
+        page = await eve.client.get("/disputes")
+        dispute = await eve.card(f"/?item={second['review_id']}")
+        settled = await eve.decide(dispute, Category.ELECTRONICS)
+        figures = await eve.client.get("/figures")
+    assert (second["kind"], other["kind"]) == ("second", "second")
+    assert other["review_id"] != second["review_id"]
+    assert second["review_id"] in page.text
+    assert (dispute["kind"], settled.status_code) == ("adjudication", 200)
+    assert "ann — bob" in figures.text

@@ -1,0 +1,154 @@
+"""The relabeller on a real broker: what the cascade decides is published once, the rest is not."""
+
+import asyncio
+import contextlib
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from schemas import CategorizedReview, Category, Label, decode, encode
+from stream.errors import TopicMissing
+from tests.support.pipeline import (
+    WAIT_SECONDS,
+    create_topics,
+    pipeline_settings,
+    read_topic,
+    read_topics,
+    send,
+)
+from tests.support.queue import send_tasks, task
+from training.errors import DataError
+from training.labelling.cascade import fit_cascade
+from training.labelling.run import Panel
+from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.relabeller import Relabeller
+from training.relabeller.deciding import Decider
+
+pytestmark = pytest.mark.kafka
+
+CLOTHING, NO_PRODUCT = Category.CLOTHING, Category.NO_PRODUCT
+
+
+class WordLabeller:
+    """Votes for a category where the text holds its word, and is silent elsewhere."""
+
+    name = "words"
+
+    def __init__(self):
+        self.words = {"платье": CLOTHING.id, "доставка": NO_PRODUCT.id}
+
+    def label(self, texts):
+        rows = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word, category in self.words.items():
+                if word in text:
+                    rows[row] = np.eye(CATEGORY_COUNT, dtype=np.float32)[category]
+        return Votes(rows, ("by its word",) * len(texts))
+
+
+@pytest.fixture
+def decider():
+    texts = ["платье", "доставка", "туман", "мгла"] * 40
+    known = np.array([CLOTHING.id, NO_PRODUCT.id, CLOTHING.id, NO_PRODUCT.id] * 40)
+    labeller = WordLabeller()
+    return Decider(fit_cascade({"words": labeller.label(texts)}, {}, known), Panel((labeller,)))
+
+
+@pytest.fixture
+async def settings(kafka, topic_prefix):
+    group = {"group": f"{topic_prefix}-relabeller", "batch_rows": 16}
+    settings = pipeline_settings(kafka, topic_prefix, label=group)
+    await create_topics(kafka, settings.topic_names)
+    return settings
+
+
+@contextlib.asynccontextmanager
+async def running(settings, decider):
+    relabeller, stop = Relabeller(settings, decider), asyncio.Event()
+    working = asyncio.create_task(relabeller.run(stop))
+    try:
+        yield relabeller
+    finally:
+        stop.set()
+        await asyncio.wait_for(working, WAIT_SECONDS)
+
+
+async def until(relabeller, tasks):
+    async with asyncio.timeout(WAIT_SECONDS):
+        while relabeller.outcomes.total() < tasks:  # noqa: ASYNC110 - counted when committed
+            await asyncio.sleep(0.02)
+
+
+async def labels(settings, count):
+    records = await read_topic(settings.kafka.bootstrap_servers, settings.topic_names.labels, count)
+    return [decode(Label, record.value) for record in records]
+
+
+async def test_a_decision_reaches_labels_and_the_category_topic(settings, decider):
+    await send_tasks(settings, [task(1, "платье красивое"), task(2, "непонятно что")])
+    async with running(settings, decider) as relabeller:
+        await until(relabeller, 2)
+    (label,) = await labels(settings, 1)
+    topic = settings.topic_names.category(CLOTHING)
+    (record,) = await read_topic(settings.kafka.bootstrap_servers, topic, 1)
+    decided = decode(CategorizedReview, record.value)
+    assert relabeller.outcomes == {"ensemble": 1, "people": 1}
+    assert (label.review_id, label.category, label.decided_by) == ("r1", CLOTHING, "ensemble")
+    assert (decided.review, decided.decided_by) == (task(1, "платье красивое").review, "ensemble")
+    assert label.revision == decided.revision == 1
+
+
+async def test_relabellers_one_after_another_decide_every_task_once(settings, decider):
+    words = ["платье", "доставка", "непонятно"]
+    await send_tasks(settings, [task(i, f"{words[i % 3]} {i}") for i in range(300)])
+    async with running(settings, decider) as first:
+        await until(first, 1)
+    async with running(settings, decider) as second:
+        await until(second, 300 - first.outcomes.total())
+    names = settings.topic_names
+    records = await read_topics(settings.kafka.bootstrap_servers, names.categories, 200)
+    ids = Counter(record.key for record in records)
+    assert len(ids) == ids.total() == 200
+    assert {label.review_id.encode() for label in await labels(settings, 200)} == set(ids)
+
+
+async def test_what_a_person_has_decided_is_not_decided_again(settings, decider):
+    person = Label(
+        review_id="r1", text="платье", category=Category.KIDS, decided_by="person",
+        labeller="ann", codebook_version="1", revision=2,
+    )  # fmt: skip
+    await send(
+        settings.kafka.bootstrap_servers, settings.topic_names.labels, [(b"r1", encode(person))]
+    )
+    await send_tasks(settings, [task(1, "платье")])
+    async with running(settings, decider) as relabeller:
+        await until(relabeller, 1)
+    assert [label.decided_by for label in await labels(settings, 1)] == ["person"]
+
+
+async def test_canaries_are_left_to_people(settings, decider):
+    await send_tasks(settings, [task(1, "платье", reason="canary")])
+    async with running(settings, decider) as relabeller:
+        await until(relabeller, 1)
+    assert relabeller.outcomes == {"people": 1}
+
+
+async def test_a_bad_task_goes_to_the_dead_letters(settings, decider):
+    names = settings.topic_names
+    await send(settings.kafka.bootstrap_servers, names.relabel, [(b"x", b"not json")])
+    async with running(settings, decider) as relabeller:
+        await until(relabeller, 1)
+    (dead,) = await read_topic(settings.kafka.bootstrap_servers, names.dead_letter, 1)
+    assert dead.value == b"not json"
+
+
+async def test_absent_topics_are_named(kafka, topic_prefix, decider):
+    first = rf"{topic_prefix}\.category\.accessories and 11 more"
+    with pytest.raises(TopicMissing, match=first):
+        await Relabeller(pipeline_settings(kafka, topic_prefix), decider).run(asyncio.Event())
+
+
+def test_an_ensemble_whose_labellers_are_not_at_hand_is_refused(decider):
+    with pytest.raises(DataError, match="words"):
+        Decider(decider._cascade, Panel(()))

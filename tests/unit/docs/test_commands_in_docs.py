@@ -1,0 +1,64 @@
+"""Whatever a guide tells people to type exists: commands and options are checked against the CLI."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from stream.cli.app import add_plugins, app
+
+ROOT = Path(__file__).parents[3]
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "deploy" / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"```(?:sh|bash|console)\n(.*?)```", re.DOTALL)
+_INLINE = re.compile(r"`(reviews [^`]+)`")
+# `reviews work [OPTIONS]`, `reviews erase REVIEW_ID`, `reviews bench ...`: a form, not a command.
+_FORM = re.compile(r"[\[\]…|<>{}*]|\.\.\.|\b[A-Z]{3,}\b")
+
+
+def commands_in(guide):
+    text = guide.read_text(encoding="utf-8")
+    for block in _BLOCK.findall(text):
+        joined = block.replace("\\\n", " ")
+        for line in joined.splitlines():
+            for part in re.split(r"\||&&|;", line.partition(" #")[0]):
+                words = re.sub(r"^\s*(?:[A-Z_]+=\S+\s+)*(?:\.venv/bin/)?", "", part).strip()
+                if words.startswith("reviews "):
+                    yield words
+    yield from (words for words in _INLINE.findall(text) if not _FORM.search(words))
+
+
+@pytest.fixture(scope="module")
+def root():
+    add_plugins(app)
+    return typer.main.get_command(app)
+
+
+def check(command, words):
+    """Look words up as the command line would, without running anything."""
+    while (commands := getattr(command, "commands", None)) and words and words[0][0] != "-":
+        assert words[0] in commands, f"there is no command {words[0]!r}"
+        command, words = commands[words[0]], words[1:]
+    known = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
+    known |= {"--help", "-h"}
+    for word in words:
+        if word.startswith("-") and len(word) > 1:
+            assert word.partition("=")[0] in known, f"there is no option {word!r}"
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_every_command_in_a_guide_exists_with_its_options(guide, root):
+    for words in commands_in(guide):
+        try:
+            check(root, shlex.split(words)[1:])
+        except AssertionError as error:
+            raise AssertionError(f"{guide.name}: `{words}`: {error}") from None
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_somewhere(guide):
+    text = guide.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        if not target.startswith(("http://", "https://")):
+            assert (guide.parent / target).exists(), f"{guide.name} links to {target}"

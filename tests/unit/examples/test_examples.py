@@ -1,0 +1,82 @@
+"""The example reviews are fit to train and measure with: well-formed, balanced, and never shared between files."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas import MAX_TEXT_CHARS, Category
+from stream.text import normalize
+
+EXAMPLES = Path(__file__).parents[3] / "deploy" / "examples"
+LEAST_PER_CATEGORY = {"train.jsonl": 60, "heldout.jsonl": 20, "demo.jsonl": 10}
+PRESENT = [name for name in LEAST_PER_CATEGORY if (EXAMPLES / name).exists()]
+
+MOST_ALIKE = 0.5
+"""Jaccard similarity of two texts' character trigrams from which they count as one review retold."""
+
+each_file = pytest.mark.parametrize("name", PRESENT)
+
+
+def rows(name: str) -> list[dict[str, Any]]:
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.removesuffix("\n").split("\n")]
+
+
+def test_there_are_examples_to_train_on():
+    assert "train.jsonl" in PRESENT
+
+
+def trigrams(text: str) -> set[str]:
+    normal = normalize(text)
+    return {normal[i : i + 3] for i in range(max(1, len(normal) - 2))}
+
+
+@each_file
+def test_every_line_is_a_review_with_a_known_category(name):
+    known = {category.value for category in Category}
+    wrong = [
+        number
+        for number, row in enumerate(rows(name), start=1)
+        if set(row) != {"review_id", "text", "category"}
+        or row["category"] not in known
+        or not isinstance(row["text"], str)
+        or not 0 < len(normalize(row["text"])) <= MAX_TEXT_CHARS
+    ]
+    assert wrong == [], f"lines of {name}"
+
+
+@each_file
+def test_every_category_has_as_many_reviews_as_promised(name):
+    counts = Counter(row["category"] for row in rows(name))
+    short = {c.value: counts[c] for c in Category if counts[c] < LEAST_PER_CATEGORY[name]}
+    assert short == {}
+
+
+def test_review_ids_are_unique_in_all_files_together():
+    counts = Counter(row["review_id"] for name in PRESENT for row in rows(name))
+    assert [review_id for review_id, count in counts.items() if count > 1] == []
+
+
+def test_no_text_occurs_twice_within_or_across_files():
+    holders: dict[str, list[str]] = {}
+    for name in PRESENT:
+        for row in rows(name):
+            holders.setdefault(normalize(row["text"]), []).append(f"{name}:{row['review_id']}")
+    # The ids and not the texts: whoever trains should not read held-out reviews in a test's output.
+    assert [ids for ids in holders.values() if len(ids) > 1] == []
+
+
+@pytest.mark.parametrize("name", [name for name in PRESENT if name != "train.jsonl"])
+def test_no_review_is_nearly_one_that_was_trained_on(name):
+    trained = [(row["review_id"], trigrams(row["text"])) for row in rows("train.jsonl")]
+    alike = [
+        (row["review_id"], trained_id)
+        for row in rows(name)
+        for own in [trigrams(row["text"])]
+        for trained_id, theirs in trained
+        if len(own & theirs) >= MOST_ALIKE * len(own | theirs)
+    ]
+    assert alike == []

@@ -1,0 +1,109 @@
+"""Reading reviews, labels and recorded votes."""
+
+import json
+
+import pytest
+
+from schemas import Category
+from stream.settings import LabelSettings
+from training.errors import DataError
+from training.labelling.files import Item, read_items, read_labelled, read_votes
+from training.labelling.panel import Recording, cheap_panel, open_llm
+from training.labelling.recorded import RecordedLabeller
+
+
+def jsonl(path, *rows):
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    return path
+
+
+def test_csv_and_json_lines_hold_the_same_reviews(tmp_path):
+    (tmp_path / "a.csv").write_text('id,text\n1,"Платье, синее"\n', encoding="utf-8")
+    rows = jsonl(tmp_path / "a.jsonl", {"review_id": "1", "text": "Платье, синее"})
+    assert read_items(tmp_path / "a.csv") == read_items(rows) == [Item("1", "Платье, синее")]
+
+
+def test_a_category_is_a_slug_or_an_id(tmp_path):
+    rows = jsonl(
+        tmp_path / "a.jsonl",
+        {"text": "a", "category": "clothing"},
+        {"text": "b", "category_id": "8"},
+    )
+    found = [row.category for row in read_labelled(rows)]
+    assert found == [Category.CLOTHING, Category.NO_PRODUCT]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"id": 1}', "row 1: there is no text"),
+        ('{"text": "a", "category": "shoes"}', "no known category"),
+        ('{"text": "a", "category_id": 9}', "no known category"),
+        ("{", "no UTF-8 CSV or JSON lines"),
+        ("[1]", "not a JSON object"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path, content, words):
+    (tmp_path / "a.jsonl").write_text(content)
+    with pytest.raises(DataError, match=words):
+        read_labelled(tmp_path / "a.jsonl")
+
+
+@pytest.fixture
+def votes(tmp_path):
+    return jsonl(
+        tmp_path / "votes.jsonl",
+        {"id": "1", "model": "m", "category": "clothing", "confidence": 0.8},
+        {"id": "1", "model": "m", "category": "kids", "confidence": 0.8},
+        {"id": "2", "model": "m", "category": None},
+        {"id": "3", "model": "m", "category": "footwear"},
+        {"id": "1", "model": "other", "category": "footwear", "confidence": 1.5},
+    )
+
+
+ITEMS = [Item(str(i), f"отзыв {i}") for i in range(1, 4)]
+
+
+def test_several_recorded_answers_are_averaged(votes):
+    labeller = RecordedLabeller.load(votes, "m", ITEMS)
+    row = labeller.label(["отзыв 1"]).probabilities[0]
+    assert row[Category.CLOTHING.id] == row[Category.KIDS.id] == pytest.approx(0.4125)
+
+
+def test_no_usable_answer_or_none_at_all_is_an_abstention(votes):
+    labeller = RecordedLabeller.load(votes, "m", ITEMS)
+    assert labeller.label(["отзыв 2", "новый"]).abstained.all()
+
+
+def test_a_recorded_certainty_is_never_complete(votes):
+    labeller = RecordedLabeller.load(votes, "other", ITEMS)
+    assert labeller.label(["отзыв 1"]).confidence[0] < 1
+
+
+def test_a_model_that_is_not_on_record_is_refused_with_those_that_are(votes):
+    with pytest.raises(DataError) as refused:
+        RecordedLabeller.load(votes, "gpt", ITEMS)
+    assert refused.value.remedy == "it has m, other"
+
+
+def test_a_vote_without_a_model_is_refused(tmp_path):
+    with pytest.raises(DataError, match="needs id and model"):
+        list(read_votes(jsonl(tmp_path / "v.jsonl", {"id": "1"})))
+
+
+@pytest.mark.parametrize("value", ["votes.jsonl", ":m", "votes.jsonl:"])
+def test_a_recording_is_a_file_and_a_model(value):
+    with pytest.raises(DataError, match="FILE:MODEL"):
+        Recording.parse(value)
+
+
+def test_a_labeller_that_is_not_at_hand_leaves_one_note(monkeypatch):
+    panel = cheap_panel(LabelSettings(zero_shot_model="nobody/has-this"))
+    assert [labeller.name for labeller in panel.cheap] == ["heuristic", "dictionary"]
+    assert len(panel.notes) == 1
+    assert "hf download" in panel.notes[0]
+
+
+def test_without_endpoint_model_or_recording_there_is_no_llm():
+    with open_llm(LabelSettings()) as llm:
+        assert llm is None

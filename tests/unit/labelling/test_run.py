@@ -1,0 +1,157 @@
+"""A run over reviews, with labellers made for the test."""
+
+import numpy as np
+import pytest
+
+from schemas import CATEGORIES, Category
+from training.labelling.files import Item, LabelledItem
+from training.labelling.output import label_rows, write_rows
+from training.labelling.parallel import spread
+from training.labelling.run import Panel, run_labelling
+from training.labelling.votes import CATEGORY_COUNT, Votes
+
+CLOTHING, NO_PRODUCT = Category.CLOTHING.id, Category.NO_PRODUCT.id
+
+
+class WordLabeller:
+    """Votes for a category where the text holds its word."""
+
+    def __init__(self, name, words, sure=0.97):
+        self.name = name
+        self.words = words
+        self.sure = sure
+        self.asked = []
+
+    def label(self, texts):
+        self.asked += texts
+        rows = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word, category in self.words.items():
+                if word in text:
+                    rows[row] = (1 - self.sure) / (CATEGORY_COUNT - 1)
+                    rows[row, category] = self.sure
+        return Votes(rows, tuple(f"saw {text[:5]}" for text in texts))
+
+    def known(self, texts):
+        return self.label([text for text in texts if text in self.asked] and texts)
+
+
+class Interrupted(WordLabeller):
+    """Ctrl-C while it is asked the second time."""
+
+    def label(self, texts):
+        if self.asked:
+            raise KeyboardInterrupt
+        return super().label(texts)
+
+
+# Of the last two the cheap labeller is silent, and its silence does not tell which of them it is.
+KINDS = {
+    "платье": Category.CLOTHING,
+    "доставка": Category.NO_PRODUCT,
+    "туманное": Category.CLOTHING,
+    "мутное": Category.NO_PRODUCT,
+}
+HAZY = ("туманное", "мутное")
+
+
+def items(count):
+    kinds = list(KINDS)
+    return [Item(f"r{i}", f"{kinds[i % 4]} номер {i}") for i in range(count)]
+
+
+def validated(count=120):
+    return [
+        LabelledItem(Item(f"v{i}", f"{kind} образец {i}"), KINDS[kind])
+        for i, kind in enumerate(list(KINDS) * (count // 4))
+    ]
+
+
+def cheap():
+    return WordLabeller("cheap", {"платье": CLOTHING, "доставка": NO_PRODUCT})
+
+
+def dear():
+    return WordLabeller("llm", {kind: category.id for kind, category in KINDS.items()})
+
+
+def test_the_llm_is_asked_about_the_open_and_the_validated_ones_only():
+    llm = dear()
+    run = run_labelling(items(30), validated(), Panel((cheap(),), llm))
+    asked = [text for text in llm.asked if "номер" in text]
+    assert asked
+    assert all(text.startswith(HAZY) for text in asked)
+    assert not run.decisions.open[:30].any()
+    assert set(run.decisions.decided_by[:30]) == {"cheap", "llm"}
+
+
+def test_every_text_is_asked_about_once_however_often_it_occurs():
+    labeller = cheap()
+    run = run_labelling([Item(str(i), "Платье!") for i in range(50)], [], Panel((labeller,)))
+    assert labeller.asked == ["платье!"]
+    assert len(run.decisions.category) == 50
+
+
+def test_an_interrupted_llm_keeps_what_it_answered():
+    many = items(600)
+    llm = Interrupted("llm", {"мутное": NO_PRODUCT})
+    llm.known = lambda texts: WordLabeller("llm", {"мутное": NO_PRODUCT}).label(texts)
+    run = run_labelling(many, validated(), Panel((cheap(),), llm))
+    assert run.interrupted
+    assert len(run.decisions.category) >= 600
+
+
+def test_an_interrupted_cheap_labeller_abstains_on_the_rest():
+    many = items(600)
+    run = run_labelling(many, validated(), Panel((Interrupted("cheap", {"платье": CLOTHING}),)))
+    assert run.interrupted
+    assert run.votes["cheap"].reasons[599] == "interrupted before it was asked"
+    assert run.decisions.open[599]
+    dresses = [row for row, item in enumerate(run.items) if item.text.startswith("платье образец")]
+    assert (run.votes["cheap"].choices[dresses] == CLOTHING).all()
+
+
+def test_after_an_interruption_nobody_else_is_asked():
+    second = cheap()
+    run_labelling(items(600), [], Panel((Interrupted("first", {"платье": CLOTHING}), second)))
+    assert second.asked == []
+
+
+def test_processes_change_nothing_but_the_time():
+    chunks = [[f"платье {i}", f"доставка {i}"] for i in range(20)]
+    with spread([cheap()], 2) as (labeller,):
+        votes = list(labeller.label_chunks(chunks))
+    assert [vote.choices.tolist() for vote in votes] == [[CLOTHING, NO_PRODUCT]] * 20
+
+
+def test_one_process_spreads_nothing():
+    labeller = cheap()
+    with spread([labeller], 1) as same:
+        assert same == [labeller]
+
+
+def test_what_nobody_decided_is_written_without_a_category_but_with_a_guess():
+    run = run_labelling(items(3), validated(), Panel((cheap(),)))
+    rows = list(label_rows(run))
+    assert rows[2]["text"] == "туманное номер 2"
+    assert [row["category"] for row in rows] == ["clothing", "no-product", None]
+    assert rows[2]["decided_by"] == "people"
+    assert rows[2]["guess"] in {category.value for category in CATEGORIES}
+    assert rows[0]["reasons"] == {"cheap": "saw плать"}
+
+
+def test_a_validated_review_keeps_the_category_that_a_person_gave_it():
+    truth = LabelledItem(Item("x", "платье номер 0"), Category.NO_PRODUCT)
+    run = run_labelling(items(3), [*validated(), truth], Panel((cheap(),)))
+    first = next(label_rows(run))
+    assert (first["category"], first["decided_by"]) == ("no-product", "validated")
+
+
+def test_labels_appear_complete_or_not_at_all(tmp_path):
+    def rows():
+        yield {"id": 1}
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        write_rows(tmp_path / "labels.jsonl", rows())
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,109 @@
+"""A person checks a sample: how it is drawn, what keys mean, and what the file holds."""
+
+import csv
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from schemas import Category
+from training.cli.label import app
+from training.errors import DataError
+from training.labelling.files import Item, Suggestion, read_labelled
+from training.labelling.output import write_rows
+from training.labelling.sample import COLUMNS, CheckedFile, draw_sample
+
+
+def suggestion(number, by):
+    return Suggestion(Item(f"r{number}", f"text {number}"), Category.KIDS, by)
+
+
+def suggestions(sizes):
+    strata = [by for by, size in zip("abc", sizes, strict=True) for _ in range(size)]
+    return [suggestion(number, by) for number, by in enumerate(strata)]
+
+
+@settings(max_examples=50)
+@given(st.tuples(*[st.integers(0, 60)] * 3), st.integers(1, 100))
+def test_every_stratum_gives_its_share(sizes, count):
+    drawn = draw_sample(suggestions(sizes), count)
+    total = sum(sizes)
+    assert len({row.item.id for row in drawn}) == len(drawn) == min(count, total)
+    for by, size in zip("abc", sizes, strict=True):
+        given_by = sum(row.decided_by == by for row in drawn)
+        assert abs(given_by - size * len(drawn) / max(total, 1)) < 1
+
+
+def test_the_same_seed_draws_the_same_sample_and_another_seed_another():
+    rows = suggestions((30, 30, 30))
+    assert draw_sample(rows, 20) == draw_sample(rows, 20) != draw_sample(rows, 20, seed=1)
+
+
+def test_what_a_person_has_labelled_already_is_not_drawn():
+    assert draw_sample([suggestion(1, "validated"), suggestion(2, "people")], 9) == [
+        suggestion(2, "people")
+    ]
+
+
+def test_equal_texts_are_asked_about_once():
+    twice = [Suggestion(Item("a", "Платье!")), Suggestion(Item("b", "платье!"))]
+    assert [row.item.id for row in draw_sample(twice, 9)] == ["a"]
+
+
+def test_a_file_with_other_columns_is_not_appended_to(tmp_path):
+    path = tmp_path / "other.csv"
+    path.write_text("id,name\n", encoding="utf-8")
+    with pytest.raises(DataError, match="has columns id, name"):
+        CheckedFile(path)
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    path = tmp_path / "labelled.jsonl"
+    row = {"guess": "clothing", "decided_by": "people", "reasons": {"rules": "says платье"}}
+    write_rows(path, [{"id": f"r{i}", "text": f"платье, {i}\x1b[2J", **row} for i in range(4)])
+    return path
+
+
+def validate(labelled, keys, *options):
+    output = labelled.with_name("checked.csv")
+    arguments = ["validate", str(labelled), "-o", str(output), "--labeller", "ann", *options]
+    result = CliRunner().invoke(app, arguments, input=keys)
+    assert result.exit_code == 0, result.output
+    with output.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert tuple(header) == COLUMNS
+    return rows, result.stderr
+
+
+def test_enter_accepts_a_digit_overrules_s_skips_and_q_ends(labelled):
+    rows, shown = validate(labelled, "\n6\ns\nq\n")
+    assert [row[2:] for row in rows] == [["clothing", "ann"], ["kids", "ann"]]
+    assert "suggested: 3 " in shown
+    assert "rules: says платье" in shown
+
+
+def test_it_goes_on_where_it_ended(labelled):
+    first, _ = validate(labelled, "1\n1\nq\n")
+    both, _ = validate(labelled, "2\n2\n")
+    assert both[:2] == first
+    assert sorted(row[0] for row in both) == ["r0", "r1", "r2", "r3"]
+
+
+def test_what_was_checked_calibrates_a_run(labelled):
+    validate(labelled, "\n" * 4)
+    known = read_labelled(labelled.with_name("checked.csv"))
+    assert {row.category for row in known} == {Category.CLOTHING}
+    assert {row.item.text[-4:] for row in known} == {"\x1b[2J"}
+
+
+def test_a_review_cannot_move_the_cursor(labelled):
+    _, shown = validate(labelled, "q\n")
+    assert "\x1b[2J" not in shown
+
+
+def test_blind_shows_no_suggestion_and_enter_accepts_none(labelled):
+    rows, shown = validate(labelled, "\n6\nq\n", "--blind")
+    assert [row[2] for row in rows] == ["kids"]
+    assert "suggested" not in shown

@@ -1,0 +1,67 @@
+"""What a person's word becomes: events, revisions, and the way back."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas import Category
+from stream.queue.acts import Verdict, act_on, undo_act
+from stream.queue.item import Item, Opinion, Standing, text_print
+from tests.support.queue import task
+
+
+def item(kind="first", **fields):
+    return Item(kind=kind, task=task(1), expires=datetime.now(UTC), blind=False, **fields)
+
+
+def standing(revision, category=Category.KIDS):
+    return Standing(revision, text_print(task(1).review.text), category, "person", "ann", False)
+
+
+KIDS = Verdict("ann", Category.KIDS)
+
+
+def test_a_first_word_stands_above_what_the_ensemble_would_say():
+    act = act_on(item(), KIDS, None, "1")
+    assert act.label.revision == act.categorized.revision == 2
+
+
+@pytest.mark.parametrize("known", [1, 2, 7])
+def test_a_word_stands_above_whatever_holds(known):
+    assert act_on(item(), KIDS, standing(known), "1").label.revision == known + 1
+
+
+def test_cannot_tell_reaches_no_category():
+    act = act_on(item(), Verdict("ann", None), None, "1")
+    assert act.label.category is None
+    assert act.categorized is None
+
+
+def test_a_second_opinion_decides_nothing():
+    second = item("second", opinions=(Opinion("bob", Category.KIDS),))
+    act = act_on(second, Verdict("ann", Category.FOOTWEAR), standing(2), "1")
+    assert (act.label, act.categorized) == (None, None)
+    assert act.judgement.compared_with.labeller == "bob"
+
+
+def test_whoever_saw_the_guess_of_a_blind_review_was_not_blind():
+    blind = Item(kind="first", task=task(1), expires=datetime.now(UTC), blind=True)
+    assert act_on(blind, KIDS, None, "1").judgement.shown_blind
+    assert not act_on(blind, Verdict("ann", None, shown=True), None, "1").judgement.shown_blind
+
+
+def test_undo_withdraws_with_the_next_revision():
+    act = act_on(item(), KIDS, None, "1")
+    undone = undo_act(act.undo)
+    assert undone.label.withdrawn
+    assert undone.label.revision == act.label.revision + 1
+    assert undone.judgement.undone
+    assert undone.categorized is None
+
+
+def test_undoing_an_adjudication_brings_the_former_decision_back():
+    dispute = item("adjudication", opinions=(Opinion("ann", Category.KIDS), Opinion("bob", None)))
+    act = act_on(dispute, Verdict("eve", Category.FOOTWEAR), standing(2), "1")
+    undone = undo_act(act.undo)
+    assert (undone.label.category, undone.label.labeller) == (Category.KIDS, "ann")
+    assert undone.label.revision == undone.categorized.revision == 4

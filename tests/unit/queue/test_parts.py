@@ -1,0 +1,199 @@
+"""Small parts of the queue: order, likeness, limits, accounts, sessions, words, addresses, files."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import CATEGORIES, Category, Label
+from stream.errors import InputError
+from stream.queue.accounts import Accounts
+from stream.queue.errors import AccountError
+from stream.queue.export import written
+from stream.queue.label_studio import annotated_task, open_task, read_annotations
+from stream.queue.limits import Limit
+from stream.queue.priority import in_sample, informativeness
+from stream.queue.similarity import NEAR_IDENTICAL, bands, jaccard, shingles
+from stream.queue.web import site
+from stream.queue.web.forms import own_path
+from stream.queue.web.sessions import Sessions
+from stream.queue.web.words import WORDS
+from tests.support.queue import PASSWORD, task
+
+shares = st.floats(0, 1)
+
+
+@given(st.lists(shares, min_size=2, max_size=9))
+def test_informativeness_is_a_share(values):
+    probabilities = dict(zip(CATEGORIES, values, strict=False))
+    assert 0 <= informativeness(probabilities) <= 1
+
+
+@given(st.text(), shares, shares)
+def test_a_larger_sample_holds_the_smaller_one(review_id, one, other):
+    small, large = sorted((one, other))
+    assert in_sample(large, review_id, "blind") or not in_sample(small, review_id, "blind")
+
+
+def test_a_sample_has_about_its_share():
+    assert sum(in_sample(0.15, f"r{n}", "blind") for n in range(10_000)) == pytest.approx(
+        1500, abs=150
+    )
+
+
+def test_texts_that_differ_in_a_number_are_near_identical_and_share_a_band():
+    one, other = (shingles(f"отличный чайник, заказ {n} пришёл") for n in (7, 1234))
+    assert jaccard(one, other) >= NEAR_IDENTICAL
+    assert set(bands(one)) & set(bands(other))
+
+
+def test_texts_about_different_things_are_not_near_identical():
+    assert jaccard(shingles("сапоги промокли"), shingles("платье село")) < NEAR_IDENTICAL
+
+
+def test_a_limit_opens_again_when_its_window_has_passed():
+    now = [0.0]
+    limit = Limit(2, 60, lambda: now[0])
+    assert [limit.allows("ann") for _ in range(3)] == [True, True, False]
+    now[0] = 60.0
+    assert limit.allows("ann")
+
+
+def test_what_was_taken_back_does_not_count():
+    limit = Limit(1, 60)
+    limit.note("office")
+    limit.take_back("office")
+    assert not limit.is_reached("office")
+
+
+async def test_only_the_right_password_opens_an_account(tmp_path):
+    accounts = Accounts(tmp_path / "accounts.json")
+    accounts.add("анна", PASSWORD)
+    assert (await accounts.check("анна", PASSWORD)).name == "анна"
+    assert await accounts.check("анна", PASSWORD + "!") is None
+    assert await accounts.check("nobody", PASSWORD) is None
+
+
+def test_the_file_holds_no_password_and_no_token(tmp_path):
+    path = tmp_path / "accounts.json"
+    accounts = Accounts(path)
+    accounts.add("ann", PASSWORD)
+    token = accounts.issue_token("ann")
+    assert accounts.by_token(token).name == "ann"
+    assert PASSWORD not in path.read_text()
+    assert token not in path.read_text()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("a b", PASSWORD), ("", PASSWORD), ("ann", "short")]
+)
+def test_a_bad_account_is_refused(tmp_path, name, password):
+    with pytest.raises(AccountError):
+        Accounts(tmp_path / "accounts.json").add(name, password)
+
+
+def test_quick_changes_of_accounts_are_all_kept(tmp_path):
+    accounts = Accounts(tmp_path / "accounts.json")
+    accounts.add("ann", PASSWORD)
+    tokens = [accounts.issue_token("ann") for _ in range(50)]
+    assert len(accounts.get("ann").tokens) == len(tokens)
+
+
+def test_a_session_ends_with_sign_out_and_no_cookie_is_believed(tmp_path):
+    accounts = Accounts(tmp_path / "accounts.json")
+    account = accounts.add("ann", PASSWORD)
+    sessions = Sessions("secret", 1.0, accounts)
+    cookie = sessions.issue(account)
+    assert sessions.account(cookie) == account
+    assert sessions.account(cookie[:-1] + ("a" if cookie[-1] != "a" else "b")) is None
+    assert Sessions("other", 1.0, accounts).account(cookie) is None
+    accounts.end_sessions("ann")
+    assert sessions.account(cookie) is None
+
+
+def test_a_form_token_is_of_one_browser_and_one_person(tmp_path):
+    sessions = Sessions("secret", 1.0, Accounts(tmp_path / "accounts.json"))
+    token = sessions.form_token("visit", "ann")
+    assert sessions.is_form_token(token, "visit", "ann")
+    assert not sessions.is_form_token(token, "visit", "bob")
+    assert not sessions.is_form_token(token, "other", "ann")
+    assert not sessions.is_form_token(sessions.form_token("", ""), "", "")
+
+
+def test_both_languages_say_everything_with_the_same_values():
+    holes = {
+        language: {key: sorted(re.findall(r"{(\w+)}", text)) for key, text in words.items()}
+        for language, words in WORDS.items()
+    }
+    assert holes["ru"] == holes["en"]
+
+
+def test_every_word_that_a_page_asks_for_exists():
+    asked = {
+        key
+        for page in (Path(site.FOLDER) / "templates").glob("*.html")
+        for key in re.findall(r"""t\(["']([\w-]+)["'][,)]""", page.read_text(encoding="utf-8"))
+    }
+    assert asked
+    assert asked <= WORDS["ru"].keys()
+
+
+@pytest.mark.parametrize(
+    ("address", "lands"),
+    [
+        ("/search?words=a", "/search?words=a"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/\nevil", "/"),
+    ],
+)
+def test_nobody_is_sent_to_another_site(address, lands):
+    assert own_path(address) == lands
+
+
+def label(text="Чайник течёт", category=Category.KIDS):
+    return Label(
+        review_id="r1",
+        text=text,
+        category=category,
+        decided_by="person",
+        labeller="ann",
+        codebook_version="1",
+    )
+
+
+def test_a_cell_that_a_spreadsheet_would_compute_is_defused():
+    assert "'=1+1" in "".join(written([label("=1+1")], "csv"))
+
+
+def test_lines_are_the_labels_themselves():
+    given = label()
+    assert Label.model_validate_json("".join(written([given], "jsonl"))) == given
+
+
+@pytest.mark.parametrize("category", [Category.KIDS, None])
+def test_label_studio_gives_back_what_it_was_given(category):
+    content = json.dumps([annotated_task(label(category=category))]).encode()
+    (annotation,), not_read = read_annotations(content)
+    assert (annotation.review_id, annotation.category, not_read) == ("r1", category, 0)
+
+
+def test_a_blind_task_carries_no_prediction():
+    assert "predictions" not in open_task(task(1), blind=True)
+    assert open_task(task(1), blind=False)["predictions"]
+
+
+def test_tasks_without_an_answer_are_counted_not_guessed():
+    content = json.dumps([{"data": {"review_id": "r1"}, "annotations": []}, {}]).encode()
+    assert read_annotations(content) == ([], 2)
+
+
+@pytest.mark.parametrize("content", [b"{", b"{}", b"[1]"])
+def test_a_file_of_another_kind_is_refused(content):
+    with pytest.raises(InputError):
+        read_annotations(content)

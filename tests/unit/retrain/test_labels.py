@@ -1,0 +1,92 @@
+"""Which of all that was ever said about a review holds."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import Category, Label
+from training.retrain.labels import standing
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def label(category, by="person", revision=1, review_id="r", minutes=0, **more):
+    return Label(
+        review_id=review_id,
+        text="сапоги малы",
+        category=category,
+        decided_by=by,
+        labeller=by,
+        codebook_version="1",
+        revision=revision,
+        decided_at=START + timedelta(minutes=minutes),
+        **more,
+    )
+
+
+def withdrawal(revision, by="person"):
+    return label(None, by, revision, withdrawn=True)
+
+
+def held(*labels):
+    return [found.category for found in standing(labels)[0]]
+
+
+def test_a_person_is_believed_before_a_later_ensemble():
+    said = (label(Category.FOOTWEAR), label(Category.KIDS, "ensemble", 2, minutes=5))
+    assert held(*said) == [Category.FOOTWEAR]
+
+
+def test_an_ensemble_is_believed_before_an_llm():
+    said = (label(Category.KIDS, "llm", 3), label(Category.FOOTWEAR, "ensemble"))
+    assert held(*said) == [Category.FOOTWEAR]
+
+
+def test_among_people_the_higher_revision_holds_whatever_its_time():
+    said = (label(Category.FOOTWEAR, revision=2), label(Category.KIDS, minutes=9))
+    assert held(*said) == [Category.FOOTWEAR]
+
+
+def test_a_withdrawn_decision_teaches_nothing():
+    said = (label(Category.FOOTWEAR), withdrawal(2))
+    assert standing(said) == ([], {"superseded": 0, "withdrawn": 1, "cannot-tell": 0})
+
+
+def test_a_decision_after_a_withdrawal_holds():
+    assert held(label(Category.KIDS), withdrawal(2), label(Category.FOOTWEAR, revision=3)) == [
+        Category.FOOTWEAR
+    ]
+
+
+def test_an_ensemble_cannot_withdraw_what_a_person_said():
+    assert held(label(Category.FOOTWEAR), withdrawal(2, "ensemble")) == [Category.FOOTWEAR]
+
+
+def test_who_cannot_tell_teaches_nothing_and_silences_the_ranks_below():
+    kept, dropped = standing([label(None), label(Category.KIDS, "llm")])
+    assert kept == []
+    assert dropped["cannot-tell"] == 1
+
+
+LABELS = st.builds(
+    label,
+    st.sampled_from([None, Category.FOOTWEAR, Category.KIDS]),
+    st.sampled_from(["person", "ensemble", "llm"]),
+    st.integers(1, 4),
+    st.sampled_from(["a", "b"]),
+    st.integers(0, 3),
+)
+
+
+@given(st.lists(LABELS, max_size=8).flatmap(lambda x: st.tuples(st.just(x), st.permutations(x))))
+def test_the_order_in_which_labels_come_does_not_matter(both):
+    given_order, another = both
+    assert standing(given_order) == standing(another)
+
+
+@given(st.lists(LABELS, max_size=8))
+def test_one_label_a_review_and_each_other_one_is_accounted_for(labels):
+    kept, dropped = standing(labels)
+    assert len({found.review_id for found in kept}) == len(kept)
+    assert len(kept) + sum(dropped.values()) == len(labels)

@@ -1,0 +1,114 @@
+"""What is read back from Redis is believed only if it answers the question that was asked."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.cache import Breaker, CachedPrediction, PredictionCache, pack, unpack
+from stream.metrics import WorkerMetrics
+from stream.settings import CacheSettings
+
+VERSION = "0123456789abcdef"
+PRINT = "a" * 32
+PREDICTION = CachedPrediction(np.full(9, 1 / 9, dtype=np.float32), tokens=12, unknown=3)
+
+
+def test_a_prediction_survives_the_round_trip():
+    read = unpack(VERSION, PRINT, pack(VERSION, PRINT, PREDICTION))
+    assert read is not None
+    assert read.probabilities.tolist() == PREDICTION.probabilities.tolist()
+    assert (read.tokens, read.unknown) == (12, 3)
+
+
+@pytest.mark.parametrize(
+    ("version", "print_"), [("f" * 16, PRINT), (VERSION, "b" * 32)], ids=["model", "text"]
+)
+def test_an_answer_to_another_question_is_a_miss(version, print_):
+    assert unpack(version, print_, pack(VERSION, PRINT, PREDICTION)) is None
+
+
+@given(st.one_of(st.none(), st.text(), st.binary(max_size=200)))
+def test_garbage_is_a_miss(value):
+    assert unpack(VERSION, PRINT, value) is None
+
+
+def test_probabilities_that_do_not_sum_to_one_are_a_miss():
+    wrong = CachedPrediction(np.full(9, 0.5, dtype=np.float32), 1, 0)
+    assert unpack(VERSION, PRINT, pack(VERSION, PRINT, wrong)) is None
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_the_breaker_opens_after_failures_in_a_row():
+    breaker = Breaker(failures=3, reset=5, clock=Clock())
+    for _ in range(3):
+        assert not breaker.open
+        breaker.failed()
+    assert breaker.open
+
+
+def test_an_answer_in_between_keeps_the_breaker_closed():
+    breaker = Breaker(failures=2, reset=5, clock=Clock())
+    breaker.failed()
+    breaker.succeeded()
+    breaker.failed()
+    assert not breaker.open
+
+
+def test_an_open_breaker_lets_one_try_through_after_the_reset_time():
+    clock = Clock()
+    breaker = Breaker(failures=1, reset=5, clock=clock)
+    breaker.failed()
+    clock.now = 5
+    assert not breaker.open
+    breaker.failed()
+    assert breaker.open
+
+
+class ConfusedRedis:
+    """Hands every caller the same reply, as a client out of step does (redis-py #2624)."""
+
+    def __init__(self, reply):
+        self.reply = reply
+        self.connection_pool = self
+        self.disconnected = 0
+
+    async def mget(self, keys):
+        return self.reply
+
+    async def disconnect(self):
+        self.disconnected += 1
+
+
+def cache_behind(redis):
+    cache = PredictionCache(CacheSettings(), WorkerMetrics())
+    cache._redis = redis
+    return cache
+
+
+SOMEBODY_ELSES = [pack(VERSION, "b" * 32, PREDICTION)]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"OK", 1, None, True, {}, [], [None, None], [b"x"], SOMEBODY_ELSES],
+    ids=["word", "number", "nil", "flag", "map", "nothing", "too long", "garbage", "another's"],
+)
+async def test_another_calls_reply_is_a_miss_and_the_connections_are_dropped(reply):
+    redis = ConfusedRedis(reply)
+    assert await cache_behind(redis).get(VERSION, [PRINT]) == {}
+    assert redis.disconnected == 1
+
+
+@pytest.mark.parametrize("reply", [[None], [pack(VERSION, PRINT, PREDICTION)]], ids=["miss", "hit"])
+async def test_an_honest_reply_keeps_the_connections(reply):
+    redis = ConfusedRedis(reply)
+    await cache_behind(redis).get(VERSION, [PRINT])
+    assert redis.disconnected == 0

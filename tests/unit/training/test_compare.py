@@ -1,0 +1,142 @@
+"""A comparison is fair, can be repeated, and goes on where it was interrupted."""
+
+import numpy as np
+import pytest
+
+from training.dataset import labelled
+from training.evaluation.compare import (
+    ablation_candidates,
+    compare,
+    family_candidates,
+    imbalance_candidates,
+)
+from training.evaluation.report import mistakes, write_report
+from training.evaluation.table import lines
+from training.fit.config import Tricks
+from training.train import fit_family
+
+
+@pytest.fixture
+def tests_of_two_kinds(reviews):
+    one = labelled([f"какой {word}" for word in ("чайник", "сапоги")], [0, 1], "test")
+    return {"all": reviews.take(np.arange(0, len(reviews), 6)), "two": one}
+
+
+@pytest.fixture(autouse=True)
+def _few_resamples(monkeypatch):
+    monkeypatch.setattr("training.evaluation.table.RESAMPLES", 20)
+
+
+@pytest.fixture
+def compared(reviews, quick, tests_of_two_kinds, tmp_path):
+    config = quick.model_copy(update={"epochs": 2})
+    candidates = family_candidates(["majority", "ngrams", "lstm"], config)
+    runs = compare(candidates, reviews, tests_of_two_kinds, [0, 1], tmp_path / "work")
+    return candidates, runs
+
+
+def test_the_same_seed_gives_the_same_logits(reviews, quick, tests_of_two_kinds, tmp_path):
+    candidates = family_candidates(["bert"], quick.model_copy(update={"epochs": 1}))
+    first = compare(candidates, reviews, tests_of_two_kinds, [3], tmp_path / "a")
+    again = compare(candidates, reviews, tests_of_two_kinds, [3], tmp_path / "b")
+    np.testing.assert_array_equal(first[0].logits["all"], again[0].logits["all"])
+
+
+def test_a_finished_run_is_taken_up_and_not_trained_again(
+    compared, reviews, tests_of_two_kinds, tmp_path, monkeypatch
+):
+    candidates, runs = compared
+    assert len(runs) == 6
+
+    def refuse(*_):
+        pytest.fail("a finished run was trained again")
+
+    monkeypatch.setattr("training.evaluation.compare._train", refuse)
+    again = compare(candidates, reviews, tests_of_two_kinds, [0, 1], tmp_path / "work")
+    for run, former in zip(again, runs, strict=True):
+        np.testing.assert_array_equal(run.logits["two"], former.logits["two"])
+        assert run.losses == former.losses
+
+
+def test_a_run_on_other_data_is_not_taken_up(compared, reviews, tests_of_two_kinds, tmp_path):
+    candidates, _ = compared
+    fewer = reviews.take(np.arange(0, len(reviews), 2))
+    compare(candidates[:1], fewer, tests_of_two_kinds, [0], tmp_path / "work")
+    assert len(list((tmp_path / "work").iterdir())) == 7
+
+
+def test_texts_of_the_test_sets_are_not_trained_on(reviews, quick, tmp_path):
+    said = compare(
+        family_candidates(["majority"], quick),
+        labelled(["а", "б", "б"], [0, 1, 1], "person"),
+        {"all": labelled(["Б"], [1], "test")},
+        [0],
+        tmp_path,
+    )
+    assert said[0].logits["all"].argmax() == 0
+
+
+def test_the_best_candidate_comes_first_and_is_not_behind_itself(compared, tests_of_two_kinds):
+    table = lines(compared[1], tests_of_two_kinds)
+    assert table[-1].name == "majority"
+    assert table[0].scores["all"].gap.value == 0
+    assert table[-1].scores["all"].gap.high < 0
+
+
+def test_the_report_has_page_table_pictures_and_record(
+    compared, reviews, tests_of_two_kinds, tmp_path
+):
+    write_report(tmp_path / "report", *compared, reviews, tests_of_two_kinds)
+    names = {path.name for path in (tmp_path / "report").iterdir()}
+    assert {"index.html", "table.md", "comparison.json", "f1.png", "losses.png"} <= names
+    assert {"confusion-1.png", "calibration-2.png"} <= names
+    table = (tmp_path / "report" / "table.md").read_text(encoding="utf-8")
+    assert table.count("| lstm |") == 3
+
+
+def test_a_text_cannot_break_out_of_the_report(compared, reviews, tests_of_two_kinds, tmp_path):
+    hostile = labelled(["<script>alert(1)</script> чайник"], [8], "test")
+    candidates, _ = compared
+    tests = {"hostile": hostile}
+    runs = compare(candidates[1:2], reviews, tests, [0], tmp_path / "work")
+    write_report(tmp_path / "report", candidates[1:2], runs, reviews, tests)
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_mistakes_come_with_the_surest_first():
+    rows = labelled(["а", "б", "в"], [0, 1, 2], "test")
+    said = np.full((3, 9), 0.01)
+    said[0, 5], said[1, 1], said[2, 7] = 0.6, 0.9, 0.9
+    assert [(m.text, m.predicted) for m in mistakes(rows, said)] == [
+        ("в", "electronics"),
+        ("а", "kids"),
+    ]
+
+
+def test_every_way_against_imbalance_and_every_trick_is_one_change(quick):
+    for candidates in (imbalance_candidates("bert", quick), ablation_candidates("bert", quick)):
+        assert len({c.config.model_dump_json() for c in candidates}) == len(candidates)
+        assert candidates[0].config == quick
+
+
+def test_every_way_against_imbalance_trains(reviews, quick, tests_of_two_kinds, tmp_path):
+    config = quick.model_copy(update={"epochs": 1, "batch_size": 27})
+    candidates = imbalance_candidates("lstm", config)
+    runs = compare(candidates, reviews, tests_of_two_kinds, [0], tmp_path)
+    assert all(np.isfinite(run.logits["all"]).all() for run in runs)
+
+
+def test_all_tricks_together_train(reviews, quick):
+    tricks = Tricks(
+        label_smoothing=0.1,
+        r_drop=1.0,
+        adversarial=0.5,
+        layer_decay=0.9,
+        reinit_layers=1,
+        averaging=0.9,
+        augmentation=0.5,
+    )
+    config = quick.model_copy(update={"epochs": 2, "tricks": tricks})
+    assert np.isfinite(fit_family("bert", reviews, config).logits(["чайник"])).all()

@@ -1,0 +1,1 @@
+"""Offline: labelling, training, evaluation, export."""

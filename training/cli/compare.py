@@ -1,0 +1,178 @@
+"""`reviews compare`: families, ways against imbalance, and tricks, on the same rows and seeds."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from stream.cli.console import note, out
+from stream.cli.options import Json
+from stream.errors import InputError
+from training.cli.train import (
+    ConfigFile,
+    Device,
+    Encoder,
+    Epochs,
+    config_of,
+    options_of,
+    progress_bars,
+    read_labels,
+)
+
+if TYPE_CHECKING:
+    from training.dataset import Dataset
+    from training.evaluation.compare import Candidate
+    from training.evaluation.table import Line
+    from training.fit.config import TrainConfig
+
+
+class What(StrEnum):
+    """What is compared."""
+
+    FAMILIES = "families"
+    IMBALANCE = "imbalance"
+    ABLATION = "ablation"
+
+
+_DEFAULT_SEEDS: Final = 3
+
+
+def compare(
+    labels: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[LABELS]...",
+            help="Labelled files or a dataset to train on. Without any, our own examples.",
+            show_default=False,
+        ),
+    ] = None,
+    test: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled file to score on; repeatable. Else our held-out examples."),
+    ] = None,
+    what: Annotated[What, typer.Option(help="What is compared.")] = What.FAMILIES,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these families; with imbalance or ablation, the one to vary."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each.")] = _DEFAULT_SEEDS,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the report; it holds texts.")
+    ] = Path("build/report"),
+    work: Annotated[Path, typer.Option(help="Keeps finished runs, to go on after Ctrl-C.")] = Path(
+        "build/comparison"
+    ),
+    config: ConfigFile = None,
+    encoder: Encoder = None,
+    epochs: Epochs = None,
+    device: Device = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be trained.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train each candidate with each seed, score them on the same rows, and write a report.
+
+    Ctrl-C keeps the finished runs and epochs: the same command goes on there.
+    """
+    base = config_of(options_of(config, encoder=encoder, epochs=epochs, device=device))
+    candidates = _candidates(what, family or [], base)
+    dataset, tests = _training_rows(labels or []), _tests(test or [])
+    if dry_run:
+        for candidate in candidates:
+            out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
+        note(f"{len(dataset)} rows to train on; without --dry-run they are")
+        return
+    from training.evaluation.compare import compare as run
+    from training.evaluation.report import PAGE, TABLE, write_report
+
+    try:
+        with progress_bars() as progress:
+            runs = run(candidates, dataset, tests, range(seeds), work, progress)
+    except KeyboardInterrupt:
+        note("stopped; the same command goes on after the last finished run or epoch")
+        raise typer.Exit(130) from None
+    table = write_report(output, candidates, runs, dataset, tests)
+    _print(table, as_json)
+    note(f"report: {output / PAGE}; table for a README: {output / TABLE}")
+    note(f"next: [bold]reviews train {_to_serve(candidates, table)}[/bold] exports it for serving")
+
+
+def _to_serve(candidates: list[Candidate], table: list[Line]) -> str:
+    """Return the family of the best candidate that can serve."""
+    from training.models.family import FAMILIES
+
+    families = {candidate.name: FAMILIES[candidate.family] for candidate in candidates}
+    return next((families[ln.name].name for ln in table if families[ln.name].servable), "bert")
+
+
+def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Candidate]:
+    from training.evaluation.compare import (
+        ablation_candidates,
+        family_candidates,
+        imbalance_candidates,
+    )
+
+    if what is What.FAMILIES:
+        return family_candidates(families, base)
+    if len(families) > 1:
+        raise InputError(f"--what {what} varies one family", "name one --family")
+    name = families[0] if families else "bert"
+    if what is What.IMBALANCE:
+        return imbalance_candidates(name, base)
+    return ablation_candidates(name, base)
+
+
+def _training_rows(files: list[Path]) -> Dataset:
+    """Read labelled files; a single file may be a dataset that `reviews train` wrote."""
+    from training.dataset import read_dataset
+
+    if len(files) == 1 and _is_dataset(files[0]):
+        return read_dataset(files[0])
+    return read_labels(files)
+
+
+def _is_dataset(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return '"probabilities"' in file.readline()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _tests(files: list[Path]) -> dict[str, Dataset]:
+    from training.dataset import read_labelled_dataset
+    from training.starter.texts import HELDOUT_EXAMPLES
+
+    return {path.stem: read_labelled_dataset(path, "test") for path in files or [HELDOUT_EXAMPLES]}
+
+
+def _print(table: list[Line], as_json: bool) -> None:
+    if as_json:
+        out.print_json(json.dumps([_shown(line) for line in table]))
+        return
+    from rich.table import Table
+
+    tests = list(table[0].scores)
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("")
+    for name in (*(f"{t}: {s}" for t in tests for s in ("weighted F1", "macro F1")), "texts/s"):
+        shown.add_column(name, justify="right")
+    for line in table:
+        scores = [
+            str(value)
+            for test in tests
+            for value in (line.scores[test].weighted, line.scores[test].macro)
+        ]
+        shown.add_row(line.name, *scores, f"{line.per_second:,.0f}")
+    out.print(shown)
+
+
+def _shown(line: Line) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(line)

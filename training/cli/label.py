@@ -1,0 +1,286 @@
+"""`reviews label INPUT`: labels for raw reviews, and how far they can be trusted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from schemas import Category
+from stream.cli.console import err, note, out
+from stream.cli.options import settings_from
+from training.cli.validate import validate
+
+if TYPE_CHECKING:
+    from stream.settings import Settings
+    from training.labelling.panel import Recording
+    from training.labelling.run import LabellingRun, Llm, Panel
+
+_DEFAULT: Final = "run"
+_HELP: Final = frozenset({"--help", "-h"})
+
+Validated = Annotated[
+    Path | None,
+    typer.Option(
+        help="Random reviews labelled by hand: text and category. Calibrates and measures.",
+        show_default=False,
+    ),
+]
+Recorded = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE:MODEL",
+        help="Answers of an LLM recorded in a file, instead of asking one.",
+        show_default=False,
+    ),
+]
+
+
+class LabelGroup(TyperGroup):
+    """`reviews label FILE` means `reviews label run FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command in front of what is none."""
+        if args and args[0] not in self.commands and args[0] not in _HELP:
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=LabelGroup,
+    no_args_is_help=True,
+    help="Label raw reviews: cheap labellers first, the LLM where they are unsure, then people. "
+    "`reviews label FILE` is short for `reviews label run FILE`.",
+)
+
+
+@app.command(_DEFAULT)
+def run(
+    file: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV or JSON lines with text.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Labels, JSON lines.")] = Path(
+        "labelled.jsonl"
+    ),
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the report (it holds review texts).", show_default=False),
+    ] = None,
+    validated: Validated = None,
+    recorded: Recorded = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(help="Wanted of what is decided; else 0.95.", min=0.5, max=0.999),
+    ] = None,
+    keep: Annotated[list[Category] | None, typer.Option(help="Category that occurs.")] = None,
+    drop: Annotated[list[Category] | None, typer.Option(help="Category that does not.")] = None,
+    people: Annotated[list[Category] | None, typer.Option(help="Only people may give it.")] = None,
+    noise: Annotated[bool, typer.Option(help="Look for suspicious labels.")] = True,
+    processes: Annotated[int, typer.Option(min=0, help="0: one a core.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what the LLM would cost, and ask nothing.")
+    ] = False,
+) -> None:
+    """Label reviews. Ctrl-C keeps what is done; run again to go on where it stopped.
+
+    Without --validated nothing is calibrated: only what the labellers are very sure of is decided.
+    """
+    label: dict[str, object] = {} if precision is None else {"precision": precision}
+    settings = settings_from(None, None, label=label)
+    from training.labelling.files import read_items, read_labelled
+
+    items = read_items(file)
+    known = read_labelled(validated) if validated is not None else []
+    fates = _fates(keep, drop, people)
+    recording = _recording(recorded)
+    panel = load_panel(settings)
+    from training.labelling.panel import open_llm
+
+    everyone = [*items, *(row.item for row in known)]
+    with open_llm(settings.label, recording, everyone) as llm:
+        if dry_run:
+            _show_plan(settings, items, known, panel, fates)
+            return
+        result = _run(settings, items, known, panel, llm, fates, processes)
+        _write(result, output, settings)
+        if report is not None:
+            _report(result, settings, llm, report, noise=noise)
+    _close(result, output, report)
+
+
+app.command("validate")(validate)
+
+
+def _run(
+    settings: Settings,
+    items: Any,
+    known: Any,
+    panel: Panel,
+    llm: Llm | None,
+    fates: Any,
+    processes: int,
+) -> LabellingRun:
+    from dataclasses import replace
+
+    from training.labelling.run import run_labelling
+
+    with bars() as progress:
+        return run_labelling(
+            items,
+            known,
+            replace(panel, llm=llm),
+            settings.label.precision,
+            fates,
+            progress,
+            processes,
+        )
+
+
+def load_panel(settings: Settings) -> Panel:
+    """Load the cheap labellers and say who is not at hand."""
+    from training.labelling.panel import cheap_panel
+
+    with err.status("loading the labellers"):
+        panel = cheap_panel(settings.label, settings.model.folder)
+    for line in panel.notes:
+        err.print(line, style="yellow", markup=False, soft_wrap=True)
+    return panel
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str, int], Any]]:
+    """Yield what opens a progress bar with its ETA on standard error, one below the other."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("passed"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as display:
+
+        @contextmanager
+        def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+            task = display.add_task(what, total=total)
+            yield lambda done: display.advance(task, done)
+
+        yield bar
+
+
+def _recording(value: str | None) -> Recording | None:
+    from training.labelling.panel import Recording
+
+    return None if value is None else Recording.parse(value)
+
+
+def _fates(
+    keep: list[Category] | None, drop: list[Category] | None, people: list[Category] | None
+) -> dict[Category, Any]:
+    from training.labelling.prior import Fate
+
+    named = ((keep, Fate.KEPT), (drop, Fate.DROPPED), (people, Fate.PEOPLE))
+    return {category: fate for categories, fate in named for category in categories or ()}
+
+
+def _show_plan(settings: Settings, items: Any, known: Any, panel: Panel, fates: Any) -> None:
+    """Print what asking would cost at most: about all reviews, and about what the cascade asks."""
+    from rich.table import Table
+
+    from training.labelling.label_model import UNKNOWN
+    from training.labelling.llm.plan import plan_cost
+    from training.labelling.llm.prompt import messages
+
+    result = _run(settings, items, known, panel, None, fates, 0)
+    open_ones = result.decisions.open | (result.known != UNKNOWN)
+    texts = [item.normalized for item in result.items]
+    asked = [text for text, wanted in zip(texts, open_ones, strict=True) if wanted]
+    table = Table(title=f"Upper estimate for {settings.label.llm_model}; nothing was asked")
+    for column in ("", "reviews", "calls", "prompt tokens", "answer tokens", "cost", "time"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, part in (("the cascade", asked), ("every review", texts)):
+        plan = plan_cost(part, settings.label)
+        row = (plan.reviews, plan.calls, plan.prompt_tokens, plan.answer_tokens)
+        minutes = f"{plan.seconds / 60:,.1f} min"
+        table.add_row(name, *(f"{n:,}" for n in row), f"{plan.money:,.2f}", minutes)
+        if not plan.within_budget:
+            note(f"[yellow]{name}: beyond REVIEWS_LABEL__LLM_MAX_TOKENS[/yellow]")
+    out.print(table)
+    example = (asked or texts)[:1]
+    for message in messages(example[0]) if example else ():
+        out.print(f"\n[{message['role']}]", markup=False, style="bold")
+        out.print(message["content"], markup=False)
+
+
+def _write(result: LabellingRun, output: Path, settings: Settings) -> None:
+    from training.labelling.output import label_rows, write_rows
+    from training.labelling.saved import save_cascade
+
+    write_rows(output, label_rows(result))
+    save_cascade(result.cascade, settings.label.ensemble, settings.label.precision)
+
+
+def _report(
+    result: LabellingRun, settings: Settings, llm: Llm | None, folder: Path, *, noise: bool
+) -> None:
+    from training.labelling.report.build import write_report
+    from training.labelling.report.figures import gather_figures, llm_figures
+
+    started = time.perf_counter()
+    spent = None
+    if llm is not None:
+        usage = getattr(llm, "usage", None)
+        spent = llm_figures(result, usage, usage.money(settings.label) if usage else None)
+    with err.status("cross-validating"):
+        figures = gather_figures(result, settings.label.precision, spent)
+    suspects = None
+    if noise:
+        with err.status("looking for suspicious labels"):
+            suspects = _suspects(result)
+    write_report(folder, figures, suspects)
+    note(f"[dim]report made in {time.perf_counter() - started:.0f} s[/dim]")
+
+
+def _suspects(result: LabellingRun) -> Any:
+    from dataclasses import replace
+
+    import numpy as np
+
+    from training.labelling.noise import suspicious_labels
+
+    rows = np.flatnonzero(~result.decisions.open[: result.labelled])
+    texts = [result.items[int(row)].normalized for row in rows]
+    found = suspicious_labels(texts, result.decisions.category[rows])
+    return [replace(suspect, row=int(rows[suspect.row])) for suspect in found]
+
+
+def _close(result: LabellingRun, output: Path, report: Path | None) -> None:
+    from rich.markup import escape
+
+    left = int(result.decisions.open[: result.labelled].sum())
+    total = result.labelled
+    dropped = ", ".join(c.value for c in result.cascade.prior.dropped) or "none"
+    note(
+        f"{total - left:,} of {total:,} reviews labelled, {left:,} left to people "
+        f"(category null in {escape(str(output))})"
+    )
+    note(f"categories dropped as absent: {dropped}")
+    if report is not None:
+        note(f"report: {escape(str(report / 'index.html'))}")
+    note("next: `reviews relabel-auto` decides unsure reviews of the stream by this ensemble")
+    if result.interrupted:
+        note("[yellow]interrupted: run the same command again to go on[/yellow]")
+        raise typer.Exit(130)

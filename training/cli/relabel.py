@@ -1,0 +1,52 @@
+"""`reviews relabel-auto`: the cascade over the reviews that the model is unsure of."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stream.cli.console import note
+from stream.cli.options import Prefix, Servers, settings_from
+from stream.cli.signals import StopSignals
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from stream.settings import Settings
+
+
+def relabel_auto(
+    servers: Servers = None,
+    prefix: Prefix = None,
+    ensemble: Annotated[
+        Path | None,
+        typer.Option(help="Fitted by `reviews label`; else REVIEWS_LABEL__ENSEMBLE."),
+    ] = None,
+) -> None:
+    """Decide unsure reviews by the fitted ensemble until stopped; people get the rest.
+
+    Start more of them to share the load. SIGTERM or Ctrl-C finish what is in flight first.
+    """
+    from stream.logs import configure_logs
+
+    label: dict[str, object] = {} if ensemble is None else {"ensemble": ensemble}
+    settings = settings_from(servers, prefix, label=label)
+    configure_logs(settings.log)
+    outcomes, stopped_by = asyncio.run(_relabel(settings))
+    decided = outcomes["ensemble"] + outcomes["llm"]
+    note(f"{decided:,} reviews decided, {outcomes['people']:,} left to people")
+    note("next: `reviews queue` shows people the rest")
+    if stopped_by == signal.SIGINT:
+        raise typer.Exit(130)
+
+
+async def _relabel(settings: Settings) -> tuple[Counter[str], signal.Signals | None]:
+    from training.relabeller import run_relabeller
+
+    signals = StopSignals()
+    outcomes = await run_relabeller(settings, signals.stop)
+    return outcomes, signals.first

@@ -1,0 +1,174 @@
+"""`reviews retrain`: from decisions to a better model, or a refusal that says why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stream.cli.console import err, note, out
+from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.errors import InputError
+from training.cli.train import config_of, options_of, progress_bars
+
+if TYPE_CHECKING:
+    from stream.settings import Settings
+    from training.retrain.run import Outcome, Plan
+
+_REFUSED = 1
+
+
+def retrain(
+    family: Annotated[
+        str | None,
+        typer.Option(help="Else REVIEWS_LEARNING__FAMILY.", show_default=False),
+    ] = None,
+    base: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled file to begin with; repeatable.", show_default=False),
+    ] = None,
+    no_base: Annotated[bool, typer.Option("--no-base", help="Only what was decided.")] = False,
+    frozen: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled file to compare models on; repeatable.", show_default=False),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="JSON file with training options.", show_default=False),
+    ] = None,
+    registry: Annotated[
+        Path | None,
+        typer.Option("--registry", help="Else REVIEWS_LEARNING__REGISTRY.", show_default=False),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Retrain whenever enough was decided, until stopped.")
+    ] = False,
+    min_new: Annotated[
+        int, typer.Option(min=1, help="With --watch: newly decided reviews that are enough.")
+    ] = 100,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be trained on.")
+    ] = False,
+    no_announce: Annotated[
+        bool, typer.Option("--no-announce", help="Promote in the registry; tell no worker.")
+    ] = False,
+    servers: Servers = None,
+    prefix: Prefix = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model on what was decided, compare it with the serving one, and promote or refuse it.
+
+    Exit code 1: the new model was refused. Ctrl-C is safe at any time: the serving model goes on.
+    """
+    from training.retrain.run import Plan
+
+    sections: dict[str, Any] = {"learning": {"registry": registry}} if registry else {}
+    settings = settings_from(servers, prefix, **sections)
+    if base and no_base:
+        raise InputError("--base and --no-base exclude each other", "leave one of them out")
+    plan = Plan(
+        family=family or settings.learning.family,
+        config=config_of(options_of(config)),
+        base=() if no_base else base,
+        frozen=frozen or (),
+        tell_workers=not no_announce,
+        dry_run=dry_run,
+    )
+    if watch:
+        _watch(settings, plan, min_new, as_json)
+        return
+    outcome = _once(settings, plan)
+    _print(outcome, as_json)
+    if outcome.verdict is not None and not outcome.verdict.passed:
+        raise typer.Exit(_REFUSED)
+
+
+def _once(settings: Settings, plan: Plan) -> Outcome:
+    from training.retrain.run import retrain as run
+
+    try:
+        with progress_bars() as progress:
+            return run(settings, plan, progress=progress)
+    except KeyboardInterrupt:
+        note("interrupted: the serving model was not touched; the same command goes on")
+        raise typer.Exit(130) from None
+
+
+def _watch(settings: Settings, plan: Plan, min_new: int, as_json: bool) -> None:
+    import asyncio
+
+    from training.registry.store import Registry
+    from training.retrain.errors import NothingToLearn
+    from training.retrain.labels import read_labels, wait_for_labels
+    from training.retrain.run import last_offsets
+
+    since = last_offsets(Registry(settings.learning.registry).state())
+    try:
+        while True:
+            note(f"waiting for {min_new} newly decided reviews; Ctrl-C stops")
+            count = asyncio.run(wait_for_labels(settings, since, min_new))
+            note(f"{count} reviews were decided: retraining")
+            try:
+                outcome = _once(settings, plan)
+            except NothingToLearn as nothing:
+                note(f"{nothing.message}: waiting for more")
+                since = asyncio.run(read_labels(settings)).offsets
+                continue
+            since = outcome.lineage.labels.offsets
+            _print(outcome, as_json)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _print(outcome: Outcome, as_json: bool) -> None:
+    verdict, record = outcome.verdict, outcome.record
+    if as_json:
+        out.print_json(
+            json.dumps(
+                {
+                    "promoted": verdict.passed if verdict else None,
+                    "announced": outcome.announced,
+                    "number": record.number if record else None,
+                    "version": record.version if record else None,
+                    "reasons": verdict.reasons if verdict else [],
+                    "lineage": outcome.lineage.model_dump(mode="json"),
+                    "report": str(outcome.folder / "gate.html") if verdict else None,
+                },
+                ensure_ascii=False,
+            )
+        )
+    else:
+        _print_lineage(outcome)
+    if verdict is None or record is None:
+        note("nothing was trained; without --dry-run it is")
+        return
+    word = "[green]promoted[/green]" if verdict.passed else "[red]refused[/red]"
+    note(f"version {record.number} is {word}")
+    for reason in verdict.reasons:
+        err.print(f"  {reason}", markup=False, soft_wrap=True)
+    note(f"report: {outcome.folder / 'gate.html'}")
+    if verdict.passed:
+        note("next: [bold]reviews model list[/bold]; [bold]reviews model rollback[/bold] undoes it")
+    else:
+        note("next: look at the report; the serving model goes on")
+
+
+def _print_lineage(outcome: Outcome) -> None:
+    lineage = outcome.lineage
+    labels = lineage.labels
+    rows = (
+        ("trained on", f"{lineage.rows} texts: {_counts(lineage.rows_by_origin)}"),
+        ("decided", f"{labels.reviews} reviews: {_counts(labels.decided_by)}"),
+        ("left out", _counts({**labels.dropped, "held out": labels.held_out})),
+        ("categories", _counts(lineage.rows_by_category)),
+        ("compared on", _counts({s.name: s.rows for s in lineage.frozen})),
+        ("dataset", lineage.digest[:16]),
+    )
+    for name, value in rows:
+        out.print(f"{name:12} {value}", markup=False)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in counts.items() if n) or "nothing"

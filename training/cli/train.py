@@ -1,0 +1,251 @@
+"""`reviews train`: one family on one's own labels, or the bundled starter model from nothing."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from stream.cli.console import err, note, out
+from stream.cli.options import Json
+from stream.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream.model_folder import Manifest
+    from training.dataset import Dataset
+    from training.fit.config import Progress, TrainConfig
+
+STARTER: Final = "starter"
+
+Seed = Annotated[int | None, typer.Option(help="Of everything random.", show_default=False)]
+Epochs = Annotated[int | None, typer.Option(min=1, show_default=False)]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        help="Base checkpoint: a folder or a downloaded hub name. Else the bundled one.",
+        show_default=False,
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="JSON file with training options.", show_default=False),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.", show_default=False)]
+
+
+def train(
+    family: Annotated[
+        str,
+        typer.Argument(help="bert, lora, mlp, lstm, bert-lstm, bert-lstm-attention; or starter."),
+    ],
+    labels: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[LABELS]...",
+            help="CSV or JSON lines with text and category. Without any, our own examples.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Model folder; an older model is replaced.")
+    ] = Path("build/model"),
+    data: Annotated[
+        Path | None,
+        typer.Option(help="For `starter`: the folder of raw reviews.", show_default=False),
+    ] = None,
+    work: Annotated[
+        Path, typer.Option(help="Keeps what is on the way, to go on after Ctrl-C.")
+    ] = Path("build/training"),
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labels to calibrate on; else out-of-fold predictions.", show_default=False
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    encoder: Encoder = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    device: Device = None,
+    half: Annotated[bool, typer.Option("--half", help="Also a graph for a GPU.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a model and export it to a folder that `reviews work` can serve.
+
+    Ctrl-C keeps the finished epochs: the same command goes on there.
+    """
+    chosen = options_of(config, encoder=encoder, epochs=epochs, seed=seed, device=device)
+    try:
+        if family == STARTER:
+            manifest = _starter(data, output, work, chosen, labels)
+        else:
+            manifest = _family(family, labels or [], output, work, validation, chosen, half)
+    except KeyboardInterrupt:
+        note("stopped; the same command goes on after the last finished epoch")
+        raise typer.Exit(130) from None
+    _print(manifest, output, as_json)
+
+
+def options_of(config: Path | None, **given: Any) -> dict[str, Any]:
+    """Return training options from a file, and from the command line over them.
+
+    Raises:
+        InputError: the file is absent or wrong.
+    """
+    read: dict[str, Any] = {}
+    if config is not None:
+        try:
+            read = json.loads(config.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(
+                f"{config} cannot be read: {error.strerror}", "name a JSON file"
+            ) from None
+        except ValueError as error:
+            raise InputError(f"{config} is no JSON: {error}", "see TrainConfig") from None
+        if not isinstance(read, dict):
+            raise InputError(f"{config} holds no JSON object", "see TrainConfig")
+    return read | {name: value for name, value in given.items() if value is not None}
+
+
+def config_of(given: dict[str, Any], base: TrainConfig | None = None) -> TrainConfig:
+    """Return a configuration with some options replaced.
+
+    Raises:
+        InputError: an option is unknown or out of its range.
+    """
+    from pydantic import ValidationError
+
+    from training.fit.config import TrainConfig
+
+    known = (base or TrainConfig()).model_dump()
+    try:
+        return TrainConfig.model_validate(known | given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the options"
+        raise InputError(
+            f"{where}: {first['msg']}", "see TrainConfig in training/fit/config.py"
+        ) from None
+
+
+def read_labels(files: list[Path]) -> Dataset:
+    """Read labelled files, or our own examples if none is named."""
+    from training.dataset import join, read_labelled_dataset
+    from training.starter.texts import TRAIN_EXAMPLES
+
+    if not files:
+        return read_labelled_dataset(TRAIN_EXAMPLES, "written")
+    return join(*(read_labelled_dataset(file, "person") for file in files))
+
+
+@contextmanager
+def progress_bars() -> Iterator[Progress]:
+    """Yield what draws a progress bar a stage on standard error, with the time that is left."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("passed"),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=err, disable=not err.is_terminal) as screen:
+        tasks: dict[str, Any] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            # "fold 1 of 3: epoch 2, loss 0.31" is one bar a fold, not one a step.
+            name = stage.split("epoch ", maxsplit=1)[0].rstrip(": ") or "training"
+            if name not in tasks:
+                tasks[name] = screen.add_task(stage, total=total)
+            screen.update(tasks[name], completed=done, total=total, description=stage)
+
+        yield progress
+
+
+def _starter(
+    data: Path | None,
+    output: Path,
+    work: Path,
+    given: dict[str, Any],
+    labels: list[Path] | None,
+) -> Manifest:
+    if data is None:
+        raise InputError(
+            "`reviews train starter` needs the raw reviews", "add --data ../shared/data"
+        )
+    if labels:
+        raise InputError("`reviews train starter` takes no label files", "train a family on them")
+    from dataclasses import replace
+
+    from training.starter.recipe import Plan, train_starter
+
+    plan = Plan()
+    plan = replace(plan, training=config_of(given, plan.training))
+    with progress_bars() as progress:
+        return train_starter(data, output, work / STARTER, plan, progress)
+
+
+def _family(
+    family: str,
+    labels: list[Path],
+    output: Path,
+    work: Path,
+    validation: Path | None,
+    given: dict[str, Any],
+    half: bool,
+) -> Manifest:
+    from training.dataset import read_labelled_dataset
+    from training.export.folder import Options
+    from training.train import train_family
+
+    config = config_of({"checkpoints": work / family} | given)
+    dataset = read_labels(labels)
+    calibration = None if validation is None else read_labelled_dataset(validation, "person")
+    if calibration is not None:
+        dataset = dataset.without_texts_of(calibration)
+    options = Options(name=family, half_graph=half)
+    with progress_bars() as progress:
+        return train_family(
+            family, dataset, output, config, progress, calibration=calibration, options=options
+        )
+
+
+def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:
+    if as_json:
+        out.print_json(
+            json.dumps(
+                {
+                    "folder": str(folder),
+                    "version": manifest.version,
+                    "family": manifest.family,
+                    "metrics": manifest.metrics,
+                    "temperature": manifest.temperature,
+                    "thresholds": {c.value: t for c, t in manifest.thresholds.items()},
+                }
+            )
+        )
+    else:
+        for name, value in manifest.metrics.items():
+            out.print(f"{name.replace('_', ' '):28} {value:g}", markup=False)
+    note(
+        f"model [bold]{manifest.version}[/bold] is in {folder}; its card is {folder / 'README.md'}"
+    )
+    note(
+        f"next: [bold]reviews classify FILE --model {folder}[/bold], or "
+        f"[bold]reviews model add {folder}[/bold]"
+    )

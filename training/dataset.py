@@ -1,0 +1,174 @@
+"""What a model is trained on: texts with soft labels, weights, and where each row comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas import CATEGORIES
+from stream.text import normalize
+from training.errors import DataError
+from training.labelling.files import read_labelled
+
+CATEGORY_COUNT: Final = len(CATEGORIES)
+# Probabilities are written with this many digits, and digested as written: what was read back from
+# a file is the dataset that was written to it.
+_DIGITS: Final = 5
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows to train or to evaluate on. Texts are kept as they were written.
+
+    Attributes:
+        texts: one a row.
+        probabilities: soft label by category id, float32 [rows, 9]; rows sum to one.
+        weight: how far to trust the row, float32 [rows], above zero.
+        origin: where the row comes from: "validated", "pool", "unsure", "written", "synthetic",
+            "person", ...
+    """
+
+    texts: list[str]
+    probabilities: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    origin: list[str]
+
+    def __post_init__(self) -> None:
+        rows = len(self.texts)
+        if self.probabilities.shape != (rows, CATEGORY_COUNT):
+            raise DataError(f"labels of shape {self.probabilities.shape} for {rows} texts")
+        if self.weight.shape != (rows,) or len(self.origin) != rows:
+            raise DataError(f"weights or origins do not fit {rows} texts")
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def normalized(self) -> list[str]:
+        """The texts as the model sees them."""
+        return [normalize(text) for text in self.texts]
+
+    @property
+    def categories(self) -> NDArray[np.int64]:
+        """The most probable category of each row, int64 [rows]."""
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all rows in order, hexadecimal: the lineage of a model trained on them."""
+        digest = hashlib.sha256()
+        for line in self._lines():
+            digest.update(line.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+    def origins(self) -> dict[str, int]:
+        """Count the rows of each origin, most frequent first."""
+        return dict(Counter(self.origin).most_common())
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> Dataset:
+        """Return some rows: their numbers, or a mask."""
+        chosen = np.arange(len(self))[np.asarray(rows)]
+        return Dataset(
+            [self.texts[i] for i in chosen],
+            self.probabilities[chosen],
+            self.weight[chosen],
+            [self.origin[i] for i in chosen],
+        )
+
+    def without_texts_of(self, *others: Dataset) -> Dataset:
+        """Return the rows whose normalised text is in none of the other datasets."""
+        held_out = {text for other in others for text in other.normalized}
+        return self.take(np.array([text not in held_out for text in self.normalized], dtype=bool))
+
+    def write(self, path: Path) -> str:
+        """Write JSON lines, and return the digest."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(self._lines()), encoding="utf-8")
+        return self.digest
+
+    def _lines(self) -> Iterable[str]:
+        rows = zip(self.texts, self.probabilities, self.weight, self.origin, strict=True)
+        for text, label, weight, origin in rows:
+            row = {
+                "text": text,
+                "probabilities": [round(float(p), _DIGITS) for p in label],
+                "weight": round(float(weight), _DIGITS),
+                "origin": origin,
+            }
+            yield json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def join(*parts: Dataset) -> Dataset:
+    """Put datasets one after the other."""
+    return Dataset(
+        [text for part in parts for text in part.texts],
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+        [origin for part in parts for origin in part.origin],
+    )
+
+
+def labelled(
+    texts: Sequence[str],
+    categories: Sequence[int] | NDArray[np.int64],
+    origin: str,
+    weight: float = 1.0,
+) -> Dataset:
+    """Make a dataset of texts with one known category each.
+
+    Args:
+        texts: as they were written.
+        categories: category ids.
+        origin: said of every row.
+        weight: of every row.
+    """
+    one_hot = np.eye(CATEGORY_COUNT, dtype=np.float32)[np.asarray(categories, dtype=np.int64)]
+    weights = np.full(len(texts), weight, dtype=np.float32)
+    probabilities = one_hot.reshape(len(texts), CATEGORY_COUNT)
+    return Dataset(list(texts), probabilities, weights, [origin] * len(texts))
+
+
+def read_labelled_dataset(path: Path, origin: str) -> Dataset:
+    """Read CSV or JSON lines with ``text`` and ``category`` (slug) or ``category_id``.
+
+    Raises:
+        DataError: the file is absent or a row has no known category.
+    """
+    rows = read_labelled(path)
+    return labelled([row.item.text for row in rows], [row.category.id for row in rows], origin)
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Read what :meth:`Dataset.write` wrote.
+
+    Raises:
+        DataError: the file is absent or no dataset.
+    """
+    texts, probabilities, weights, origins = [], [], [], []
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                row = json.loads(line)
+                text, weight = str(row["text"]), float(row["weight"])
+                probabilities.append(row["probabilities"])
+                origins.append(str(row["origin"]))
+                weights.append(weight)
+                texts.append(text)
+        labels = np.asarray(probabilities, dtype=np.float32).reshape(len(texts), CATEGORY_COUNT)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}", "name a dataset") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}, line {len(texts) + 1}: not a row of a dataset ({error})",
+            "write it with `Dataset.write`, or pass labelled reviews instead",
+        ) from None
+    return Dataset(texts, labels, np.asarray(weights, dtype=np.float32), origins)

@@ -1,0 +1,125 @@
+"""The report of a comparison: a page, a Markdown table, pictures, and how all of it was made."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from numpy.typing import NDArray
+
+from schemas import CATEGORIES
+from training.dataset import Dataset
+from training.evaluation.compare import Candidate, Run
+from training.evaluation.markdown import markdown
+from training.evaluation.plots import write_plots
+from training.evaluation.table import Line, lines, mean_probabilities
+
+PAGE: Final = "index.html"
+TABLE: Final = "table.md"
+_PACKAGES: Final = ("numpy", "onnxruntime", "scikit-learn", "torch", "transformers")
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One wrong answer: the text, both categories, and how sure the model was."""
+
+    text: str
+    true: str
+    predicted: str
+    confidence: float
+
+
+def mistakes(rows: Dataset, probabilities: NDArray[np.float64]) -> list[Mistake]:
+    """Return the wrong answers, the surest first.
+
+    Args:
+        rows: labelled.
+        probabilities: float64 [rows, 9].
+    """
+    best, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(best != rows.categories)
+    return [
+        Mistake(
+            rows.texts[row],
+            CATEGORIES[rows.categories[row]].value,
+            CATEGORIES[best[row]].value,
+            float(sure[row]),
+        )
+        for row in wrong[np.argsort(-sure[wrong], kind="stable")]
+    ]
+
+
+def write_report(
+    folder: Path,
+    candidates: Sequence[Candidate],
+    runs: Sequence[Run],
+    dataset: Dataset,
+    tests: Mapping[str, Dataset],
+) -> list[Line]:
+    """Write ``index.html``, ``table.md``, ``comparison.json`` and the pictures.
+
+    Args:
+        folder: is made if it is absent.
+        candidates: what was compared.
+        runs: what came of it.
+        dataset: what was trained on.
+        tests: labelled rows by name.
+
+    Returns:
+        The table, the best candidate first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table = lines(runs, tests)
+    of_best = [run for run in runs if run.candidate == table[0].name]
+    best = {test: mean_probabilities(of_best, test) for test in tests}
+    record = json.dumps(_record(candidates, runs, dataset, tests), indent=2, ensure_ascii=False)
+    (folder / "comparison.json").write_text(record + "\n", encoding="utf-8")
+    (folder / TABLE).write_text(markdown(table), encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+    )
+    page = environment.get_template("page.html").render(
+        rows=len(dataset),
+        origins=", ".join(f"{count} {origin}" for origin, count in dataset.origins().items()),
+        basis="Means over the seeds; 95% intervals over the rows of the test set.",
+        tests=list(tests),
+        table=table,
+        plots=write_plots(folder, table, runs, tests, best),
+        mistakes={test: mistakes(rows, best[test]) for test, rows in tests.items()},
+        record=record,
+    )
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    return table
+
+
+def _record(
+    candidates: Sequence[Candidate],
+    runs: Sequence[Run],
+    dataset: Dataset,
+    tests: Mapping[str, Dataset],
+) -> dict[str, object]:
+    return {
+        "candidates": {
+            c.name: {
+                "family": c.family,
+                "config": c.config.model_dump(
+                    mode="json", exclude={"seed", "checkpoints", "encoder"}
+                ),
+                "base": Path(str(c.config.encoder)).name,
+            }
+            for c in candidates
+        },
+        "seeds": sorted({run.seed for run in runs}),
+        "training_digest": dataset.digest,
+        "tests": {name: {"rows": len(t), "digest": t.digest} for name, t in tests.items()},
+        "versions": {name: version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }

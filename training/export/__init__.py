@@ -1,0 +1,1 @@
+"""From a trained model to a folder that a worker serves, checked on the way."""

@@ -1,0 +1,298 @@
+"""From a family and a dataset to a model folder: train, calibrate, export, check, move into place."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas import CATEGORIES
+from stream.classifier import Classifier
+from stream.errors import ModelError
+from stream.model_folder import (
+    CPU_GRAPH,
+    GPU_GRAPH,
+    MANIFEST,
+    TOKENIZER,
+    Manifest,
+    SelfTest,
+    write_manifest,
+)
+from training.dataset import Dataset
+from training.errors import DataError
+from training.export.card import model_card
+from training.export.graph import export_graph
+from training.export.out_of_fold import HeldOut, out_of_fold
+from training.export.parity import Parity, graph_logits
+from training.export.quantise import halve, quantise_dynamic
+from training.export.rule import fit_rule
+from training.fit.config import Progress, TrainConfig, silent
+from training.fit.loop import NeuralModel
+from training.models.family import family
+
+RUN_FILE: Final = "training.json"
+LEAST_AGREEMENT: Final = 0.995
+"""Share of texts on which an eight-bit graph must name the category that the module names."""
+_LARGEST_DIFFERENCE: Final = 1e-2
+_PARITY_TEXTS: Final = 1500
+# Stored with the folder and repeated whenever it is loaded: one short sentence a category, ours.
+_SELF_TEST_TEXTS: Final = (
+    "чайник кипятит быстро",
+    "кроссовки жмут",
+    "платье село по фигуре",
+    "сковорода не пригорает",
+    "постельное белье мягкое",
+    "игрушка для сына",
+    "серьги почернели",
+    "наушники хрипят",
+    "доставка быстрая, спасибо",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What goes into a folder besides what a worker on a CPU needs.
+
+    Attributes:
+        name: of the model, in manifest and card.
+        half_graph: also write a graph in half precision, for a GPU.
+        base: also write encoder weights in half precision, so that the folder is a base for its
+            successor.
+    """
+
+    name: str = "reviews"
+    half_graph: bool = False
+    base: bool = True
+
+
+def export_family(
+    name: str,
+    dataset: Dataset,
+    folder: Path,
+    config: TrainConfig,
+    progress: Progress = silent,
+    *,
+    calibration: Dataset | None = None,
+    options: Options = Options(),
+) -> Manifest:
+    """Train, calibrate, export and check; see :func:`training.train.train_family`.
+
+    An interrupted call with the same ``config.checkpoints`` goes on where it was.
+
+    Args:
+        name: of a servable family.
+        dataset: what to train on.
+        folder: where the model goes.
+        config: how to train.
+        progress: is told how far it is.
+        calibration: labelled rows outside the dataset, instead of out-of-fold predictions.
+        options: what else goes into the folder.
+
+    Raises:
+        DataError: there is nothing to train on, or ``folder`` holds something else.
+        ModelError: the exported model does not compute what the trained one does.
+    """
+    if not len(dataset):
+        raise DataError("there is nothing to train on", "label some reviews first")
+    check_replaceable(folder)
+    held = None if calibration is not None else out_of_fold(name, dataset, config, progress)
+    final = config
+    if config.checkpoints is not None:
+        final = config.model_copy(update={"checkpoints": config.checkpoints / "final"})
+    model = cast("NeuralModel", family(name).fit(dataset, final, progress))
+    if held is None:
+        rows = cast("Dataset", calibration)
+        held = HeldOut(rows, model.logits(rows.normalized))
+    manifest = write_folder(model, held, dataset, folder, config, name, options, progress)
+    if config.checkpoints is not None:
+        shutil.rmtree(config.checkpoints, ignore_errors=True)
+    return manifest
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse to replace what is no model folder.
+
+    Raises:
+        DataError: it holds something else.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
+        raise DataError(f"{folder} is not empty and no model folder", "name a new folder")
+
+
+def write_folder(
+    model: NeuralModel,
+    held: HeldOut,
+    dataset: Dataset,
+    folder: Path,
+    config: TrainConfig,
+    name: str,
+    options: Options = Options(),
+    progress: Progress = silent,
+) -> Manifest:
+    """Export a trained model; the folder appears once it is complete and loads.
+
+    Args:
+        model: trained.
+        held: labelled rows that it was not trained on, and its logits.
+        dataset: what it was trained on.
+        folder: where the model goes.
+        config: how it was trained.
+        name: of its family.
+        options: what else goes into the folder.
+        progress: is told how far it is.
+
+    Raises:
+        ModelError: the exported model does not compute what the trained one does.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    progress("export", 0, 3)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        aside = Path(temporary) / "model"
+        aside.mkdir()
+        parameters = sum(p.numel() for p in model.module.parameters())
+        ids = model.encoder.tokenize(_spread(dataset.normalized, _PARITY_TEXTS), model.max_length)
+        parity = _write_graphs(model, aside, ids, options)
+        progress("export", 1, 3)
+        _write_tokenizer_and_base(model, aside, options)
+        rule = fit_rule(held, config.precision, _unknown_share(ids, model.encoder.unknown_id))
+        manifest = Manifest(
+            version="",
+            name=options.name,
+            family=name,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            max_length=model.max_length,
+            pad_id=model.encoder.pad_id,
+            unknown_id=model.encoder.unknown_id,
+            temperature=rule.temperature,
+            thresholds=dict(zip(CATEGORIES, rule.thresholds, strict=True)),
+            metrics=rule.metrics,
+            training_digest=dataset.digest,
+            code_version=version("reviews-stream"),
+            files={},
+            self_test=_self_test(model, aside),
+            reference=rule.reference,
+        )
+        card = model_card(manifest, dataset, config, parameters, parity)
+        (aside / "README.md").write_text(card, encoding="utf-8")
+        (aside / RUN_FILE).write_text(_run_record(config, dataset, parity), encoding="utf-8")
+        manifest = write_manifest(aside, manifest)
+        progress("export", 2, 3)
+        Classifier.load(aside, device="cpu")
+        _move_into_place(aside, folder)
+    progress("export", 3, 3)
+    return manifest
+
+
+def _write_graphs(
+    model: NeuralModel, folder: Path, ids: Sequence[Sequence[int]], options: Options
+) -> dict[str, Parity]:
+    """Write the graph for the CPU, eight-bit if that keeps the categories, and the others."""
+    full = folder / "full.onnx"
+    export_graph(model, full)
+    pad_id = model.encoder.pad_id
+    wanted = model.logits_of(ids)
+    exact = Parity.of(wanted, graph_logits(full, ids, pad_id))
+    if not exact.largest <= _LARGEST_DIFFERENCE:
+        raise ModelError(
+            f"the exported graph is off by {exact.largest:.3g} from the trained module",
+            "this is a defect of the export: report it with the family's name",
+        )
+    parity = {"single precision": exact}
+    found = _smallest_faithful(full, folder / CPU_GRAPH, wanted, ids, pad_id)
+    parity[CPU_GRAPH] = found or exact
+    if found is None:
+        shutil.copyfile(full, folder / CPU_GRAPH)
+    if options.half_graph:
+        halve(full, folder / GPU_GRAPH)
+        parity[GPU_GRAPH] = Parity.of(wanted, graph_logits(folder / GPU_GRAPH, ids, pad_id))
+    full.unlink()
+    return parity
+
+
+def _smallest_faithful(
+    full: Path,
+    target: Path,
+    wanted: NDArray[np.float32],
+    ids: Sequence[Sequence[int]],
+    pad_id: int,
+) -> Parity | None:
+    """Write the first eight-bit graph that agrees enough; None if none does."""
+    for seven_bits in (True, False):
+        quantise_dynamic(full, target, seven_bits=seven_bits)
+        found = Parity.of(wanted, graph_logits(target, ids, pad_id))
+        if found.agreement >= LEAST_AGREEMENT:
+            return found
+    target.unlink()
+    return None
+
+
+def _write_tokenizer_and_base(model: NeuralModel, folder: Path, options: Options) -> None:
+    if options.base and getattr(model.module, "encoder", None) is not None:
+        model.encoder.model = cast("Any", model.module).encoder
+        model.encoder.save(folder, half=True)
+        return
+    model.encoder.tokenizer.no_padding()
+    model.encoder.tokenizer.no_truncation()
+    model.encoder.tokenizer.save(str(folder / TOKENIZER))
+
+
+def _self_test(model: NeuralModel, folder: Path) -> tuple[SelfTest, ...]:
+    """Let the CPU graph answer as a classifier asks: all sentences in one go."""
+    ids = model.encoder.tokenize(_SELF_TEST_TEXTS, model.max_length)
+    logits = graph_logits(folder / CPU_GRAPH, ids, model.encoder.pad_id)
+    return tuple(
+        SelfTest(text=text, logits=[round(float(value), 4) for value in row])
+        for text, row in zip(_SELF_TEST_TEXTS, logits, strict=True)
+    )
+
+
+def _unknown_share(ids: Sequence[Sequence[int]], unknown_id: int) -> float:
+    pieces = sum(len(row) for row in ids)
+    return sum(list(row).count(unknown_id) for row in ids) / max(pieces, 1)
+
+
+def _spread(rows: Sequence[Any], count: int) -> list[Any]:
+    """Return at most so many rows, evenly over all of them."""
+    step = max(1, len(rows) // count)
+    return list(rows[::step][:count])
+
+
+def _run_record(config: TrainConfig, dataset: Dataset, parity: Mapping[str, Parity]) -> str:
+    """Return how this model was made, for people and programs, as JSON."""
+    packages = ("numpy", "onnx", "onnxruntime", "tokenizers", "torch", "transformers")
+    record = {
+        # Paths say something of the machine, and nothing of the model.
+        "config": config.model_dump(mode="json", exclude={"checkpoints", "encoder"}),
+        "base": Path(str(config.encoder)).name,
+        "training_digest": dataset.digest,
+        "origins": dataset.origins(),
+        "parity": {
+            name: {"largest": round(p.largest, 6), "agreement": round(p.agreement, 6)}
+            for name, p in parity.items()
+        },
+        "versions": {name: version(name) for name in packages},
+        "python": platform.python_version(),
+        "platform": sys.platform,
+    }
+    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+
+def _move_into_place(complete: Path, folder: Path) -> None:
+    """Replace a model folder by another: at every moment one of both is there, or its backup."""
+    backup = folder.with_name(f".{folder.name}-old")
+    shutil.rmtree(backup, ignore_errors=True)
+    if folder.exists():
+        folder.replace(backup)
+    complete.replace(folder)
+    shutil.rmtree(backup, ignore_errors=True)

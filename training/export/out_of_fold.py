@@ -1,0 +1,96 @@
+"""What a family says of labelled rows that it was not trained on: the ground calibration stands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset import CATEGORY_COUNT, Dataset
+from training.fit.config import Progress, TrainConfig
+from training.fit.pruning import folds_of
+from training.models.family import family
+
+# Labels of these origins are guesses of a program: nothing is measured on them.
+_GUESSED: Final = frozenset({"pool", "unsure", "synthetic"})
+# With fewer trusted rows than this, rows whose label is sure are taken as well.
+_ENOUGH: Final = 200
+_SURE: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Labelled rows and what a model that did not see them says.
+
+    Attributes:
+        rows: the labelled rows.
+        logits: float32 [rows, 9].
+    """
+
+    rows: Dataset
+    logits: NDArray[np.float32]
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """Category ids, int64 [rows]."""
+        return self.rows.categories
+
+    @property
+    def of_the_stream(self) -> NDArray[np.bool_]:
+        """Which rows are a sample of the stream: written examples are not, bool [rows]."""
+        real = np.array([origin != "written" for origin in self.rows.origin], dtype=np.bool_)
+        return real if real.any() else np.ones(len(self.rows), dtype=np.bool_)
+
+
+def trusted(dataset: Dataset) -> NDArray[np.bool_]:
+    """Tell which rows are labelled well enough to measure on, bool [rows]."""
+    read = np.array([origin not in _GUESSED for origin in dataset.origin], dtype=np.bool_)
+    if read.sum() >= _ENOUGH:
+        return read
+    sure = dataset.probabilities.max(axis=1) * dataset.weight >= _SURE
+    composed = np.array([origin == "synthetic" for origin in dataset.origin], dtype=np.bool_)
+    return np.asarray(read | (sure & ~composed), dtype=np.bool_)
+
+
+def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Progress) -> HeldOut:
+    """Train once a fold on all other rows, and predict the fold's trusted rows.
+
+    Rows that are not trusted are in every training set. Finished folds are kept in the
+    configuration's checkpoint folder until :func:`forget` is called.
+
+    Args:
+        name: of the family.
+        dataset: all rows.
+        config: how each is trained.
+        progress: is told how far it is.
+    """
+    measured = np.flatnonzero(trusted(dataset))
+    rows = dataset.take(measured)
+    folds = min(config.folds, len(rows))
+    fold = folds_of(rows.categories, folds, config.seed)
+    logits = np.zeros((len(rows), CATEGORY_COUNT), dtype=np.float32)
+    for number in range(folds):
+        held = np.flatnonzero(fold == number)
+        if not len(held):
+            continue
+        training = np.ones(len(dataset), dtype=np.bool_)
+        training[measured[held]] = False
+        # A text that occurs twice must not be on both sides.
+        rest = dataset.take(training).without_texts_of(rows.take(held))
+        if not len(rest):
+            continue
+        part = config.model_copy(update={"checkpoints": _folder(config, number)})
+
+        def told(stage: str, done: int, total: int, number: int = number) -> None:
+            progress(f"fold {number + 1} of {folds}: {stage}", done, total)
+
+        model = family(name).fit(rest, part, told)
+        logits[held] = model.logits([rows.normalized[row] for row in held])
+    return HeldOut(rows, logits)
+
+
+def _folder(config: TrainConfig, number: int) -> Path | None:
+    return None if config.checkpoints is None else config.checkpoints / f"fold-{number + 1}"

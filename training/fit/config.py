@@ -1,0 +1,97 @@
+"""Every knob of a training, in one place; written beside each trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+BUNDLED_ENCODER: Final = Path(__file__).resolve().parents[2] / "deploy" / "model"
+"""The starter model's folder: it holds its own weights as a base for the next training."""
+
+Pooling = Literal["first", "mean", "max", "mean+max"]
+ClassWeight = Literal["none", "balanced", "effective"]
+
+Progress = Callable[[str, int, int], None]
+"""Told of progress: what is being done, steps done, steps in all."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Report progress to nobody."""
+    del stage, done, total
+
+
+class Imbalance(BaseModel):
+    """What is done about rare categories. The default is nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    oversampling: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="0: rows as they are; 1: every category as often as every other; between: "
+        "shares raised to the power of one less this.",
+    )
+    class_weight: ClassWeight = "none"
+    effective_beta: float = Field(default=0.999, ge=0.0, lt=1.0)
+    focal_gamma: float = Field(default=0.0, ge=0.0, description="0 is plain cross-entropy.")
+    logit_adjustment: float = Field(
+        default=0.0, ge=0.0, description="Strength (tau) of the prior added to the logits."
+    )
+
+
+class Tricks(BaseModel):
+    """What may help with few and noisy labels; each is judged by the ablation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    soft_labels: bool = True
+    row_weights: bool = True
+    prune: bool = Field(default=False, description="Drop rows that confident learning doubts.")
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    r_drop: float = Field(default=0.0, ge=0.0, description="Weight of the symmetric divergence.")
+    adversarial: float = Field(default=0.0, ge=0.0, description="FGM: size of the disturbance.")
+    layer_decay: float = Field(default=1.0, gt=0.0, le=1.0)
+    reinit_layers: int = Field(default=0, ge=0, description="Top encoder layers to start afresh.")
+    averaging: float = Field(
+        default=0.0, ge=0.0, lt=1.0, description="Decay of the averaged weights; 0 is off."
+    )
+    augmentation: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="Share of rows that get typos or lose words."
+    )
+
+
+class TrainConfig(BaseModel):
+    """How to train one model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 0
+    encoder: Path | str = Field(
+        default=BUNDLED_ENCODER, description="Base checkpoint: a folder, or a hub's name."
+    )
+    epochs: int = Field(default=4, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=4e-4, gt=0.0)
+    head_learning_rate: float = Field(default=1e-3, gt=0.0)
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    warmup: float = Field(default=0.1, ge=0.0, le=1.0, description="Share of the steps.")
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    pooling: Pooling = "mean+max"
+    max_length: int = Field(default=96, ge=8, le=512, description="Word pieces, specials included.")
+    lora_rank: int = Field(default=16, ge=1)
+    hidden: int = Field(default=128, ge=1, description="Width of MLP and LSTM, per direction.")
+    folds: int = Field(default=3, ge=2, description="Of the out-of-fold predictions.")
+    precision: float = Field(
+        default=0.98, gt=0.0, lt=1.0, description="Wanted among published reviews."
+    )
+    imbalance: Imbalance = Imbalance()
+    tricks: Tricks = Tricks()
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = Field(default=0, ge=0, description="CPU threads; 0 leaves it to torch.")
+    checkpoints: Path | None = Field(
+        default=None, description="Folder to resume from after an interruption."
+    )

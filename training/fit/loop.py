@@ -1,0 +1,244 @@
+"""The training loop that all neural families share."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from training.dataset import CATEGORY_COUNT, Dataset
+from training.fit.batches import bucketed_batches, pad
+from training.fit.config import Progress, TrainConfig, Tricks
+from training.fit.losses import Loss, symmetric_divergence
+from training.fit.noise import disturb
+from training.fit.optimizer import parameter_groups
+from training.fit.pruning import doubted
+from training.fit.runtime import autocast, pick_device, resume, save_progress
+from training.fit.sampling import epoch_rows
+from training.pretraining.encoder import Encoder, load_encoder
+
+Build = Callable[[Encoder, TrainConfig], nn.Module]
+"""Makes a module that maps ids and mask, int64 [rows, length], to logits float32 [rows, 9]."""
+
+_EVALUATION_BATCH: Final = 128
+_LARGEST_GRADIENT: Final = 1.0
+
+
+class NeuralModel:
+    """A trained neural family: its module, and the tokenizer that it reads through."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        encoder: Encoder,
+        max_length: int,
+        losses: Sequence[float] = (),
+    ) -> None:
+        self.module, self.encoder, self.max_length = module.eval(), encoder, max_length
+        self.losses = tuple(losses)
+        """Mean training loss of each epoch."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were trained (frozen ones are not counted)."""
+        return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+
+    def logits(self, normalized: Sequence[str]) -> NDArray[np.float32]:
+        """Return logits float32 [texts, 9] in single precision, on the device it was trained on."""
+        return self.logits_of(self.encoder.tokenize(normalized, self.max_length))
+
+    def logits_of(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Return logits float32 [texts, 9] for rows of word pieces."""
+        out = np.empty((len(ids), CATEGORY_COUNT), dtype=np.float32)
+        order = np.argsort([len(row) for row in ids], kind="stable")
+        device = next(self.module.parameters()).device
+        self.module.eval()
+        for start in range(0, len(order), _EVALUATION_BATCH):
+            rows = order[start : start + _EVALUATION_BATCH]
+            inputs, mask = pad([ids[row] for row in rows], self.encoder.pad_id)
+            with torch.inference_mode():
+                given = torch.from_numpy(inputs).to(device), torch.from_numpy(mask).to(device)
+                out[rows] = self.module(*given).float().cpu().numpy()
+        return out
+
+
+def fit_module(
+    build: Build, dataset: Dataset, config: TrainConfig, progress: Progress
+) -> NeuralModel:
+    """Train a neural family.
+
+    Everything random hangs on the seed and the epoch alone, so that a training that was interrupted
+    and resumed ends with the weights that it would have ended with. A training that had ended is taken
+    up whole: whoever gave it a folder for checkpoints removes that folder.
+
+    Args:
+        build: makes the module.
+        dataset: what to train on.
+        config: how.
+        progress: is told the epoch and the loss.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    encoder = load_encoder(config.encoder)
+    module = build(encoder, config).to(pick_device(config.device))
+    if config.tricks.prune:
+        dataset = dataset.take(~doubted(dataset, config.seed))
+    losses = _Training(module, encoder, dataset, config, progress).run()
+    return NeuralModel(module, encoder, config.max_length, losses)
+
+
+class _Training:
+    """One run: the module, its optimizer, and the rows."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        encoder: Encoder,
+        dataset: Dataset,
+        config: TrainConfig,
+        progress: Progress,
+    ) -> None:
+        self.module, self.encoder, self.dataset = module, encoder, dataset
+        self.config, self.tricks, self.progress = config, config.tricks, progress
+        self.device = next(module.parameters()).device
+        self.loss = Loss.of(dataset, config.imbalance, config.tricks)
+        self.labels, self.weight = _targets(dataset, config.tricks)
+        self.optimizer = torch.optim.AdamW(
+            parameter_groups(module, config), weight_decay=config.weight_decay
+        )
+        self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        self.average = copy.deepcopy(module) if config.tricks.averaging else None
+        rows = len(epoch_rows(dataset, config.imbalance.oversampling, np.random.default_rng(0)))
+        self.steps = math.ceil(rows / config.batch_size) * config.epochs
+
+    def run(self) -> list[float]:
+        """Train all epochs that are left, leave the final weights in the module, return the losses."""
+        folder = self.config.checkpoints
+        state = nn.ModuleList([self.module] + ([self.average] if self.average else []))
+        key = f"{self.dataset.digest} {_how(self.config)}"
+        first, losses = resume(folder, state, self.optimizer, key) if folder else (0, [])
+        for epoch in range(first, self.config.epochs):
+            losses.append(self._epoch(epoch))
+            if folder is not None:
+                save_progress(folder, epoch + 1, losses, state, self.optimizer, key)
+        if self.average is not None:
+            self.module.load_state_dict(self.average.state_dict())
+        return losses
+
+    def _epoch(self, epoch: int) -> float:
+        torch.manual_seed(self.config.seed * 1000 + epoch)
+        rng = np.random.default_rng((self.config.seed, epoch))
+        total, batches = 0.0, self.steps // self.config.epochs
+        self.module.train()
+        for number, (rows, inputs, mask) in enumerate(self._batches(rng)):
+            step = epoch * batches + number
+            self._schedule(step)
+            total += self._step(rows, inputs.to(self.device), mask.to(self.device), step)
+            self.progress(
+                f"epoch {epoch + 1}, loss {total / (number + 1):.3f}", step + 1, self.steps
+            )
+        return total / max(batches, 1)
+
+    def _batches(
+        self, rng: np.random.Generator
+    ) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor]]:
+        texts = self.dataset.normalized
+        if self.tricks.augmentation:
+            chosen = rng.random(len(texts)) < self.tricks.augmentation
+            texts = [
+                disturb(text, rng) if noisy else text
+                for text, noisy in zip(texts, chosen, strict=True)
+            ]
+        ids = self.encoder.tokenize(texts, self.config.max_length)
+        rows = epoch_rows(self.dataset, self.config.imbalance.oversampling, rng)
+        lengths = [len(row) for row in ids]
+        for batch in bucketed_batches(lengths, self.config.batch_size, rng, rows):
+            inputs, mask = pad([ids[row] for row in batch], self.encoder.pad_id)
+            yield batch, torch.from_numpy(inputs), torch.from_numpy(mask)
+
+    def _step(self, rows: NDArray[np.int64], inputs: Tensor, mask: Tensor, step: int) -> float:
+        labels = self.labels[rows].to(self.device)
+        weight = self.weight[rows].to(self.device)
+        loss = self._objective(inputs, mask, labels, weight)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        if self.tricks.adversarial:
+            with _disturbed_embeddings(self.module, self.tricks.adversarial):
+                torch.autograd.backward(self._objective(inputs, mask, labels, weight))
+        nn.utils.clip_grad_norm_(self.module.parameters(), _LARGEST_GRADIENT)
+        self.optimizer.step()
+        if self.average is not None:
+            _follow(self.average, self.module, min(self.tricks.averaging, (1 + step) / (10 + step)))
+        return float(loss.detach())
+
+    def _objective(self, inputs: Tensor, mask: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+        with autocast(self.device):
+            logits = self.module(inputs, mask)
+        loss = self.loss(logits, labels, weight)
+        if not self.tricks.r_drop:
+            return loss
+        with autocast(self.device):
+            again = self.module(inputs, mask)
+        both = (loss + self.loss(again, labels, weight)) / 2
+        return both + self.tricks.r_drop * symmetric_divergence(logits, again, weight)
+
+    def _schedule(self, step: int) -> None:
+        """Linear warm-up, then linear decay to zero."""
+        warm = max(1, round(self.config.warmup * self.steps))
+        left = (self.steps - step) / max(1, self.steps - warm)
+        factor = (step + 1) / warm if step < warm else left
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+
+
+def _how(config: TrainConfig) -> str:
+    """Return everything of a configuration that decides the weights."""
+    return config.model_dump_json(exclude={"checkpoints", "threads", "folds", "precision"})
+
+
+def _targets(dataset: Dataset, tricks: Tricks) -> tuple[Tensor, Tensor]:
+    labels = torch.from_numpy(dataset.probabilities.astype(np.float32))
+    if not tricks.soft_labels:
+        labels = nn.functional.one_hot(labels.argmax(dim=1), CATEGORY_COUNT).float()
+    weight = torch.from_numpy(dataset.weight.astype(np.float32))
+    return labels, weight if tricks.row_weights else torch.ones_like(weight)
+
+
+def _follow(average: nn.Module, module: nn.Module, decay: float) -> None:
+    """Move averaged weights a little towards the current ones (Polyak averaging)."""
+    with torch.no_grad():
+        for slow, fast in zip(average.parameters(), module.parameters(), strict=True):
+            slow.lerp_(fast, 1 - decay)
+
+
+class _disturbed_embeddings:  # noqa: N801 - a context manager, used like a function
+    """Move the word embeddings along their gradient for one more backward pass.
+
+    (FGM: Miyato et al., "Adversarial Training Methods for Semi-Supervised Text Classification", 2017.)
+    """
+
+    def __init__(self, module: nn.Module, size: float) -> None:
+        tables = [m for m in module.modules() if isinstance(m, nn.Embedding)]
+        largest = max(tables, key=lambda table: table.num_embeddings)
+        self._weight, self._size = largest.weight, size
+        self._kept: Tensor | None = None
+
+    def __enter__(self) -> None:
+        gradient: Any = self._weight.grad
+        if gradient is None:
+            return
+        norm = gradient.norm()
+        self._kept = self._weight.data.clone()
+        if float(norm) > 0:
+            self._weight.data.add_(gradient, alpha=self._size / float(norm))
+
+    def __exit__(self, *_: object) -> None:
+        if self._kept is not None:
+            self._weight.data.copy_(self._kept)

@@ -1,0 +1,86 @@
+"""Devices, precision, and progress on disk."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from training.errors import TrainingError
+
+_FILE: Final = "progress.pt"
+
+
+def pick_device(wanted: str) -> torch.device:
+    """Return the device to train on; ``auto`` takes a GPU where there is one.
+
+    Raises:
+        TrainingError: ``cuda`` was demanded and there is none.
+    """
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise TrainingError("torch finds no GPU", "train with --device cpu")
+    return torch.device("cuda" if available and wanted != "cpu" else "cpu")
+
+
+def autocast(device: torch.device) -> AbstractContextManager[Any]:
+    """Compute in bfloat16 where the processor is faster at it, in single precision elsewhere."""
+    enabled = device.type == "cuda" or _has_bfloat16()
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def _has_bfloat16() -> bool:
+    """Tell whether this CPU multiplies in bfloat16 (asking torch would only tell what it can do)."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def save_progress(
+    folder: Path, epoch: int, losses: list[float], model: nn.Module, optimizer: Any, key: str
+) -> None:
+    """Keep everything that the next epoch needs; an interruption leaves the former state whole.
+
+    Args:
+        folder: is made if it is absent.
+        epoch: epochs that are done.
+        losses: of each.
+        model: as it is now.
+        optimizer: likewise.
+        key: says what is being trained, and how: another training must not take this up.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        "key": key,
+        "epoch": epoch,
+        "losses": losses,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+    partial = folder / (_FILE + ".partial")
+    torch.save(state, partial)
+    os.replace(partial, folder / _FILE)  # noqa: PTH105 - Path.replace is the same call
+
+
+def resume(folder: Path, model: nn.Module, optimizer: Any, key: str) -> tuple[int, list[float]]:
+    """Take up what :func:`save_progress` kept under the same key.
+
+    Returns:
+        Epochs that are done, and their losses; none if the folder holds nothing of this training.
+    """
+    path = folder / _FILE
+    if not path.is_file():
+        return 0, []
+    # weights_only: tensors and numbers are read, nothing is unpickled into objects or executed.
+    state = torch.load(path, weights_only=True)
+    if state["key"] != key:
+        return 0, []
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["epoch"]), list(state["losses"])

@@ -1,0 +1,108 @@
+"""What the gate found, as data: the report's pages and its JSON are made of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stream.settings import GateSettings
+from training.evaluation.metrics import Interval
+
+Blessing = Literal["infrastructure", "metrics"]
+
+
+class _Finding(BaseModel):
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+
+class Check(_Finding):
+    """One condition, and whether the candidate meets it."""
+
+    blessing: Blessing
+    name: str
+    passed: bool
+    found: str
+    wanted: str
+
+
+class Scores(_Finding):
+    """One model on one frozen set."""
+
+    weighted_f1: Interval
+    macro_f1: float
+    accuracy: float
+    published: float = Field(description="Share sure enough to be published unseen.")
+    precision: float | None = Field(description="Of the published; None: nothing was.")
+    calibration_error: float
+
+
+class SetFindings(_Finding):
+    """Both models on one frozen set."""
+
+    name: str
+    rows: int
+    digest: str = Field(description="SHA-256 of the set's rows.")
+    candidate: Scores
+    serving: Scores | None
+    difference: Interval | None = Field(description="Weighted F1, candidate minus serving.")
+    p_better: float | None
+
+
+class CategoryFindings(_Finding):
+    """Both models on one category, over all frozen sets."""
+
+    category: str
+    rows: int
+    candidate_f1: float
+    serving_f1: float | None
+
+
+class Speed(_Finding):
+    """Both models on the same texts, in turns, in one process."""
+
+    candidate_ms: float = Field(description="Per review, in the quickest round.")
+    serving_ms: float | None
+    candidate_bytes: int
+    serving_bytes: int | None
+    warm_up_ms: float = Field(description="The candidate's very first batch.")
+
+
+class ModelName(_Finding):
+    """Which model is meant."""
+
+    version: str
+    name: str
+    number: int | None = None
+
+    def __str__(self) -> str:
+        return self.version if self.number is None else f"{self.number} ({self.version})"
+
+
+class Verdict(_Finding):
+    """All findings, and what follows from them."""
+
+    at: datetime
+    candidate: ModelName
+    serving: ModelName | None
+    checks: tuple[Check, ...]
+    sets: tuple[SetFindings, ...] = ()
+    """The frozen sets one by one, and last all of them together."""
+    categories: tuple[CategoryFindings, ...] = ()
+    speed: Speed | None = None
+    rules: GateSettings
+
+    @property
+    def passed(self) -> bool:
+        """Whether the candidate may serve."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why not, one sentence a failed check; or why, one sentence."""
+        failed = [f"{c.name}: {c.found}, wanted {c.wanted}" for c in self.checks if not c.passed]
+        if failed:
+            return failed
+        better = next((c for c in self.checks if c.name == "better"), None)
+        return [better.found if better else "all checks passed"]

@@ -1,0 +1,38 @@
+"""Transformer checkpoints: a folder, or a hub name that was downloaded before.
+
+Nothing is downloaded on the way: half a gigabyte should not come unasked in the middle of a run, and
+where no hub can be reached a run should not wait for it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.errors import LabellerUnavailable
+
+
+def local_checkpoint(name: str) -> Path:
+    """Return the folder of a checkpoint.
+
+    Args:
+        name: a folder, or a name on the Hugging Face hub.
+
+    Raises:
+        LabellerUnavailable: it is neither here nor in the hub's local cache.
+    """
+    folder = Path(name)
+    if (folder / "config.json").is_file():
+        return folder
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - comes with transformers
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415 - likewise
+
+    try:
+        cached = try_to_load_from_cache(name, "config.json")
+    except HFValidationError:
+        cached = None
+    if not isinstance(cached, str):
+        raise LabellerUnavailable(
+            f"the checkpoint {name} is not on this machine",
+            f"run `hf download {name}` once, or name a folder",
+        )
+    return Path(cached).parent

@@ -1,0 +1,164 @@
+"""The dictionary labeller: a review's vectors against descriptive dictionaries of the categories.
+
+Each piece of a review (a word, for word vectors) is compared with the facets of every category; what
+exceeds the resemblance that any two words of this language have is evidence, weighted by how much
+the piece says, and evidence adds up. A review without evidence names no product.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas import CATEGORIES, Category
+from stream.text import normalize
+from training.errors import RulesError
+from training.labelling.embedding import Embedder, NavecEmbedder, Vectors
+from training.labelling.votes import CATEGORY_COUNT, Votes
+
+BUNDLED_DICTIONARY: Final = Path(__file__).with_name("dictionary.toml")
+# Two unrelated Navec words have cosines up to about this.
+_BACKGROUND: Final = 0.2
+# Evidence that a review without a product gathers by chance: where the two kinds part on training
+# reviews. Calibration corrects what this gets wrong.
+_NO_PRODUCT: Final = 0.15
+# A piece speaks for the category that it resembles most, and hardly for the ones behind it.
+_RIVALRY: Final = 15.0
+_SHARPNESS: Final = 6.0
+_CACHED_PIECES: Final = 100_000
+_PRODUCTS: Final = CATEGORY_COUNT - 1
+"""How many categories are products; no-product comes after them."""
+_SHOWN: Final = 3
+_SHOWN_CHARS: Final = 30
+
+
+class Facet(BaseModel):
+    """One point of a category: words that occur together in its reviews."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    category: Category
+    name: str
+    text: str = Field(min_length=3)
+
+
+class Dictionary(BaseModel):
+    """All facets. Every category has at least one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    facet: tuple[Facet, ...]
+
+
+class DictionaryLabeller:
+    """Votes for the category that most pieces resemble; abstains where it knows no piece."""
+
+    name = "dictionary"
+
+    def __init__(self, dictionary: Dictionary, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._facets = dictionary.facet
+        self._categories = np.array([facet.category.id for facet in dictionary.facet])
+        self._points = _unit(np.stack([self._point(facet.text) for facet in dictionary.facet]))
+        self._cache: dict[str, Vectors | None] = {}
+
+    @classmethod
+    def load(
+        cls, path: Path = BUNDLED_DICTIONARY, embedder: Embedder | None = None
+    ) -> DictionaryLabeller:
+        """Read a dictionary file; Navec vectors unless another embedder is given.
+
+        Raises:
+            RulesError: the file is absent or wrong.
+            LabellerUnavailable: the word vectors are not installed.
+        """
+        return cls(load_dictionary(path), embedder or NavecEmbedder())
+
+    def label(self, texts: Sequence[str]) -> Votes:
+        """Vote on normalised texts."""
+        scores = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        known = np.zeros(len(texts), dtype=np.bool_)
+        reasons = []
+        cut = [list(dict.fromkeys(self._embedder.pieces(text))) for text in texts]
+        self._learn(dict.fromkeys(piece for pieces in cut for piece in pieces))
+        for row, pieces in enumerate(cut):
+            evidence = [(p, e) for p in pieces if (e := self._cache[p]) is not None]
+            known[row] = bool(evidence)
+            if evidence:
+                scores[row] = np.sum([e for _, e in evidence], axis=0)
+            scores[row, _PRODUCTS] = _NO_PRODUCT
+            reasons.append(_reason(evidence, int(scores[row].argmax())))
+        exp = np.exp(_SHARPNESS * (scores - scores.max(axis=1, keepdims=True)))
+        probabilities = exp / exp.sum(axis=1, keepdims=True)
+        probabilities[~known] = 0
+        return Votes(probabilities.astype(np.float32), tuple(reasons))
+
+    def _point(self, text: str) -> Vectors:
+        point: Vectors = self._embedder.embed(self._embedder.pieces(normalize(text))).sum(axis=0)
+        return point
+
+    def _learn(self, pieces: Iterable[str]) -> None:
+        """Work out the evidence of pieces not seen before."""
+        if len(self._cache) > _CACHED_PIECES:
+            self._cache.clear()
+        new = [piece for piece in pieces if piece not in self._cache]
+        if not new:
+            return
+        vectors = self._embedder.embed(new)
+        says = np.linalg.norm(vectors, axis=1)
+        cosines = _unit(vectors) @ self._points.T
+        best = np.stack(
+            [
+                cosines[:, self._categories == c].max(axis=1, initial=-1.0)
+                for c in range(CATEGORY_COUNT)
+            ],
+            axis=1,
+        )
+        lead = np.exp(_RIVALRY * (best - best[:, :_PRODUCTS].max(axis=1, keepdims=True)))
+        evidence = np.maximum(best - _BACKGROUND, 0) * lead * says[:, None]
+        evidence[:, _PRODUCTS] = 0
+        for piece, row, weight in zip(new, evidence, says, strict=True):
+            self._cache[piece] = row.astype(np.float32) if weight else None
+
+
+def _reason(evidence: Sequence[tuple[str, Vectors]], choice: int) -> str:
+    if not evidence:
+        return "no word with a vector"
+    if choice == _PRODUCTS:
+        return "no word resembles a product"
+    nearest = sorted(evidence, key=lambda item: -item[1][choice])[:_SHOWN]
+    words = ", ".join(piece[:_SHOWN_CHARS] for piece, e in nearest if e[choice] > 0)
+    return f"resembles {CATEGORIES[choice].info.english}: {words}"
+
+
+def load_dictionary(path: Path = BUNDLED_DICTIONARY) -> Dictionary:
+    """Read and check a dictionary file.
+
+    Raises:
+        RulesError: absent, not TOML, of the wrong shape, or a category has no facet.
+    """
+    try:
+        dictionary = Dictionary.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RulesError(f"{path} cannot be read: {error.strerror}", "name a dictionary") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RulesError(f"{path} is not TOML: {error}", "correct that line") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RulesError(f"{path}: {where}: {first['msg']}", "see the bundled one") from None
+    absent = {c.value for c in CATEGORIES} - {facet.category.value for facet in dictionary.facet}
+    if absent:
+        raise RulesError(f"{path} has no facet for {', '.join(sorted(absent))}", "add one each")
+    return dictionary
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Vectors = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    return unit

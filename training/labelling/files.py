@@ -1,0 +1,152 @@
+"""Reading reviews, hand-made labels and recorded votes; nothing else touches these files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from schemas import CATEGORIES, Category
+from stream.text import normalize
+from training.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A review to be labelled: its id, and its text as it was written."""
+
+    id: str
+    text: str
+
+    @property
+    def normalized(self) -> str:
+        """The text as every labeller sees it."""
+        return normalize(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledItem:
+    """A review with the category that a person or a trusted reader gave it."""
+
+    item: Item
+    category: Category
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A review with what a labelling run made of it, for a person to check.
+
+    Attributes:
+        item: the review.
+        guess: the run's category or best guess; None if the file is no run's output.
+        decided_by: how it was settled, "people" where it was not; empty if no run said so.
+        reasons: of the labellers that voted, by name.
+    """
+
+    item: Item
+    guess: Category | None = None
+    decided_by: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_items(path: Path) -> list[Item]:
+    """Read reviews from CSV or JSON lines with ``text`` and, if they have one, ``id``.
+
+    Raises:
+        DataError: absent, unreadable, or a row has no text.
+    """
+    return [_item(path, number, row) for number, row in enumerate(_rows(path), start=1)]
+
+
+def read_labelled(path: Path) -> list[LabelledItem]:
+    """Read labelled reviews: ``text`` and a ``category`` slug or a ``category_id``.
+
+    Raises:
+        DataError: absent, unreadable, or a row has no known category.
+    """
+    return [
+        LabelledItem(_item(path, number, row), _category(path, number, row))
+        for number, row in enumerate(_rows(path), start=1)
+    ]
+
+
+def read_suggestions(path: Path) -> list[Suggestion]:
+    """Read what `reviews label` wrote, or plain reviews, which bring no suggestion.
+
+    Raises:
+        DataError: absent, unreadable, a row has no text, or a guess is no known category.
+    """
+    return [
+        Suggestion(
+            _item(path, number, row),
+            _category(path, number, {"category": row["guess"]}) if row.get("guess") else None,
+            str(row.get("decided_by") or ""),
+            {str(k): str(v) for k, v in row["reasons"].items()}
+            if isinstance(row.get("reasons"), dict)
+            else {},
+        )
+        for number, row in enumerate(_rows(path), start=1)
+    ]
+
+
+def read_votes(path: Path) -> Iterator[tuple[str, str, Category | None, float | None]]:
+    """Yield recorded answers: review id, model, category (None: it gave none), confidence.
+
+    Raises:
+        DataError: absent, unreadable, or a line names an unknown category.
+    """
+    for number, row in enumerate(_rows(path), start=1):
+        if not row.get("id") or not row.get("model"):
+            raise DataError(f"{path}, row {number}: a vote needs id and model", "see the README")
+        named = row.get("category") or None
+        confidence = row.get("confidence")
+        yield (
+            str(row["id"]),
+            str(row["model"]),
+            None if named is None else _category(path, number, row),
+            None if confidence in {None, ""} else float(str(confidence)),
+        )
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            if path.suffix == ".csv":
+                yield from csv.DictReader(file)
+                return
+            for number, line in enumerate(file, start=1):
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise DataError(f"{path}, line {number}: not a JSON object", "see the README")
+                yield row
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}", "name a CSV or JSONL file"
+        ) from None
+    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no UTF-8 CSV or JSON lines: {error}", "convert it") from None
+
+
+def _item(path: Path, number: int, row: Mapping[str, Any]) -> Item:
+    text = row.get("text")
+    if not isinstance(text, str):
+        raise DataError(f"{path}, row {number}: there is no text", "name the column `text`")
+    return Item(str(row.get("id") or row.get("review_id") or f"row-{number}"), text)
+
+
+def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:
+    try:
+        if row.get("category"):
+            return Category(str(row["category"]))
+        return CATEGORIES[int(row["category_id"])]
+    except (KeyError, ValueError, IndexError, TypeError):
+        known = ", ".join(category.value for category in CATEGORIES)
+        raise DataError(
+            f"{path}, row {number}: no known category in {row.get('category')!r}",
+            f"use one of {known}",
+        ) from None

@@ -1,0 +1,1 @@
+"""Asking generative models: prompt, endpoint, budget, cache, and the labellers made of them."""

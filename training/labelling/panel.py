@@ -1,0 +1,108 @@
+"""Who votes in a run: the labellers that the settings name and that are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stream.settings import LabelSettings
+from training.errors import DataError, LabellerUnavailable
+from training.labelling.classifier_voter import ClassifierLabeller
+from training.labelling.dictionary import DictionaryLabeller
+from training.labelling.embedding import TransformerEmbedder
+from training.labelling.files import Item
+from training.labelling.heuristic import HeuristicLabeller
+from training.labelling.llm.answers import AnswerCache
+from training.labelling.llm.local import LocalCausalLabeller
+from training.labelling.llm.voter import LlmLabeller
+from training.labelling.recorded import RecordedLabeller
+from training.labelling.run import Llm, Panel
+from training.labelling.votes import Labeller
+from training.labelling.zero_shot import ZeroShotLabeller
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Recorded answers of one model: the file, and the model's name in it."""
+
+    votes: Path
+    model: str
+
+    @classmethod
+    def parse(cls, value: str) -> Recording:
+        """Read ``FILE:MODEL``.
+
+        Raises:
+            DataError: it is not of this form.
+
+        >>> Recording.parse("votes.jsonl:qwen2-7b-instruct").model
+        'qwen2-7b-instruct'
+        """
+        path, colon, model = value.rpartition(":")
+        if not (colon and path and model):
+            raise DataError(f"{value!r} is not FILE:MODEL", "e.g. votes.jsonl:qwen2-7b-instruct")
+        return cls(Path(path), model)
+
+
+def cheap_panel(settings: LabelSettings, model_folder: Path | None = None) -> Panel:
+    """Load the cheap labellers, the most believable first. Who is not at hand leaves a note.
+
+    Args:
+        settings: which labellers, and where their weights are.
+        model_folder: of the serving classifier, asked only if the settings let it vote.
+
+    Raises:
+        RulesError: the rule file or the dictionary is wrong.
+        ModelError: the classifier is to vote and its folder cannot be used.
+    """
+    cheap: list[Labeller] = [HeuristicLabeller.load()]
+    notes: list[str] = []
+    spreadable = {HeuristicLabeller.name}
+    makers: list[Callable[[], Labeller]] = [lambda: _dictionary(settings)]
+    if settings.zero_shot_model:
+        checkpoint = settings.zero_shot_model
+        makers.append(lambda: ZeroShotLabeller(checkpoint, settings.device))
+    for make in makers:
+        try:
+            cheap.append(make())
+        except LabellerUnavailable as error:
+            notes.append(f"{error.message}: that labeller abstains ({error.remedy})")
+    if settings.encoder is None:
+        spreadable.add(DictionaryLabeller.name)
+    if settings.classifier_votes and model_folder is not None:
+        cheap.append(ClassifierLabeller.load(model_folder))
+    return Panel(tuple(cheap), None, tuple(notes), frozenset(spreadable))
+
+
+def _dictionary(settings: LabelSettings) -> DictionaryLabeller:
+    if settings.encoder is None:
+        return DictionaryLabeller.load()
+    return DictionaryLabeller.load(embedder=TransformerEmbedder(settings.encoder, settings.device))
+
+
+@contextmanager
+def open_llm(
+    settings: LabelSettings, recording: Recording | None = None, items: Sequence[Item] = ()
+) -> Iterator[Llm | None]:
+    """Yield the LLM that the settings or a recording name, None if there is none.
+
+    Args:
+        settings: of the endpoint or the local model.
+        recording: recorded answers instead.
+        items: the reviews that the recording is about.
+
+    Raises:
+        DataError: the recording or the file of kept answers cannot be read.
+        LabellerUnavailable: the local model is not at hand.
+    """
+    if recording is not None:
+        yield RecordedLabeller.load(recording.votes, recording.model, items)
+    elif settings.llm_local is not None:
+        yield LocalCausalLabeller(settings.llm_local, settings.device)
+    elif settings.llm_url is not None:
+        with AnswerCache(settings.llm_cache) as cache:
+            yield LlmLabeller(settings, cache)
+    else:
+        yield None

@@ -1,0 +1,105 @@
+"""Drawing reviews for a person to check, and keeping the answers."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from schemas import Category
+from training.errors import DataError
+from training.labelling.files import Item, Suggestion
+
+COLUMNS: Final = ("id", "text", "category", "labeller")
+# A person gave these already.
+_CHECKED: Final = "validated"
+
+
+def draw_sample(rows: Sequence[Suggestion], count: int, seed: int = 0) -> list[Suggestion]:
+    """Return ``count`` reviews at random, or all if they are fewer, in random order.
+
+    Strata are how the run settled a review: sure alone, by agreement, by an aggregator, not at all.
+    Each gives its share (largest remainder), so every review is as likely as any other and the
+    sample may calibrate a run; disagreements are neither missed nor overstated by chance. The same
+    rows, count and seed give the same sample. Of equal texts the first stands for all.
+    """
+    distinct = {row.item.normalized: row for row in reversed(rows) if row.decided_by != _CHECKED}
+    strata: dict[str, list[Suggestion]] = defaultdict(list)
+    for row in reversed(distinct.values()):
+        strata[row.decided_by].append(row)
+    rng = np.random.default_rng(seed)
+    names = sorted(strata)
+    shares = _shares([len(strata[name]) for name in names], count)
+    drawn = [
+        strata[name][int(i)]
+        for name, share in zip(names, shares, strict=True)
+        for i in rng.permutation(len(strata[name]))[:share]
+    ]
+    return [drawn[int(i)] for i in rng.permutation(len(drawn))]
+
+
+def _shares(sizes: Sequence[int], count: int) -> list[int]:
+    """Split ``count`` in proportion to sizes; the largest remainders get what is left."""
+    total = sum(sizes)
+    count = min(count, total)
+    exact = [size * count / total for size in sizes]
+    shares = [int(share) for share in exact]
+    by_remainder = sorted(range(len(sizes)), key=lambda i: shares[i] - exact[i])
+    for i in by_remainder[: count - sum(shares)]:
+        shares[i] += 1
+    return shares
+
+
+class CheckedFile:
+    """A CSV of a person's labels that grows by a row an answer.
+
+    Args:
+        path: made with its header if it is not there.
+
+    Raises:
+        DataError: it cannot be read or written, or has other columns.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            if not path.exists() or not path.stat().st_size:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._append(COLUMNS)
+            with path.open(encoding="utf-8", newline="") as file:
+                header, *rows = list(csv.reader(file))
+        except OSError as error:
+            raise _unusable(path, error) from None
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{path} is no UTF-8 CSV: {error}", "name a new file") from None
+        if tuple(header) != COLUMNS:
+            raise DataError(
+                f"{path} has columns {', '.join(header)}, not {', '.join(COLUMNS)}",
+                "name a new file with --output",
+            )
+        self.done = {row[0] for row in rows if row}
+        """Ids of reviews that have an answer."""
+
+    def add(self, item: Item, category: Category, labeller: str) -> None:
+        """Append an answer; it is in the file when this returns.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        try:
+            self._append((item.id, item.text, category.value, labeller))
+        except OSError as error:
+            raise _unusable(self._path, error) from None
+        self.done.add(item.id)
+
+    def _append(self, row: Sequence[str]) -> None:
+        with self._path.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(row)
+
+
+def _unusable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path} cannot be used: {error.strerror}", "name a file in a folder of yours")

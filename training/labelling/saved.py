@@ -1,0 +1,170 @@
+"""A fitted cascade on disk: JSON that a person can read, for the relabeller to decide by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from schemas import Category
+from training.errors import DataError
+from training.labelling.aggregation import Aggregator, MajorityVote, Score
+from training.labelling.calibration import Calibration
+from training.labelling.cascade import Cascade, Combination
+from training.labelling.label_model import LabelModel
+from training.labelling.pooling import VotePool
+from training.labelling.prior import CategoryFate, Fate, Prior
+from training.labelling.votes import CATEGORY_COUNT
+
+_VERSION: Final = 1
+
+
+def save_cascade(cascade: Cascade, path: Path, precision: float) -> None:
+    """Write a cascade; a reader never sees half of it.
+
+    Args:
+        cascade: as fitted.
+        path: the JSON file.
+        precision: that its thresholds were chosen for.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    fields = {
+        "version": _VERSION,
+        "precision": precision,
+        "prior": _prior_fields(cascade.prior),
+        "cheap": _combination_fields(cascade.cheap),
+        "dear": cascade.dear and _combination_fields(cascade.dear),
+    }
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(fields, indent=1, ensure_ascii=False), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written: {error.strerror}", "set REVIEWS_LABEL__ENSEMBLE"
+        ) from None
+
+
+def load_cascade(path: Path) -> Cascade:
+    """Read a cascade.
+
+    Raises:
+        DataError: it is absent, unreadable, or of another version.
+    """
+    remedy = "fit it with `reviews label INPUT --validated FILE`"
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        if fields["version"] != _VERSION:
+            raise DataError(f"{path} was written by another version", remedy)
+        return Cascade(
+            _combination(fields["cheap"]),
+            fields["dear"] and _combination(fields["dear"]),
+            _prior(fields["prior"]),
+        )
+    except OSError as error:
+        raise DataError(f"the ensemble {path} cannot be read: {error.strerror}", remedy) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(f"{path} is not an ensemble", remedy) from None
+
+
+def _prior_fields(prior: Prior) -> dict[str, Any]:
+    fates = [
+        {"category": f.category, "fate": f.fate, "validated": f.validated, "voted": f.voted}
+        | {"bound": f.bound}
+        for f in prior.fates
+    ]
+    return {"shares": prior.shares.tolist(), "fates": fates}
+
+
+def _prior(fields: Mapping[str, Any]) -> Prior:
+    fates = tuple(
+        CategoryFate(
+            Category(f["category"]), Fate(f["fate"]), f["validated"], f["voted"], f["bound"]
+        )
+        for f in fields["fates"]
+    )
+    return Prior(_array(fields["shares"], CATEGORY_COUNT), fates)
+
+
+def _combination_fields(combination: Combination) -> dict[str, Any]:
+    return {
+        "names": combination.names,
+        "method": combination.method,
+        "decides": combination.decides,
+        "scores": [
+            [s.name, s.accuracy, s.weighted_f1, s.log_loss] for s in combination.scores
+        ],
+        "aggregator": _aggregator_fields(combination.aggregator),
+        "calibrations": [
+            {"speaks": c.speaks, "decides": c.decides, "pool": _aggregator_fields(c.pool)}
+            for c in combination.calibrations
+        ],
+    }  # fmt: skip
+
+
+def _combination(fields: Mapping[str, Any]) -> Combination:
+    calibrations = tuple(
+        Calibration(_pool(c["pool"]), float(c["speaks"]), float(c["decides"]))
+        for c in fields["calibrations"]
+    )
+    return Combination(
+        tuple(fields["names"]),
+        calibrations,
+        _aggregator(fields["aggregator"]),
+        fields["method"],
+        float(fields["decides"]),
+        tuple(Score(*score) for score in fields["scores"]),
+    )
+
+
+def _aggregator_fields(aggregator: Aggregator) -> dict[str, Any]:
+    if isinstance(aggregator, MajorityVote):
+        return {"kind": "majority", "prior": aggregator.prior.tolist()}
+    if isinstance(aggregator, VotePool):
+        return {
+            "kind": "pool",
+            "prior": aggregator.prior.tolist(),
+            "meaning": aggregator.meaning.tolist(),
+            "weights": aggregator.weights.tolist(),
+        }
+    if isinstance(aggregator, LabelModel):
+        return {
+            "kind": "label-model",
+            "prior": aggregator.prior.tolist(),
+            "confusion": aggregator.confusion.tolist(),
+            "discount": aggregator.discount,
+        }
+    raise TypeError(f"{type(aggregator).__name__} cannot be saved")
+
+
+def _aggregator(fields: Mapping[str, Any]) -> Aggregator:
+    prior = _array(fields["prior"], CATEGORY_COUNT)
+    if fields["kind"] == "majority":
+        return MajorityVote(prior)
+    if fields["kind"] == "label-model":
+        confusion = _array(fields["confusion"], None, CATEGORY_COUNT, CATEGORY_COUNT + 1)
+        return LabelModel(prior, confusion, float(fields["discount"]))
+    return _pool(fields)
+
+
+def _pool(fields: Mapping[str, Any]) -> VotePool:
+    meaning = _array(fields["meaning"], None, CATEGORY_COUNT, CATEGORY_COUNT)
+    return VotePool(
+        _array(fields["prior"], CATEGORY_COUNT), meaning, _array(fields["weights"], len(meaning))
+    )
+
+
+def _array(values: Any, *shape: int | None) -> Any:
+    array = np.array(values, dtype=np.float64)
+    fits = array.ndim == len(shape) and all(
+        wanted in {None, size} for wanted, size in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"an array of shape {array.shape} where {shape} is expected")
+    return array

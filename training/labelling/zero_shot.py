@@ -1,0 +1,89 @@
+"""The zero-shot labeller: does the review entail "this review is about clothing"?
+
+Any checkpoint for natural language inference does (Yin et al., "Benchmarking Zero-shot Text
+Classification", EMNLP 2019); Russian templates, since reviews and models are Russian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from schemas import Category
+from training.errors import LabellerUnavailable
+from training.labelling.checkpoints import local_checkpoint
+from training.labelling.votes import CATEGORY_COUNT, Votes
+
+TEMPLATES: Final = ("Этот отзыв о товаре: {}.", "В отзыве говорится про {}.")
+"""Hypotheses; the mean of several depends less on their wording than one does."""
+HYPOTHESES: Final[dict[Category, str]] = {
+    Category.HOUSEHOLD_APPLIANCES: "бытовая техника",
+    Category.FOOTWEAR: "обувь",
+    Category.CLOTHING: "одежда",
+    Category.TABLEWARE: "посуда",
+    Category.HOME_TEXTILES: "домашний текстиль",
+    Category.KIDS: "товары для детей",
+    Category.ACCESSORIES: "украшения и аксессуары",
+    Category.ELECTRONICS: "электроника",
+    Category.NO_PRODUCT: "доставка и продавец",
+}
+_BATCH: Final = 32
+
+
+class ZeroShotLabeller:
+    """Votes with an NLI checkpoint through transformers' zero-shot pipeline."""
+
+    name = "zero-shot"
+
+    def __init__(
+        self, checkpoint: str, device: str = "cpu", on_review: Callable[[], None] = lambda: None
+    ) -> None:
+        """Load a checkpoint: a folder, or the name of one that was downloaded before.
+
+        Raises:
+            LabellerUnavailable: it is not at hand, or was not made for entailment.
+        """
+        from transformers import pipeline  # noqa: PLC0415 - seconds that only this labeller needs
+
+        self._pipeline: Any = pipeline(
+            "zero-shot-classification", model=str(local_checkpoint(checkpoint)), device=device
+        )
+        labels: Any = self._pipeline.model.config.label2id or {}
+        if not any("entail" in label.lower() for label in labels):
+            raise LabellerUnavailable(
+                f"{checkpoint} has no label for entailment", "use a checkpoint made for NLI"
+            )
+        self._on_review = on_review
+
+    def label(self, texts: Sequence[str]) -> Votes:
+        """Vote on normalised texts; abstains on empty ones."""
+        rows = [row for row, text in enumerate(texts) if text]
+        probabilities = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        for start in range(0, len(rows), _BATCH):
+            batch = rows[start : start + _BATCH]
+            probabilities[batch] = self._batch([texts[row] for row in batch])
+            for _ in batch:
+                self._on_review()
+        reasons = tuple(
+            "nothing to read" if not text else f"entails “{_phrase(row)}”"
+            for text, row in zip(texts, probabilities, strict=True)
+        )
+        return Votes(probabilities, reasons)
+
+    def _batch(self, texts: list[str]) -> Any:
+        total = np.zeros((len(texts), CATEGORY_COUNT))
+        phrases = list(HYPOTHESES.values())
+        for template in TEMPLATES:
+            results = self._pipeline(
+                texts, phrases, hypothesis_template=template, batch_size=_BATCH
+            )
+            for row, result in enumerate(results):
+                scores = dict(zip(result["labels"], result["scores"], strict=True))
+                total[row] += [scores[phrase] for phrase in phrases]
+        return total / total.sum(axis=1, keepdims=True)
+
+
+def _phrase(probabilities: Any) -> str:
+    return list(HYPOTHESES.values())[int(probabilities.argmax())]

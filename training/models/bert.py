@@ -1,0 +1,40 @@
+"""BERT, fully trained: pooled hidden states and one linear layer."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from training.dataset import CATEGORY_COUNT
+from training.fit.config import TrainConfig
+from training.models.pooling import pool, pooled_width
+from training.pretraining.encoder import Encoder
+
+
+class BertClassifier(nn.Module):
+    """An encoder and a linear layer over its pooled states."""
+
+    def __init__(self, encoder: Encoder, config: TrainConfig) -> None:
+        super().__init__()
+        self.encoder = encoder.model
+        self._pooling = config.pooling
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(pooled_width(config.pooling, encoder.width), CATEGORY_COUNT)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return logits [rows, 9] for int64 [rows, length] ids and mask."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        logits: Tensor = self.head(self.dropout(pool(hidden, attention_mask, self._pooling)))
+        return logits
+
+
+def build_bert(encoder: Encoder, config: TrainConfig) -> nn.Module:
+    """Make the module; the top layers start afresh where that is wanted."""
+    if config.tricks.reinit_layers:
+        restart(encoder, config.tricks.reinit_layers)
+    return BertClassifier(encoder, config)
+
+
+def restart(encoder: Encoder, layers: int) -> None:
+    """Give the top layers new random weights (Zhang et al., "Few-sample BERT Fine-tuning", 2021)."""
+    for layer in list(encoder.model.encoder.layer)[-layers:]:
+        layer.apply(encoder.model._init_weights)  # noqa: SLF001 - the library's own initialisation

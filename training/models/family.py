@@ -1,0 +1,108 @@
+"""What every family has in common: texts and soft labels in, something that gives logits out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset import Dataset
+from training.errors import TrainingError
+from training.fit.config import Progress, TrainConfig
+
+
+class UnknownFamily(TrainingError):
+    """No family has this name."""
+
+    exit_code = 2
+
+
+class Trained(Protocol):
+    """A trained model, in memory."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learned."""
+
+    def logits(self, normalized: Sequence[str]) -> NDArray[np.float32]:
+        """Return logits float32 [texts, 9] for normalised texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family: its name, and how to train one of it.
+
+    Attributes:
+        name: as the command line takes it.
+        summary: one line for people.
+        fit: trains on a dataset.
+        servable: whether it exports to the ONNX contract.
+    """
+
+    name: str
+    summary: str
+    fit: Callable[[Dataset, TrainConfig, Progress], Trained]
+    servable: bool
+
+
+def _majority(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
+    from training.models.baselines import Majority  # noqa: PLC0415 - scikit-learn when needed
+
+    return Majority.fit(dataset, config, progress)
+
+
+def _ngrams(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
+    from training.models.baselines import NgramRegression  # noqa: PLC0415 - likewise
+
+    return NgramRegression.fit(dataset, config, progress)
+
+
+def _neural(name: str) -> Callable[[Dataset, TrainConfig, Progress], Trained]:
+    def fit(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
+        from training.fit.loop import fit_module  # noqa: PLC0415 - torch only when needed
+        from training.models.builders import BUILDERS  # noqa: PLC0415 - likewise
+
+        build: Any = BUILDERS[name]
+        return fit_module(build, dataset, config, progress)
+
+    return fit
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    family.name: family
+    for family in (
+        Family("majority", "The most frequent category, always.", _majority, False),
+        Family("ngrams", "Logistic regression on word and character n-grams.", _ngrams, False),
+        Family("bert", "BERT, all weights trained.", _neural("bert"), True),
+        Family("lora", "BERT, low-rank updates of attention, merged.", _neural("lora"), True),
+        Family("mlp", "MLP on pooled embeddings of a frozen BERT.", _neural("mlp"), True),
+        Family("lstm", "Bidirectional LSTM on word pieces.", _neural("lstm"), True),
+        Family("bert-lstm", "BERT with an LSTM on top.", _neural("bert-lstm"), True),
+        Family(
+            "bert-lstm-attention",
+            "BERT, LSTM, and attention over its states.",
+            _neural("bert-lstm-attention"),
+            True,
+        ),
+        Family(
+            "bert-lstm-dropout",
+            "BERT, LSTM, attention, and a dropout of one half.",
+            _neural("bert-lstm-dropout"),
+            True,
+        ),
+    )
+}
+
+
+def family(name: str) -> Family:
+    """Look a family up.
+
+    Raises:
+        UnknownFamily: there is none of this name.
+    """
+    if name not in FAMILIES:
+        raise UnknownFamily(f"there is no family {name!r}", f"use one of {', '.join(FAMILIES)}")
+    return FAMILIES[name]

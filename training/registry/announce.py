@@ -1,0 +1,85 @@
+"""Telling the workers: announcements on ``reviews.models``, one compacted key a role."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from schemas import ModelAnnouncement, cloud_event, encode
+from stream.kafka import connection_options, start, unreachable
+from stream.settings import Settings
+from stream.topics_admin import require_topics
+from training.registry.records import VersionRecord
+from training.registry.store import Registry
+
+Role = Literal["serving", "shadow", "canary"]
+
+
+def announcement(
+    registry: Registry,
+    record: VersionRecord,
+    role: Role = "serving",
+    *,
+    seen_at: Path | None = None,
+    share: float = 0.0,
+    by: str = "",
+) -> ModelAnnouncement:
+    """Return what workers are to be told about a version.
+
+    Args:
+        registry: that holds it.
+        record: the version.
+        role: what it is to do.
+        seen_at: the registry's folder as the workers see it, if that differs from ours.
+        share: of the keys, for a canary.
+        by: who announces.
+    """
+    ours = registry.path(record)
+    location = ours if seen_at is None else seen_at / ours.relative_to(registry.folder.resolve())
+    return ModelAnnouncement(
+        role=role,
+        version=record.version,
+        number=record.number,
+        location=str(location),
+        manifest_digest=record.manifest_digest,
+        canary_share=share,
+        announced_by=by,
+    )
+
+
+async def announce(settings: Settings, message: ModelAnnouncement) -> None:
+    """Publish an announcement, once, acknowledged by all replicas in sync.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+        TopicMissing: there is no topic for it.
+    """
+    event_id = f"{message.role}:{message.version}:{message.announced_at.isoformat()}"
+    headers = cloud_event(ModelAnnouncement, event_id, message.role, message.announced_at)
+    await _publish(settings, message.role, encode(message), headers)
+
+
+async def withdraw(settings: Settings, role: Literal["shadow", "canary"]) -> None:
+    """End a shadow or a canary on all workers: a tombstone, which compaction removes as well.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+        TopicMissing: there is no topic for it.
+    """
+    await _publish(settings, role, None, [])
+
+
+async def _publish(settings: Settings, role: Role, value: bytes | None, headers: Any) -> None:
+    kafka, topic = settings.kafka, settings.topic_names.models
+    producer = AIOKafkaProducer(**connection_options(kafka), enable_idempotence=True, acks="all")
+    await start(producer, kafka)
+    try:
+        require_topics([topic], (await producer.client.fetch_all_metadata()).topics())
+        await producer.send_and_wait(topic, value, key=role.encode(), headers=headers)
+    except (KafkaError, OSError) as error:
+        raise unreachable(kafka, error) from None
+    finally:
+        await producer.stop()

@@ -1,0 +1,96 @@
+"""What the registry writes down: versions that never change, and a history that only grows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CHAMPION: Final = "champion"
+CHALLENGER: Final = "challenger"
+
+Name = Literal["champion", "challenger"]
+Action = Literal["added", "promoted", "rolled-back", "challenger", "refused"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+class VersionRecord(_Record):
+    """One stored model. Written once."""
+
+    number: int = Field(ge=1, description="Never given twice.")
+    version: str = Field(description="Content digest of the model: the manifest's own version.")
+    manifest_digest: str = Field(description="SHA-256 of manifest.json, hexadecimal.")
+    name: str
+    family: str
+    added_at: datetime
+    added_by: str
+    why: str = ""
+    size_bytes: int = Field(description="Of the graph that runs on the CPU.")
+    metrics: dict[str, float] = Field(default_factory=dict, description="The manifest's own.")
+    training_digest: str = ""
+    lineage: dict[str, Any] = Field(
+        default_factory=dict, description="Which labels and files it was trained on."
+    )
+
+
+class Change(_Record):
+    """One entry of the history."""
+
+    at: datetime
+    by: str
+    action: Action
+    number: int
+    previous: int | None = Field(default=None, description="Champion before, if that changed.")
+    why: str = ""
+
+
+class State(_Record):
+    """Everything in the registry but the models themselves (``registry.json``)."""
+
+    format: Literal[1] = 1
+    versions: tuple[VersionRecord, ...] = ()
+    champion: int | None = None
+    challenger: int | None = None
+    history: tuple[Change, ...] = ()
+
+    def find(self, number: int) -> VersionRecord | None:
+        """Return the version of a number, if there is one."""
+        return next((v for v in self.versions if v.number == number), None)
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next version gets."""
+        return max((v.number for v in self.versions), default=0) + 1
+
+    def former_champions(self) -> list[int]:
+        """Return who was champion before, the latest first, without today's.
+
+        A rollback takes the version it left out of the line: rolling back twice goes two versions
+        back, and does not swing between two.
+
+        >>> at = datetime.now(UTC)
+        >>> steps = [("promoted", 1, None), ("promoted", 2, 1), ("promoted", 3, 2)]
+        >>> changes = [Change(at=at, by="", action=a, number=n, previous=p) for a, n, p in steps]
+        >>> State(champion=3, history=tuple(changes)).former_champions()
+        [2, 1]
+        >>> back = Change(at=at, by="", action="rolled-back", number=2, previous=3)
+        >>> State(champion=2, history=(*changes, back)).former_champions()
+        [1]
+        """
+        line: list[int] = []
+        for change in self.history:
+            if change.action == "promoted":
+                line = [n for n in line if n != change.number] + [change.number]
+            elif change.action == "rolled-back":
+                while line and line[-1] != change.number:
+                    line.pop()
+        return [n for n in reversed(line) if n != self.champion]
+
+
+def now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,202 @@
+"""The relabeller: a consumer group over `reviews.relabel`, exactly once by the worker's lanes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from schemas import ContractError, RelabelTask, decode
+from stream import kafka
+from stream.metrics import WorkerMetrics
+from stream.settings import Settings
+from stream.topics_admin import require_topics
+from stream.worker.lane import Lane, Slice
+from stream.worker.lanes import Lanes, by_lane, lanes_consumer
+from stream.worker.routing import Message, Router
+from stream.worker.work import Rejection, Work
+from training.relabeller.decided import DecidedReviews
+from training.relabeller.deciding import Decider, Decision, open_decider
+from training.relabeller.messages import messages
+
+_POLL_MS: Final = 500
+# Outcomes that a task may have, beside being bad.
+_LEFT: Final = "people"
+
+_log = structlog.get_logger(__name__)
+
+
+class Relabeller:
+    """One member of the relabeller group. :meth:`run` it once.
+
+    What the cascade decides goes to ``reviews.labels`` and the category topic in the transaction
+    that commits the task's offset. What it does not decide is only committed: the review queue has
+    every task that no label answers.
+
+    Args:
+        settings: all options.
+        decider: the cascade; opened from the settings unless given.
+    """
+
+    def __init__(self, settings: Settings, decider: Decider | None = None) -> None:
+        self.settings = _as_worker(settings)
+        self.outcomes: Counter[str] = Counter()
+        """Committed tasks by outcome: "ensemble", "llm", "people", "dead-letter"."""
+        self._decider = decider
+        self._opened = ExitStack()
+        # One thread for all of them: the file of the LLM's kept answers belongs to its thread.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="cascade")
+        worker = self.settings.worker
+        self._router = Router(settings.topic_names, worker.group, worker.name)
+        self._lanes = Lanes(self.settings, WorkerMetrics(), self._fail)
+        self._decided = DecidedReviews(settings)
+        self._failure: asyncio.Future[None] | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; what is on its way then is finished.
+
+        Raises:
+            ReviewsError: there is no ensemble, no broker answers or it refuses us, a topic is
+                absent.
+        """
+        self._failure = asyncio.get_running_loop().create_future()
+        consumer = lanes_consumer(self.settings)
+        try:
+            await self._open()
+            await kafka.start(consumer, self.settings.kafka)
+            names = self.settings.topic_names
+            needed = [names.relabel, names.labels, names.dead_letter, *names.categories]
+            require_topics(needed, await consumer.topics())
+            await self._decided.start()
+            self._lanes.attach(consumer)
+            consumer.subscribe([names.relabel], listener=self._lanes)
+            _log.info("relabeller_started", group=self.settings.worker.group)
+            await self._work_until(stop, consumer)
+        finally:
+            await self._lanes.close()
+            await consumer.stop()
+            await self._decided.stop()
+            await self._in_thread(self._opened.close)
+            self._thread.shutdown(wait=False)
+        _log.info("relabeller_stopped", **self.outcomes)
+
+    async def _open(self) -> None:
+        if self._decider is None:
+            opening = open_decider(self.settings)
+            self._decider = await self._in_thread(self._opened.enter_context, opening)
+
+    async def _work_until(self, stop: asyncio.Event, consumer: AIOKafkaConsumer) -> None:
+        assert self._failure is not None  # noqa: S101 - run() made it
+        working = asyncio.create_task(self._work(consumer, stop), name="relabel")
+        try:
+            await asyncio.wait([working, self._failure], return_when=asyncio.FIRST_COMPLETED)
+            for ended in (self._failure, working):
+                if ended.done():
+                    ended.result()
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _work(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
+        rows = self.settings.label.batch_rows
+        while not stop.is_set():
+            try:
+                polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=rows)
+            except KafkaError as error:
+                _log.warning("poll_failed", error=repr(error))
+                await asyncio.sleep(_POLL_MS / 1000)
+                continue
+            taken: list[tuple[Work, RelabelTask | None]] = []
+            for tp, records in polled.items():
+                # Without an open lane the events are void: it seeks back when it opens.
+                if (lane := self._lanes.get(tp)) is not None:
+                    taken += [_take_in(lane, record) for record in records]
+                    lane.took_in(len(records))
+            if taken:
+                await self._publish(taken)
+
+    async def _publish(self, taken: list[tuple[Work, RelabelTask | None]]) -> None:
+        await self._decided.refresh()
+        open_tasks = {
+            work: task
+            for work, task in taken
+            if task is not None and task.review.review_id not in self._decided
+        }
+        assert self._decider is not None  # noqa: S101 - run() opened it
+        found = await self._in_thread(self._decider.decide, list(open_tasks.values()))
+        verdicts: dict[Work, Decision | None] = dict(zip(open_tasks, found, strict=True))
+        tasks = dict(taken)
+        for lane, works in by_lane(tasks).items():
+            await lane.publish(self._slice(works, tasks, verdicts))
+
+    def _slice(
+        self,
+        works: list[Work],
+        tasks: dict[Work, RelabelTask | None],
+        verdicts: dict[Work, Decision | None],
+    ) -> Slice:
+        now, names = datetime.now(UTC), self.settings.topic_names
+        codebook = self.settings.queue.codebook_version
+        outgoing: list[Message] = []
+        outcomes: Counter[str] = Counter()
+        for work in works:
+            task, verdict = tasks[work], verdicts.get(work)
+            if task is None:
+                outgoing.append(self._router.route(work))
+                outcomes["dead-letter"] += 1
+            elif verdict is None:
+                outcomes[_LEFT] += 1
+            else:
+                outgoing += messages(task, verdict, names, codebook, now)
+                outcomes[verdict.decided_by] += 1
+
+        def count(_seconds: float) -> None:
+            self.outcomes.update(outcomes)
+            _log.info("relabelled", **outcomes)
+
+        return Slice(works, outgoing, count)
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, function, *arguments)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_exception(error)
+
+
+def _as_worker(settings: Settings) -> Settings:
+    """Return settings under which the worker's lanes commit for the relabeller's group."""
+    label = settings.label
+    worker = settings.worker.model_copy(
+        update={"group": label.group, "transaction_timeout_ms": label.transaction_timeout_ms}
+    )
+    return settings.model_copy(update={"worker": worker})
+
+
+def _take_in(lane: Lane, record: Any) -> tuple[Work, RelabelTask | None]:
+    work = Work(lane, lane.epoch, record, 0.0)
+    try:
+        return work, decode(RelabelTask, record.value)
+    except ContractError as error:
+        work.rejection = Rejection(error.code, str(error))
+        return work, None
+
+
+async def run_relabeller(settings: Settings, stop: asyncio.Event) -> Counter[str]:
+    """Relabel until ``stop`` is set; return what became of the tasks.
+
+    Raises:
+        ReviewsError: see :meth:`Relabeller.run`.
+    """
+    relabeller = Relabeller(settings)
+    await relabeller.run(stop)
+    return relabeller.outcomes

@@ -1,0 +1,62 @@
+"""Which reviews have a label already: the ensemble must not speak after a person."""
+
+from __future__ import annotations
+
+from aiokafka import AIOKafkaConsumer
+
+from schemas import ContractError, Label, decode
+from stream.committed import records_until
+from stream.kafka import connection_options, start
+from stream.settings import Settings
+from stream.topics_admin import partitions_of
+
+
+class DecidedReviews:
+    """Ids of reviews on ``reviews.labels``, read from its beginning and followed.
+
+    The topic is compacted by review id: a label of the ensemble after one of a person would take
+    its place, whatever their revisions.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._decided: set[str] = set()
+        self._consumer = AIOKafkaConsumer(
+            **connection_options(settings.kafka),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+        )
+
+    async def start(self) -> None:
+        """Connect and begin at the first label.
+
+        Raises:
+            BrokerError: no broker answers.
+        """
+        await start(self._consumer, self._settings.kafka)
+        labels = self._settings.topic_names.labels
+        self._consumer.assign(await partitions_of(self._settings.kafka, labels))
+
+    async def refresh(self) -> None:
+        """Read until the end of the topic as it was when this was called."""
+        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+        async for record in records_until(self._consumer, ends):
+            self._note(record.value)
+
+    def __contains__(self, review_id: object) -> bool:
+        return review_id in self._decided
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+    def _note(self, value: bytes | None) -> None:
+        if value is None:
+            return
+        try:
+            label = decode(Label, value)
+        except ContractError:
+            return
+        # A withdrawn one too: a person is at it.
+        self._decided.add(label.review_id)

@@ -1,0 +1,105 @@
+"""What the saved cascade makes of relabel tasks; no Kafka here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas import CATEGORIES, Category, DecidedBy, RelabelTask
+from stream.settings import Settings
+from stream.text import normalize
+from training.errors import DataError
+from training.labelling.cascade import PEOPLE, Cascade
+from training.labelling.panel import cheap_panel, open_llm
+from training.labelling.run import Panel
+from training.labelling.saved import load_cascade
+
+# Canaries and audits measure people and models: an ensemble that answers them measures nothing.
+_FOR_THE_ENSEMBLE = "low-confidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A category that the cascade gives.
+
+    Attributes:
+        category: the category.
+        confidence: its probability, 0 to 1.
+        decided_by: "llm" where the LLM had to be asked, else "ensemble".
+        labeller: who of the ensemble settled it: a labeller, "agreement" or an aggregator.
+    """
+
+    category: Category
+    confidence: float
+    decided_by: DecidedBy
+    labeller: str
+
+
+class Decider:
+    """Decides by a fitted cascade and the labellers that it was fitted on.
+
+    Args:
+        cascade: as `reviews label` saved it.
+        panel: labellers at hand; those that the cascade does not know are not asked.
+
+    Raises:
+        DataError: a labeller that the cascade was fitted on is not at hand.
+    """
+
+    def __init__(self, cascade: Cascade, panel: Panel) -> None:
+        at_hand = {labeller.name: labeller for labeller in panel.cheap}
+        if absent := [name for name in cascade.cheap.names if name not in at_hand]:
+            raise DataError(
+                f"the ensemble was fitted with {', '.join(absent)}, not at hand now",
+                "fit it again here with `reviews label INPUT --validated FILE`",
+            )
+        self._cheap = [at_hand[name] for name in cascade.cheap.names]
+        self._cascade = cascade
+        fitted = cascade.dear is not None and panel.llm is not None
+        # Thresholds of one LLM say nothing about another: an unknown one is not asked.
+        known = fitted and cascade.dear is not None and cascade.dear.names[-1]
+        self._llm = panel.llm if panel.llm is not None and panel.llm.name == known else None
+
+    def decide(self, tasks: Sequence[RelabelTask]) -> list[Decision | None]:
+        """Return a decision for each task; None leaves it to people."""
+        rows = [i for i, task in enumerate(tasks) if task.reason == _FOR_THE_ENSEMBLE]
+        decided: list[Decision | None] = [None] * len(tasks)
+        if not rows:
+            return decided
+        texts = [normalize(tasks[row].review.text) for row in rows]
+        votes = [labeller.label(texts) for labeller in self._cheap]
+        result = self._cascade.decide(votes)
+        still = np.flatnonzero(result.open)
+        if self._llm is not None and len(still):
+            answers = self._llm.label([texts[int(i)] for i in still])
+            answered = np.flatnonzero(~answers.abstained)
+            both = [*(vote.take(still[answered]) for vote in votes), answers.take(answered)]
+            result = self._cascade.settle(result, still[answered], both)
+        for i, row in enumerate(rows):
+            by = result.decided_by[i]
+            if by != PEOPLE:
+                asked = self._llm is not None and by == self._llm.name
+                decided[row] = Decision(
+                    CATEGORIES[result.category[i]],
+                    min(float(result.confidence[i]), 1.0),
+                    "llm" if asked else "ensemble",
+                    by,
+                )
+        return decided
+
+
+@contextmanager
+def open_decider(settings: Settings) -> Iterator[Decider]:
+    """Yield the decider that the settings describe.
+
+    Raises:
+        DataError: there is no fitted ensemble, or it does not fit the labellers at hand.
+        LabellerUnavailable: the local LLM is not at hand.
+    """
+    cascade = load_cascade(settings.label.ensemble)
+    panel = cheap_panel(settings.label, settings.model.folder)
+    with open_llm(settings.label) as llm:
+        yield Decider(cascade, Panel(panel.cheap, llm, panel.notes))

@@ -1,0 +1,160 @@
+"""The training set of a retraining: people's decisions, the ensemble's, the LLM's, and a base."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from schemas import CATEGORIES, Label
+from stream.queue.priority import in_sample
+from stream.settings import BUNDLED_HELDOUT
+from stream.text import fingerprint, normalize
+from training.dataset import (
+    CATEGORY_COUNT,
+    Dataset,
+    join,
+    labelled,
+    read_dataset,
+    read_labelled_dataset,
+)
+from training.errors import DataError
+from training.gate.frozen import FrozenSet
+from training.registry.records import now
+from training.retrain.labels import RANK, ReadLabels, standing
+from training.retrain.lineage import LabelsRead, Lineage, Source
+
+BUNDLED_BASE: Final = BUNDLED_HELDOUT.with_name("train.jsonl")
+WEIGHT: Final[Mapping[str, float]] = {"person": 1.0, "ensemble": 0.7, "llm": 0.4, "model": 0.2}
+"""How far each is trusted: an ensemble decides at 95% precision, an LLM alone at less."""
+PEOPLE: Final = "people"
+# With fewer, an interval says nothing; they are kept out of training all the same.
+_LEAST_HELD_OUT: Final = 10
+_ORDER: Final = {category: i for i, category in enumerate(CATEGORIES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """What to train on, what to compare on, and where all of it comes from."""
+
+    training: Dataset
+    frozen: list[FrozenSet]
+    lineage: Lineage
+
+
+def read_base(paths: Sequence[Path]) -> list[tuple[str, Dataset]]:
+    """Read base sets: labelled reviews, or datasets that an earlier run wrote.
+
+    Raises:
+        DataError: one is absent or neither.
+    """
+    return [(path.stem, _read_either(path)) for path in paths]
+
+
+def assemble(
+    read: ReadLabels,
+    topic: str,
+    base: Sequence[tuple[str, Dataset]],
+    frozen: Sequence[FrozenSet],
+    held_out_share: float,
+) -> Assembled:
+    """Make the training set and its lineage.
+
+    No text of a frozen set is trained on. A share of the texts that people decided is held out by
+    a hash of the text, the same in every retraining, and becomes a frozen set of its own. A text
+    in the base gives way to what was decided since.
+
+    Args:
+        read: the labels.
+        topic: that they were read from.
+        base: named sets that every training begins with.
+        frozen: sets to compare models on.
+        held_out_share: of the texts that people decided.
+    """
+    kept, dropped = standing(read.labels)
+    decided, held_out, counts = _by_text(kept, held_out_share)
+    sets = list(frozen)
+    if len(held_out) >= _LEAST_HELD_OUT:
+        sets.append(FrozenSet(PEOPLE, held_out))
+    everything_frozen = [*(s.rows for s in sets), held_out]
+    training = decided.without_texts_of(*everything_frozen)
+    bases = [(name, rows.without_texts_of(training, *everything_frozen)) for name, rows in base]
+    dataset = join(training, *(rows for _, rows in bases))
+    labels = LabelsRead(
+        topic=topic,
+        offsets=dict(sorted(read.offsets.items())),
+        read=len(read.labels),
+        unreadable=read.unreadable,
+        reviews=len(kept),
+        decided_by=_count(label.decided_by for label in kept),
+        codebook_versions=_count(label.codebook_version for label in kept),
+        dropped=dropped,
+        same_text=counts["same_text"],
+        contradicted=counts["contradicted"],
+        held_out=len(held_out),
+        in_frozen_sets=len(decided) - len(training),
+    )
+    lineage = Lineage(
+        made_at=now(),
+        digest=dataset.digest,
+        rows=len(dataset),
+        rows_by_origin=dataset.origins(),
+        rows_by_category=_count(CATEGORIES[i].value for i in dataset.categories),
+        labels=labels,
+        base=tuple(Source(name=n, rows=len(d), digest=d.digest) for n, d in bases),
+        frozen=tuple(Source(name=s.name, rows=len(s.rows), digest=s.rows.digest) for s in sets),
+    )
+    return Assembled(dataset, sets, lineage)
+
+
+def _by_text(kept: Sequence[Label], share: float) -> tuple[Dataset, Dataset, dict[str, int]]:
+    """Make one row of all labels of one text: the best rank speaks, equals share."""
+    by_text: dict[str, list[Label]] = {}
+    for label in kept:
+        by_text.setdefault(normalize(label.text), []).append(label)
+    training, held_out = [], []
+    contradicted = 0
+    for text, said in sorted(by_text.items()):
+        rank = max(RANK[label.decided_by] for label in said)
+        heard = [label for label in said if RANK[label.decided_by] == rank]
+        contradicted += len({label.category for label in heard}) > 1
+        by_person = heard[0].decided_by == "person"
+        if by_person and in_sample(share, fingerprint(text), "held-out"):
+            held_out.append(heard)
+        else:
+            training.append(heard)
+    counts = {"same_text": len(kept) - len(by_text), "contradicted": contradicted}
+    return _rows(training), _rows(held_out), counts
+
+
+def _rows(groups: Sequence[Sequence[Label]]) -> Dataset:
+    if not groups:
+        return labelled([], [], "person")
+    probabilities = np.zeros((len(groups), CATEGORY_COUNT), dtype=np.float32)
+    for i, group in enumerate(groups):
+        for label in group:
+            if label.category is not None:  # `standing` leaves no other
+                probabilities[i, _ORDER[label.category]] += 1 / len(group)
+    origins = [str(group[0].decided_by) for group in groups]
+    weights = np.array([WEIGHT[origin] for origin in origins], dtype=np.float32)
+    return Dataset([group[0].text for group in groups], probabilities, weights, origins)
+
+
+def _read_either(path: Path) -> Dataset:
+    try:
+        return read_labelled_dataset(path, origin=f"base:{path.stem}")
+    except DataError as labelled_error:
+        if path.suffix == ".csv" or not path.is_file():
+            raise
+        try:
+            return read_dataset(path)
+        except DataError:
+            raise labelled_error from None
+
+
+def _count(values: Iterable[str]) -> dict[str, int]:
+    return {str(k): n for k, n in Counter(values).most_common()}

@@ -1,0 +1,237 @@
+"""One retraining: labels, dataset, model, gate, and what follows from it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from schemas import Label
+from stream.model_folder import MANIFEST
+from stream.settings import Settings
+from training.dataset import Dataset
+from training.errors import DataError
+from training.fit.config import Progress, TrainConfig, silent
+from training.gate.frozen import FrozenSet, read_frozen
+from training.gate.judge import judge
+from training.gate.report import write_report
+from training.gate.verdict import Verdict
+from training.registry.announce import announce, announcement
+from training.registry.files import write_atomically
+from training.registry.records import State, VersionRecord
+from training.registry.store import Registry
+from training.retrain.assemble import BUNDLED_BASE, Assembled, assemble, read_base
+from training.retrain.errors import NothingToLearn
+from training.retrain.labels import read_labels
+from training.retrain.lineage import Lineage
+
+Trainer = Callable[[str, Dataset, Path, TrainConfig, Progress], Any]
+"""Trains a family on a dataset into a model folder; :func:`training.train.train_family` is one."""
+
+_FIRST: Final = "the model that served when the registry began"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to retrain, with what.
+
+    Attributes:
+        family: of the model.
+        config: how it is trained.
+        base: labelled files that come first; ours unless given, none if empty.
+        frozen: labelled files to compare on; ours unless given.
+        tell_workers: whether a promotion is announced.
+        dry_run: stop once the training set is known.
+    """
+
+    family: str
+    config: TrainConfig
+    base: Sequence[Path] | None = None
+    frozen: Sequence[Path] = ()
+    tell_workers: bool = True
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a retraining."""
+
+    lineage: Lineage
+    folder: Path
+    """Dataset, lineage and report of this run."""
+    record: VersionRecord | None = None
+    """The new version; None after a dry run."""
+    verdict: Verdict | None = None
+    announced: bool = False
+
+
+def retrain(
+    settings: Settings,
+    plan: Plan,
+    *,
+    progress: Progress = silent,
+    train: Trainer | None = None,
+) -> Outcome:
+    """Read the labels, train, judge, and promote or refuse.
+
+    Nothing is changed for anybody before the model is trained and stands in the registry; from then
+    on each step is one atomic change. An interruption leaves the champion as it was.
+
+    Args:
+        settings: connection, registry, gate.
+        plan: what to train.
+        progress: is told how far it is.
+        train: does the training; :func:`training.train.train_family` unless given.
+
+    Raises:
+        NothingToLearn: no label is there, or none since the last training.
+        BrokerError: Kafka does not answer. If that happens while announcing, the registry has the
+            new champion and ``reviews model announce`` tells the workers.
+        ModelError: the new model is not what was trained, or the serving one is damaged.
+    """
+    registry = Registry(settings.learning.registry)
+    assembled = _assemble(settings, plan, progress)
+    folder = settings.learning.runs / assembled.lineage.digest[:16]
+    lineage = assembled.lineage
+    if plan.dry_run:
+        return Outcome(lineage, folder)
+    _check_news(registry.state(), lineage)
+    assembled.training.write(folder / "dataset.jsonl")
+    write_atomically(folder / "lineage.json", lineage.model_dump_json(indent=2) + "\n")
+    model = _train(assembled, plan, folder, progress, train)
+    serving = ensure_champion(registry, settings)
+    record = registry.add(
+        model, why=_why(lineage), lineage=lineage.model_dump(mode="json", exclude={"config"})
+    )
+    shutil.rmtree(model, ignore_errors=True)  # the registry has its copy
+    registry.challenge(record.number)
+    verdict, announced = decide(
+        settings, registry, record, serving, assembled.frozen, plan.tell_workers, progress
+    )
+    write_report(verdict, folder)
+    return Outcome(lineage, folder, record, verdict, announced)
+
+
+def decide(
+    settings: Settings,
+    registry: Registry,
+    record: VersionRecord,
+    serving: VersionRecord | None,
+    frozen: Sequence[FrozenSet],
+    tell_workers: bool,
+    progress: Progress = silent,
+) -> tuple[Verdict, bool]:
+    """Run the gate on a stored version and carry out what it says.
+
+    Returns:
+        The verdict, and whether the workers were told.
+
+    Raises:
+        ModelError: the serving model is damaged.
+        BrokerError: the workers could not be told; the registry has changed all the same.
+    """
+    verdict = judge(
+        registry.path(record),
+        None if serving is None else registry.path(serving),
+        frozen,
+        settings.gate,
+        model=settings.model,
+        numbers=(record.number, None if serving is None else serving.number),
+        progress=progress,
+    )
+    write_report(verdict, registry.report_folder(record))
+    why = "; ".join(verdict.reasons)
+    if not verdict.passed:
+        registry.refuse(record.number, why=why)
+        return verdict, False
+    registry.promote(record.number, why=why)
+    if tell_workers:
+        seen_at = settings.learning.registry_seen_at
+        message = announcement(registry, record, seen_at=seen_at, by=registry.user)
+        asyncio.run(announce(settings, message))
+    return verdict, tell_workers
+
+
+def ensure_champion(registry: Registry, settings: Settings) -> VersionRecord | None:
+    """Return the champion; a new registry begins with the model that the workers start with."""
+    state = registry.state()
+    if state.champion is not None:
+        return registry.resolve(state.champion, state)
+    if not (settings.model.folder / MANIFEST).is_file():
+        return None
+    record = registry.add(settings.model.folder, why=_FIRST)
+    return registry.promote(record.number, why=_FIRST)
+
+
+def last_offsets(state: State) -> dict[int, int]:
+    """Return how far the newest retrained version had read the labels, by partition."""
+    for record in reversed(state.versions):
+        offsets = record.lineage.get("labels", {}).get("offsets", {})
+        if offsets:
+            return {int(partition): int(offset) for partition, offset in offsets.items()}
+    return {}
+
+
+def _assemble(settings: Settings, plan: Plan, progress: Progress) -> Assembled:
+    progress("reading labels", 0, 1)
+    read = asyncio.run(read_labels(settings))
+    progress("reading labels", 1, 1)
+    topic = settings.topic_names.labels
+    if not any(_teaches(label) for label in read.labels):
+        raise NothingToLearn(
+            f"{topic} holds no decision yet", "decide some reviews with `reviews queue`"
+        )
+    base = plan.base
+    if base is None:
+        base = settings.learning.base or ((BUNDLED_BASE,) if BUNDLED_BASE.is_file() else ())
+    frozen = read_frozen(plan.frozen or settings.learning.frozen)
+    share = settings.learning.held_out_share
+    assembled = assemble(read, topic, read_base(base), frozen, share)
+    if not len(assembled.training):
+        raise DataError("every labelled text is held out or frozen", "label some more reviews")
+    lineage = assembled.lineage.model_copy(
+        update={
+            "family": plan.family,
+            "config": plan.config.model_dump(mode="json"),
+            "code_version": version("reviews-stream"),
+        }
+    )
+    return Assembled(assembled.training, assembled.frozen, lineage)
+
+
+def _teaches(label: Label) -> bool:
+    return label.category is not None and not label.withdrawn
+
+
+def _check_news(state: State, lineage: Lineage) -> None:
+    for record in state.versions:
+        if record.training_digest == lineage.digest and record.family == lineage.family:
+            raise NothingToLearn(
+                f"version {record.number} was trained on exactly these {lineage.rows} texts",
+                "decide more reviews, or name another --family or --base",
+            )
+
+
+def _train(
+    assembled: Assembled, plan: Plan, folder: Path, progress: Progress, train: Trainer | None
+) -> Path:
+    if train is None:
+        from training.train import train_family  # noqa: PLC0415 - torch when needed
+
+        train = train_family
+    model = folder / "model"
+    # A training that was interrupted goes on where it was.
+    config = plan.config
+    if config.checkpoints is None:
+        config = config.model_copy(update={"checkpoints": folder / "checkpoints"})
+    train(plan.family, assembled.training, model, config, progress)
+    return model
+
+
+def _why(lineage: Lineage) -> str:
+    decided = ", ".join(f"{n} by {who}" for who, n in lineage.labels.decided_by.items())
+    return f"retrained: {lineage.rows} texts, decisions {decided}"

@@ -1,0 +1,40 @@
+"""``python -m training.simulation --pool FILE --test FILE``: what the order of asking is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream.cli.console import note, out
+from training.dataset import labelled, read_labelled_dataset
+from training.retrain.assemble import BUNDLED_BASE
+from training.simulation.curve import Simulation, run
+from training.simulation.report import write_simulation
+
+
+def main(
+    pool: Annotated[Path, typer.Option(help="Labelled reviews that people are asked about.")],
+    test: Annotated[Path, typer.Option(help="Labelled reviews on which the models are compared.")],
+    base: Annotated[Path, typer.Option(help="Every training begins with it.")] = BUNDLED_BASE,
+    family: Annotated[str, typer.Option(help="That is retrained.")] = "ngrams",
+    batch: Annotated[int, typer.Option(min=1, help="Labels between two retrainings.")] = 25,
+    labels: Annotated[int, typer.Option(min=1, help="In all.")] = 500,
+    seeds: Annotated[int, typer.Option(min=1)] = 5,
+    folder: Annotated[Path, typer.Option("--out")] = Path(".reviews/simulation"),
+) -> None:
+    """Replay the learning loop on known answers, for random, margin and the queue's order."""
+    held_out = read_labelled_dataset(test, "test")
+    waiting = read_labelled_dataset(pool, "person").without_texts_of(held_out)
+    begin = read_labelled_dataset(base, "base") if base.name != "-" else labelled([], [], "base")
+    begin = begin.without_texts_of(held_out, waiting)
+    simulation = Simulation(begin, waiting, held_out, family, batch, labels, seeds)
+    note(f"{len(begin)} texts to begin with, {len(waiting)} to ask about, {len(held_out)} to test")
+    points = run(simulation, lambda stage, done, total: note(f"{stage} {done}/{total}"))
+    out.print(write_simulation(points, folder), markup=False)
+    note(f"curves: {folder / 'curve.svg'}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

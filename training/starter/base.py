@@ -1,0 +1,94 @@
+"""The starter's base encoder: vocabulary, word vectors, masked-language pretraining."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from stream.text import normalize
+from training.fit.config import Progress, silent
+from training.labelling.morphology import analyse, forms
+from training.pretraining.encoder import Encoder, Shape, load_encoder, new_encoder
+from training.pretraining.mlm import PretrainConfig, pretrain
+from training.pretraining.vocabulary import learn_tokenizer, product_forms
+from training.pretraining.word_vectors import WordVectors, piece_vectors
+from training.starter.synthetic import bundled_templates
+
+STARTER_SHAPE: Final = Shape(layers=3, width=256, heads=4, inner=1024, positions=128)
+_WORD_LETTERS: Final = 3
+
+
+def starter_encoder(
+    texts: Sequence[str],
+    folder: Path,
+    config: PretrainConfig,
+    progress: Progress = silent,
+    shape: Shape = STARTER_SHAPE,
+) -> Encoder:
+    """Make the base encoder, or load the one that an earlier call finished.
+
+    An interrupted call goes on where it was.
+
+    Args:
+        texts: normalised, to learn vocabulary and language from.
+        folder: gets the checkpoint; what is on the way lies in ``progress`` inside.
+        config: of the pretraining; its ``checkpoints`` are set here.
+        progress: is told how far it is.
+        shape: of a new encoder.
+    """
+    if (folder / "config.json").is_file():
+        return load_encoder(folder)
+    progress("vocabulary and word vectors", 0, 1)
+    encoder = blank_encoder(texts, shape, config.seed)
+    progress("vocabulary and word vectors", 1, 1)
+    on_the_way = folder / "progress"
+    pretrain(encoder, texts, config.model_copy(update={"checkpoints": on_the_way}), progress)
+    aside = folder / "complete"
+    encoder.save(aside)
+    for file in sorted(aside.iterdir(), key=lambda path: path.name == "config.json"):
+        file.replace(folder / file.name)
+    shutil.rmtree(aside)
+    shutil.rmtree(on_the_way, ignore_errors=True)
+    return encoder
+
+
+def blank_encoder(texts: Sequence[str], shape: Shape, seed: int) -> Encoder:
+    """Make an encoder whose layers are random and whose word pieces start from word vectors."""
+    vectors = WordVectors.navec()
+    known = set(vectors.words)
+    tokenizer = learn_tokenizer(texts, product_forms(known) | named_forms(known), vectors.words)
+    torch.manual_seed(seed)
+    encoder = new_encoder(tokenizer, shape)
+    table = encoder.model.get_input_embeddings().weight
+    start = piece_vectors(tokenizer, vectors, shape.width)
+    has_vector = np.abs(start).sum(axis=1) > 0
+    with torch.no_grad():
+        table[has_vector] = torch.from_numpy(start[has_vector])
+    return encoder
+
+
+def named_forms(known: Collection[str]) -> set[str]:
+    """Return the inflected forms of the words in the templates' product names.
+
+    Args:
+        known: other forms are left out.
+    """
+    names = (name for names in bundled_templates().names.values() for name in names)
+    words = {word for name in names for word in normalize(name.rstrip("+")).split(" ")}
+    found: set[str] = set()
+    for word in words:
+        if not word.isalpha() or len(word) < _WORD_LETTERS:
+            continue
+        found.add(word)
+        found.update(form for form in _all_forms(word) if form in known)
+    return found
+
+
+def _all_forms(word: str) -> frozenset[str]:
+    """Return the forms of a word that may be a plural or an adjective itself."""
+    return frozenset(form for lemma in analyse(word).lemmas[:1] for form in forms(lemma))

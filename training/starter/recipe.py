@@ -1,0 +1,81 @@
+"""The whole recipe of the bundled model: one call from raw reviews to a checked folder.
+
+Everything on the way is kept in a work folder, so that an interrupted call goes on where it was, and a
+call after a change repeats only what the change touches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from stream.model_folder import Manifest
+from training.dataset import Dataset
+from training.export.folder import Options, check_replaceable, export_family
+from training.fit.config import Progress, TrainConfig, Tricks, silent
+from training.pretraining.mlm import PretrainConfig
+from training.starter.base import starter_encoder
+from training.starter.texts import Recipe, pretraining_texts, starter_dataset
+
+NAME: Final = "starter"
+FAMILY: Final = "bert"
+DATASET: Final = "dataset.jsonl"
+ENCODER: Final = "encoder"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the starter model is made.
+
+    Attributes:
+        recipe: what it is trained on.
+        pretraining: of the encoder.
+        training: of the classifier; ``encoder`` and ``checkpoints`` are set by the recipe.
+    """
+
+    recipe: Recipe = field(default_factory=Recipe)
+    pretraining: PretrainConfig = field(default_factory=lambda: PretrainConfig(epochs=16))
+    training: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            epochs=3, folds=2, tricks=Tricks(augmentation=0.3, layer_decay=0.9)
+        )
+    )
+
+
+def train_starter(
+    data: Path,
+    folder: Path,
+    work: Path,
+    plan: Plan | None = None,
+    progress: Progress = silent,
+) -> Manifest:
+    """Label, pretrain, train, calibrate, export.
+
+    Args:
+        data: the folder of the real reviews, see :func:`training.labelling.ensemble.starter_labels`.
+        folder: where the model goes.
+        work: keeps dataset and encoder; the encoder is taken up as it is if it is complete.
+        plan: how; see :class:`Plan`.
+        progress: is told how far it is.
+
+    Raises:
+        DataError: a file is absent, or ``folder`` holds something else.
+        ModelError: the exported model does not compute what the trained one does.
+    """
+    plan = plan or Plan()
+    check_replaceable(folder)
+    dataset = _dataset(data, work, plan, progress)
+    starter_encoder(pretraining_texts(dataset), work / ENCODER, plan.pretraining, progress)
+    config = plan.training.model_copy(
+        update={"encoder": work / ENCODER, "checkpoints": work / "checkpoints"}
+    )
+    return export_family(FAMILY, dataset, folder, config, progress, options=Options(name=NAME))
+
+
+def _dataset(data: Path, work: Path, plan: Plan, progress: Progress) -> Dataset:
+    progress("labels", 0, 1)
+    dataset = starter_dataset(data, plan.recipe)
+    dataset.write(work / DATASET)
+    progress("labels", 1, 1)
+    return dataset

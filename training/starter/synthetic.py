@@ -1,0 +1,206 @@
+"""Sentences about products that the real stream hardly holds, composed from templates.
+
+They teach what things are called, and nothing else: the same openings are used for every category,
+so that no opening gives a category away. Names and templates are kept in the two TOML files beside
+this module.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from schemas import CATEGORIES, Category
+from training.dataset import Dataset, join, labelled
+from training.labelling.morphology import analyzer
+
+_HERE: Final = Path(__file__).resolve().parent
+_FORM: Final = re.compile(r"\[([^\]]*)\]")
+_ORIGIN: Final = "synthetic"
+# Shares of sentences with a second and a third part; most real reviews say more than one thing.
+_ASPECT, _GENERAL = 0.55, 0.45
+# Shoppers hardly begin with a capital and hardly end with a full stop.
+_LOWER: Final = 0.5
+# One in this many sentences about children's goods is of a thing for adults, said to be for a child.
+_FOR_CHILD: Final = 3
+# What a child may get besides what is made for children only (codebook, rule 2).
+_CHILD_TOO: Final = (Category.CLOTHING, Category.FOOTWEAR, Category.ACCESSORIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product's name in the three cases that the templates ask for, and how others agree with it."""
+
+    nominative: str
+    accusative: str
+    genitive: str
+    agreement: int
+    """0 masculine, 1 feminine, 2 neuter, 3 plural: the place of the form in ``[he|she|it|they]``."""
+
+    @classmethod
+    def named(cls, name: str) -> Product:
+        """Inflect a name; ``+`` at its end says that it is plural."""
+        plural = name.endswith("+")
+        words = name.rstrip("+").split(" ")
+        number = "plur" if plural else "sing"
+        analyses, head = [], 0
+        for place, word in enumerate(words):
+            parse = _parse(word, number)
+            analyses.append(parse)
+            head = place
+            if parse is None or parse.tag.POS == "NOUN":
+                break
+        noun = analyses[head]
+        gender = None if noun is None else noun.tag.gender
+        agreement = 3 if plural else {"masc": 0, "femn": 1, "neut": 2}.get(str(gender), 0)
+
+        def in_case(case: str) -> str:
+            forms = [_inflected(p, w, case, number) for p, w in zip(analyses, words, strict=False)]
+            return " ".join([*forms, *words[len(forms) :]])
+
+        # Things: only the feminine singular has an accusative of its own.
+        nominative = " ".join(words)
+        accusative = in_case("accs") if agreement == 1 else nominative
+        return cls(nominative, accusative, in_case("gent"), agreement)
+
+
+def _parse(word: str, number: str) -> Any:
+    """Return the analysis of a word as a nominative, or None for what is no Russian word."""
+    found = [
+        parse
+        for parse in analyzer().parse(word)
+        if parse.tag.case == "nomn"
+        and parse.tag.number == number
+        and parse.tag.POS in {"NOUN", "ADJF"}
+    ]
+    return found[0] if found else None
+
+
+def _inflected(parse: Any, word: str, case: str, number: str) -> str:
+    if parse is None:
+        return word
+    form = parse.inflect({case, number})
+    return word if form is None else str(form.word)
+
+
+class Templates:
+    """What the two files hold: names by category, and the parts of a sentence."""
+
+    def __init__(self, products: Mapping[str, str], parts: Mapping[str, Any]) -> None:
+        self.names: dict[Category, list[str]] = {
+            Category(slug): [name.strip() for name in names.split(",") if name.strip()]
+            for slug, names in products.items()
+        }
+        self.opening: Sequence[str] = parts["opening"]
+        self.general: Sequence[str] = parts["general"]
+        self.child: Sequence[str] = parts["child"]
+        self.aspect: dict[Category, Sequence[str]] = {
+            Category(slug): lines for slug, lines in parts["aspect"].items()
+        }
+
+    @classmethod
+    def load(cls, folder: Path = _HERE) -> Templates:
+        """Read ``products.toml`` and ``templates.toml``."""
+        products = tomllib.loads((folder / "products.toml").read_text(encoding="utf-8"))
+        parts = tomllib.loads((folder / "templates.toml").read_text(encoding="utf-8"))
+        return cls(products, parts)
+
+
+@lru_cache(maxsize=1)
+def bundled_templates() -> Templates:
+    """Return the bundled templates, read once."""
+    return Templates.load()
+
+
+@lru_cache(maxsize=4096)
+def _product(name: str) -> Product:
+    return Product.named(name)
+
+
+def fill(template: str, product: Product) -> str:
+    """Put a product into a template.
+
+    >>> fill("[Тот|Та|То|Те] {nom}", Product("вилка", "вилку", "вилки", 1))
+    'Та вилка'
+    """
+
+    def agreeing(match: re.Match[str]) -> str:
+        forms = match.group(1).split("|")
+        return forms[min(product.agreement, len(forms) - 1)]
+
+    return _FORM.sub(agreeing, template).format(
+        nom=product.nominative,
+        Nom=product.nominative[:1].upper() + product.nominative[1:],
+        acc=product.accusative,
+        gen=product.genitive,
+    )
+
+
+def sentences(
+    category: Category, count: int, rng: np.random.Generator, templates: Templates | None = None
+) -> list[str]:
+    """Compose sentences about products of a category; every name occurs before any occurs again.
+
+    Args:
+        category: of the products.
+        count: how many.
+        rng: decides everything.
+        templates: the bundled ones if None.
+    """
+    parts = templates or bundled_templates()
+    names = parts.names[category]
+    order = np.concatenate([rng.permutation(len(names)) for _ in range(count // len(names) + 1)])
+    out = []
+    for number, place in enumerate(order[:count]):
+        openings, aspects, name = parts.opening, parts.aspect[category], names[place]
+        if category is Category.KIDS and number % _FOR_CHILD == 0:
+            other = _CHILD_TOO[int(rng.integers(len(_CHILD_TOO)))]
+            name, openings = _any(parts.names[other], rng), parts.child
+        out.append(_sentence(_product(name), openings, aspects, parts.general, rng))
+    return out
+
+
+def synthetic_dataset(rows: int, seed: int, weight: float) -> Dataset:
+    """Compose as many sentences for each category as for any other.
+
+    Args:
+        rows: in all.
+        seed: of everything random.
+        weight: of every row.
+    """
+    rng = np.random.default_rng(seed)
+    each = rows // len(CATEGORIES)
+    return join(
+        *(
+            labelled(sentences(category, each, rng), [category.id] * each, _ORIGIN, weight)
+            for category in CATEGORIES
+        )
+    )
+
+
+def _sentence(
+    product: Product,
+    openings: Sequence[str],
+    aspects: Sequence[str],
+    general: Sequence[str],
+    rng: np.random.Generator,
+) -> str:
+    parts = [fill(_any(openings, rng), product)]
+    if rng.random() < _ASPECT:
+        parts.append(fill(_any(aspects, rng), product))
+    if rng.random() < _GENERAL:
+        parts.insert(int(rng.integers(len(parts) + 1)), _any(general, rng))
+    mark = _any((". ", ", ", " ", "! "), rng)
+    text = mark.join(part.strip() for part in parts)
+    return text.lower() if rng.random() < _LOWER else text
+
+
+def _any(choices: Sequence[str], rng: np.random.Generator) -> str:
+    return choices[int(rng.integers(len(choices)))]

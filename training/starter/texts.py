@@ -1,0 +1,92 @@
+"""What the starter model is made from: texts to pretrain on, and rows to train on.
+
+Nothing here ever holds a text of ``gold_dev.csv``: it is compared by id and by normalised text. The
+held-out and demo examples are left out in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from training.dataset import Dataset, join, read_labelled_dataset
+from training.labelling.ensemble import SoftLabels, starter_labels
+from training.labelling.files import read_labelled, read_votes
+from training.starter.synthetic import synthetic_dataset
+
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples"
+TRAIN_EXAMPLES: Final = EXAMPLES / "train.jsonl"
+HELDOUT_EXAMPLES: Final = EXAMPLES / "heldout.jsonl"
+DEMO_EXAMPLES: Final = EXAMPLES / "demo.jsonl"
+
+READ: Final = "read"
+"""Origin of rows that the strong reader labelled one by one: trusted enough to calibrate on."""
+_READER: Final = "reader"
+# A composed sentence teaches a name; a written one also how people speak.
+_SYNTHETIC_WEIGHT: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How much of what goes in.
+
+    Attributes:
+        synthetic: composed sentences, all categories together.
+        written_weight: of an example that was written for this project.
+        seed: of the composed sentences.
+    """
+
+    synthetic: int = 4500
+    written_weight: float = 2.0
+    seed: int = 0
+
+
+def starter_dataset(data: Path, recipe: Recipe = Recipe()) -> Dataset:
+    """Put together what the starter model is trained on.
+
+    Args:
+        data: the folder of the real reviews.
+        recipe: how much of what.
+
+    Raises:
+        DataError: a file is absent.
+    """
+    real = _real_rows(starter_labels(data), data)
+    written = read_labelled_dataset(TRAIN_EXAMPLES, "written")
+    written.weight[:] = recipe.written_weight
+    composed = synthetic_dataset(recipe.synthetic, recipe.seed, _SYNTHETIC_WEIGHT)
+    held_out = [
+        read_labelled_dataset(path, "held-out")
+        for path in (data / "gold_dev.csv", HELDOUT_EXAMPLES, DEMO_EXAMPLES)
+    ]
+    return join(real, written, composed).without_texts_of(*held_out)
+
+
+def pretraining_texts(dataset: Dataset) -> list[str]:
+    """Return the distinct normalised texts of a dataset, in order."""
+    return [text for text in dict.fromkeys(dataset.normalized) if text]
+
+
+def gold(data: Path) -> Dataset:
+    """Read the gold labels: for reporting, never for fitting."""
+    return read_labelled_dataset(data / "gold_dev.csv", "gold")
+
+
+def _real_rows(labels: SoftLabels, data: Path) -> Dataset:
+    """Take the soft labels; a text that occurs several times is kept once, with its best label."""
+    read = {who for who, model, _, _ in read_votes(data / "llm_votes.jsonl") if model == _READER}
+    read -= {row.item.id for row in read_labelled(data / "validated.csv")}
+    origin = [
+        READ if who in read and decided != "validated" else decided
+        for who, decided in zip(labels.ids, labels.decided_by, strict=True)
+    ]
+    rows = Dataset(labels.texts, labels.probabilities, labels.weight, origin)
+    trust = {"validated": 0, READ: 1, "pool": 2, "unsure": 3}
+    order = sorted(range(len(rows)), key=lambda row: (trust[origin[row]], row))
+    best: dict[str, int] = {}
+    for row in order:
+        best.setdefault(rows.normalized[row], row)
+    return rows.take(np.array(sorted(best.values()), dtype=np.int64))
