@@ -14,12 +14,21 @@ For tests of faults, which want servers of their own, take ``tmp_path`` and star
 
 from __future__ import annotations
 
+import signal
 import uuid
 
 import pytest
 import redis
 
 from deploy.local import LocalStack
+
+
+def pytest_configure() -> None:
+    """Let the commands under test hear Ctrl-C, also where this run was started in the background.
+
+    A shell makes what it starts with ``&`` ignore SIGINT, and a child inherits that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

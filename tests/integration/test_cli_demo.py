@@ -76,6 +76,8 @@ def test_a_first_and_a_second_run_end_well_and_leave_nothing_running(model, sour
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_an_interrupted_demo_leaves_no_orphan(model, source, tmp_path, number):
     data = tmp_path / "data"
+    once = source.read_text(encoding="utf-8")
+    source.write_text("\n".join([once] * 3_000), encoding="utf-8")  # not over before the signal
     with running("demo", "-i", str(source), "--data-dir", str(data), **model) as demo:
         for line in demo.stdout:
             if "worker is ready" in line:

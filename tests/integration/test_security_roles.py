@@ -186,7 +186,7 @@ async def test_every_role_does_its_job_with_its_own_rights_alone(broker, redis_s
     async with running_worker(worker, tiny_classifier(tmp_path / "model")) as running:
         await read_outputs(plain, names, 2)
         lookups = running.metrics.registry.get_sample_value
-        assert lookups("reviews_cache_lookups_total", {"result": "error"}) is None
+        assert lookups("reviews_cache_lookups_total", {"result": "error"}) == 0
 
     consumer = settings_of(broker, "consumer", "shop")
     group = "shop.consumer.site"

@@ -16,6 +16,7 @@
   let sending = Promise.resolve();
   const underWay = new Set(); // answered, not yet saved: still ours, and not to be shown again
   let busy = false;
+  let undoable = false; // a card that was fetched ahead does not know of what was decided since
 
   const card = () => document.getElementById("card");
   const form = () => document.getElementById("decision");
@@ -65,8 +66,14 @@
     ready = held[0] ? call(nextAddress(held)).catch(() => null) : null;
   };
 
+  function offerUndo() {
+    const undo = undoable && form().querySelector('[data-key="u"]');
+    if (undo) undo.disabled = false;
+  }
+
   function show(element) {
     place.replaceChildren(element);
+    offerUndo();
     shownAt = performance.now();
     document.getElementById("card-title").focus({ preventScroll: true });
     window.scrollTo(0, 0);
@@ -107,8 +114,10 @@
     try {
       progress.innerHTML = await call(address, { method: "POST", body });
       status.textContent = said;
-      const undo = form().querySelector('[data-key="u"]');
-      if (undo && address === "/decide") undo.disabled = false;
+      if (address === "/decide") {
+        undoable = true;
+        offerUndo();
+      }
     } catch (error) {
       complain(error, reviewId);
     }
@@ -144,7 +153,9 @@
   async function undo() {
     const body = new FormData(form());
     await sending;
-    show(parsed(await call("/undo", { method: "POST", body })));
+    const restored = parsed(await call("/undo", { method: "POST", body }));
+    undoable = false; // what came knows whether there is more
+    show(restored);
     status.textContent = message.dataset.undone;
     progress.innerHTML = await call("/progress-bar");
   }
