@@ -59,6 +59,8 @@ class Screen:
         if self._live is not None:
             self._live.update(self.render())
             self._live.__exit__(kind, error, trace)
+        else:
+            self._console.print(self._progress_line())
 
     @property
     def seconds(self) -> float:
