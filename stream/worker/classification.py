@@ -169,12 +169,32 @@ def _ask(classifier: Classifier, texts: dict[str, str], answers: _Answers) -> No
             if len(fingerprints) > 1:
                 half = len(fingerprints) // 2
                 pending += [fingerprints[half:], fingerprints[:half]]
-                continue
-            _blame(classifier, error)
-            key = (classifier.version, fingerprints[0])
-            answers.poison[key] = f"{type(error).__name__}: {error}"
+            else:
+                _ask_alone(classifier, fingerprints[0], texts, answers, error)
             continue
         _collect(answers, classifier.version, fingerprints, predictions)
+
+
+def _ask_alone(
+    classifier: Classifier,
+    fingerprint: str,
+    texts: dict[str, str],
+    answers: _Answers,
+    error: Exception,
+) -> None:
+    """Ask once more for a text that made inference raise: the failure may have been a passing one.
+
+    Raises:
+        ModelError: the model fails on its own stored texts as well.
+    """
+    _acquit(classifier, error)
+    try:
+        predictions = _classify_finite(classifier, [texts[fingerprint]])
+    except Exception as again:  # noqa: BLE001 - as in _ask()
+        answers.poison[classifier.version, fingerprint] = f"{type(again).__name__}: {again}"
+        _log.warning("poison_pill", error=type(again).__name__)
+    else:
+        _collect(answers, classifier.version, [fingerprint], predictions)
 
 
 def _classify_finite(classifier: Classifier, texts: list[str]) -> Predictions:
@@ -184,8 +204,8 @@ def _classify_finite(classifier: Classifier, texts: list[str]) -> Predictions:
     return predictions
 
 
-def _blame(classifier: Classifier, error: Exception) -> None:
-    """Make sure that it is the text's fault and not the model's.
+def _acquit(classifier: Classifier, error: Exception) -> None:
+    """Make sure that the model works, before a text is blamed.
 
     A model that fails on everything (a lost GPU, say) must stop the worker, or the whole stream
     would end in the dead-letter topic.
@@ -200,7 +220,6 @@ def _blame(classifier: Classifier, error: Exception) -> None:
             f"the model stopped working: {broken}",
             "nothing was lost; restart the worker, and check the GPU or the model folder",
         ) from error
-    _log.warning("poison_pill", error=type(error).__name__)
 
 
 def _collect(
