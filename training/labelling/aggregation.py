@@ -12,8 +12,8 @@ from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 
+from training.labelling.evaluation import accuracy, weighted_f1
 from training.labelling.label_model import UNKNOWN, fit_label_model, majority_vote
 from training.labelling.pooling import fit_pool
 from training.labelling.votes import Votes
@@ -104,8 +104,8 @@ def score(name: str, posterior: Matrix, known: Known) -> Score:
     likelihood = np.maximum(posterior[rows, truth], _FLOOR)
     return Score(
         name,
-        float((chosen == truth).mean()),
-        float(f1_score(truth, chosen, average="weighted", zero_division=0)),
+        accuracy(truth, chosen),
+        weighted_f1(truth, chosen),
         float(-np.log(likelihood).mean()),
     )
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 
 from training.labelling.aggregation import Known, Matrix, folds, without
 from training.labelling.cascade import Cascade, Decisions, fit_cascade
+from training.labelling.evaluation import weighted_f1
 from training.labelling.label_model import UNKNOWN
 from training.labelling.votes import CATEGORY_COUNT, Votes
 
@@ -47,11 +47,6 @@ class CrossValidated:
         decided = ~self.decisions.open
         right = self.decisions.category[decided] == self.truth[decided]
         return float(right.mean()) if decided.any() else float("nan")
-
-
-def weighted_f1(truth: NDArray[np.int64], chosen: NDArray[np.int64]) -> float:
-    """Return F1 weighted by the categories' true shares."""
-    return float(f1_score(truth, chosen, average="weighted", zero_division=0))
 
 
 def cross_validate(

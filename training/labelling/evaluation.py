@@ -37,6 +37,23 @@ def confusion_matrix(truth: Ids, given: Ids) -> NDArray[np.int64]:
     return matrix
 
 
+def accuracy(truth: Ids, given: Ids) -> float:
+    """Return the share that is right; an abstention (negative) is not."""
+    return float((truth == given).mean())
+
+
+def weighted_f1(truth: Ids, given: Ids) -> float:
+    """Return F1 weighted by the categories' true shares; an abstention counts against recall only.
+
+    >>> round(weighted_f1(np.array([2, 2, 8]), np.array([2, -1, 8])), 3)
+    0.778
+    """
+    matrix = confusion_matrix(truth, given)
+    support = np.bincount(truth, minlength=len(CATEGORIES))
+    f1 = 2 * np.diag(matrix) / np.maximum(matrix.sum(axis=0) + support, 1)
+    return float(f1 @ support / support.sum())
+
+
 def category_scores(truth: Ids, given: Ids) -> list[CategoryScore]:
     """Return each category's scores; an abstention (negative) counts against recall only."""
     matrix = confusion_matrix(truth, given)

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from schemas import CATEGORIES
+import numpy as np
+
+from schemas import CATEGORIES, Category
 from training.errors import DataError
 from training.labelling.cascade import PEOPLE
 from training.labelling.label_model import UNKNOWN
@@ -58,11 +60,15 @@ def label_rows(run: LabellingRun) -> Iterator[dict[str, Any]]:
     ``category`` is null where nobody was sure enough: ``guess`` then holds the best guess, and the
     review should go to people. Where a person had given the category already, it holds.
     """
+    given = {
+        run.items[row].normalized: CATEGORIES[run.known[row]]
+        for row in map(int, np.flatnonzero(run.known != UNKNOWN))
+    }
     for row, item in enumerate(run.items[: run.labelled]):
         guess = CATEGORIES[run.decisions.category[row]]
         by, confidence = run.decisions.decided_by[row], float(run.decisions.confidence[row])
-        if run.known[row] != UNKNOWN:
-            guess, by, confidence = CATEGORIES[run.known[row]], VALIDATED, 1.0
+        if (known := given.get(item.normalized)) is not None:
+            guess, by, confidence = known, VALIDATED, 1.0
         yield {
             "id": item.id,
             "text": item.text,
@@ -70,9 +76,23 @@ def label_rows(run: LabellingRun) -> Iterator[dict[str, Any]]:
             "guess": guess.value,
             "confidence": round(confidence, 4),
             "decided_by": by,
-            "reasons": _reasons(run, row),
+            "reasons": _reasons(run, row, guess),
         }
 
 
-def _reasons(run: LabellingRun, row: int) -> dict[str, str]:
-    return {name: vote.reasons[row] for name, vote in run.votes.items() if not vote.abstained[row]}
+def _reasons(run: LabellingRun, row: int, guess: Category) -> dict[str, str]:
+    """Say why each labeller voted, and for what, if that is not what the review is given."""
+    reasons = {}
+    for name, vote in run.votes.items():
+        said = int(vote.choices[row])
+        if said < 0:
+            continue
+        reason = vote.reasons[row]
+        if said != guess.id:
+            category = CATEGORIES[said]
+            dropped = (
+                ", which is dropped as absent" if category in run.cascade.prior.dropped else ""
+            )
+            reason = f"for {category.info.english}{dropped}: {reason}"
+        reasons[name] = reason
+    return reasons

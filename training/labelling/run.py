@@ -265,8 +265,9 @@ def _joined(items: Sequence[Item], validated: Sequence[LabelledItem]) -> tuple[l
     texts = {item.normalized for item in items}
     extra = [row.item for row in validated if row.item.normalized not in texts]
     everything = [*items, *extra]
-    known = np.array([category_of.get(item.normalized, UNKNOWN) for item in everything])
-    return everything, known.astype(np.int64)
+    # Of equal texts the first stands for all: a text counts as often as it was validated, once.
+    known = [category_of.pop(item.normalized, UNKNOWN) for item in everything]
+    return everything, np.array(known, dtype=np.int64)
 
 
 def _fit_rows(known: Known) -> Known:

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import cohen_kappa_score, precision_recall_fscore_support
+from sklearn.metrics import cohen_kappa_score, f1_score, precision_recall_fscore_support
 
 from training.labelling.evaluation import (
     category_scores,
     cohen_kappa,
     confusion_matrix,
+    weighted_f1,
     wilson_interval,
 )
 
@@ -48,3 +49,10 @@ def test_abstentions_count_against_recall_only():
     assert confusion_matrix(truth, given_ids).sum() == 2
     clothing = category_scores(truth, given_ids)[2]
     assert (clothing.precision, clothing.recall) == (1.0, 0.5)
+
+
+def test_weighted_f1_is_that_of_scikit_learn_with_an_abstention_as_a_miss():
+    rng = np.random.default_rng(7)
+    truth, given_ids = rng.integers(0, 9, 200), rng.integers(-1, 9, 200)
+    wanted = f1_score(truth, given_ids, average="weighted", labels=range(9), zero_division=0)
+    assert weighted_f1(truth, given_ids) == pytest.approx(wanted)

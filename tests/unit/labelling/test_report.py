@@ -59,7 +59,7 @@ def test_coverage_conflict_and_precision_are_those_of_the_votes(run, figures):
     assert by_name["good"].coverage == pytest.approx((~votes.abstained).mean())
     sample = (run.known >= 0) & ~votes.abstained
     right = (votes.choices == run.known)[sample].mean()
-    assert by_name["good"].precision == pytest.approx(right)
+    assert by_name["good"].precision.value == pytest.approx(right)
     assert 0 < by_name["good"].conflict < by_name["good"].overlap <= by_name["good"].coverage
 
 
@@ -75,6 +75,14 @@ def test_the_cascade_stands_beside_majority_vote_and_everyone_alone(figures):
     names = [contender.name for contender in figures.contenders]
     assert names[0] == "the cascade"
     assert {"majority vote", "label model", "pool", "good alone", "llm alone"} <= set(names)
+
+
+def test_every_figure_on_validated_reviews_has_an_interval_around_it(figures):
+    measured = [c.f1 for c in figures.contenders] + [c.accuracy for c in figures.contenders]
+    measured += [labeller.precision for labeller in figures.labellers]
+    assert all(figure.low <= figure.value <= figure.high for figure in measured)
+    assert all(figure.low < figure.high for figure in measured)
+    assert f"({100 * measured[-1].low:.1f}–{100 * measured[-1].high:.1f})" in summary(figures)
 
 
 def test_what_the_llm_was_spared_adds_up(run, figures):

@@ -5,8 +5,10 @@ import pytest
 
 from schemas import CATEGORIES, Category
 from training.labelling.files import Item, LabelledItem
+from training.labelling.label_model import UNKNOWN
 from training.labelling.output import label_rows, write_rows
 from training.labelling.parallel import spread
+from training.labelling.prior import Fate
 from training.labelling.run import Panel, run_labelling
 from training.labelling.votes import CATEGORY_COUNT, Votes
 
@@ -145,6 +147,25 @@ def test_a_validated_review_keeps_the_category_that_a_person_gave_it():
     run = run_labelling(items(3), [*validated(), truth], Panel((cheap(),)))
     first = next(label_rows(run))
     assert (first["category"], first["decided_by"]) == ("no-product", "validated")
+
+
+def test_a_validated_text_that_occurs_twice_is_counted_once_and_labelled_twice():
+    truth = LabelledItem(Item("x", "платье номер 0"), Category.NO_PRODUCT)
+    twice = [*items(3), Item("again", "Платье номер 0")]
+    run = run_labelling(twice, [*validated(), truth], Panel((cheap(),)))
+    rows = list(label_rows(run))
+    assert (run.known != UNKNOWN).sum() == 121
+    assert [rows[i]["category"] for i in (0, 3)] == ["no-product"] * 2
+
+
+def test_a_vote_for_another_category_than_the_given_one_says_so_in_its_reason():
+    """The labeller's word for it was "kids"; no validated review is, and its votes mean clothes."""
+    kids = WordLabeller("cheap", {"платье": Category.KIDS.id, "доставка": NO_PRODUCT})
+    run = run_labelling(items(4), validated(), Panel((kids,)), fates={Category.KIDS: Fate.DROPPED})
+    dress, delivery, *_ = label_rows(run)
+    assert dress["category"] == "clothing"
+    assert dress["reasons"]["cheap"] == "for kids, which is dropped as absent: saw плать"
+    assert delivery["reasons"]["cheap"] == "saw доста"
 
 
 def test_labels_appear_complete_or_not_at_all(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +13,9 @@ from markupsafe import Markup
 
 from schemas import CATEGORIES
 from training.errors import DataError
+from training.evaluation.metrics import Interval
 from training.labelling.evaluation import CategoryScore, category_scores, confusion_matrix
 from training.labelling.noise import SuspiciousLabel
-from training.labelling.prior import Fate
 from training.labelling.report.figures import Figures, LabellerFigures, LlmFigures
 from training.labelling.report.plots import bars_plot, calibration_plot, curve_plot
 
@@ -25,6 +24,8 @@ _SHOWN_CHARS: Final = 400
 _SHOWN_NOISE: Final = 40
 _BINS: Final = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01)
 _NONE: Final = "–"
+_Figure = tuple[str, str]
+"""A figure and its 95% interval, as they are shown."""
 
 
 def write_report(
@@ -63,17 +64,21 @@ def summary(figures: Figures) -> str:
     lines += [f"- {note}" for note in _notes(figures)]
     if figures.contenders:
         lines += ["", "## The ensemble beside each labeller alone", ""]
-        rows = [(c.name, _percent(c.accuracy), f"{c.f1:.3f}", c.note) for c in figures.contenders]
+        rows = [
+            (c.name, _flat(_share(c.accuracy)), _flat(_score(c.f1)), c.note)
+            for c in figures.contenders
+        ]
         lines += _table(("who", "accuracy", "weighted F1", ""), rows)
     lines += ["", "## Labeller by labeller", ""]
     shown = [_labeller_row(labeller) for labeller in figures.labellers]
     columns = ("name", "coverage", "overlap", "conflict", "decided", "precision", "f1", "speed")
-    lines += _table(columns, [tuple(row[column] for column in columns) for row in shown])
+    lines += _table(columns, [tuple(_flat(row[column]) for column in columns) for row in shown])
     if figures.llm is not None:
         lines += ["", "## LLM", "", *[f"- {name}: {value}" for name, value in _llm(figures.llm)]]
     lines += ["", "## Categories", ""]
     fields = ("name", "labelled", "validated", "voted", "fate", "precision", "recall", "f1")
-    lines += _table(fields, [tuple(row[f] for f in fields) for row in _categories(figures)])
+    lines += _table(fields, [tuple(_flat(row[f]) for f in fields) for row in _categories(figures)])
+    lines += ["", "In brackets: 95% intervals, Wilson for shares, bootstrap for F1."]
     return "\n".join(lines) + "\n"
 
 
@@ -92,7 +97,7 @@ def _context(figures: Figures, noise: Sequence[SuspiciousLabel] | None) -> dict[
         "decided_plot": Markup(bars_plot(figures.decided_by, "reviews")),  # noqa: S704
         "category_plot": Markup(bars_plot(labelled, "reviews labelled")),  # noqa: S704
         "contenders": [
-            {**asdict(c), "accuracy": _percent(c.accuracy), "f1": f"{c.f1:.3f}"}
+            {"name": c.name, "note": c.note, "accuracy": _share(c.accuracy), "f1": _score(c.f1)}
             for c in figures.contenders
         ],
         "validated": figures.validated,
@@ -143,8 +148,8 @@ def _labeller_row(labeller: LabellerFigures) -> dict[str, Any]:
         "overlap": _percent(labeller.overlap),
         "conflict": _percent(labeller.conflict),
         "decided": f"{labeller.decided:,}",
-        "precision": _NONE if labeller.precision is None else _percent(labeller.precision),
-        "f1": _NONE if labeller.f1 is None else f"{labeller.f1:.3f}",
+        "precision": _share(labeller.precision),
+        "f1": _score(labeller.f1),
         "speaks": _NONE if labeller.speaks is None else f"{labeller.speaks:.2f}",
         "decides": _NONE if labeller.decides is None else f"{labeller.decides:.2f}",
         "speed": f"{labeller.per_second:,.0f}",
@@ -201,26 +206,25 @@ def _category_note(figures: Figures) -> str:
     )
 
 
-def _categories(figures: Figures) -> list[dict[str, str]]:
+def _categories(figures: Figures) -> list[dict[str, Any]]:
     scores: dict[int, CategoryScore] = {}
     if figures.crossvalidated is not None:
         judged = figures.crossvalidated
         found = category_scores(judged.truth, judged.decisions.category)
-        scores = {score.category.id: score for score in found}
+        scores = {score.category.id: score for score in found if score.support}
     rows = []
     for fate in figures.run.cascade.prior.fates:
         score = scores.get(fate.category.id)
-        measured = score is not None and score.support > 0
         rows.append(
             {
                 "name": fate.category.info.english,
                 "labelled": f"{figures.categories[fate.category]:,}",
                 "validated": str(fate.validated),
                 "voted": f"{fate.voted:,}",
-                "fate": fate.fate.value if fate.fate is not Fate.PEOPLE else "people",
-                "precision": f"{score.precision:.2f}" if measured and score else _NONE,
-                "recall": f"{score.recall:.2f}" if measured and score else _NONE,
-                "f1": f"{score.f1:.2f}" if measured and score else _NONE,
+                "fate": fate.fate.value,
+                "precision": _two(score and score.precision, score and score.precision_interval),
+                "recall": _two(score and score.recall, score and score.recall_interval),
+                "f1": _two(score and score.f1),
             }
         )
     return rows
@@ -282,6 +286,31 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _percent(share: float) -> str:
     return _NONE if np.isnan(share) else f"{share:.1%}"
+
+
+def _share(interval: Interval | None) -> _Figure:
+    if interval is None or np.isnan(interval.value):
+        return _NONE, ""
+    return _percent(interval.value), f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
+
+
+def _score(interval: Interval | None) -> _Figure:
+    if interval is None:
+        return _NONE, ""
+    return f"{interval.value:.3f}", f"{interval.low:.3f}–{interval.high:.3f}"
+
+
+def _two(value: float | None, between: tuple[float, float] | None = None) -> _Figure:
+    if value is None:
+        return _NONE, ""
+    return f"{value:.2f}", f"{between[0]:.2f}–{between[1]:.2f}" if between else ""
+
+
+def _flat(cell: str | _Figure) -> str:
+    if isinstance(cell, str):
+        return cell
+    value, between = cell
+    return f"{value} ({between})" if between else value
 
 
 def _cut(text: str) -> str:

@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import CATEGORIES, Category
+from training.evaluation.metrics import Interval, bootstrap
 from training.labelling.aggregation import AGGREGATORS, Known, held_out_posterior
 from training.labelling.calibration import NEVER, Calibration
-from training.labelling.crossval import CrossValidated, cross_validate, weighted_f1
+from training.labelling.crossval import CrossValidated, cross_validate
+from training.labelling.evaluation import weighted_f1, wilson_interval
 from training.labelling.label_model import UNKNOWN
 from training.labelling.run import LabellingRun
 from training.labelling.votes import Votes
 
 _MISTAKES_SHOWN = 6
+_RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,9 @@ class LabellerFigures:
         overlap: share on which another labeller votes too.
         conflict: share on which another labeller says something else.
         decided: reviews that it decided alone.
-        precision: share right of its votes on validated reviews; None if there are none.
-        f1: weighted F1 on validated reviews, an abstention counting as a mistake.
+        precision: share right of its votes on validated reviews, with its 95% interval (Wilson);
+            None if there are none.
+        f1: weighted F1 on validated reviews, an abstention counting as a mistake; bootstrapped.
         validated: validated reviews that it voted on.
         speaks: calibrated probability below which it is not heard; None: never heard.
         decides: calibrated probability from which on it decides alone; None: never.
@@ -55,8 +59,8 @@ class LabellerFigures:
     overlap: float
     conflict: float
     decided: int
-    precision: float | None
-    f1: float | None
+    precision: Interval | None
+    f1: Interval | None
     validated: int
     speaks: float | None
     decides: float | None
@@ -69,8 +73,8 @@ class Contender:
     """A way to combine the votes, or one labeller alone, on validated reviews it was not fitted on."""
 
     name: str
-    accuracy: float
-    f1: float
+    accuracy: Interval
+    f1: Interval
     note: str = ""
 
 
@@ -206,8 +210,8 @@ def _labeller(run: LabellingRun, name: str, decided_by: Mapping[str, int]) -> La
         float(overlap.sum() / total),
         float(conflict.sum() / total),
         decided_by.get(name, 0),
-        float(right.mean()) if len(voted) else None,
-        weighted_f1(run.known[known], vote.choices[known]) if len(known) else None,
+        share(int(right.sum()), len(voted)) if len(voted) else None,
+        _f1(run.known[known], vote.choices[known]) if len(known) else None,
         len(voted),
         _threshold(calibration.speaks) if calibration else None,
         _threshold(calibration.decides) if calibration else None,
@@ -268,10 +272,10 @@ def _judged(
         llm = {run.llm_name: run.votes[run.llm_name].take(rows)}
     validated = cross_validate(cheap, llm, known, precision)
     chosen = validated.decisions.category
-    cascade = Contender(
+    cascade = _contender(
         "the cascade",
-        float((chosen == known).mean()),
-        validated.weighted_f1,
+        known,
+        chosen,
         f"LLM asked for {validated.llm_share:.0%}; decided without people: "
         f"{1 - validated.decisions.open.mean():.0%}, {validated.precision:.1%} of it right",
     )
@@ -289,14 +293,24 @@ def _combined(run: LabellingRun, votes: Mapping[str, Votes], known: Known) -> li
         chosen = held_out_posterior(fit, heard, known, shares).argmax(axis=1)
         title = {"majority": "majority vote", "label-model": "label model"}.get(name, name)
         note = "all labellers on every review"
-        accuracy = float((chosen == known).mean())
-        found.append(Contender(title, accuracy, weighted_f1(known, chosen), note))
+        found.append(_contender(title, known, chosen, note))
     return found
 
 
 def _alone(name: str, vote: Votes, known: Known) -> Contender:
-    right = float((vote.choices == known).mean())
     silent = float(vote.abstained.mean())
-    return Contender(
-        f"{name} alone", right, weighted_f1(known, vote.choices), f"silent on {silent:.0%}"
-    )
+    return _contender(f"{name} alone", known, vote.choices, f"silent on {silent:.0%}")
+
+
+def _contender(name: str, known: Known, chosen: NDArray[np.int64], note: str) -> Contender:
+    right = int((chosen == known).sum())
+    return Contender(name, share(right, len(known)), _f1(known, chosen), note)
+
+
+def share(part: int, of: int) -> Interval:
+    """Return a share with its 95% interval (Wilson)."""
+    return Interval(part / of if of else float("nan"), *wilson_interval(part, of))
+
+
+def _f1(known: Known, chosen: NDArray[np.int64]) -> Interval:
+    return bootstrap(weighted_f1, known, chosen, resamples=_RESAMPLES)
