@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from rich.table import Table
 
 from schemas import CATEGORIES, CATEGORY_INFO, Category
-from stream.cli.console import err, note, one_line
+from stream.cli.console import err, note, one_line, out
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from training.labelling.files import Suggestion
 
 _SKIP: Final = "s"
@@ -41,6 +45,7 @@ def validate(
     """Label a random sample by hand: 1-9 gives a category, Enter accepts the suggestion.
 
     s skips, q ends. Run the same command again to go on: what has an answer is not shown again.
+    At the end it tells how right the run was on what has an answer.
     """
     from training.labelling.files import read_suggestions
     from training.labelling.sample import CheckedFile, draw_sample
@@ -61,6 +66,7 @@ def validate(
             note(f"[green]{category.value}[/green]")
     answered = sum(row.item.id in checked.done for row in sample)
     err.print(f"{answered} of {len(sample)} answered, in {output}", markup=False)
+    _judge(sample, output)
     note("next: `reviews label INPUT --validated FILE` calibrates on them")
 
 
@@ -107,3 +113,62 @@ def _show(row: Suggestion, place: int, total: int, *, blind: bool) -> None:
     err.print(f"suggested: {number} {row.guess.info.english}{by}", markup=False)
     for name, reason in row.reasons.items():
         err.print(f"  {one_line(name)}: {one_line(reason, 160)}", style="dim", markup=False)
+
+
+def _judge(sample: Sequence[Suggestion], checked: Path) -> None:
+    """Print what the answers say of the run: per category, with intervals, and who was taken for whom."""
+    import numpy as np
+
+    from training.labelling.evaluation import category_scores
+    from training.labelling.files import read_labelled
+
+    answers = {row.item.id: row.category for row in read_labelled(checked)}
+    pairs = [
+        (answers[row.item.id].id, row.guess.id)
+        for row in sample
+        if row.guess is not None and row.item.id in answers
+    ]
+    if not pairs:
+        return
+    truth, guess = np.array(pairs, dtype=np.int64).T
+    out.print(_summary(truth, guess), markup=False)
+    scores = [score for score in category_scores(truth, guess) if score.support or score.given]
+    columns = (
+        "is",
+        "reviews",
+        "precision",
+        "recall",
+        "F1",
+        *(f"as {s.category.id + 1}" for s in scores),
+    )
+    table = Table(title="Rows: what a person says. Columns: what the run said, by number")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "is" else "right")
+    for score in scores:
+        taken = [int((guess[truth == score.category.id] == s.category.id).sum()) for s in scores]
+        table.add_row(
+            f"{score.category.id + 1} {score.category.info.english}",
+            str(score.support),
+            _between(score.precision, score.precision_interval) if score.given else "–",
+            _between(score.recall, score.recall_interval) if score.support else "–",
+            f"{score.f1:.2f}",
+            *(str(count or "") for count in taken),
+        )
+    out.print(table)
+
+
+def _summary(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> str:
+    from training.evaluation.metrics import bootstrap
+    from training.labelling.evaluation import cohen_kappa, weighted_f1, wilson_interval
+
+    right, of = int((truth == guess).sum()), len(truth)
+    f1 = bootstrap(weighted_f1, truth, guess, resamples=1000)
+    return (
+        f"{of} guesses checked: {_between(right / of, wilson_interval(right, of))} right, "
+        f"weighted F1 {_between(f1.value, (f1.low, f1.high))}, "
+        f"Cohen's kappa {cohen_kappa(truth, guess):.2f} (95% intervals)"
+    )
+
+
+def _between(value: float, interval: tuple[float, float]) -> str:
+    return f"{value:.2f} ({interval[0]:.2f}-{interval[1]:.2f})"

@@ -98,6 +98,26 @@ def test_what_was_checked_calibrates_a_run(labelled):
     assert {row.item.text[-4:] for row in known} == {"\x1b[2J"}
 
 
+def test_it_ends_with_how_right_the_run_was(labelled):
+    output = labelled.with_name("checked.csv")
+    arguments = ["validate", str(labelled), "-o", str(output)]
+    said = CliRunner().invoke(app, arguments, input="\n\n\n6\n").stdout
+    assert "4 guesses checked: 0.75 (0.30-0.95) right" in said
+    assert "Cohen's kappa 0.00" in said
+    clothing, kids = (
+        next(li for li in said.splitlines() if name in li) for name in ("3 clo", "6 kids")
+    )
+    assert "0.75 (0.30-0.95)" in clothing  # precision: one of the four was a child's
+    assert "1.00 (0.44-1.00)" in clothing
+    assert "0.00 (0.00-0.79)" in kids
+
+
+def test_where_no_run_guessed_nothing_is_judged(tmp_path):
+    write_rows(tmp_path / "raw.jsonl", [{"id": "r1", "text": "платье"}])
+    arguments = ["validate", str(tmp_path / "raw.jsonl"), "-o", str(tmp_path / "c.csv")]
+    assert CliRunner().invoke(app, arguments, input="3\n").stdout == ""
+
+
 def test_a_review_cannot_move_the_cursor(labelled):
     _, shown = validate(labelled, "q\n")
     assert "\x1b[2J" not in shown
