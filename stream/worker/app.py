@@ -136,8 +136,9 @@ class Worker:
             for ended in (self._failure, intake, *stages):
                 if ended.done():
                     ended.result()
-            intake.cancel()
-            await self._lanes.close()  # the stages still run: what is on its way is committed
+            # All stages still run, so that what is on its way is committed. The intake, too: what it
+            # waits to hand on is counted already, and closing lanes take nothing more in.
+            await self._lanes.close()
         finally:
             for task in (intake, *stages, stopping):
                 task.cancel()
