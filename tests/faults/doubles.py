@@ -30,8 +30,9 @@ _SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 def report(event: str, **fields: object) -> None:
     """Tell the harness something, at once: one JSON line on standard output."""
-    # Not sys.stdout: Faust puts a logger in its place.
-    os.write(_STDOUT, json.dumps({"event": event, **fields}).encode() + b"\n")
+    # Not sys.stdout: Faust puts a logger in its place. And a line of its own: Faust has drawn its
+    # start, a sign at a time, without ending the line.
+    os.write(_STDOUT, b"\n" + json.dumps({"event": event, **fields}).encode() + b"\n")
 
 
 class Trap:
