@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 from schemas import CATEGORIES
 from stream.text import normalize
 from training.errors import DataError
-from training.labelling.files import read_labelled
+from training.labelling.files import LabelledItem, read_labelled, read_measured
 
 CATEGORY_COUNT: Final = len(CATEGORIES)
 # Probabilities are written with this many digits, and digested as written: what was read back from
 # a file is the dataset that was written to it.
 _DIGITS: Final = 5
+SYNTHETIC: Final = "synthetic"
+"""Origin of generated rows. Nothing is ever measured on them."""
+SYNTHETIC_WEIGHT: Final = 0.5
+"""A composed sentence teaches a name; a written one also how people speak."""
 
 
 @dataclass(frozen=True)
@@ -140,10 +144,29 @@ def labelled(
 def read_labelled_dataset(path: Path, origin: str) -> Dataset:
     """Read CSV or JSON lines with ``text`` and ``category`` (slug) or ``category_id``.
 
+    Generated rows keep the origin "synthetic" and weigh half.
+
     Raises:
         DataError: the file is absent or a row has no known category.
     """
     rows = read_labelled(path)
+    dataset = _of(rows, origin)
+    generated = np.array([row.synthetic for row in rows], dtype=np.bool_)
+    dataset.weight[generated] = SYNTHETIC_WEIGHT
+    origins = [SYNTHETIC if row.synthetic else origin for row in rows]
+    return replace(dataset, origin=origins)
+
+
+def read_test_dataset(path: Path, origin: str) -> Dataset:
+    """Read labelled reviews to measure or calibrate on; see :func:`read_labelled_dataset`.
+
+    Raises:
+        DataError: likewise, or generated reviews are among them.
+    """
+    return _of(read_measured(path), origin)
+
+
+def _of(rows: Sequence[LabelledItem], origin: str) -> Dataset:
     return labelled([row.item.text for row in rows], [row.category.id for row in rows], origin)
 
 

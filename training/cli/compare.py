@@ -145,10 +145,10 @@ def _is_dataset(path: Path) -> bool:
 
 
 def _tests(files: list[Path]) -> dict[str, Dataset]:
-    from training.dataset import read_labelled_dataset
+    from training.dataset import read_test_dataset
     from training.starter.texts import HELDOUT_EXAMPLES
 
-    return {path.stem: read_labelled_dataset(path, "test") for path in files or [HELDOUT_EXAMPLES]}
+    return {path.stem: read_test_dataset(path, "test") for path in files or [HELDOUT_EXAMPLES]}
 
 
 def _print(table: list[Line], as_json: bool) -> None:

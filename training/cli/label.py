@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -14,6 +12,8 @@ from typer.core import TyperGroup
 from schemas import Category
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
+from training.cli.augment import augment
+from training.cli.progress import bars
 from training.cli.validate import validate
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ def run(
     """
     label: dict[str, object] = {} if precision is None else {"precision": precision}
     settings = settings_from(None, None, label=label)
-    from training.labelling.files import read_items, read_labelled
+    from training.labelling.files import read_items, read_measured
 
     items = read_items(file)
-    known = read_labelled(validated) if validated is not None else []
+    known = read_measured(validated) if validated is not None else []
     fates = _fates(keep, drop, people)
     recording = _recording(recorded)
     panel = load_panel(settings)
@@ -112,6 +112,7 @@ def run(
 
 
 app.command("validate")(validate)
+app.command("augment")(augment)
 
 
 def _run(
@@ -148,37 +149,6 @@ def load_panel(settings: Settings) -> Panel:
     for line in panel.notes:
         err.print(line, style="yellow", markup=False, soft_wrap=True)
     return panel
-
-
-@contextmanager
-def bars() -> Iterator[Callable[[str, int], Any]]:
-    """Yield what opens a progress bar with its ETA on standard error, one below the other."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("passed"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, disable=not err.is_terminal) as display:
-
-        @contextmanager
-        def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-            task = display.add_task(what, total=total)
-            yield lambda done: display.advance(task, done)
-
-        yield bar
 
 
 def _recording(value: str | None) -> Recording | None:

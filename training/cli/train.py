@@ -209,13 +209,13 @@ def _family(
     given: dict[str, Any],
     half: bool,
 ) -> Manifest:
-    from training.dataset import read_labelled_dataset
+    from training.dataset import read_test_dataset
     from training.export.folder import Options
     from training.train import train_family
 
     config = config_of({"checkpoints": work / family} | given)
     dataset = read_labels(labels)
-    calibration = None if validation is None else read_labelled_dataset(validation, "person")
+    calibration = None if validation is None else read_test_dataset(validation, "person")
     if calibration is not None:
         dataset = dataset.without_texts_of(calibration)
     options = Options(name=family, half_graph=half)

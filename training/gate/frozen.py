@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.settings import BUNDLED_HELDOUT
-from training.dataset import Dataset, join, read_labelled_dataset
+from training.dataset import Dataset, join, read_test_dataset
 from training.errors import DataError
 
 CANARIES: Final = Path(__file__).with_name("canaries.jsonl")
@@ -32,7 +32,7 @@ def read_frozen(paths: Iterable[Path]) -> list[FrozenSet]:
     """
     sets = []
     for path in tuple(paths) or (BUNDLED_HELDOUT,):
-        rows = read_labelled_dataset(path, origin=path.stem)
+        rows = read_test_dataset(path, origin=path.stem)
         if not len(rows):
             raise DataError(f"{path} is empty: nothing to compare models on", "name another file")
         sets.append(FrozenSet(path.stem, rows))

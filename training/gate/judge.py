@@ -8,7 +8,7 @@ from pathlib import Path
 from stream.errors import ModelError
 from stream.model_folder import read_manifest
 from stream.settings import GateSettings, ModelSettings
-from training.dataset import read_labelled_dataset
+from training.dataset import read_test_dataset
 from training.fit.config import Progress, silent
 from training.gate.frozen import CANARIES, FrozenSet, together
 from training.gate.infrastructure import infrastructure_checks, load, not_loaded
@@ -72,7 +72,7 @@ def judge(
     old_model = None if old is None else old.model
     findings, categories = compare(new.model, old_model, sets, rules)
     progress("canaries", 2, 3)
-    canaries = read_labelled_dataset(rules.canaries or CANARIES, origin="canary")
+    canaries = read_test_dataset(rules.canaries or CANARIES, origin="canary")
     judged = [
         *metric_checks(findings, categories, rules),
         *canary_check(new.model, old_model, canaries),

@@ -7,11 +7,15 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from schemas import CATEGORIES, Category
 from stream.text import normalize
 from training.errors import DataError
+
+SYNTHETIC: Final = "synthetic-"
+"""How the id of a generated review begins. The mark is in the id because an id goes wherever a review
+goes: through labelling, CSV files, Kafka, and other people's tools that drop columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,11 @@ class Item:
         """The text as every labeller sees it."""
         return normalize(self.text)
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether nobody ever wrote it."""
+        return self.id.startswith(SYNTHETIC)
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledItem:
@@ -33,6 +42,11 @@ class LabelledItem:
 
     item: Item
     category: Category
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether nobody ever wrote it: see :data:`SYNTHETIC`."""
+        return self.item.synthetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +78,31 @@ def read_items(path: Path) -> list[Item]:
 def read_labelled(path: Path) -> list[LabelledItem]:
     """Read labelled reviews: ``text`` and a ``category`` slug or a ``category_id``.
 
+    Reviews that a labelling run left to people are skipped.
+
     Raises:
         DataError: absent, unreadable, or a row has no known category.
     """
     return [
         LabelledItem(_item(path, number, row), _category(path, number, row))
         for number, row in enumerate(_rows(path), start=1)
+        if not _left_open(row)
     ]
+
+
+def read_measured(path: Path) -> list[LabelledItem]:
+    """Read labelled reviews that something will be measured or calibrated on.
+
+    Raises:
+        DataError: as :func:`read_labelled`, or generated reviews are among them.
+    """
+    rows = read_labelled(path)
+    if generated := sum(row.synthetic for row in rows):
+        raise DataError(
+            f"{path} holds {generated} synthetic reviews, and nothing is measured on those",
+            f"take out the rows whose id begins with {SYNTHETIC}",
+        )
+    return rows
 
 
 def read_suggestions(path: Path) -> list[Suggestion]:
@@ -136,7 +168,13 @@ def _item(path: Path, number: int, row: Mapping[str, Any]) -> Item:
     text = row.get("text")
     if not isinstance(text, str):
         raise DataError(f"{path}, row {number}: there is no text", "name the column `text`")
-    return Item(str(row.get("id") or row.get("review_id") or f"row-{number}"), text)
+    name = str(row.get("id") or row.get("review_id") or f"row-{number}")
+    marked = str(row.get("synthetic") or "").lower() in {"true", "1"}
+    return Item(name if not marked or name.startswith(SYNTHETIC) else SYNTHETIC + name, text)
+
+
+def _left_open(row: Mapping[str, Any]) -> bool:
+    return bool(row.get("guess")) and row.get("category") is None
 
 
 def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:

@@ -25,9 +25,11 @@ def draw_sample(rows: Sequence[Suggestion], count: int, seed: int = 0) -> list[S
     Strata are how the run settled a review: sure alone, by agreement, by an aggregator, not at all.
     Each gives its share (largest remainder), so every review is as likely as any other and the
     sample may calibrate a run; disagreements are neither missed nor overstated by chance. The same
-    rows, count and seed give the same sample. Of equal texts the first stands for all.
+    rows, count and seed give the same sample. Of equal texts the first stands for all. Generated
+    reviews are never drawn: nothing can be measured on them.
     """
-    distinct = {row.item.normalized: row for row in reversed(rows) if row.decided_by != _CHECKED}
+    drawable = [row for row in rows if row.decided_by != _CHECKED and not row.item.synthetic]
+    distinct = {row.item.normalized: row for row in reversed(drawable)}
     strata: dict[str, list[Suggestion]] = defaultdict(list)
     for row in reversed(distinct.values()):
         strata[row.decided_by].append(row)

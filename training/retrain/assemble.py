@@ -24,6 +24,7 @@ from training.dataset import (
 )
 from training.errors import DataError
 from training.gate.frozen import FrozenSet
+from training.labelling.files import SYNTHETIC
 from training.registry.records import now
 from training.retrain.labels import RANK, ReadLabels, standing
 from training.retrain.lineage import LabelsRead, Lineage, Source
@@ -123,7 +124,8 @@ def _by_text(kept: Sequence[Label], share: float) -> tuple[Dataset, Dataset, dic
         heard = [label for label in said if RANK[label.decided_by] == rank]
         contradicted += len({label.category for label in heard}) > 1
         by_person = heard[0].decided_by == "person"
-        if by_person and in_sample(share, fingerprint(text), "held-out"):
+        generated = any(label.review_id.startswith(SYNTHETIC) for label in said)
+        if by_person and not generated and in_sample(share, fingerprint(text), "held-out"):
             held_out.append(heard)
         else:
             training.append(heard)

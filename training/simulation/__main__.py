@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stream.cli.console import note, out
-from training.dataset import labelled, read_labelled_dataset
+from training.dataset import labelled, read_labelled_dataset, read_test_dataset
 from training.retrain.assemble import BUNDLED_BASE
 from training.simulation.curve import Simulation, run
 from training.simulation.report import write_simulation
@@ -25,7 +25,7 @@ def main(
     folder: Annotated[Path, typer.Option("--out")] = Path(".reviews/simulation"),
 ) -> None:
     """Replay the learning loop on known answers, for random, margin and the queue's order."""
-    held_out = read_labelled_dataset(test, "test")
+    held_out = read_test_dataset(test, "test")
     waiting = read_labelled_dataset(pool, "person").without_texts_of(held_out)
     begin = read_labelled_dataset(base, "base") if base.name != "-" else labelled([], [], "base")
     begin = begin.without_texts_of(held_out, waiting)

@@ -18,12 +18,13 @@ from typing import Any, Final
 import numpy as np
 
 from schemas import CATEGORIES, Category
-from training.dataset import Dataset, join, labelled
+from training.dataset import SYNTHETIC, Dataset, join, labelled
+from training.errors import RulesError
 from training.labelling.morphology import analyzer
 
 _HERE: Final = Path(__file__).resolve().parent
+_REMEDY: Final = "copy training/starter/*.toml and edit the copies"
 _FORM: Final = re.compile(r"\[([^\]]*)\]")
-_ORIGIN: Final = "synthetic"
 # Shares of sentences with a second and a third part; most real reviews say more than one thing.
 _ASPECT, _GENERAL = 0.55, 0.45
 # Shoppers hardly begin with a capital and hardly end with a full stop.
@@ -107,10 +108,47 @@ class Templates:
 
     @classmethod
     def load(cls, folder: Path = _HERE) -> Templates:
-        """Read ``products.toml`` and ``templates.toml``."""
-        products = tomllib.loads((folder / "products.toml").read_text(encoding="utf-8"))
-        parts = tomllib.loads((folder / "templates.toml").read_text(encoding="utf-8"))
-        return cls(products, parts)
+        """Read ``products.toml`` and ``templates.toml``.
+
+        Raises:
+            RulesError: one is absent or wrong; the message says where.
+        """
+        products, parts = _toml(folder / "products.toml"), _toml(folder / "templates.toml")
+        try:
+            templates = cls(products, parts)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise RulesError(f"the templates in {folder} are wrong: {error}", _REMEDY) from None
+        templates.check(folder)
+        return templates
+
+    def check(self, folder: Path) -> None:
+        """Fill every template once.
+
+        Raises:
+            RulesError: a category has no products or no aspects, or a template cannot be filled.
+        """
+        product = Product("вилка", "вилку", "вилки", 1)
+        for category in Category:
+            if not self.names.get(category) or not self.aspect.get(category):
+                raise RulesError(f"{folder} has no products or aspects of {category}", _REMEDY)
+        for line in (
+            *self.opening,
+            *self.child,
+            *(a for lines in self.aspect.values() for a in lines),
+        ):
+            try:
+                fill(line, product)
+            except (KeyError, ValueError, IndexError) as error:
+                raise RulesError(f"{folder}: {line!r} cannot be filled: {error}", _REMEDY) from None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RulesError(f"{path} cannot be read: {error.strerror}", _REMEDY) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RulesError(f"{path} is not TOML: {error}", _REMEDY) from None
 
 
 @lru_cache(maxsize=1)
@@ -179,7 +217,7 @@ def synthetic_dataset(rows: int, seed: int, weight: float) -> Dataset:
     each = rows // len(CATEGORIES)
     return join(
         *(
-            labelled(sentences(category, each, rng), [category.id] * each, _ORIGIN, weight)
+            labelled(sentences(category, each, rng), [category.id] * each, SYNTHETIC, weight)
             for category in CATEGORIES
         )
     )

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from training.dataset import Dataset, join, read_labelled_dataset
+from training.dataset import SYNTHETIC_WEIGHT, Dataset, join, read_labelled_dataset
 from training.labelling.ensemble import SoftLabels, starter_labels
 from training.labelling.files import read_labelled, read_votes
 from training.starter.synthetic import synthetic_dataset
@@ -25,8 +25,6 @@ DEMO_EXAMPLES: Final = EXAMPLES / "demo.jsonl"
 READ: Final = "read"
 """Origin of rows that the strong reader labelled one by one: trusted enough to calibrate on."""
 _READER: Final = "reader"
-# A composed sentence teaches a name; a written one also how people speak.
-_SYNTHETIC_WEIGHT: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def starter_dataset(data: Path, recipe: Recipe = Recipe()) -> Dataset:
     real = _real_rows(starter_labels(data), data)
     written = read_labelled_dataset(TRAIN_EXAMPLES, "written")
     written.weight[:] = recipe.written_weight
-    composed = synthetic_dataset(recipe.synthetic, recipe.seed, _SYNTHETIC_WEIGHT)
+    composed = synthetic_dataset(recipe.synthetic, recipe.seed, SYNTHETIC_WEIGHT)
     held_out = [
         read_labelled_dataset(path, "held-out")
         for path in (data / "gold_dev.csv", HELDOUT_EXAMPLES, DEMO_EXAMPLES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -34,6 +35,16 @@ Sleep = Callable[[float], Awaitable[None]]
 
 class Unanswered(Exception):
     """A request that got no usable reply, after all attempts; the next review may do better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A chat completion: what was said, the whole choice, and the tokens as billed."""
+
+    content: str
+    choice: dict[str, Any]
+    prompt_tokens: int
+    answer_tokens: int
 
 
 class ChatEndpoint:
@@ -65,7 +76,25 @@ class ChatEndpoint:
             Unanswered: the endpoint failed on this review, also when asked again.
             LabellerUnavailable: it refuses us altogether.
         """
-        body = self._body(text, sample, temperature)
+        reply = await self.complete(self._body(text, sample, temperature))
+        return Answer(
+            parse_answer(reply.content),
+            _likelihood(reply.choice),
+            reply.prompt_tokens,
+            reply.answer_tokens,
+        )
+
+    async def complete(self, body: dict[str, Any]) -> Reply:
+        """Post a chat request, again where that may help.
+
+        Args:
+            body: of the request, without the model.
+
+        Raises:
+            Unanswered: it failed, also when asked again.
+            LabellerUnavailable: the endpoint refuses us altogether.
+        """
+        body = {"model": self._settings.llm_model, **body}
         for attempt in range(1, self._settings.llm_attempts + 1):
             last = attempt == self._settings.llm_attempts
             try:
@@ -84,7 +113,6 @@ class ChatEndpoint:
 
     def _body(self, text: str, sample: int, temperature: float) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "model": self._settings.llm_model,
             "messages": messages(text),
             "max_tokens": ANSWER_TOKENS,
             "temperature": temperature,
@@ -92,14 +120,9 @@ class ChatEndpoint:
             "logprobs": True,
             "top_logprobs": len(CATEGORIES),
         }
-        if self._settings.llm_structured == "json_object":
-            body["response_format"] = {"type": "json_object"}
-        elif self._settings.llm_structured == "json_schema":
-            schema = {"name": "category", "strict": True, "schema": ANSWER_SCHEMA}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return body
+        return body | response_format(self._settings, "category", ANSWER_SCHEMA)
 
-    def _read(self, response: httpx.Response) -> Answer:
+    def _read(self, response: httpx.Response) -> Reply:
         if response.status_code in _REFUSED:
             raise LabellerUnavailable(
                 f"the LLM endpoint answers HTTP {response.status_code}",
@@ -115,7 +138,19 @@ class ChatEndpoint:
             tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             raise Unanswered("the reply is not a chat completion") from None
-        return Answer(parse_answer(str(content)), _likelihood(choice), *tokens)
+        return Reply(str(content), choice, *tokens)
+
+
+def response_format(
+    settings: LabelSettings, name: str, schema: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what makes an endpoint answer with JSON, in the way that the settings say."""
+    if settings.llm_structured == "off":
+        return {}
+    if settings.llm_structured == "json_object":
+        return {"response_format": {"type": "json_object"}}
+    named = {"name": name, "strict": True, "schema": schema}
+    return {"response_format": {"type": "json_schema", "json_schema": named}}
 
 
 def _authorization(settings: LabelSettings) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream.settings import LabelSettings
-from training.labelling.llm.prompt import ANSWER_TOKENS, estimated_tokens
+from training.labelling.llm.prompt import ANSWER_TOKENS, estimated_tokens, messages
 
 # A 7B model on one consumer GPU answers such a prompt in about this time; only for the estimate.
 _SECONDS_A_CALL: Final = 0.6
@@ -30,7 +30,7 @@ def plan_cost(texts: Sequence[str], settings: LabelSettings) -> CostPlan:
     """Estimate calls, tokens, money and time, every vote cast and none in the cache."""
     distinct = list(dict.fromkeys(texts))
     calls = len(distinct) * settings.llm_samples
-    prompt = sum(map(estimated_tokens, distinct)) * settings.llm_samples
+    prompt = sum(estimated_tokens(messages(text)) for text in distinct) * settings.llm_samples
     answer = calls * ANSWER_TOKENS
     money = (prompt * settings.llm_price_prompt + answer * settings.llm_price_answer) / 1e6
     seconds = calls * _SECONDS_A_CALL / settings.llm_concurrency

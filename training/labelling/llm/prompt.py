@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -79,9 +80,9 @@ def parse_answer(content: str) -> int | None:
     return category if known and 0 <= category < len(CATEGORIES) else None
 
 
-def estimated_tokens(text: str) -> int:
+def estimated_tokens(chat: Sequence[Mapping[str, str]]) -> int:
     """Estimate the tokens of a prompt, for a budget that must hold before the first answer.
 
     Russian takes about 2.5 characters a token with the tokenisers of current open models.
     """
-    return round(sum(len(message["content"]) for message in messages(text)) / 2.5) + 16
+    return round(sum(len(message["content"]) for message in chat) / 2.5) + 16

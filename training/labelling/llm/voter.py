@@ -16,7 +16,7 @@ from stream.settings import LabelSettings
 from training.errors import BudgetSpent
 from training.labelling.llm.answers import Answer, AnswerCache, answer_key
 from training.labelling.llm.endpoint import ChatEndpoint, Sleep, Unanswered
-from training.labelling.llm.prompt import ANSWER_TOKENS, estimated_tokens, prompt_version
+from training.labelling.llm.prompt import ANSWER_TOKENS, estimated_tokens, messages, prompt_version
 from training.labelling.votes import CATEGORY_COUNT, Distribution, Votes
 
 # Shares of few votes are shrunk as if half a vote had gone astray: three of three is not certainty.
@@ -135,7 +135,7 @@ class LlmLabeller:
         if (cached := self._cache.get(key)) is not None:
             self.usage.cached += 1
             return cached
-        reserve = estimated_tokens(text) + ANSWER_TOKENS
+        reserve = estimated_tokens(messages(text)) + ANSWER_TOKENS
         if self.usage.tokens + reserve > self._settings.llm_max_tokens:
             raise BudgetSpent(
                 f"the budget of {self._settings.llm_max_tokens:,} tokens is spent",
@@ -148,7 +148,7 @@ class LlmLabeller:
             self.usage.reserved -= reserve
         self.usage.calls += 1
         self.usage.malformed += answer.category is None
-        self.usage.prompt_tokens += answer.prompt_tokens or estimated_tokens(text)
+        self.usage.prompt_tokens += answer.prompt_tokens or estimated_tokens(messages(text))
         self.usage.answer_tokens += answer.answer_tokens or ANSWER_TOKENS
         self._cache.put(key, answer)
         return answer

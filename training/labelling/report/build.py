@@ -26,6 +26,7 @@ _BINS: Final = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01)
 _NONE: Final = "–"
 _Figure = tuple[str, str]
 """A figure and its 95% interval, as they are shown."""
+_UNKNOWN: Final[_Figure] = (_NONE, "")
 
 
 def write_report(
@@ -222,9 +223,9 @@ def _categories(figures: Figures) -> list[dict[str, Any]]:
                 "validated": str(fate.validated),
                 "voted": f"{fate.voted:,}",
                 "fate": fate.fate.value,
-                "precision": _two(score and score.precision, score and score.precision_interval),
-                "recall": _two(score and score.recall, score and score.recall_interval),
-                "f1": _two(score and score.f1),
+                "precision": _two(score.precision, score.precision_interval) if score else _UNKNOWN,
+                "recall": _two(score.recall, score.recall_interval) if score else _UNKNOWN,
+                "f1": _two(score.f1) if score else _UNKNOWN,
             }
         )
     return rows
@@ -290,19 +291,17 @@ def _percent(share: float) -> str:
 
 def _share(interval: Interval | None) -> _Figure:
     if interval is None or np.isnan(interval.value):
-        return _NONE, ""
+        return _UNKNOWN
     return _percent(interval.value), f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
 
 
 def _score(interval: Interval | None) -> _Figure:
     if interval is None:
-        return _NONE, ""
+        return _UNKNOWN
     return f"{interval.value:.3f}", f"{interval.low:.3f}–{interval.high:.3f}"
 
 
-def _two(value: float | None, between: tuple[float, float] | None = None) -> _Figure:
-    if value is None:
-        return _NONE, ""
+def _two(value: float, between: tuple[float, float] | None = None) -> _Figure:
     return f"{value:.2f}", f"{between[0]:.2f}–{between[1]:.2f}" if between else ""
 
 
