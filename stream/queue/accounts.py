@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -64,7 +65,7 @@ class Accounts:
         # A file's time is coarse: two changes may share it, but each is a new inode.
         self._known: tuple[tuple[int, int, int], _File] = ((0, 0, 0), _File())
         # Checking an unknown name takes as long as a known one: the answer's time tells nothing.
-        self._nobody = self._hasher.hash(secrets.token_hex())
+        self._nobody = _hash_of_nobody()
 
     def all(self) -> list[Account]:
         """Return all accounts by name.
@@ -220,6 +221,11 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
     draft.replace(path)
+
+
+@functools.cache
+def _hash_of_nobody() -> str:
+    return PasswordHasher().hash(secrets.token_hex())
 
 
 def _digest(token: str) -> str:

@@ -29,8 +29,7 @@ from stream.queue.filing import Filing
 from stream.queue.publisher import Place
 from stream.queue.records import TaskRecord
 from stream.queue.redis_scripts import Scripts, connect
-from stream.queue.server import make_site, require_redis
-from stream.queue.web.app import create_app
+from stream.queue.server import make_site, pages_config, require_redis
 from stream.settings import Settings
 
 _CHUNK: Final = 50
@@ -193,9 +192,8 @@ class _Server:
     def _serve(self, settings: Settings) -> None:
         publisher: Any = _NoKafka()
         site = make_site(settings, connect(settings), publisher)
-        config = uvicorn.Config(create_app(site), log_config=None, lifespan="off", access_log=False)
         asyncio.set_event_loop(asyncio.new_event_loop())
-        uvicorn.Server(config).run(sockets=[self._listener])
+        uvicorn.Server(pages_config(site)).run(sockets=[self._listener])
 
     def __enter__(self) -> str:
         self._process.start()

@@ -66,8 +66,9 @@ async def serve(
         try:
             await require_redis(redis)
             await publisher.start()
-            site = make_site(settings, redis, publisher)
-            intake = Intake(settings, site.filing, f"{settings.queue.name}:{port}:{os.getpid()}")
+            filing = Filing(Scripts(redis, settings.topic_names))
+            intake = Intake(settings, filing, f"{settings.queue.name}:{port}:{os.getpid()}")
+            site = make_site(settings, redis, publisher, lambda: intake.is_current)
             following = asyncio.create_task(intake.run(stop), name="intake")
             following.add_done_callback(lambda _: stop.set())  # pages without intake would mislead
             address = f"http://{_bracketed(settings.queue.host)}:{port}"
@@ -83,10 +84,22 @@ async def serve(
             await redis.aclose()
 
 
-def make_site(settings: Settings, redis: Redis, publisher: DecisionPublisher) -> Site:
-    """Put a queue's parts together."""
+def make_site(
+    settings: Settings,
+    redis: Redis,
+    publisher: DecisionPublisher,
+    is_current: Callable[[], bool] = lambda: True,
+) -> Site:
+    """Put a queue's parts together.
+
+    Args:
+        settings: all of them.
+        redis: holds the working set.
+        publisher: takes decisions to Kafka.
+        is_current: see :class:`~stream.queue.working_set.WorkingSet`.
+    """
     scripts = Scripts(redis, settings.topic_names)
-    working_set = WorkingSet(scripts, settings.queue)
+    working_set = WorkingSet(scripts, settings.queue, is_current)
     path = settings.queue.accounts
     secret = settings.queue.secret
     return Site(
@@ -122,10 +135,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve_pages(
-    site: Site, listener: socket.socket, stop: asyncio.Event, on_listening: Callable[[], None]
-) -> None:
-    config = uvicorn.Config(
+def pages_config(site: Site) -> uvicorn.Config:
+    """Return how a queue's pages are served."""
+    return uvicorn.Config(
         create_app(site),
         log_config=None,
         access_log=False,
@@ -135,7 +147,12 @@ async def _serve_pages(
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    server = _Server(config)
+
+
+async def _serve_pages(
+    site: Site, listener: socket.socket, stop: asyncio.Event, on_listening: Callable[[], None]
+) -> None:
+    server = _Server(pages_config(site))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="pages")
     stopped = asyncio.create_task(stop.wait())
     try:

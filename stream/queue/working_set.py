@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast
@@ -61,12 +61,24 @@ class WorkingSet:
     Args:
         scripts: Redis.
         settings: shares and lease time.
+        is_current: tells whether intake has filed what was decided before this process began.
+            Until then nothing that waits is shown: it may be decided already.
     """
 
-    def __init__(self, scripts: Scripts, settings: QueueSettings) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        settings: QueueSettings,
+        is_current: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._scripts = scripts
         self._redis = scripts.redis
         self._settings = settings
+        self._is_current = is_current
+
+    async def is_open(self) -> bool:
+        """Return whether people can be shown what waits."""
+        return self._is_current() and bool(await self._redis.exists(self._scripts.key("ready")))
 
     async def next(
         self,
@@ -90,6 +102,7 @@ class WorkingSet:
         Raises:
             Rebuilding: the working set is being restored.
         """
+        self._require_current()
         settings = self._settings
         random_roll, second_roll = rolls or (random.random(), random.random())  # noqa: S311
         now = _now_ms()
@@ -117,6 +130,7 @@ class WorkingSet:
         Raises:
             Rebuilding: the working set is being restored.
         """
+        self._require_current()
         now = _now_ms()
         expires = now + int(self._settings.lease_seconds * 1000)
         answers = await self._scripts.run("take", who, now, expires, *review_ids)
@@ -180,13 +194,22 @@ class WorkingSet:
         """Return what waits and matches, most informative first.
 
         Everything that matches is looked at, in steps that nobody else notices.
+
+        Raises:
+            Rebuilding: the working set is being restored.
         """
+        await self._require_open()
         found = [hit async for hit in self._matches(query)]
         found.sort(key=lambda hit: (-hit.score, hit.task.review.review_id))
         return found[:limit]
 
     async def disputes(self, limit: int) -> list[Item]:
-        """Return disagreements that wait to be settled, oldest first. Nothing is leased."""
+        """Return disagreements that wait to be settled, oldest first. Nothing is leased.
+
+        Raises:
+            Rebuilding: the working set is being restored.
+        """
+        await self._require_open()
         key = self._scripts.key("dispute:at")
         ids = cast("list[str]", await self._redis.zrange(key, 0, limit - 1))
         if not ids:
@@ -256,10 +279,18 @@ class WorkingSet:
         found = await self._redis.hget(self._scripts.key(name), field)
         return cast("str | None", found)
 
+    def _require_current(self) -> None:
+        if not self._is_current():
+            raise _rebuilding()
+
+    async def _require_open(self) -> None:
+        if not await self.is_open():
+            raise _rebuilding()
+
     def _item(self, answer: list[Any]) -> Item:
         match answer[0]:
             case "rebuilding":
-                raise Rebuilding("the queue is being restored from Kafka", "try again in a moment")
+                raise _rebuilding()
             case "taken":
                 raise Taken("somebody else has this review now", "go on with the next one")
             case "own":
@@ -280,6 +311,10 @@ class WorkingSet:
             folded=int(folded),
             opinions=opinions,
         )
+
+
+def _rebuilding() -> Rebuilding:
+    return Rebuilding("the queue is being restored from Kafka", "try again in a moment")
 
 
 def _now_ms() -> int:

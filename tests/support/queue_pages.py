@@ -22,8 +22,7 @@ from stream.queue.errors import NotSaved
 from stream.queue.publisher import Place
 from stream.queue.records import TaskRecord, judgement_record, label_record
 from stream.queue.redis_scripts import Scripts, connect
-from stream.queue.server import make_site
-from stream.queue.web.app import create_app
+from stream.queue.server import make_site, pages_config
 from stream.queue.web.site import Site
 from stream.settings import Settings
 from tests.support.pipeline import WAIT_SECONDS
@@ -110,7 +109,7 @@ async def served_pages(
     publisher = ListPublisher()
     site = make_site(settings, redis, publisher)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(site), log_config=None, lifespan="off"))
+    server = uvicorn.Server(pages_config(site))
     pages = Pages(f"http://127.0.0.1:{listener.getsockname()[1]}", site, publisher)
     await Scripts(redis, settings.topic_names).redis.ping()
     await pages.file(tasks)

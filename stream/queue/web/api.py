@@ -6,7 +6,8 @@ ours may use its session instead, and then sends its form token as ``X-CSRF-Toke
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated, Any, Self, cast
 
@@ -21,10 +22,11 @@ from schemas import Category
 from schemas.events import Probability, ReviewId
 from stream.errors import ReviewsError
 from stream.queue.desk import Answer
-from stream.queue.errors import QueueError
+from stream.queue.errors import NotAllowed, QueueError
 from stream.queue.export import MEDIA_TYPES, Format, standing_labels, written
-from stream.queue.item import Item, Kind, Order, text_print
+from stream.queue.item import Item, Kind, Order, Origin, text_print
 from stream.queue.label_studio import open_task
+from stream.queue.records import category_of
 from stream.queue.web.identity import FromPerson, TheSite, check_change
 from stream.queue.web.site import Site
 from stream.queue.web.visitor import Visitor
@@ -154,6 +156,35 @@ class ProgressOut(BaseModel):
     remaining_minutes: int | None
 
 
+class ActOut(BaseModel):
+    """What somebody did, as the audit on ``reviews.judgements`` has it."""
+
+    at: datetime
+    who: str
+    review_id: str
+    category: Category | None = Field(description="null: cannot tell.")
+    role: Kind
+    origin: Origin = Field(description="Where it was decided: on the page, by a program, ...")
+    blind: bool = Field(description="The model's opinion was kept back.")
+    undone: bool = Field(description="The act takes an earlier decision back.")
+    revision: int
+
+    @classmethod
+    def of(cls, act: Mapping[str, Any]) -> Self:
+        """Return an act as :meth:`stream.queue.statistics.Statistics.recent` found it."""
+        return cls(
+            at=datetime.fromtimestamp(act["at"] / 1000, UTC),
+            who=act["who"],
+            review_id=act["id"],
+            category=category_of(act["category"]),
+            role=act["role"],
+            origin=act["origin"],
+            blind=act["blind"],
+            undone=act["undone"],
+            revision=act["revision"],
+        )
+
+
 _bearer = HTTPBearer(auto_error=False, description="`reviews queue token NAME` makes one.")
 
 
@@ -184,6 +215,7 @@ def create_api(site: Site) -> FastAPI:
     api.get("/waiting/near-identical", summary="Texts that say nearly the same")(_near_identical)
     api.get("/waiting/label-studio", summary="What waits, as Label Studio tasks")(_tasks)
     api.get("/progress", summary="Figures")(_progress)
+    api.get("/history", summary="The latest acts, newest first")(_history)
     api.get("/labels", summary="All decisions that hold now")(_labels)
     api.add_exception_handler(ReviewsError, _say)
     api.add_exception_handler(RedisError, _outage)
@@ -259,6 +291,19 @@ async def _progress(site: TheSite, visitor: FromPerson) -> ProgressOut:
         team_pace=found.team_pace,
         remaining_minutes=found.remaining_minutes,
     )
+
+
+async def _history(
+    site: TheSite,
+    visitor: FromPerson,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    *,
+    everybody: Annotated[bool, Query(description="Of all people; only a lead sees that.")] = False,
+) -> list[ActOut]:
+    if everybody and not visitor.is_lead:
+        raise NotAllowed("only a lead sees what others did", "leave `everybody` out")
+    who = None if everybody else visitor.name
+    return [ActOut.of(act) for act in await site.statistics.recent(limit, who)]
 
 
 async def _labels(

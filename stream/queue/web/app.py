@@ -53,9 +53,9 @@ async def _live() -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    """Ready: Redis answers, and the working set is whole."""
+    """Ready: Redis answers, and the working set is whole and as late as Kafka."""
     try:
-        ready = await site_of(request).filing.is_ready()
+        ready = await site_of(request).working_set.is_open()
     except RedisError:
         ready = False
     return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
