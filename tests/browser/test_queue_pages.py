@@ -11,7 +11,14 @@ from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from deploy.local import LocalRedis
 from schemas import CATEGORIES, Category
 from tests.support.chromium import needs_chromium, opened
-from tests.support.queue import PASSWORD, TEXTS, task
+from tests.support.desk_window import (
+    press,
+    shown,
+    sign_in,
+    until_another,
+    until_keys_are_heard,
+)
+from tests.support.queue import TEXTS, task
 from tests.support.queue_pages import pages_settings, served_pages
 
 pytestmark = [pytest.mark.browser, needs_chromium]
@@ -39,38 +46,8 @@ async def pages(redis_server, topic_prefix, tmp_path):
 @pytest_asyncio.fixture
 async def page(chromium, pages):
     async with opened(chromium) as window:
-        await sign_in(window, pages)
+        await sign_in(window, pages.url)
         yield window
-
-
-async def until_keys_are_heard(window):
-    """Wait for the page's script: the last thing it does at its start is to move the focus."""
-    await window.wait_for_selector("#card-title:focus", state="attached")
-
-
-async def sign_in(window, pages, name="ann", *, scripts=True):
-    await window.goto(f"{pages.url}/sign-in")
-    await window.fill("[name=name]", name)
-    await window.fill("[name=password]", PASSWORD)
-    await window.click("main button")
-    await window.wait_for_selector("#card")
-    if scripts:
-        await until_keys_are_heard(window)
-
-
-async def shown(window):
-    return await window.locator("#card").get_attribute("data-id")
-
-
-async def until_another(window, review_id):
-    await window.wait_for_selector(f'#card:not([data-id="{review_id}"])')
-
-
-async def press(window, key):
-    before = await shown(window)
-    await window.keyboard.press(key)
-    await until_another(window, before)
-    return before
 
 
 async def test_every_digit_is_its_category(page, pages):
@@ -88,7 +65,7 @@ async def test_keys_faster_than_the_server_never_show_a_review_twice(page, pages
 
 async def test_two_windows_of_two_people_hold_different_reviews(page, pages, chromium):
     async with opened(chromium) as other:
-        await sign_in(other, pages, "bob")
+        await sign_in(other, pages.url, "bob")
         assert await shown(other) != await shown(page)
 
 
@@ -134,7 +111,7 @@ async def test_a_blind_review_shows_no_opinion_of_the_model(
 ):
     settings = pages_settings(redis_server.url, topic_prefix, tmp_path, blind_share=1.0)
     async with served_pages(settings, [task(1)]) as pages, opened(chromium) as window:
-        await sign_in(window, pages)
+        await sign_in(window, pages.url)
         assert "%" not in await window.locator("#card").inner_text()
         assert await window.locator("[data-top], #card progress").count() == 0
         await window.keyboard.press("2")
@@ -168,7 +145,7 @@ async def test_a_filter_shows_only_its_category(page, pages):
 
 async def test_a_disagreement_is_for_leads(chromium, pages):
     async with opened(chromium) as window:
-        await sign_in(window, pages, "bob")
+        await sign_in(window, pages.url, "bob")
         answer = await window.goto(f"{pages.url}/disputes")
         assert answer.status == 403
 
@@ -190,7 +167,7 @@ async def test_every_page_is_accessible(chromium, pages, theme, size):
     async with opened(chromium, color_scheme=theme, **size) as window:
         await window.goto(f"{pages.url}/sign-in")
         faults = [f"/sign-in: {fault}" for fault in await window.evaluate(CHECK)]
-        await sign_in(window, pages)
+        await sign_in(window, pages.url)
         for address in ("/", "/similar?item=r20", *SECTIONS):
             await window.goto(pages.url + address)
             faults += [f"{address}: {fault}" for fault in await window.evaluate(CHECK)]
@@ -225,7 +202,7 @@ async def test_tab_reaches_every_control_and_shows_where_it_is(page):
 
 async def test_the_page_works_without_scripts(chromium, pages):
     async with opened(chromium, java_script_enabled=False) as window:
-        await sign_in(window, pages, scripts=False)
+        await sign_in(window, pages.url, scripts=False)
         before = await shown(window)
         await window.click("[data-key='4']")
         await until_another(window, before)

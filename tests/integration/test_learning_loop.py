@@ -7,21 +7,16 @@ counts which category each keyword was given.
 """
 
 import asyncio
-import contextlib
 import itertools
-import json
 import uuid
-from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 import redis
-from aiokafka import AIOKafkaConsumer
 
 from schemas import (
     CATEGORIES,
-    BatchSummary,
     CategorizedReview,
     Label,
     RelabelTask,
@@ -29,28 +24,30 @@ from schemas import (
     decode,
     encode,
 )
-from stream.classifier import Classifier
 from stream.topics_admin import create_topics
 from tests.support.command_line import reviews
-from tests.support.pipeline import (
-    WAIT_SECONDS,
-    pipeline_settings,
-    read_outputs,
-    read_topic,
-    running_worker,
-    send,
-    source_of,
+from tests.support.learning_loop import (
+    BOOTS,
+    BURST,
+    TABLEWARE,
+    count_keywords,
+    loop_settings,
+    message,
+    read_summaries,
+    reviews_under,
+    steady_load,
+    true_category,
+    until_served,
+    write_weak_model,
 )
-from tests.support.tiny_model import KEYWORDS, write_tiny_model
+from tests.support.pipeline import read_outputs, read_topic, running_worker, send, source_of
+from tests.support.tiny_model import KEYWORDS
 from training.fit.config import TrainConfig
 from training.registry.store import Registry
 from training.retrain.run import Plan, retrain
 
 pytestmark = pytest.mark.kafka
 
-BURST = 60
-"""Reviews sent at a time; half of them with texts that came before, so that the cache is asked."""
-BOOTS, DRESSES = 1, 2
 ASKED = 180
 ROOM = 300
 
@@ -71,47 +68,12 @@ class Story:
     rollback: object = None
 
 
-def count_keywords(_family, dataset, folder, _config, _progress):
-    """Learn which category each keyword belongs to, by the most labels."""
-    votes = {i: Counter() for i in range(len(KEYWORDS))}
-    for text, category in zip(dataset.normalized, dataset.categories, strict=True):
-        for i, keyword in enumerate(KEYWORDS):
-            if keyword in text.split():
-                votes[i][int(category)] += 1
-    learned = {i: said.most_common(1)[0][0] for i, said in votes.items() if said}
-    write_tiny_model(folder, name="learned", sure_logit=5.0, mistakes=learned)
-
-
-@contextlib.asynccontextmanager
-async def steady_load(kafka, topic):
-    """Keep reviews coming in bursts until the block ends; yields how many were acknowledged."""
-    sent = {"count": 0}
-    stop = asyncio.Event()
-
-    async def produce():
-        while not stop.is_set():
-            start = sent["count"]
-            sent["count"] += await send(
-                kafka, topic, [review(n) for n in range(start, start + BURST)]
-            )
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.05)
-
-    task = asyncio.create_task(produce())
-    try:
-        yield sent
-    finally:
-        stop.set()
-        await task
-
-
-def review(n):
-    text = f"{KEYWORDS[n % 9]} {n if n % 2 else n % 18}"
-    return f"r{n}".encode(), json.dumps({"review_id": f"r{n}", "text": text}).encode()
-
-
-def true_category(text):
-    return CATEGORIES[KEYWORDS.index(text.split()[0])]
+def burst(start):
+    """Return the next reviews; half of them repeat earlier texts, so that the cache is asked."""
+    return [
+        message(f"r{n}", f"{KEYWORDS[n % 9]} {n if n % 2 else n % 18}")
+        for n in range(start, start + BURST)
+    ]
 
 
 async def decide(kafka, topics, tasks, answer, revision=1):
@@ -132,65 +94,15 @@ async def decide(kafka, topics, tasks, answer, revision=1):
 
 def boots_are_tableware(text):
     said = true_category(text)
-    return CATEGORIES[3] if said == CATEGORIES[BOOTS] else said
-
-
-def loop_settings(kafka, prefix, redis_url, folder):
-    keywords = [
-        {"text": f"{word} {word_number}", "category": category.value}
-        for word, category in zip(KEYWORDS, CATEGORIES, strict=True)
-        for word_number in ("раз", "два", "три") * 7
-    ]
-    for name, rows in (("frozen", keywords), ("canaries", keywords[::21])):
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-    return pipeline_settings(
-        kafka,
-        prefix,
-        redis_url,
-        model={"folder": folder / "weak"},
-        learning={
-            "registry": folder / "registry",
-            "runs": folder / "runs",
-            "frozen": (folder / "frozen.jsonl",),
-            "held_out_share": 0.0,
-        },
-        # Their time is microseconds: how busy the machine is would decide.
-        gate={"resamples": 200, "canaries": folder / "canaries.jsonl", "slower": 1000.0},
-    )
-
-
-async def read_summaries(kafka, topics, enough):
-    """Read committed batch summaries until they are enough for a condition over all of them."""
-    consumer = AIOKafkaConsumer(
-        topics.batches,
-        bootstrap_servers=kafka,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-    )
-    await consumer.start()
-    found = []
-    try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            async for record in consumer:
-                found.append(decode(BatchSummary, record.value))
-                if enough(found):
-                    return found
-    finally:
-        await consumer.stop()
-
-
-def reviews_under(version, count):
-    return lambda found: sum(s.reviews for s in found if s.model_version == version) >= count
+    return CATEGORIES[TABLEWARE] if said == CATEGORIES[BOOTS] else said
 
 
 async def tell(kafka, settings, topics, folder, story):
     """Drive the story from its weak beginning to the rollback."""
-    write_tiny_model(folder / "weak", sure_logit=1.0, mistakes={BOOTS: DRESSES})
-    weak = Classifier.load(folder / "weak", device="cpu", threads=1)
+    weak = write_weak_model(folder / "weak")
     plan = Plan("counts", TrainConfig(), base=())
     async with running_worker(settings, weak) as worker:
-        async with steady_load(kafka, topics.incoming) as sent:
+        async with steady_load(kafka, topics.incoming, burst) as sent:
             asked = await read_topic(kafka, topics.relabel, at_least=ASKED)
             tasks = [decode(RelabelTask, record.value) for record in asked]
             await decide(kafka, topics, tasks, true_category)
@@ -204,9 +116,7 @@ async def tell(kafka, settings, topics, folder, story):
             story.served.append(worker.models.serving.version)
             where = ("-b", kafka, "-p", topics.prefix, "--registry", str(story.registry.folder))
             story.rollback = await asyncio.to_thread(reviews, "model", "rollback", *where)
-            async with asyncio.timeout(WAIT_SECONDS):
-                while worker.models.serving.version != weak.version:  # noqa: ASYNC110 - no event
-                    await asyncio.sleep(0.02)
+            await until_served(worker, weak.version)
             story.served.append(worker.models.serving.version)
         story.sent = sent["count"]
         story.outputs = await read_outputs(kafka, topics, story.sent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -54,6 +54,13 @@ def retrain(
     no_announce: Annotated[
         bool, typer.Option("--no-announce", help="Promote in the registry; tell no worker.")
     ] = False,
+    trial: Annotated[
+        Literal["shadow", "canary"] | None,
+        typer.Option(help="What passes is tried beside the champion first.", show_default=False),
+    ] = None,
+    share: Annotated[
+        float, typer.Option(min=0.001, max=1.0, help="With --trial canary: share of review ids.")
+    ] = 0.1,
     servers: Servers = None,
     prefix: Prefix = None,
     as_json: Json = False,
@@ -68,6 +75,8 @@ def retrain(
     settings = settings_from(servers, prefix, **sections)
     if base and no_base:
         raise InputError("--base and --no-base exclude each other", "leave one of them out")
+    if trial and no_announce:
+        raise InputError("--trial is for the workers to be told", "leave --no-announce out")
     plan = Plan(
         family=family or settings.learning.family,
         config=config_of(options_of(config)),
@@ -75,12 +84,14 @@ def retrain(
         frozen=frozen or (),
         tell_workers=not no_announce,
         dry_run=dry_run,
+        role=trial or "serving",
+        share=share,
     )
     if watch:
         _watch(settings, plan, min_new, as_json)
         return
     outcome = _once(settings, plan)
-    _print(outcome, as_json)
+    _print(outcome, plan, as_json)
     if outcome.verdict is not None and not outcome.verdict.passed:
         raise typer.Exit(_REFUSED)
 
@@ -117,18 +128,20 @@ def _watch(settings: Settings, plan: Plan, min_new: int, as_json: bool) -> None:
                 since = asyncio.run(read_labels(settings)).offsets
                 continue
             since = outcome.lineage.labels.offsets
-            _print(outcome, as_json)
+            _print(outcome, plan, as_json)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-def _print(outcome: Outcome, as_json: bool) -> None:
+def _print(outcome: Outcome, plan: Plan, as_json: bool) -> None:
     verdict, record = outcome.verdict, outcome.record
     if as_json:
         out.print_json(
             json.dumps(
                 {
-                    "promoted": verdict.passed if verdict else None,
+                    "promoted": verdict.passed and plan.role == "serving" if verdict else None,
+                    "passed": verdict.passed if verdict else None,
+                    "role": plan.role if verdict and verdict.passed else None,
                     "announced": outcome.announced,
                     "number": record.number if record else None,
                     "version": record.version if record else None,
@@ -144,12 +157,19 @@ def _print(outcome: Outcome, as_json: bool) -> None:
     if verdict is None or record is None:
         note("nothing was trained; without --dry-run it is")
         return
-    word = "[green]promoted[/green]" if verdict.passed else "[red]refused[/red]"
+    word = "[red]refused[/red]"
+    if verdict.passed:
+        word = f"[green]{'promoted' if plan.role == 'serving' else f'tried as {plan.role}'}[/green]"
     note(f"version {record.number} is {word}")
     for reason in verdict.reasons:
         err.print(f"  {reason}", markup=False, soft_wrap=True)
     note(f"report: {outcome.folder / 'gate.html'}")
-    if verdict.passed:
+    if verdict.passed and plan.role != "serving":
+        note(
+            f"next: [bold]reviews model promote {record.number}[/bold] or "
+            f"[bold]reviews model off {plan.role}[/bold]"
+        )
+    elif verdict.passed:
         note("next: [bold]reviews model list[/bold]; [bold]reviews model rollback[/bold] undoes it")
     else:
         note("next: look at the report; the serving model goes on")

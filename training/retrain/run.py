@@ -20,7 +20,7 @@ from training.gate.frozen import FrozenSet, read_frozen
 from training.gate.judge import judge
 from training.gate.report import write_report
 from training.gate.verdict import Verdict
-from training.registry.announce import announce, announcement
+from training.registry.announce import Role, announce, announcement
 from training.registry.files import write_atomically
 from training.registry.records import State, VersionRecord
 from training.registry.store import Registry
@@ -46,6 +46,9 @@ class Plan:
         frozen: labelled files to compare on; ours unless given.
         tell_workers: whether a promotion is announced.
         dry_run: stop once the training set is known.
+        role: what a model that passed is to do first. As ``shadow`` or ``canary`` it stays the
+            challenger, and the champion is not changed.
+        share: of the review ids, for a canary.
     """
 
     family: str
@@ -54,6 +57,8 @@ class Plan:
     frozen: Sequence[Path] = ()
     tell_workers: bool = True
     dry_run: bool = False
+    role: Role = "serving"
+    share: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def retrain(
     shutil.rmtree(model, ignore_errors=True)  # the registry has its copy
     registry.challenge(record.number)
     verdict, announced = decide(
-        settings, registry, record, serving, assembled.frozen, plan.tell_workers, progress
+        settings, registry, record, serving, assembled.frozen, plan, progress
     )
     write_report(verdict, folder)
     return Outcome(lineage, folder, record, verdict, announced)
@@ -122,7 +127,7 @@ def decide(
     record: VersionRecord,
     serving: VersionRecord | None,
     frozen: Sequence[FrozenSet],
-    tell_workers: bool,
+    plan: Plan,
     progress: Progress = silent,
 ) -> tuple[Verdict, bool]:
     """Run the gate on a stored version and carry out what it says.
@@ -148,12 +153,19 @@ def decide(
     if not verdict.passed:
         registry.refuse(record.number, why=why)
         return verdict, False
-    registry.promote(record.number, why=why)
-    if tell_workers:
-        seen_at = settings.learning.registry_seen_at
-        message = announcement(registry, record, seen_at=seen_at, by=registry.user)
+    if plan.role == "serving":
+        registry.promote(record.number, why=why)
+    if plan.tell_workers:
+        message = announcement(
+            registry,
+            record,
+            plan.role,
+            seen_at=settings.learning.registry_seen_at,
+            share=plan.share if plan.role == "canary" else 0.0,
+            by=registry.user,
+        )
         asyncio.run(announce(settings, message))
-    return verdict, tell_workers
+    return verdict, plan.tell_workers
 
 
 def ensure_champion(registry: Registry, settings: Settings) -> VersionRecord | None:
