@@ -5,6 +5,9 @@ empty list of partitions (KIP-88). aiokafka 0.14 reads the list alone: while a g
 moves to another broker, its ``committed()`` answers None, as for a group that has never committed,
 and whoever trusts that begins at the start of the topic. (pykafka #958 is the same mistake; our
 fault suite found this one, when one broker of three was killed.)
+
+Since version 7 it can be asked whether an offset is still part of a transaction that has not ended
+(``require_stable``, KIP-447), which aiokafka does not ask: the request is defined here.
 """
 
 from __future__ import annotations
@@ -14,14 +17,32 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, for_code
-from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.commit import OffsetFetchRequest, OffsetFetchRequest_v3
+from aiokafka.protocol.types import (
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Int64,
+    Schema,
+    TaggedFields,
+)
 
 _BACKOFF_SECONDS: Final = 0.1
 _NOTHING: Final = -1
+_UNSTABLE_OFFSET_COMMIT: Final = 88
+
+
+class OffsetPending(KafkaError):  # type: ignore[misc]  # aiokafka ships no types
+    """The partition's offset is part of a transaction that its group has not seen the end of."""
+
+    retriable = True
 
 
 async def committed_offset(
-    consumer: AIOKafkaConsumer, group: str, tp: TopicPartition
+    consumer: AIOKafkaConsumer, group: str, tp: TopicPartition, *, settled: bool = False
 ) -> int | None:
     """Return what the group has committed for a partition; None if it never has.
 
@@ -31,16 +52,21 @@ async def committed_offset(
         consumer: a started member of the group.
         group: the group's name.
         tp: the partition.
+        settled: whether an offset that an open transaction is about to replace is an error.
 
     Raises:
+        OffsetPending: it is not settled.
         KafkaError: the broker refuses, and asking again would not help.
     """
     coordinator: Any = consumer._coordinator  # noqa: SLF001 - there is no public way to ask
+    build = SettledOffsetFetch if settled else OffsetFetchRequest
     while True:
         await coordinator.ensure_coordinator_known()
         try:
-            request = OffsetFetchRequest(group, [(tp.topic, [tp.partition])])
+            request = build(group, [(tp.topic, [tp.partition])])
             return offset_in(await coordinator._send_req(request), tp)  # noqa: SLF001 - likewise
+        except OffsetPending:
+            raise
         except KafkaError as error:
             if not error.retriable:
                 raise
@@ -53,18 +79,89 @@ def offset_in(reply: Any, tp: TopicPartition) -> int | None:
     """Return the offset that a reply to OffsetFetch gives for a partition; None for none yet.
 
     Raises:
+        OffsetPending: a transaction that would replace it is open.
         KafkaError: the reply says so, or says nothing of the partition.
     """
     _raise_for(getattr(reply, "error_code", 0))
-    for topic, partitions in reply.topics:
-        for partition, offset, _metadata, code in partitions:
+    for topic, partitions, *_ in reply.topics:
+        for partition, offset, *others in partitions:
             if (topic, partition) == (tp.topic, tp.partition):
+                # Version 7 has the leader's epoch before the metadata, and tags at the end.
+                code = next(field for field in reversed(others) if isinstance(field, int))
                 _raise_for(code)
                 return None if offset == _NOTHING else int(offset)
     raise KafkaError(f"the reply says nothing of {tp.topic}[{tp.partition}]")
 
 
 def _raise_for(code: int) -> None:
+    if code == _UNSTABLE_OFFSET_COMMIT:
+        raise OffsetPending("a transaction is open that holds the group's next offset")
     if code:
         error: KafkaError = for_code(code)()
         raise error
+
+
+class _SettledOffsetReply(Response):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = 9
+    API_VERSION = 7
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("topic", CompactString("utf-8")),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("partition", Int32),
+                        ("offset", Int64),
+                        ("leader_epoch", Int32),
+                        ("metadata", CompactString("utf-8")),
+                        ("error_code", Int16),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("error_code", Int16),
+        ("tags", TaggedFields),
+    )
+
+
+class _SettledOffsetFetchV7(RequestStruct):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = 9
+    API_VERSION = 7
+    RESPONSE_TYPE = _SettledOffsetReply
+    FLEXIBLE_VERSION = True
+    SCHEMA = Schema(
+        ("consumer_group", CompactString("utf-8")),
+        (
+            "topics",
+            CompactArray(
+                ("topic", CompactString("utf-8")),
+                ("partitions", CompactArray(Int32)),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("require_stable", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class SettledOffsetFetch(Request[OffsetFetchRequest_v3 | _SettledOffsetFetchV7]):  # type: ignore[misc]
+    """OffsetFetch with ``require_stable``. A broker before 2.5 does not know that, and is not asked."""
+
+    API_KEY = 9
+
+    def __init__(self, group: str, topics: list[tuple[str, list[int]]]) -> None:
+        self._group = group
+        self._topics = topics
+
+    def build(self, request_struct_class: Any) -> Any:
+        """Return the request as it goes over the wire."""
+        if request_struct_class is OffsetFetchRequest_v3:
+            return request_struct_class(self._group, self._topics)
+        tags: dict[int, bytes] = {}
+        topics = [(topic, partitions, tags) for topic, partitions in self._topics]
+        return request_struct_class(self._group, topics, True, tags)

@@ -65,7 +65,8 @@ class Worker:
         self._classification = Classification(self.models, self._cache, self.metrics)
         self._router = Router(settings.topic_names, settings.worker.group, settings.worker.name)
         self._watcher = ModelWatcher(settings, self.models, self.metrics, self._show_model)
-        self._lanes = Lanes(settings, self.metrics, self._fail)
+        names = settings.topic_names
+        self._lanes = Lanes(settings, self.metrics, self._fail, (*names.outputs(), names.batches))
         self._batches = BatchQueue[Work](
             MicroBatcher(
                 settings.worker.batch_tokens,

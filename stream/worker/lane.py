@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from aiokafka.errors import (
 )
 
 from stream.errors import BrokerError
-from stream.offsets import committed_offset
+from stream.offsets import OffsetPending, committed_offset
 from stream.worker.routing import Message
 from stream.worker.transactions import Fenced, LaneProducer
 from stream.worker.work import Work
@@ -28,6 +29,8 @@ from stream.worker.work import Work
 INBOX_SLICES: Final = 8
 _FIRST_BACKOFF: Final = 0.1
 _LAST_BACKOFF: Final = 5.0
+# Writing a transaction's end to its partitions takes milliseconds; this only bounds a failure.
+_SETTLE_SECONDS: Final = 10.0
 
 _log = structlog.get_logger(__name__)
 _REFUSED = (
@@ -62,6 +65,7 @@ class Lane:
         reopen_after_fence: seconds to wait after being fenced. Longer than the heartbeat interval:
             if the partition was given to another worker, the rebalance closes this lane first.
         on_abort: told of every transaction that did not come to its end: "fenced" or "in-doubt".
+        outputs: every topic that its transactions publish to.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Lane:
         open_producer: Callable[[TopicPartition], LaneProducer],
         reopen_after_fence: float,
         on_abort: Callable[[str], None] = lambda _: None,
+        outputs: Sequence[str] = (),
     ) -> None:
         self.tp = tp
         self.epoch = 0
@@ -79,6 +84,7 @@ class Lane:
         self.committed = 0
         self._consumer = consumer
         self._group = group
+        self._outputs = outputs
         self._open_producer = open_producer
         self._reopen_after_fence = reopen_after_fence
         self._on_abort = on_abort
@@ -155,7 +161,7 @@ class Lane:
         # The order matters. Only after the id is initialised is the former owner's transaction
         # settled, and only then is the committed offset final.
         await self._producer.start()
-        committed = await committed_offset(self._consumer, self._group, self.tp)
+        committed = await self._settled_offset(self._producer)
         if committed is None:
             beginning = await self._consumer.beginning_offsets([self.tp])
             committed = beginning[self.tp]
@@ -164,6 +170,23 @@ class Lane:
         self.committed = committed
         self.is_open = True
         self._log.info("lane_open", offset=committed)
+
+    async def _settled_offset(self, producer: LaneProducer) -> int | None:
+        try:
+            return await committed_offset(self._consumer, self._group, self.tp, settled=True)
+        except OffsetPending:
+            # The coordinator said that the former transaction has ended; its end was never written.
+            # The next commit would publish what it left, after we have published it again.
+            self._log.warning("unended_transaction")
+            await producer.abort_unended(self._outputs)
+        # The broker answers first and writes the end to the partitions then.
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            while True:
+                with contextlib.suppress(OffsetPending):
+                    return await committed_offset(
+                        self._consumer, self._group, self.tp, settled=True
+                    )
+                await asyncio.sleep(_FIRST_BACKOFF)
 
     async def _publish_slices(self) -> None:
         assert self._producer is not None  # noqa: S101 - run() opened it

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from stream import kafka
-from stream.metrics import WorkerMetrics
 from stream.settings import Settings
 from stream.worker.lane import Lane
 from stream.worker.transactions import LaneProducer
@@ -21,6 +20,17 @@ _CANCEL_AGAIN: Final = 1.0
 _log = structlog.get_logger(__name__)
 
 
+class LaneMetrics(Protocol):
+    """What a group of lanes counts. Any: prometheus_client's labels are untyped in protocols."""
+
+    lag: Any
+    partitions: Any
+    transactions: Any
+
+    def forget_lag(self, partition: int) -> None:
+        """Drop the lag of a partition that was given away."""
+
+
 class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """Opens a lane for every assigned partition; drains and closes it before it is given away.
 
@@ -28,17 +38,20 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
 
     Args:
         settings: those of the worker.
-        metrics: where the number of assigned partitions goes.
+        metrics: where lag, transactions and the number of partitions go.
         on_failure: called when a lane ends with an error that it cannot recover from.
+        outputs: every topic that the lanes' transactions publish to.
     """
 
     def __init__(
         self,
         settings: Settings,
-        metrics: WorkerMetrics,
+        metrics: LaneMetrics,
         on_failure: Callable[[BaseException], None],
+        outputs: Sequence[str] = (),
     ) -> None:
         self._settings = settings
+        self._outputs = outputs
         self._metrics = metrics
         self._on_failure = on_failure
         self._consumer: AIOKafkaConsumer | None = None
@@ -81,7 +94,13 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             after_fence = 2 * self._settings.worker.heartbeat_interval_ms / 1000
             group = self._settings.worker.group
             lane = Lane(
-                tp, self._consumer, group, self._open_producer, after_fence, self._count_abort
+                tp,
+                self._consumer,
+                group,
+                self._open_producer,
+                after_fence,
+                self._count_abort,
+                self._outputs,
             )
             self._lanes[tp] = lane
             task = asyncio.create_task(lane.run(), name=f"lane {tp.topic}[{tp.partition}]")

@@ -90,6 +90,31 @@ class LaneProducer:
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise Fenced(str(error)) from error
 
+    async def abort_unended(self, topics: Sequence[str]) -> None:
+        """End what a former producer of this id left open although the coordinator calls it ended.
+
+        A coordinator that starts before it knows the cluster's partitions takes them for deleted,
+        and notes a transaction as complete without having written its end to them. Records and
+        offset then wait for the id's next transaction, whose end counts for both. To abort one that
+        names all of them is the one way for a producer to end them.
+
+        Args:
+            topics: everything that the id's transactions publish to.
+
+        Raises:
+            KafkaError, TimeoutError: as :meth:`commit`.
+        """
+        async with asyncio.timeout(self._timeout):
+            await self._producer.begin_transaction()
+            # There is no public way to name a partition without sending a record to it.
+            transaction: Any = self._producer._txn_manager  # noqa: SLF001
+            for topic in topics:
+                partition = self._tp.partition % await self._partition_count(topic)
+                transaction.maybe_add_partition_to_txn(TopicPartition(topic, partition))
+            # Any offset: it names the group, and is aborted with the rest.
+            await self._producer.send_offsets_to_transaction({self._tp: 0}, self._group)
+            await self._producer.abort_transaction()
+
     async def discard(self) -> None:
         """Close the connections without waiting for what is in doubt."""
         # In a task of its own: aiokafka's sender swallows the cancellation of whoever waits for

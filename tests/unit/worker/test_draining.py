@@ -71,6 +71,7 @@ class GatedGraph:
     """Inference that does not come back before the gate is opened."""
 
     device = "cpu"
+    parallel_calls = 1
 
     def __init__(self, inner, gate):
         self._inner, self._gate = inner, gate
@@ -85,7 +86,7 @@ def committed(monkeypatch):
     """Every offset that is committed, in order."""
     offsets = []
 
-    async def committed_offset(consumer, group, tp):
+    async def committed_offset(consumer, group, tp, settled):
         return 0
 
     monkeypatch.setattr("stream.worker.lane.committed_offset", committed_offset)

@@ -207,7 +207,7 @@ def _work(lane, offset):
 
 
 def test_no_interleaving_commits_past_an_unpublished_review(monkeypatch):
-    async def committed_offset(consumer, group, tp):
+    async def committed_offset(consumer, group, tp, settled):
         return consumer.broker.committed
 
     monkeypatch.setattr("stream.worker.lane.committed_offset", committed_offset)
