@@ -61,7 +61,7 @@ class BulkForm(BaseModel):
     """Ids and fingerprints, ``fingerprint id``."""
 
 
-def view_of(
+async def view_of(
     order: Annotated[Order, Query()] = "informative",
     filter: Annotated[str, Query()] = "",  # noqa: A002 - the address says filter
 ) -> View:

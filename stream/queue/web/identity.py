@@ -1,4 +1,8 @@
-"""Who is asking, and whether a change is really theirs."""
+"""Who is asking, and whether a change is really theirs.
+
+What FastAPI calls for each request is ``async``, though nothing is awaited: a plain function would
+go through a thread, and wait there for its turn.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,15 @@ def visitor_of(request: Request) -> Visitor:
     )
 
 
-def signed_in(visitor: Annotated[Visitor, Depends(visitor_of)]) -> Visitor:
+async def _visitor(request: Request) -> Visitor:
+    return visitor_of(request)
+
+
+async def _site(request: Request) -> Site:
+    return site_of(request)
+
+
+async def signed_in(visitor: Annotated[Visitor, Depends(_visitor)]) -> Visitor:
     """Return the visitor, who is somebody.
 
     Raises:
@@ -48,7 +60,7 @@ def signed_in(visitor: Annotated[Visitor, Depends(visitor_of)]) -> Visitor:
     return visitor
 
 
-def lead(visitor: Annotated[Visitor, Depends(signed_in)]) -> Visitor:
+async def lead(visitor: Annotated[Visitor, Depends(signed_in)]) -> Visitor:
     """Return the visitor, who is a lead.
 
     Raises:
@@ -60,7 +72,7 @@ def lead(visitor: Annotated[Visitor, Depends(signed_in)]) -> Visitor:
 
 
 async def checked_form(
-    request: Request, visitor: Annotated[Visitor, Depends(visitor_of)]
+    request: Request, visitor: Annotated[Visitor, Depends(_visitor)]
 ) -> FormData:
     """Return a form that our own page sent, within the rate limit.
 
@@ -127,8 +139,8 @@ def _by_proxy(site: Site, request: Request) -> Person | None:
     return Person(name, account is not None and account.lead)
 
 
-FromAnybody = Annotated[Visitor, Depends(visitor_of)]
+FromAnybody = Annotated[Visitor, Depends(_visitor)]
 FromPerson = Annotated[Visitor, Depends(signed_in)]
 FromLead = Annotated[Visitor, Depends(lead)]
 CheckedForm = Annotated[FormData, Depends(checked_form)]
-TheSite = Annotated[Site, Depends(site_of)]
+TheSite = Annotated[Site, Depends(_site)]

@@ -147,6 +147,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
+        auto_reload=False,  # it would look at every file's time for every page
         trim_blocks=True,
         lstrip_blocks=True,
     )
