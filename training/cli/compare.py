@@ -36,6 +36,7 @@ class What(StrEnum):
     FAMILIES = "families"
     IMBALANCE = "imbalance"
     ABLATION = "ablation"
+    CURVE = "curve"
 
 
 _DEFAULT_SEEDS: Final = 3
@@ -57,9 +58,24 @@ def compare(
     what: Annotated[What, typer.Option(help="What is compared.")] = What.FAMILIES,
     family: Annotated[
         list[str] | None,
-        typer.Option(help="Only these families; with imbalance or ablation, the one to vary."),
+        typer.Option(help="Only these families; with any other --what, the one to vary."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each.")] = _DEFAULT_SEEDS,
+    out_of_fold: Annotated[
+        bool,
+        typer.Option(
+            "--out-of-fold",
+            help="Score the labelled rows themselves, each by a model trained without it.",
+        ),
+    ] = False,
+    guessed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Train on only so many of the rows whose labels a program guessed.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the report; it holds texts.")
     ] = Path("build/report"),
@@ -80,19 +96,29 @@ def compare(
     Ctrl-C keeps the finished runs and epochs: the same command goes on there.
     """
     base = config_of(options_of(config, encoder=encoder, epochs=epochs, device=device))
+    if out_of_fold and (test or what is What.CURVE):
+        raise InputError("--out-of-fold scores the labelled rows themselves", "leave it out")
     candidates = _candidates(what, family or [], base)
-    dataset, tests = _training_rows(labels or []), _tests(test or [])
+    dataset, tests = (
+        _training_rows(labels or [], guessed),
+        {} if out_of_fold else _tests(test or []),
+    )
     if dry_run:
         for candidate in candidates:
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
         note(f"{len(dataset)} rows to train on; without --dry-run they are")
         return
+    from training.evaluation.compare import OUT_OF_FOLD, compare_out_of_fold
     from training.evaluation.compare import compare as run
     from training.evaluation.report import PAGE, TABLE, write_report
 
     try:
         with progress_bars() as progress:
-            runs = run(candidates, dataset, tests, range(seeds), work, progress)
+            if out_of_fold:
+                runs, held = compare_out_of_fold(candidates, dataset, range(seeds), work, progress)
+                tests = {OUT_OF_FOLD: held}
+            else:
+                runs = run(candidates, dataset, tests, range(seeds), work, progress)
     except KeyboardInterrupt:
         note("stopped; the same command goes on after the last finished run or epoch")
         raise typer.Exit(130) from None
@@ -111,8 +137,9 @@ def _to_serve(candidates: list[Candidate], table: list[Line]) -> str:
 
 
 def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Candidate]:
-    from training.evaluation.compare import (
+    from training.evaluation.candidates import (
         ablation_candidates,
+        curve_candidates,
         family_candidates,
         imbalance_candidates,
     )
@@ -124,16 +151,21 @@ def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Cand
     name = families[0] if families else "bert"
     if what is What.IMBALANCE:
         return imbalance_candidates(name, base)
+    if what is What.CURVE:
+        return curve_candidates(name, base)
     return ablation_candidates(name, base)
 
 
-def _training_rows(files: list[Path]) -> Dataset:
+def _training_rows(files: list[Path], guessed: int | None) -> Dataset:
     """Read labelled files; a single file may be a dataset that `reviews train` wrote."""
     from training.dataset import read_dataset
+    from training.evaluation.compare import trusted_and
 
     if len(files) == 1 and _is_dataset(files[0]):
-        return read_dataset(files[0])
-    return read_labels(files)
+        dataset = read_dataset(files[0])
+    else:
+        dataset = read_labels(files)
+    return dataset if guessed is None else trusted_and(dataset, guessed)
 
 
 def _is_dataset(path: Path) -> bool:
@@ -168,8 +200,12 @@ def _print(table: list[Line], as_json: bool) -> None:
             for test in tests
             for value in (line.scores[test].weighted, line.scores[test].macro)
         ]
-        shown.add_row(line.name, *scores, f"{line.per_second:,.0f}")
+        shown.add_row(line.name, *scores, _speed(line))
     out.print(shown)
+
+
+def _speed(line: Line) -> str:
+    return f"{line.per_second:,.0f}" if line.per_second else ""
 
 
 def _shown(line: Line) -> dict[str, Any]:

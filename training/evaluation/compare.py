@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,9 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.dataset import Dataset
-from training.fit.config import Imbalance, Progress, TrainConfig, Tricks, silent
-from training.models.family import FAMILIES, family
+from training.export.out_of_fold import out_of_fold, trusted
+from training.fit.config import Progress, TrainConfig, silent
+from training.models.family import family
 
+OUT_OF_FOLD: Final = "out of fold"
+"""Name of the test set that a comparison out of fold scores."""
 _TIMED_TEXTS: Final = 512
 _TIMED_ROUNDS: Final = 3
 
@@ -36,11 +39,13 @@ class Candidate:
         name: in tables.
         family: its family's name.
         config: how it is trained; the seed is replaced.
+        share: of the rows that it is trained on; drawn anew for each seed.
     """
 
     name: str
     family: str
     config: TrainConfig
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,54 +74,6 @@ class Run:
     per_second: float
 
 
-def family_candidates(names: Sequence[str], config: TrainConfig) -> list[Candidate]:
-    """Return one candidate a family, trained alike.
-
-    Args:
-        names: of families; all if empty.
-        config: how they are trained.
-    """
-    return [Candidate(name, family(name).name, config) for name in names or FAMILIES]
-
-
-def imbalance_candidates(name: str, config: TrainConfig) -> list[Candidate]:
-    """Return one family with everything that may be done about rare categories."""
-    ways = {
-        "nothing": Imbalance(),
-        "oversampling": Imbalance(oversampling=0.5),
-        "balanced weights": Imbalance(class_weight="balanced"),
-        "effective-number weights": Imbalance(class_weight="effective"),
-        "focal loss": Imbalance(focal_gamma=2.0),
-        "oversampling + focal loss": Imbalance(oversampling=0.5, focal_gamma=2.0),
-        "logit adjustment": Imbalance(logit_adjustment=1.0),
-    }
-    return [
-        Candidate(what, name, config.model_copy(update={"imbalance": way}))
-        for what, way in ways.items()
-    ]
-
-
-def ablation_candidates(name: str, config: TrainConfig) -> list[Candidate]:
-    """Return one family, plainly trained, and with one trick at a time."""
-    ways = {
-        "plain": Tricks(),
-        "hard labels": Tricks(soft_labels=False),
-        "equal row weights": Tricks(row_weights=False),
-        "pruned": Tricks(prune=True),
-        "label smoothing": Tricks(label_smoothing=0.1),
-        "R-Drop": Tricks(r_drop=1.0),
-        "adversarial": Tricks(adversarial=0.5),
-        "layer-wise decay": Tricks(layer_decay=0.9),
-        "top layer afresh": Tricks(reinit_layers=1),
-        "weight averaging": Tricks(averaging=0.99),
-        "augmentation": Tricks(augmentation=0.3),
-    }
-    return [
-        Candidate(what, name, config.model_copy(update={"tricks": tricks}))
-        for what, tricks in ways.items()
-    ]
-
-
 def compare(
     candidates: Sequence[Candidate],
     dataset: Dataset,
@@ -136,18 +93,106 @@ def compare(
         progress: is told how far it is.
     """
     dataset = dataset.without_texts_of(*tests.values())
-    runs = []
-    for number, (candidate, seed) in enumerate((c, s) for c in candidates for s in seeds):
-        progress(f"all: {candidate.name}, seed {seed}", number, len(candidates) * len(seeds))
-        config = candidate.config.model_copy(update={"seed": seed})
-        folder = work / _key(candidate, config, dataset, tests)
-        run = _read(folder, candidate, seed)
-        if run is None:
-            run = _train(candidate, config, dataset, tests, folder, progress)
-            _write(folder, run)
-        runs.append(run)
-    progress("all: done", len(candidates) * len(seeds), len(candidates) * len(seeds))
+    digests = [f"{name} {rows.digest}" for name, rows in tests.items()]
+
+    def train(candidate: Candidate, config: TrainConfig, told: Progress) -> Run:
+        rows = part_of(dataset, candidate.share, config.seed)
+        return _train(candidate, config, rows, tests, told)
+
+    return _runs(candidates, seeds, [dataset.digest, *digests], work, train, progress)
+
+
+def compare_out_of_fold(
+    candidates: Sequence[Candidate],
+    dataset: Dataset,
+    seeds: Sequence[int],
+    work: Path,
+    progress: Progress = silent,
+) -> tuple[list[Run], Dataset]:
+    """Train every candidate once a fold and seed, and score each trusted row by the model without it.
+
+    Nothing is exported and no speed measured: this is for ways of training, which are alike in that.
+
+    Args:
+        candidates: what to compare; all of the same folds.
+        dataset: what to train on, and whose trusted rows are scored.
+        seeds: of the trainings and of the folds.
+        work: keeps finished runs.
+        progress: is told how far it is.
+
+    Returns:
+        The runs, and the rows that their logits belong to.
+    """
+
+    def train(candidate: Candidate, config: TrainConfig, told: Progress) -> Run:
+        started = time.perf_counter()
+        held = out_of_fold(candidate.family, dataset, config, told)
+        seconds = time.perf_counter() - started
+        logits = {OUT_OF_FOLD: held.logits}
+        return Run(candidate.name, config.seed, logits, (), seconds, 0, 0.0, 0.0)
+
+    folds = candidates[0].config.folds
+    parts = [dataset.digest, f"{OUT_OF_FOLD} {folds}"]
+    runs = _runs(candidates, seeds, parts, work, train, progress)
+    return runs, dataset.take(trusted(dataset))
+
+
+def part_of(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """Return a random share of a dataset's rows, in their order; all of them for a share of one."""
+    if share >= 1:
+        return dataset
+    count = max(1, round(share * len(dataset)))
+    rows = np.random.default_rng(seed).choice(len(dataset), count, replace=False)
+    return dataset.take(np.sort(rows))
+
+
+def trusted_and(dataset: Dataset, others: int, seed: int = 0) -> Dataset:
+    """Return the trusted rows, and so many of the others at random: a cheap ground for comparing.
+
+    Args:
+        dataset: all rows.
+        others: how many rows that are not trusted; all if there are no more.
+        seed: of the choice.
+    """
+    rest = np.flatnonzero(~trusted(dataset))
+    chosen = np.random.default_rng(seed).permutation(rest)[:others]
+    return dataset.take(np.sort(np.concatenate([np.flatnonzero(trusted(dataset)), chosen])))
+
+
+def _runs(
+    candidates: Sequence[Candidate],
+    seeds: Sequence[int],
+    data: Sequence[str],
+    work: Path,
+    train: Callable[[Candidate, TrainConfig, Progress], Run],
+    progress: Progress,
+) -> list[Run]:
+    """Make or take up each run; ``data`` says what, besides the configuration, decides its result."""
+    runs: list[Run] = []
+    count = len(candidates) * len(seeds)
+    for candidate in candidates:
+        for seed in seeds:
+            told = _told(progress, f"{candidate.name}, seed {seed}")
+            progress(f"all: {candidate.name}, seed {seed}", len(runs), count)
+            config = candidate.config.model_copy(update={"seed": seed})
+            folder = work / _key(candidate, config, data)
+            run = _read(folder, candidate, seed)
+            if run is None:
+                checkpoints = folder / "checkpoints"
+                config = config.model_copy(update={"checkpoints": checkpoints})
+                run = train(candidate, config, told)
+                shutil.rmtree(checkpoints, ignore_errors=True)
+                _write(folder, run)
+            runs.append(run)
+    progress("all: done", count, count)
     return runs
+
+
+def _told(progress: Progress, prefix: str) -> Progress:
+    def told(stage: str, done: int, total: int) -> None:
+        progress(f"{prefix}: {stage}", done, total)
+
+    return told
 
 
 def _train(
@@ -155,19 +200,11 @@ def _train(
     config: TrainConfig,
     dataset: Dataset,
     tests: Mapping[str, Dataset],
-    folder: Path,
     progress: Progress,
 ) -> Run:
-    def told(stage: str, done: int, total: int) -> None:
-        progress(f"{candidate.name}, seed {config.seed}: {stage}", done, total)
-
-    checkpoints = folder / "checkpoints"
     started = time.perf_counter()
-    model: Any = family(candidate.family).fit(
-        dataset, config.model_copy(update={"checkpoints": checkpoints}), told
-    )
+    model: Any = family(candidate.family).fit(dataset, config, progress)
     seconds = time.perf_counter() - started
-    shutil.rmtree(checkpoints, ignore_errors=True)
     logits = {name: model.logits(rows.normalized) for name, rows in tests.items()}
     first = next(iter(tests.values())).normalized
     sample = (first * (_TIMED_TEXTS // max(len(first), 1) + 1))[:_TIMED_TEXTS]
@@ -216,15 +253,14 @@ def _quickest(call: Any) -> float:
     return max(min(taken), 1e-9)
 
 
-def _key(
-    candidate: Candidate, config: TrainConfig, dataset: Dataset, tests: Mapping[str, Dataset]
-) -> str:
-    parts = (
+def _key(candidate: Candidate, config: TrainConfig, data: Sequence[str]) -> str:
+    parts = [
         candidate.family,
         config.model_dump_json(exclude={"checkpoints", "folds", "precision"}),
-        dataset.digest,
-        *(f"{name} {rows.digest}" for name, rows in tests.items()),
-    )
+        *data,
+    ]
+    if candidate.share < 1:
+        parts.append(f"share {candidate.share}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

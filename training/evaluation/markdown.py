@@ -33,7 +33,8 @@ def _cells(line: Line, tests: Sequence[str]) -> list[str]:
         cells += [str(score.weighted), str(score.macro)]
         cells += [str(score.gap), f"{score.calibration_error:.3f}"]
     size = f"{line.megabytes:.1f}" if line.megabytes else ""
-    return [*cells, size, f"{line.per_second:,.0f}", f"{line.seconds:.0f}"]
+    speed = f"{line.per_second:,.0f}" if line.per_second else ""
+    return [*cells, size, speed, f"{line.seconds:.0f}"]
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -121,9 +121,11 @@ def write_plots(
     Returns:
         File name by title, in the order of the page.
     """
-    files = {"Weighted F1": "f1.png", "Training loss": "losses.png"}
+    files = {"Weighted F1": "f1.png"}
     f1_plot(folder / "f1.png", table)
-    losses_plot(folder / "losses.png", runs)
+    if any(run.losses for run in runs):
+        files["Training loss"] = "losses.png"
+        losses_plot(folder / "losses.png", runs)
     for number, (test, rows) in enumerate(tests.items(), start=1):
         said = best[test]
         confusion_plot(

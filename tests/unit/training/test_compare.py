@@ -3,12 +3,19 @@
 import numpy as np
 import pytest
 
-from training.dataset import labelled
-from training.evaluation.compare import (
+from training.dataset import join, labelled
+from training.evaluation.candidates import (
     ablation_candidates,
-    compare,
+    curve_candidates,
     family_candidates,
     imbalance_candidates,
+)
+from training.evaluation.compare import (
+    OUT_OF_FOLD,
+    compare,
+    compare_out_of_fold,
+    part_of,
+    trusted_and,
 )
 from training.evaluation.report import mistakes, write_report
 from training.evaluation.table import lines
@@ -140,3 +147,37 @@ def test_all_tricks_together_train(reviews, quick):
     )
     config = quick.model_copy(update={"epochs": 2, "tricks": tricks})
     assert np.isfinite(fit_family("bert", reviews, config).logits(["чайник"])).all()
+
+
+def test_out_of_fold_each_row_is_scored_by_a_model_that_never_saw_it(quick, tmp_path):
+    texts = [f"чайник номер {number}" for number in range(11)]
+    texts += [f"серьги номер {number}" for number in range(4)] + ["доставка"]
+    data = labelled(texts, [0] * 11 + [6] * 4 + [8], "person")
+    runs, rows = compare_out_of_fold(family_candidates(["ngrams"], quick), data, [0], tmp_path)
+    said = dict(zip(rows.texts, runs[0].logits[OUT_OF_FOLD].argmax(axis=1), strict=True))
+    # Only a model that had been trained on this row could know its category.
+    assert said["доставка"] != 8
+    assert said["серьги номер 1"] == 6
+
+
+def test_a_finished_comparison_out_of_fold_is_taken_up(reviews, quick, tmp_path, monkeypatch):
+    candidates = family_candidates(["majority"], quick)
+    runs, _ = compare_out_of_fold(candidates, reviews, [0, 1], tmp_path)
+    monkeypatch.setattr("training.evaluation.compare.out_of_fold", None)
+    again, rows = compare_out_of_fold(candidates, reviews, [0, 1], tmp_path)
+    assert len(rows) == len(reviews)
+    np.testing.assert_array_equal(again[1].logits[OUT_OF_FOLD], runs[1].logits[OUT_OF_FOLD])
+
+
+def test_a_cheaper_dataset_keeps_every_trusted_row():
+    trusted = labelled([f"прочитано {n}" for n in range(200)], [2] * 200, "person")
+    guessed = labelled([f"угадано {n}" for n in range(50)], [8] * 50, "pool")
+    assert trusted_and(join(trusted, guessed), 7).origins() == {"person": 200, "pool": 7}
+
+
+def test_the_learning_curve_trains_on_growing_shares_of_the_rows(reviews, quick):
+    shares = [candidate.share for candidate in curve_candidates("bert", quick)]
+    sizes = [len(part_of(reviews, share, 0)) for share in shares]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == len(reviews)
+    assert len({*part_of(reviews, shares[0], 1).texts}) == sizes[0]
