@@ -33,6 +33,9 @@ def _result(figures: dict[str, Any]) -> Result:
 def main(
     out: Annotated[Path, typer.Argument(help="Where the whole goes.")],
     pieces: Annotated[list[Path], typer.Argument(help="Reports of `--only` runs.")],
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the tables as the documentation has them.")
+    ] = False,
 ) -> None:
     """Join reports and show the tables."""
     read = [json.loads(piece.read_text(encoding="utf-8")) for piece in pieces]
@@ -40,6 +43,9 @@ def main(
     whole.sort(key=lambda result: result.pipeline != "ours")
     seconds = sum(piece["seconds"] for piece in read)
     report.write(out, report.as_json(whole, read[0]["seed"], seconds))
+    if markdown:
+        typer.echo(report.markdown(whole), nl=False)
+        return
     console = Console(width=130)
     ours = [result for result in whole if result.pipeline == "ours"]
     console.print(report.table(ours, f"Faults, {len(pieces)} pieces, {seconds / 60:.0f} min"))

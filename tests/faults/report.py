@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -60,6 +61,26 @@ def comparison(results: Sequence[Result]) -> Table:
     return shown
 
 
+def markdown(results: Sequence[Result]) -> str:
+    """Return the tables of the documentation: ours by scenario, then ours beside the references."""
+    ours = [result for result in results if result.pipeline == OURS.name]
+    names = dict.fromkeys(result.scenario for result in ours)
+    rows = [
+        _row(name, _counts([result for result in ours if result.scenario == name]))
+        for name in names
+    ]
+    lines = [_heading("scenario"), *rows, _row("**all**", _counts(ours))]
+    compared = dict.fromkeys(r.scenario for r in results if r.pipeline != OURS.name)
+    if compared:
+        lines += ["", _heading("scenario | loop")]
+    pipelines = dict.fromkeys(result.pipeline for result in results)
+    for scenario, pipeline in itertools.product(compared, pipelines):
+        its = [r for r in results if (r.scenario, r.pipeline) == (scenario, pipeline)]
+        if its:
+            lines.append(_row(f"{scenario} | {pipeline}", _counts(its)))
+    return "\n".join(lines) + "\n"
+
+
 def as_json(results: Sequence[Result], seed: int, seconds: float) -> dict[str, Any]:
     """Return everything that was measured."""
     pipelines = sorted({result.pipeline for result in results})
@@ -102,6 +123,32 @@ def _cells(results: Sequence[Result]) -> list[str]:
         *(_alarming(totals[name]) for name in ("lost", "duplicated", "out_of_order", "wrong")),
         *(_seconds(recovery[name]) for name in ("recovery_p50", "recovery_p99")),
         f"{start}-{end}",
+    ]
+
+
+_MARKDOWN: Final = (
+    *("faults", "reviews", "lost", "duplicated", "out of order", "wrong"),
+    *("p50 s", "p99 s"),
+)
+
+
+def _heading(first: str) -> str:
+    columns = first.count("|") + 1
+    return _row(first, _MARKDOWN) + "\n|" + "---|" * columns + "---:|" * len(_MARKDOWN)
+
+
+def _row(first: str, cells: Sequence[str]) -> str:
+    return "| " + " | ".join((first, *cells)) + " |"
+
+
+def _counts(results: Sequence[Result]) -> list[str]:
+    totals, recovery = _totals(results), _recovery(results)
+    unwanted = (totals[name] for name in ("lost", "duplicated", "out_of_order", "wrong"))
+    return [
+        f"{totals['injections']}",
+        f"{totals['sent']:,}",
+        *(f"**{count:,}**" if count else "0" for count in unwanted),
+        *(_seconds(recovery[name]) for name in ("recovery_p50", "recovery_p99")),
     ]
 
 
