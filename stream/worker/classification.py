@@ -110,7 +110,12 @@ class Classification:
             return
         answers = _Answers()
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, _ask, shadow, texts, answers)
+        try:
+            await loop.run_in_executor(self._thread, _ask, shadow, texts, answers)
+        except ModelError as error:  # its answers are never published: the worker goes on without
+            _log.error("shadow_dropped", version=shadow.version, reason=str(error))
+            self._models.shadow = None
+            return
         for work in works:
             other = answers.by_key.get((shadow.version, work.fingerprint))
             if work.prediction is not None and other is not None:

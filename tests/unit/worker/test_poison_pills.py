@@ -29,6 +29,7 @@ class RaisingGraph:
     def __init__(self, inner, raises):
         self._inner, self._raises = inner, raises
         self.device = inner.device
+        self.parallel_calls = inner.parallel_calls
 
     def run(self, input_ids, attention_mask):
         if self._raises(input_ids):
@@ -75,3 +76,19 @@ async def test_a_failure_that_passes_rejects_no_review_even_if_it_stands_alone(t
 async def test_a_model_that_fails_on_everything_rejects_nothing_and_is_an_error(tmp_path):
     with pytest.raises(ModelError, match=re.escape("the model stopped working: out of luck")):
         await _classify(tiny_classifier(tmp_path), lambda _: True, TEXTS)
+
+
+async def test_a_shadow_that_fails_on_everything_is_dropped_and_the_worker_goes_on(tmp_path):
+    shadow = tiny_classifier(tmp_path / "shadow")
+    shadow._graph = RaisingGraph(shadow._graph, lambda _: True)
+    metrics = WorkerMetrics()
+    models = ServedModels(tiny_classifier(tmp_path / "serving"))
+    models.shadow = shadow
+    cache = PredictionCache(CacheSettings(url=""), metrics)
+    classification = Classification(models, cache, metrics)
+    try:
+        prepared = await classification.prepare([_work(0, TEXTS[0])])
+        await classification.shadow((await classification.classify(prepared)).works)
+    finally:
+        classification.close()
+    assert models.shadow is None
