@@ -50,6 +50,10 @@ class Filing:
         """Open the queue to people."""
         await self._redis.set(self._scripts.key("ready"), "1")
 
+    async def close(self) -> None:
+        """Hold people off until :meth:`set_ready`."""
+        await self._redis.delete(self._scripts.key("ready"))
+
     async def start_anew(self) -> None:
         """Let the leader throw everything away and restore it.
 
@@ -65,7 +69,7 @@ class Filing:
 
         People are held off first, so that nothing is written into what is being removed.
         """
-        await self._redis.delete(self._scripts.key("ready"))
+        await self.close()
         leader = self._scripts.key("leader")
         pattern = _literal(self._scripts.prefix) + "*"
         batch: list[str] = []

@@ -55,8 +55,11 @@ class Intake:
         self._partitions: dict[str, list[TopicPartition]] = {}
         self._positions: dict[str, str] = {}
         self._led_at = 0.0
+        self._ends: dict[TopicPartition, int] = {}
         self.following = False
         """This server leads, and what was on Kafka when it began is filed."""
+        self.is_current = False
+        """What was on Kafka when this server began is filed, by this server or by another one."""
         self.unreadable = 0
         """Records left out because they break the contract."""
 
@@ -66,6 +69,8 @@ class Intake:
             try:
                 if await self._lead():
                     await self._work(stop)
+                elif not self.is_current:
+                    self.is_current = await self._is_filed_by_another()
             except Lost as lost:
                 _log.warning("working_set_lost", partition=str(lost))
                 continue
@@ -92,18 +97,54 @@ class Intake:
         )
         await start(consumer, self._settings.kafka)
         try:
-            found = await partitions_of(self._settings.kafka, *self._kinds)
-            self._partitions = {t: [tp for tp in found if tp.topic == t] for t in self._kinds}
+            await self._find_partitions()
             self._positions = await self._filing.positions()
-            if not await self._filing.is_ready():
-                await self._restore(consumer, stop)
+            missing = await self._missing(consumer)
+            # Whoever led before may have been gone for long: what was decided since must not be
+            # asked again.
+            if any(missing.values()) or not await self._filing.is_ready():
+                await self._restore(consumer, missing, stop)
             self._assign(consumer, self._kinds)
             self.following = not stop.is_set()
+            self.is_current = self.is_current or self.following
             while not stop.is_set():
                 await self._check_lead()
                 await self._file(await consumer.getmany(timeout_ms=_POLL_MS))
+                await self._file_markers(consumer)
         finally:
             await consumer.stop()
+
+    async def _find_partitions(self) -> None:
+        found = await partitions_of(self._settings.kafka, *self._kinds)
+        self._partitions = {t: [tp for tp in found if tp.topic == t] for t in self._kinds}
+
+    @property
+    def _everything(self) -> list[TopicPartition]:
+        return [tp for topic in self._kinds for tp in self._partitions[topic]]
+
+    async def _missing(self, consumer: Any) -> dict[TopicPartition, int]:
+        """Return, by partition, how many offsets of what Kafka holds now are not filed."""
+        begins = await consumer.beginning_offsets(self._everything)
+        self._ends = await consumer.end_offsets(self._everything)
+        return {
+            tp: max(0, end - max(begins[tp], int(self._positions.get(_name(tp), 0))))
+            for tp, end in self._ends.items()
+        }
+
+    async def _is_filed_by_another(self) -> bool:
+        """Return whether the leading server has filed what was on Kafka when this one began."""
+        if not self._ends:
+            await self._find_partitions()
+            consumer = AIOKafkaConsumer(
+                **connection_options(self._settings.kafka), isolation_level="read_committed"
+            )
+            await start(consumer, self._settings.kafka)
+            try:
+                self._ends = await consumer.end_offsets(self._everything)
+            finally:
+                await consumer.stop()
+        positions = await self._filing.positions()
+        return all(int(positions.get(_name(tp), 0)) >= end for tp, end in self._ends.items())
 
     async def _check_lead(self) -> None:
         """Notice at once when Redis is emptied, even while Kafka is quiet."""
@@ -112,22 +153,21 @@ class Intake:
         if time.monotonic() - self._led_at > LEADER_SECONDS / 3 and not await self._lead():
             raise Lost("lead")
 
-    async def _restore(self, consumer: Any, stop: asyncio.Event) -> None:
+    async def _restore(
+        self, consumer: Any, missing: dict[TopicPartition, int], stop: asyncio.Event
+    ) -> None:
         """File everything up to now, topic after topic, then open the queue."""
         started = time.monotonic()
-        if not self._positions:
-            await self._filing.clear()
-        everything = [tp for topic in self._kinds for tp in self._partitions[topic]]
-        ends = await consumer.end_offsets(everything)
-        begins = await consumer.beginning_offsets(everything)
-        total = sum(ends[tp] - begins[tp] for tp in everything)
-        done = 0
+        await (self._filing.close() if self._positions else self._filing.clear())
+        ends, total, done = self._ends, sum(missing.values()), 0
+        await self._filing.show_progress(0, total)
         for topic in self._kinds:
             self._assign(consumer, [topic])
-            left = {tp for tp in self._partitions[topic] if begins[tp] < ends[tp]}
+            left = {tp for tp in self._partitions[topic] if missing[tp]}
             while left and not stop.is_set():
                 found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=2000)
                 await self._file(found)
+                await self._file_markers(consumer)
                 if not await self._lead():
                     raise Lost("lead")
                 left = {tp for tp in left if await consumer.position(tp) < ends[tp]}
@@ -151,6 +191,17 @@ class Intake:
                     continue
                 for i in range(0, len(records), _CHUNK):
                     await self._file_chunk(kind, tp, records[i : i + _CHUNK])
+
+    async def _file_markers(self, consumer: Any) -> None:
+        """Move past what is no record: the ends of transactions, and what was compacted away.
+
+        Else nobody could tell from the positions that everything is filed.
+        """
+        for tp in consumer.assignment():
+            known, now = self._positions.get(_name(tp), ""), await consumer.position(tp)
+            if now > int(known or 0):
+                await self._filing.consume(self._kinds[tp.topic], _name(tp), known, now, [])
+                self._positions[_name(tp)] = str(now)
 
     async def _file_chunk(
         self, kind: RecordKind, tp: TopicPartition, records: Sequence[ConsumerRecord]

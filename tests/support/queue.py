@@ -102,8 +102,13 @@ class Queue:
 
 
 @contextlib.asynccontextmanager
-async def running_queue(settings: Settings) -> AsyncIterator[Queue]:
-    """Serve a queue in this process until the block ends; it is ready when the block begins."""
+async def running_queue(settings: Settings, *, ready: bool = True) -> AsyncIterator[Queue]:
+    """Serve a queue in this process until the block ends; it is ready when the block begins.
+
+    Args:
+        settings: of the queue.
+        ready: False: the block begins when the server listens.
+    """
     stop = asyncio.Event()
     announced: asyncio.Future[Serving] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve(settings, stop, announced.set_result))
@@ -114,7 +119,8 @@ async def running_queue(settings: Settings) -> AsyncIterator[Queue]:
         if task in done:
             task.result()
         queue = Queue(announced.result(), stop)
-        await until_ready(queue.url)
+        if ready:
+            await until_ready(queue.url)
         yield queue
     finally:
         stop.set()
