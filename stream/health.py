@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics` of a worker, on loopback unless set otherwise."""
+"""`/livez`, `/readyz` and `/metrics` of a worker or a relabeller, on loopback unless set otherwise."""
 
 from __future__ import annotations
 
@@ -17,9 +17,24 @@ Checks = Callable[[], Mapping[str, bool]]
 
 
 class HealthServer:
-    """A small HTTP server beside the worker. Use as ``async with``."""
+    """A small HTTP server beside the work. Use as ``async with``."""
 
-    def __init__(self, settings: HttpSettings, registry: CollectorRegistry, checks: Checks) -> None:
+    def __init__(
+        self,
+        settings: HttpSettings,
+        registry: CollectorRegistry,
+        checks: Checks,
+        option: str = "REVIEWS_HTTP__PORT",
+    ) -> None:
+        """Serve nothing yet.
+
+        Args:
+            settings: where to listen.
+            registry: of the metrics.
+            checks: tell readiness.
+            option: that sets the port, for whoever finds it taken.
+        """
+        self._option = option
         self._settings = settings
         self._registry = registry
         self._checks = checks
@@ -49,7 +64,7 @@ class HealthServer:
                 raise
             raise PortTaken(
                 f"port {self._settings.port} is taken",
-                "set REVIEWS_HTTP__PORT to another one, or to 0 for any free port",
+                f"set {self._option} to another one, or to 0 for any free port",
             ) from None
         self.port = self._runner.addresses[0][1]
         return self

@@ -272,6 +272,14 @@ class LabelSettings(_Section):
         Path(".reviews/ensemble.json"),
         description="Fitted thresholds that `reviews label` writes and the relabeller reads.",
     )
+    nli: Path = Field(
+        Path(".reviews/nli"),
+        description="NLI checkpoint that `reviews label nli` makes; votes where `zero_shot_model` "
+        "is not at hand.",
+    )
+    http_port: int = Field(
+        9410, ge=0, le=65535, description="Health and metrics of the relabeller; 0: any free port."
+    )
     group: str = Field("reviews-relabeller", min_length=1, description="Relabeller's group.")
     batch_rows: PositiveInt = Field(64, description="Reviews that the relabeller decides at once.")
     transaction_timeout_ms: PositiveInt = Field(
@@ -419,7 +427,19 @@ class LogSettings(_Section):
         "auto", description="auto: console on a terminal, else JSON."
     )
     redact: bool = Field(
-        True, description="Mask phone numbers, e-mail addresses and card numbers in log lines."
+        True,
+        description="Mask phone numbers, e-mail, card and street addresses in log lines.",
+    )
+
+
+class PrivacySettings(_Section):
+    """Personal data in what is stored."""
+
+    redact_stored: bool = Field(
+        False,
+        description="Workers mask phone numbers, e-mail, card and street addresses before they "
+        "store a text to be labelled or a dead letter, or classify one. Category topics keep "
+        "what was sent.",
     )
 
 
@@ -446,6 +466,7 @@ class Settings(BaseSettings):
     learning: LearningSettings = Field(default_factory=LearningSettings)
     gate: GateSettings = Field(default_factory=GateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
 
     @property
     def topic_names(self) -> TopicNames:

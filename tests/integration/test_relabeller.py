@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 from collections import Counter
 
-import numpy as np
+import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from schemas import CategorizedReview, Category, Label, decode, encode
 from stream.errors import TopicMissing
@@ -18,46 +19,25 @@ from tests.support.pipeline import (
     send,
 )
 from tests.support.queue import send_tasks, task
+from tests.support.relabelling import word_decider
 from training.errors import DataError
-from training.labelling.cascade import fit_cascade
 from training.labelling.run import Panel
-from training.labelling.votes import CATEGORY_COUNT, Votes
 from training.relabeller import Relabeller
 from training.relabeller.deciding import Decider
 
 pytestmark = pytest.mark.kafka
 
-CLOTHING, NO_PRODUCT = Category.CLOTHING, Category.NO_PRODUCT
-
-
-class WordLabeller:
-    """Votes for a category where the text holds its word, and is silent elsewhere."""
-
-    name = "words"
-
-    def __init__(self):
-        self.words = {"платье": CLOTHING.id, "доставка": NO_PRODUCT.id}
-
-    def label(self, texts):
-        rows = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
-        for row, text in enumerate(texts):
-            for word, category in self.words.items():
-                if word in text:
-                    rows[row] = np.eye(CATEGORY_COUNT, dtype=np.float32)[category]
-        return Votes(rows, ("by its word",) * len(texts))
+CLOTHING = Category.CLOTHING
 
 
 @pytest.fixture
 def decider():
-    texts = ["платье", "доставка", "туман", "мгла"] * 40
-    known = np.array([CLOTHING.id, NO_PRODUCT.id, CLOTHING.id, NO_PRODUCT.id] * 40)
-    labeller = WordLabeller()
-    return Decider(fit_cascade({"words": labeller.label(texts)}, {}, known), Panel((labeller,)))
+    return word_decider()
 
 
 @pytest.fixture
 async def settings(kafka, topic_prefix):
-    group = {"group": f"{topic_prefix}-relabeller", "batch_rows": 16}
+    group = {"group": f"{topic_prefix}-relabeller", "batch_rows": 16, "http_port": 0}
     settings = pipeline_settings(kafka, topic_prefix, label=group)
     await create_topics(kafka, settings.topic_names)
     return settings
@@ -143,10 +123,47 @@ async def test_a_bad_task_goes_to_the_dead_letters(settings, decider):
     assert dead.value == b"not json"
 
 
+async def asked(port, path):
+    url = f"http://127.0.0.1:{port}{path}"
+    async with aiohttp.ClientSession() as client, client.get(url) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_it_tells_prometheus_what_it_decided_and_probes_that_it_works(settings, decider):
+    await send_tasks(settings, [task(i, text) for i, text in enumerate(("платье", "мгла", "мгла"))])
+    async with running(settings, decider) as relabeller:
+        await until(relabeller, 3)
+        port = relabeller.health.port
+        alive, ready = await asked(port, "/livez"), await asked(port, "/readyz?verbose")
+        _, metrics = await asked(port, "/metrics")
+    assert (alive[0], ready[0]) == (200, 200)
+    assert "[+] ensemble loaded" in ready[1]
+    values = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+    }
+    assert values["reviews_relabeller_tasks_total", "ensemble"] == 1
+    assert values["reviews_relabeller_tasks_total", "people"] == 2
+    assert values["reviews_relabeller_transactions_total", "committed"] >= 1
+    assert values["reviews_relabeller_assigned_partitions",] == 4
+    assert values["reviews_relabeller_decision_seconds_count",] >= 1
+
+
+async def test_a_relabeller_without_its_partitions_is_alive_but_not_ready(settings, decider):
+    relabeller = Relabeller(settings, decider)
+    async with relabeller.health:
+        ready = await asked(relabeller.health.port, "/readyz")
+        alive = await asked(relabeller.health.port, "/livez")
+    assert (ready[0], alive[0]) == (503, 200)
+
+
 async def test_absent_topics_are_named(kafka, topic_prefix, decider):
     first = rf"{topic_prefix}\.category\.accessories and 11 more"
     with pytest.raises(TopicMissing, match=first):
-        await Relabeller(pipeline_settings(kafka, topic_prefix), decider).run(asyncio.Event())
+        await Relabeller(
+            pipeline_settings(kafka, topic_prefix, label={"http_port": 0}), decider
+        ).run(asyncio.Event())
 
 
 def test_an_ensemble_whose_labellers_are_not_at_hand_is_refused(decider):

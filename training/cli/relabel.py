@@ -26,6 +26,12 @@ def relabel_auto(
         Path | None,
         typer.Option(help="Fitted by `reviews label`; else REVIEWS_LABEL__ENSEMBLE."),
     ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port of health and metrics; 0: any.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Decide unsure reviews by the fitted ensemble until stopped; people get the rest.
 
@@ -34,6 +40,8 @@ def relabel_auto(
     from stream.logs import configure_logs
 
     label: dict[str, object] = {} if ensemble is None else {"ensemble": ensemble}
+    if port is not None:
+        label["http_port"] = port
     settings = settings_from(servers, prefix, label=label)
     configure_logs(settings.log)
     outcomes, stopped_by = asyncio.run(_relabel(settings))

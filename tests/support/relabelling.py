@@ -1,0 +1,41 @@
+"""A relabeller in tests: a cascade of one labeller that goes by words, and what it leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from schemas import Category
+from training.labelling.cascade import fit_cascade
+from training.labelling.run import Panel
+from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.relabeller.deciding import Decider
+
+WORDS = {"платье": Category.CLOTHING, "доставка": Category.NO_PRODUCT}
+OPEN = "непонятно"
+"""A text with this word alone is left to people."""
+
+
+class WordLabeller:
+    """Votes for a category where the text holds its word, and is silent elsewhere."""
+
+    name = "words"
+
+    def label(self, texts: Sequence[str]) -> Votes:
+        """Vote on normalised texts."""
+        rows = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word, category in WORDS.items():
+                if word in text:
+                    rows[row] = np.eye(CATEGORY_COUNT, dtype=np.float32)[category.id]
+        return Votes(rows, ("by its word",) * len(texts))
+
+
+def word_decider() -> Decider:
+    """Return a decider that knows two words."""
+    clothing, no_product = (category.id for category in WORDS.values())
+    texts = [*WORDS, "туман", "мгла"] * 40
+    known = np.array([clothing, no_product, clothing, no_product] * 40)
+    labeller = WordLabeller()
+    return Decider(fit_cascade({"words": labeller.label(texts)}, {}, known), Panel((labeller,)))
