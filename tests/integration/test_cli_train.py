@@ -68,12 +68,54 @@ def test_families_are_compared_and_the_report_is_written(folder):
     assert (folder / "report" / "confusion-1.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_base_is_adapted_to_raw_texts_and_trained_from(folder):
+    ran = reviews(
+        *("pretrain", "labels.csv", "--base", "base", "--epochs", "8", "--output", "adapted"),
+        "--json",
+        cwd=folder,
+    )
+    assert ran.returncode == 0, ran.stderr
+    losses = json.loads(ran.stdout)["losses"]
+    assert losses[-1] < losses[0]
+    ran = reviews(
+        *("train", "bert", "labels.csv", "--config", "options.json", "--encoder", "adapted"),
+        *("--epochs", "1", "--output", "from-adapted", "--work", "work-adapted"),
+        cwd=folder,
+    )
+    assert ran.returncode == 0, ran.stderr
+    record = json.loads((folder / "from-adapted" / "training.json").read_text(encoding="utf-8"))
+    assert record["base"] == "adapted"
+
+
+def test_a_finished_checkpoint_is_not_written_over(folder):
+    ran = reviews("pretrain", "labels.csv", "--output", "base", cwd=folder)
+    assert ran.returncode == 2
+    assert "finished checkpoint" in ran.stderr
+
+
+def test_ways_of_training_are_compared_out_of_fold(folder):
+    ran = reviews(
+        *("compare", "labels.csv", "--what", "curve", "--out-of-fold"),
+        cwd=folder,
+    )
+    assert ran.returncode == 2
+    ran = reviews(
+        *("compare", "labels.csv", "--config", "options.json", "--epochs", "1", "--seeds", "1"),
+        *("--family", "lstm", "--out-of-fold", "--output", "folds", "--work", "runs"),
+        cwd=folder,
+    )
+    assert ran.returncode == 0, ran.stderr
+    table = (folder / "folds" / "table.md").read_text(encoding="utf-8")
+    assert "out of fold: weighted F1" in table
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("train", "xgboost"), "there is no family 'xgboost'"),
         (("train", "ngrams"), "baseline"),
         (("train", "starter"), "needs the raw reviews"),
+        (("train", "bert", "--teacher", "bert"), "needs teachers and texts"),
         (("train", "bert", "absent.csv"), "absent.csv cannot be read"),
         (("compare", "--what", "ablation", "--family", "a", "--family", "b"), "one family"),
     ],

@@ -10,9 +10,10 @@ def register(app: typer.Typer) -> None:
 
     Each command's module imports what is heavy only when it runs, so that `reviews --help` is quick.
     """
-    from training.cli import compare, label, model, relabel, retrain, train
+    from training.cli import compare, label, model, pretrain, relabel, retrain, train
 
     app.command(rich_help_panel="Learning")(train.train)
+    app.command(rich_help_panel="Learning")(pretrain.pretrain)
     app.command(rich_help_panel="Learning")(compare.compare)
     app.command(rich_help_panel="Learning")(retrain.retrain)
     app.command("relabel-auto", rich_help_panel="Learning")(relabel.relabel_auto)

@@ -69,6 +69,14 @@ def train(
     ] = None,
     config: ConfigFile = None,
     encoder: Encoder = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(help="Family that labels the --unlabelled texts; repeat it for an ensemble."),
+    ] = None,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(help="Reviews that the teachers label, to learn from.", show_default=False),
+    ] = None,
     epochs: Epochs = None,
     seed: Seed = None,
     device: Device = None,
@@ -80,6 +88,7 @@ def train(
     Ctrl-C keeps the finished epochs: the same command goes on there.
     """
     chosen = options_of(config, encoder=encoder, epochs=epochs, seed=seed, device=device)
+    _add_teachers(chosen, teacher or [], unlabelled)
     try:
         if family == STARTER:
             manifest = _starter(data, output, work, chosen, labels)
@@ -110,6 +119,20 @@ def options_of(config: Path | None, **given: Any) -> dict[str, Any]:
         if not isinstance(read, dict):
             raise InputError(f"{config} holds no JSON object", "see TrainConfig")
     return read | {name: value for name, value in given.items() if value is not None}
+
+
+def _add_teachers(options: dict[str, Any], teachers: list[str], texts: Path | None) -> None:
+    """Put the command line's distillation into the options, over the file's.
+
+    Raises:
+        InputError: texts without teachers, or teachers without texts.
+    """
+    if not teachers and texts is None:
+        return
+    if not teachers or texts is None:
+        raise InputError("distillation needs teachers and texts", "name --teacher and --unlabelled")
+    known = dict(options.get("distillation", {}))
+    options["distillation"] = known | {"teachers": teachers, "texts": texts}
 
 
 def config_of(given: dict[str, Any], base: TrainConfig | None = None) -> TrainConfig:

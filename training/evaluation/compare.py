@@ -256,9 +256,11 @@ def _quickest(call: Any) -> float:
 def _key(candidate: Candidate, config: TrainConfig, data: Sequence[str]) -> str:
     parts = [
         candidate.family,
-        config.model_dump_json(exclude={"checkpoints", "folds", "precision"}),
+        config.deciding(),
         *data,
     ]
+    if config.distillation.teachers and config.distillation.texts is not None:
+        parts.append(hashlib.sha256(config.distillation.texts.read_bytes()).hexdigest())
     if candidate.share < 1:
         parts.append(f"share {candidate.share}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -110,7 +110,13 @@ def _record(
             c.name: {
                 "family": c.family,
                 "config": c.config.model_dump(
-                    mode="json", exclude={"seed", "checkpoints", "encoder"}
+                    mode="json",
+                    exclude={
+                        "seed": True,
+                        "checkpoints": True,
+                        "encoder": True,
+                        "distillation": {"texts"},
+                    },
                 ),
                 "base": Path(str(c.config.encoder)).name,
             }

@@ -273,7 +273,9 @@ def _run_record(config: TrainConfig, dataset: Dataset, parity: Mapping[str, Pari
     packages = ("numpy", "onnx", "onnxruntime", "tokenizers", "torch", "transformers")
     record = {
         # Paths say something of the machine, and nothing of the model.
-        "config": config.model_dump(mode="json", exclude={"checkpoints", "encoder"}),
+        "config": config.model_dump(
+            mode="json", exclude={"checkpoints": True, "encoder": True, "distillation": {"texts"}}
+        ),
         "base": Path(str(config.encoder)).name,
         "training_digest": dataset.digest,
         "origins": dataset.origins(),

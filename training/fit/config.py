@@ -64,6 +64,20 @@ class Tricks(BaseModel):
     )
 
 
+class Distillation(BaseModel):
+    """An ensemble that labels further texts for the model to learn from. The default is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    teachers: tuple[str, ...] = Field(
+        default=(), description="Families; each is trained on the same rows with a seed of its own."
+    )
+    texts: Path | None = Field(default=None, description="CSV or JSON lines with unlabelled text.")
+    weight: float = Field(
+        default=0.5, gt=0.0, description="Of a text that the teachers labelled; others have theirs."
+    )
+
+
 class TrainConfig(BaseModel):
     """How to train one model."""
 
@@ -90,8 +104,20 @@ class TrainConfig(BaseModel):
     )
     imbalance: Imbalance = Imbalance()
     tricks: Tricks = Tricks()
+    distillation: Distillation = Distillation()
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(default=0, ge=0, description="CPU threads; 0 leaves it to torch.")
     checkpoints: Path | None = Field(
         default=None, description="Folder to resume from after an interruption."
     )
+
+    def deciding(self, *but: str) -> str:
+        """Return the options that decide the weights, as JSON: the key of whatever is kept.
+
+        Args:
+            but: further options to leave out.
+        """
+        without = {"checkpoints", "folds", "precision", *but}
+        if not self.distillation.teachers:
+            without.add("distillation")
+        return self.model_dump_json(exclude=without)

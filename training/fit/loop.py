@@ -200,7 +200,7 @@ class _Training:
 
 def _how(config: TrainConfig) -> str:
     """Return everything of a configuration that decides the weights."""
-    return config.model_dump_json(exclude={"checkpoints", "threads", "folds", "precision"})
+    return config.deciding("threads")
 
 
 def _targets(dataset: Dataset, tricks: Tricks) -> tuple[Tensor, Tensor]:

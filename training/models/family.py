@@ -65,6 +65,10 @@ def _neural(name: str) -> Callable[[Dataset, TrainConfig, Progress], Trained]:
         from training.fit.loop import fit_module  # noqa: PLC0415 - torch only when needed
         from training.models.builders import BUILDERS  # noqa: PLC0415 - likewise
 
+        if config.distillation.teachers:
+            from training.models.distillation import with_teachers  # noqa: PLC0415 - no cycle
+
+            dataset = with_teachers(dataset, config, progress)
         build: Any = BUILDERS[name]
         return fit_module(build, dataset, config, progress)
 

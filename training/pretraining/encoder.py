@@ -51,6 +51,11 @@ class Encoder:
         return int(self.model.config.hidden_size)
 
     @property
+    def positions(self) -> int:
+        """Longest text that it can read, in word pieces."""
+        return int(self.model.config.max_position_embeddings)
+
+    @property
     def pad_id(self) -> int:
         """Id of the padding piece."""
         return self._id(PAD, "<pad>")

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from training.fit.batches import bucketed_batches, pad
 from training.fit.config import Progress, silent
 from training.fit.runtime import autocast, pick_device, resume, save_progress
-from training.pretraining.encoder import MASK, SPECIALS, Encoder
+from training.pretraining.encoder import MASK, SPECIALS, CheckpointError, Encoder
 
 _IGNORED: Final = -100
 _KEPT, _RANDOM = 0.1, 0.1
@@ -78,7 +78,11 @@ def pretrain(
 
     Returns:
         Mean loss of each epoch, in nats a masked piece.
+
+    Raises:
+        CheckpointError: the encoder's tokenizer lacks BERT's marks, the mask among them.
     """
+    _check_marks(encoder)
     device = pick_device(config.device)
     ids = encoder.tokenize(normalized, config.max_length)
     continues = _continuations(encoder)
@@ -131,9 +135,20 @@ def _step(
     return float(loss.detach())
 
 
+def _check_marks(encoder: Encoder) -> None:
+    absent = [name for name in SPECIALS if encoder.tokenizer.token_to_id(name) is None]
+    if absent:
+        raise CheckpointError(
+            f"the base's tokenizer has no {', '.join(absent)}",
+            "pretrain a checkpoint with BERT's word pieces, or a new one",
+        )
+
+
 def _key(encoder: Encoder, normalized: Sequence[str], config: PretrainConfig) -> str:
-    """Return what decides the weights: texts, vocabulary, shape, and how they are trained."""
+    """Return what decides the weights: first weights, texts, vocabulary, shape, and how."""
     digest = hashlib.sha256()
+    for value in encoder.model.state_dict().values():
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     for part in (*normalized, encoder.tokenizer.to_str(), encoder.model.config.to_json_string()):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\n")
     how = config.model_dump_json(exclude={"checkpoints", "device"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,8 +12,9 @@ import torch
 from stream.text import normalize
 from training.fit.config import Progress, silent
 from training.labelling.morphology import analyse, forms
+from training.pretraining.checkpoint import is_complete, pretrain_to
 from training.pretraining.encoder import Encoder, Shape, load_encoder, new_encoder
-from training.pretraining.mlm import PretrainConfig, pretrain
+from training.pretraining.mlm import PretrainConfig
 from training.pretraining.vocabulary import learn_tokenizer, product_forms
 from training.pretraining.word_vectors import WordVectors, piece_vectors
 from training.starter.synthetic import bundled_templates
@@ -36,24 +36,17 @@ def starter_encoder(
 
     Args:
         texts: normalised, to learn vocabulary and language from.
-        folder: gets the checkpoint; what is on the way lies in ``progress`` inside.
+        folder: gets the checkpoint, see :func:`training.pretraining.checkpoint.pretrain_to`.
         config: of the pretraining; its ``checkpoints`` are set here.
         progress: is told how far it is.
         shape: of a new encoder.
     """
-    if (folder / "config.json").is_file():
+    if is_complete(folder):
         return load_encoder(folder)
     progress("vocabulary and word vectors", 0, 1)
     encoder = blank_encoder(texts, shape, config.seed)
     progress("vocabulary and word vectors", 1, 1)
-    on_the_way = folder / "progress"
-    pretrain(encoder, texts, config.model_copy(update={"checkpoints": on_the_way}), progress)
-    aside = folder / "complete"
-    encoder.save(aside)
-    for file in sorted(aside.iterdir(), key=lambda path: path.name == "config.json"):
-        file.replace(folder / file.name)
-    shutil.rmtree(aside)
-    shutil.rmtree(on_the_way, ignore_errors=True)
+    pretrain_to(folder, encoder, texts, config, progress)
     return encoder
 
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
+from training.pretraining.checkpoint import is_complete, pretrain_to
 from training.pretraining.encoder import load_encoder
 from training.pretraining.mlm import PretrainConfig, pretrain
 from training.train import fit_family
@@ -47,3 +49,29 @@ def test_resumed_pretraining_has_the_losses_of_the_uninterrupted(reviews, tiny_e
         pretrain(load_encoder(tiny_encoder), texts, config, _stop_in_epoch(3))
     resumed = pretrain(load_encoder(tiny_encoder), texts, config)
     np.testing.assert_allclose(resumed, whole, rtol=1e-4)
+
+
+def test_an_interrupted_pretraining_leaves_no_checkpoint_and_then_goes_on(
+    reviews, tiny_encoder, tmp_path
+):
+    texts = reviews.normalized
+    config = PretrainConfig(epochs=3, batch_size=16, max_length=16, device="cpu")
+    whole = pretrain(load_encoder(tiny_encoder), texts, config)
+    with pytest.raises(Interrupted):
+        pretrain_to(tmp_path, load_encoder(tiny_encoder), texts, config, _stop_in_epoch(3))
+    assert not is_complete(tmp_path)
+    went_on = pretrain_to(tmp_path, load_encoder(tiny_encoder), texts, config)
+    np.testing.assert_allclose(went_on, whole, rtol=1e-4)
+    assert load_encoder(tmp_path).width == load_encoder(tiny_encoder).width
+
+
+def test_pretraining_another_base_does_not_take_up_the_former(reviews, tiny_encoder, tmp_path):
+    texts = reviews.normalized
+    config = PretrainConfig(
+        epochs=2, batch_size=16, max_length=16, device="cpu", checkpoints=tmp_path
+    )
+    first = pretrain(load_encoder(tiny_encoder), texts, config)
+    other = load_encoder(tiny_encoder)
+    with torch.no_grad():
+        other.model.get_input_embeddings().weight.mul_(2)
+    assert pretrain(other, texts, config) != pytest.approx(first, rel=1e-6)

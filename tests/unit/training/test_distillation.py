@@ -1,0 +1,88 @@
+"""A model learns from what an ensemble thinks of texts that nobody labelled."""
+
+import numpy as np
+import pytest
+
+from training.errors import DataError
+from training.evaluation.calibration import softmax
+from training.fit.config import Distillation
+from training.models.distillation import DISTILLED, with_teachers
+from training.models.family import UnknownFamily
+from training.train import fit_family
+
+
+@pytest.fixture
+def unlabelled(tmp_path):
+    path = tmp_path / "unlabelled.csv"
+    path.write_text("text\nчайник супер\nновый чайник\nновые сапоги\nНовый чайник\n", "utf-8")
+    return path
+
+
+def _taught(config, path, *teachers):
+    return config.model_copy(update={"distillation": Distillation(teachers=teachers, texts=path)})
+
+
+def _silent(*_):
+    pass
+
+
+def test_new_texts_get_the_mean_of_what_the_teachers_say(reviews, quick, unlabelled):
+    rows = with_teachers(reviews, _taught(quick, unlabelled, "lstm", "ngrams"), _silent)
+    added = rows.take(np.array(rows.origin) == DISTILLED)
+    # One of the texts is labelled already, and one is written twice.
+    assert added.normalized == ["новый чайник", "новые сапоги"]
+    teachers = [
+        fit_family(name, reviews, quick.model_copy(update={"seed": seed}))
+        for name, seed in (("lstm", 1000), ("ngrams", 2000))
+    ]
+    mean = np.mean([softmax(teacher.logits(added.normalized)) for teacher in teachers], axis=0)
+    np.testing.assert_allclose(added.probabilities, mean, atol=1e-6)
+
+
+def test_what_a_person_labelled_is_left_as_it_is(reviews, quick, unlabelled):
+    rows = with_teachers(reviews, _taught(quick, unlabelled, "majority"), _silent)
+    np.testing.assert_array_equal(rows.probabilities[: len(reviews)], reviews.probabilities)
+
+
+def test_a_pupil_knows_what_only_its_texts_and_teachers_know(reviews, quick, tmp_path):
+    """A word that stands in no labelled review is learned from the company that it keeps."""
+    path = tmp_path / "unlabelled.csv"
+    path.write_text("text\n" + "".join(f"чайник зюзя {n}\n" for n in range(40)), "utf-8")
+    alone = fit_family("lstm", reviews, quick)
+    pupil = fit_family("lstm", reviews, _taught(quick, path, "lstm"))
+
+    def says(model):
+        return softmax(model.logits(["зюзя"]))[0, 0]
+
+    assert says(pupil) > says(alone)
+
+
+def test_an_interrupted_distillation_ends_as_the_uninterrupted(
+    reviews, quick, unlabelled, tmp_path
+):
+    config = _taught(quick.model_copy(update={"epochs": 2}), unlabelled, "lstm")
+    whole = fit_family("lstm", reviews, config).logits(["чайник"])
+
+    class Interrupted(Exception):
+        pass
+
+    def stop(stage, *_):
+        if not stage.startswith("teacher") and "epoch 2" in stage:
+            raise Interrupted
+
+    kept = config.model_copy(update={"checkpoints": tmp_path / "kept"})
+    with pytest.raises(Interrupted):
+        fit_family("lstm", reviews, kept, stop)
+    np.testing.assert_allclose(fit_family("lstm", reviews, kept).logits(["чайник"]), whole, 1e-4)
+
+
+def test_an_unknown_teacher_is_refused(reviews, quick, unlabelled):
+    with pytest.raises(UnknownFamily):
+        with_teachers(reviews, _taught(quick, unlabelled, "xgboost"), _silent)
+
+
+def test_texts_that_are_all_labelled_teach_nothing(reviews, quick, tmp_path):
+    path = tmp_path / "same.csv"
+    path.write_text(f"text\n{reviews.texts[0]}\n", "utf-8")
+    with pytest.raises(DataError, match="besides"):
+        with_teachers(reviews, _taught(quick, path, "majority"), _silent)

@@ -1,0 +1,125 @@
+"""`reviews pretrain`: a base encoder from raw texts, new or adapted to a new kind of text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from stream.cli.console import note, out
+from stream.cli.options import Json
+from stream.errors import InputError
+from training.cli.train import Device, Epochs, Seed, config_of, options_of, progress_bars
+
+if TYPE_CHECKING:
+    from training.fit.config import Progress
+    from training.pretraining.encoder import Encoder
+    from training.pretraining.mlm import PretrainConfig
+
+# What the bundled encoder got, from 13 thousand texts.
+_EPOCHS: Final = 16
+_HEADS: Final = 4
+
+
+def pretrain(
+    texts: Annotated[
+        list[Path], typer.Argument(help="CSV or JSON lines with text; labels are not read.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the checkpoint; a new one.")
+    ] = Path("build/encoder"),
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on from this checkpoint (task-adaptive): a folder or a downloaded hub name. "
+            "Else a new vocabulary and a new small BERT.",
+            show_default=False,
+        ),
+    ] = None,
+    leave_out: Annotated[
+        list[Path] | None,
+        typer.Option(help="File of reviews whose texts are not read, e.g. a test set; repeatable."),
+    ] = None,
+    layers: Annotated[int, typer.Option(min=1, help="Of a new encoder.")] = 3,
+    width: Annotated[int, typer.Option(min=16, help="Of a new encoder; divisible by 4.")] = 256,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Pretrain a base encoder by masked-language modelling, for `reviews train --encoder`.
+
+    Ctrl-C keeps the finished epochs: the same command goes on there.
+    """
+    from training.pretraining.checkpoint import is_complete, pretrain_to
+    from training.pretraining.mlm import PretrainConfig
+
+    if is_complete(output):
+        raise InputError(f"{output} holds a finished checkpoint", "name a new folder")
+    if width % _HEADS:
+        raise InputError(f"a width of {width} cannot be divided by {_HEADS}", "name another width")
+    # Read as the options of a training are, so that a wrong one is answered in the same words.
+    given = config_of(options_of(None, seed=seed, device=device))
+    config = PretrainConfig(seed=given.seed, epochs=epochs or _EPOCHS, device=given.device)
+    rows = _normalized(texts, leave_out or [])
+    note(f"{len(rows)} distinct texts")
+    try:
+        with progress_bars() as progress:
+            encoder = _encoder(rows, base, layers, width, config, progress)
+            longest = min(config.max_length, encoder.positions)
+            config = config.model_copy(update={"max_length": longest})
+            losses = pretrain_to(output, encoder, rows, config, progress)
+    except KeyboardInterrupt:
+        note("stopped; the same command goes on after the last finished epoch")
+        raise typer.Exit(130) from None
+    _print(encoder, losses, output, as_json)
+
+
+def _normalized(files: list[Path], left_out: list[Path]) -> list[str]:
+    """Return the distinct normalised texts, in order.
+
+    Raises:
+        InputError: none is left.
+    """
+    from training.labelling.files import read_items
+
+    unwanted = {item.normalized for path in left_out for item in read_items(path)} | {""}
+    texts = dict.fromkeys(item.normalized for path in files for item in read_items(path))
+    rows = [text for text in texts if text not in unwanted]
+    if not rows:
+        raise InputError("no text is left to learn from", "name files with reviews")
+    return rows
+
+
+def _encoder(
+    rows: list[str],
+    base: str | None,
+    layers: int,
+    width: int,
+    config: PretrainConfig,
+    progress: Progress,
+) -> Encoder:
+    from training.pretraining.encoder import Shape, load_encoder
+    from training.starter.base import blank_encoder
+
+    if base is not None:
+        return load_encoder(base)
+    progress("vocabulary and word vectors", 0, 1)
+    shape = Shape(layers=layers, width=width, heads=_HEADS, inner=4 * width)
+    encoder = blank_encoder(rows, shape, config.seed)
+    progress("vocabulary and word vectors", 1, 1)
+    return encoder
+
+
+def _print(encoder: Encoder, losses: list[float], folder: Path, as_json: bool) -> None:
+    pieces = encoder.tokenizer.get_vocab_size()
+    parameters = sum(parameter.numel() for parameter in encoder.model.parameters())
+    if as_json:
+        told = {"folder": str(folder), "vocabulary": pieces, "parameters": parameters}
+        out.print_json(json.dumps(told | {"losses": losses}))
+    else:
+        out.print(f"vocabulary {pieces:,}, parameters {parameters:,}", markup=False)
+        out.print(f"loss {losses[0]:.2f} after the first epoch, {losses[-1]:.2f} after the last")
+    note(f"next: [bold]reviews train bert LABELS --encoder {folder}[/bold]")

@@ -1,0 +1,88 @@
+"""Learning from an ensemble: what several trained models think of texts that nobody labelled.
+
+(Hinton et al., "Distilling the Knowledge in a Neural Network", 2015; on unlabelled text: Turc et al.,
+"Well-Read Students Learn Better", 2019.) The teachers are trained on the very rows that the model is
+trained on, so that predictions out of fold stay honest: no teacher has seen the fold either.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from training.dataset import CATEGORY_COUNT, Dataset, join
+from training.errors import DataError
+from training.evaluation.calibration import softmax
+from training.fit.config import Distillation, Progress, TrainConfig
+from training.labelling.files import read_items
+from training.models.family import family
+
+DISTILLED: Final = "distilled"
+"""Origin of a row that the teachers labelled."""
+
+
+def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> Dataset:
+    """Return a dataset with the unlabelled texts, labelled softly by the mean of the teachers.
+
+    Args:
+        dataset: what the teachers are trained on; a text that it holds is not added again.
+        config: of the model that learns, and of its teachers but for their seeds.
+        progress: is told which teacher is at it.
+
+    Raises:
+        DataError: the texts are absent, or all of them are in the dataset.
+        UnknownFamily: there is no such teacher.
+    """
+    chosen = config.distillation
+    texts = _texts(chosen, dataset)
+    total = np.zeros((len(texts), CATEGORY_COUNT))
+    for number, name in enumerate(chosen.teachers, start=1):
+        teacher = family(name).fit(
+            dataset,
+            _teacher(config, number),
+            _told(progress, f"teacher {number} of {len(chosen.teachers)}"),
+        )
+        total += softmax(teacher.logits(texts.normalized))
+    labels = (total / len(chosen.teachers)).astype(np.float32)
+    weight = np.full(len(texts), chosen.weight, dtype=np.float32)
+    return join(dataset, Dataset(texts.texts, labels, weight, texts.origin))
+
+
+def _texts(chosen: Distillation, dataset: Dataset) -> Dataset:
+    """Return the distinct texts that the dataset does not hold; their labels say nothing yet."""
+    if chosen.texts is None:
+        raise DataError("teachers have nothing to label", "name a file of unlabelled reviews")
+    by_text = {item.normalized: item.text for item in read_items(chosen.texts) if item.normalized}
+    rows = list(by_text.values())
+    unknown = np.full((len(rows), CATEGORY_COUNT), 1 / CATEGORY_COUNT, dtype=np.float32)
+    found = Dataset(rows, unknown, np.ones(len(rows), dtype=np.float32), [DISTILLED] * len(rows))
+    new = found.without_texts_of(dataset)
+    if not len(new):
+        raise DataError(
+            f"{chosen.texts} holds no text besides those that are labelled", "name another file"
+        )
+    return new
+
+
+def _teacher(config: TrainConfig, number: int) -> TrainConfig:
+    """Return a teacher's configuration: its own seed, its own folder, and no teachers."""
+    folder: Path | None = None
+    if config.checkpoints is not None:
+        folder = config.checkpoints / f"teacher-{number}"
+    # Seeds of a comparison are small: a teacher shares none with another run's model.
+    return config.model_copy(
+        update={
+            "seed": config.seed + 1000 * number,
+            "checkpoints": folder,
+            "distillation": Distillation(),
+        }
+    )
+
+
+def _told(progress: Progress, prefix: str) -> Progress:
+    def told(stage: str, done: int, total: int) -> None:
+        progress(f"{prefix}: {stage}", done, total)
+
+    return told
