@@ -23,12 +23,16 @@ class TopicPolicy:
     retention_ms: int | None = 7 * DAY_MS
     single_partition: bool = False
     max_message_bytes: int | None = None
+    max_compaction_lag_ms: int | None = None
+    """What a tombstone erases is gone from the broker's disks after this, and one cleaning."""
 
     def config(self) -> dict[str, str]:
         """Return the topic's configuration as Kafka names it."""
         config = {"cleanup.policy": self.cleanup}
         if self.retention_ms is not None and "delete" in self.cleanup:
             config["retention.ms"] = str(self.retention_ms)
+        if self.max_compaction_lag_ms is not None:
+            config["max.compaction.lag.ms"] = str(self.max_compaction_lag_ms)
         if self.max_message_bytes is not None:
             config["max.message.bytes"] = str(self.max_message_bytes)
         return config
@@ -102,7 +106,13 @@ class TopicNames:
             yield TopicPolicy(self.category(category), f"reviews of {category.info.english}")
         month = 30 * DAY_MS
         yield TopicPolicy(self.relabel, "reviews that the model is unsure of", retention_ms=month)
-        yield TopicPolicy(self.labels, "decisions, for training", cleanup="compact")
+        yield TopicPolicy(
+            self.labels,
+            "decisions, for training",
+            cleanup="compact",
+            # Without it the newest segment, a week of labels, would never be compacted.
+            max_compaction_lag_ms=DAY_MS,
+        )
         yield TopicPolicy(
             self.judgements, "who decided what, kept for ever", retention_ms=FOREVER_MS
         )

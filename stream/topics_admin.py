@@ -130,6 +130,16 @@ async def partitions_of(kafka: KafkaSettings, *topics: str) -> list[TopicPartiti
     )
 
 
+async def topic_configs(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return how the broker keeps each topic: cleanup policy, retention and the like.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+    """
+    async with _admin(kafka) as admin:
+        return await _configs(admin, list(names))
+
+
 async def describe_topics(settings: Settings) -> list[TopicDescription]:
     """Return every topic of the contract as the broker has it, absent ones included.
 

@@ -24,6 +24,7 @@ from stream.cli import (
     consume,
     demo,
     doctor,
+    erase,
     monitor,
     produce,
     queue,
@@ -86,6 +87,7 @@ app.command(rich_help_panel=_OPERATE)(doctor.doctor)
 app.command(rich_help_panel=_OPERATE)(monitor.monitor)
 app.command(rich_help_panel=_OPERATE)(replay.replay)
 app.command(rich_help_panel=_OPERATE)(backfill.backfill)
+app.command(rich_help_panel=_OPERATE)(erase.erase)
 app.command(rich_help_panel=_OPERATE)(config.config)
 app.command(rich_help_panel=_OPERATE)(acl.acl)
 

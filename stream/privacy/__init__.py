@@ -1,5 +1,5 @@
-"""Personal data: what is taken out of a text before it is kept or shown."""
+"""Personal data: what is taken out of a text before it is kept or shown, and erasing a review."""
 
-from stream.privacy.redaction import redact
+from stream.privacy.redaction import redact, redacted_message, redacted_review
 
-__all__ = ["redact"]
+__all__ = ["redact", "redacted_message", "redacted_review"]

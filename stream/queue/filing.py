@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from typing import Any, Final, Literal, cast
@@ -116,6 +117,29 @@ class Filing:
         answer = await self._scripts.run("consume", kind, tp, expected, following, now, *records)
         if answer != "ok":
             raise Lost(tp)
+
+    async def holds(self, review_id: str) -> bool:
+        """Return whether anything is written of a review: that it waits, or was decided."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in ("data", "decided"):
+            pipeline.hexists(self._scripts.key(name), review_id)
+        return any(await pipeline.execute())
+
+    async def erase(self, review_id: str) -> bool:
+        """Forget everything that was written of one review; return whether there was anything.
+
+        What people decided about it stays counted, without its text.
+        """
+        found = int(await self._scripts.run("erase", review_id))
+        pattern = _literal(self._scripts.key("undo:")) + "*"
+        async for key in self._redis.scan_iter(match=pattern, count=1000):
+            for entry in cast("list[str]", await self._redis.lrange(key, 0, -1)):
+                if any(
+                    step["task"]["review"]["review_id"] == review_id for step in json.loads(entry)
+                ):
+                    # What was decided with it, in one act, cannot be undone any more either.
+                    found += int(await self._redis.lrem(key, 0, entry))
+        return found > 0
 
     async def answered(self, review_ids: Sequence[str]) -> dict[str, str]:
         """Return, of these reviews, the fingerprint of the text that nobody has to see again.

@@ -206,14 +206,23 @@ class Intake:
     async def _file_chunk(
         self, kind: RecordKind, tp: TopicPartition, records: Sequence[ConsumerRecord]
     ) -> None:
+        following = records[-1].offset + 1
+        records = await self._erase(records)
         if kind == "task":
             arguments = await self._tasks(records)
         else:
             arguments = self._decisions(kind, tp, records)
         expected = self._positions.get(_name(tp), "")
-        following = records[-1].offset + 1
         await self._filing.consume(kind, _name(tp), expected, following, arguments)
         self._positions[_name(tp)] = str(following)
+
+    async def _erase(self, records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
+        """Forget what tombstones name; return the records that none of them follows."""
+        erased = {record.key: record.offset for record in records if record.value is None}
+        for key in erased:
+            if key is not None:
+                await self._filing.erase(key.decode("utf-8", "surrogatepass"))
+        return [r for r in records if r.value is not None and r.offset > erased.get(r.key, -1)]
 
     def _decisions(
         self, kind: RecordKind, tp: TopicPartition, records: Sequence[ConsumerRecord]

@@ -20,6 +20,7 @@ _PARTS: Final = {
     "search": ("common", "search"),
     "consume": ("common", "fold", "consume"),
     "settle": ("common", "fold", "settle"),
+    "erase": ("common", "erase"),
 }
 # Twenty people with two requests each under way, and intake.
 _CONNECTIONS: Final = 48
@@ -31,7 +32,11 @@ def connect(settings: Settings) -> Redis:
     """Return a client of the queue's Redis. It connects when first used."""
     secret = settings.queue.redis_url or settings.cache.url
     url = secret.get_secret_value() if secret else "redis://127.0.0.1:6379/0"
-    authority = settings.cache.ssl_ca_file
+    return connect_to(url, settings.cache.ssl_ca_file)
+
+
+def connect_to(url: str, authority: Path | None) -> Redis:
+    """Return a client of some Redis, patient enough for work that must not be left out."""
     tls: dict[str, Any] = {"ssl_ca_certs": str(authority)} if authority else {}
     pool = BlockingConnectionPool.from_url(
         url,

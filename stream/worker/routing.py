@@ -26,6 +26,7 @@ from schemas import (
 )
 from stream.cache import CachedPrediction
 from stream.classifier import Classifier
+from stream.privacy import redact, redacted_message, redacted_review
 from stream.worker.work import Work
 
 SLUGS: Final = tuple(category.value for category in CATEGORIES)
@@ -48,12 +49,21 @@ class Router:
     Every output keeps its input's partition number (modulo the topic's count). All decisions about
     one review id thus stay in one partition, in order, and a transaction touches one partition a
     topic instead of all of them.
+
+    Args:
+        topics: names.
+        group: the worker's, for dead letters.
+        worker: its name, for dead letters.
+        redacted: personal data is masked in what waits for a label and in dead letters.
     """
 
-    def __init__(self, topics: TopicNames, group: str, worker: str) -> None:
+    def __init__(
+        self, topics: TopicNames, group: str, worker: str, *, redacted: bool = False
+    ) -> None:
         self._topics = topics
         self._group = group
         self._worker = worker
+        self._redacted = redacted
         self._category_topics = topics.categories
         kinds: tuple[type[Event], ...] = (CategorizedReview, RelabelTask)
         self._fixed_headers = {kind: _fixed_headers(kind) for kind in kinds}
@@ -78,7 +88,8 @@ class Router:
             return self._message(
                 self._category_topics[work.best], CategorizedReview, value, work, time
             )
-        value = _relabel(work, work.review, work.prediction, work.model, time)
+        review = redacted_review(work.review) if self._redacted else work.review
+        value = _relabel(work, review, work.prediction, work.model, time)
         return self._message(self._topics.relabel, RelabelTask, value, work, time)
 
     def _message(self, topic: str, kind: type[Event], value: str, work: Work, time: str) -> Message:
@@ -96,17 +107,19 @@ class Router:
 
     def _dead_letter(self, work: Work) -> Message:
         assert work.rejection is not None  # noqa: S101 - route() checked
-        record = work.record
+        record, message, value = work.record, work.rejection.message, work.record.value
+        if self._redacted:
+            message, value = redact(message), redacted_message(value)
         reason = DeadLetterReason(
             code=work.rejection.code,
-            message=work.rejection.message,
+            message=message,
             source=work.source,
             timestamp_ms=record.timestamp,
             group=self._group,
             worker=self._worker,
         )
         headers = [*record.headers, *reason.headers()]
-        return Message(self._topics.dead_letter, record.key, record.value, headers)
+        return Message(self._topics.dead_letter, record.key, value, headers)
 
 
 def _categorized(work: Work, review: Review, model: Classifier, time: str) -> str:

@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from schemas import ContractError, Review, SourcePosition, decode
 from stream.cache import CachedPrediction
 from stream.classifier import Classifier
+from stream.privacy import redact
 from stream.text import fingerprint, normalize
 
 # Russian word pieces are about four characters long; [CLS] and [SEP] come on top. The estimate only
@@ -73,15 +74,22 @@ class Work:
         )
 
 
-def take_in(lane: Owner, record: ConsumerRecord, arrived: float) -> Work:
-    """Decode and normalise an input event. A bad one becomes a rejection, never an exception."""
+def take_in(lane: Owner, record: ConsumerRecord, arrived: float, *, redacted: bool = False) -> Work:
+    """Decode and normalise an input event. A bad one becomes a rejection, never an exception.
+
+    Args:
+        lane: that it came in by.
+        record: as the broker gave it.
+        arrived: monotonic seconds.
+        redacted: the model, and so the cache, sees the text without personal data.
+    """
     work = Work(lane, lane.epoch, record, arrived)
     try:
         work.review = decode(Review, record.value)
     except ContractError as error:
         work.rejection = Rejection(error.code, str(error))
         return work
-    work.text = normalize(work.review.text)
+    work.text = normalize(redact(work.review.text) if redacted else work.review.text)
     work.fingerprint = fingerprint(work.text)
     work.cost = len(work.text) // CHARS_PER_TOKEN + SPECIAL_TOKENS
     return work
