@@ -6,10 +6,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, NotCoordinatorForGroupError
 
-from stream.offsets import committed_offset, offset_in
+from stream.offsets import OffsetPending, SettledOffsetFetch, committed_offset, offset_in
 
 TP = TopicPartition("reviews.incoming", 1)
-LOADING, NOT_COORDINATOR, REFUSED, UNKNOWN_TOPIC = 14, 16, 30, 3
+LOADING, NOT_COORDINATOR, REFUSED, UNKNOWN_TOPIC, UNSTABLE = 14, 16, 30, 3, 88
 
 
 def reply(*partitions, error=0):
@@ -29,6 +29,24 @@ def test_a_partition_that_was_never_committed_has_none():
 
 def test_a_reply_without_a_field_for_the_groups_error_is_read_too():
     assert offset_in(SimpleNamespace(topics=reply((1, 7, "", 0)).topics), TP) == 7
+
+
+def test_a_reply_with_leader_epochs_and_tags_is_read_too():
+    partitions = [(1, 7, 3, "", 0, {})]
+    assert offset_in(SimpleNamespace(topics=[(TP.topic, partitions, {})], error_code=0), TP) == 7
+
+
+def test_an_offset_that_an_open_transaction_is_about_to_replace_is_not_settled():
+    partitions = [(1, -1, -1, "", UNSTABLE, {})]
+    with pytest.raises(OffsetPending):
+        offset_in(SimpleNamespace(topics=[(TP.topic, partitions, {})], error_code=0), TP)
+
+
+@pytest.mark.parametrize(("newest", "version"), [(9, 7), (7, 7), (5, 3)])
+def test_a_settled_offset_is_asked_for_as_far_as_the_broker_knows_how(newest, version):
+    request = SettledOffsetFetch("group", [(TP.topic, [TP.partition])]).prepare({9: (1, newest)})
+    assert request.API_VERSION == version
+    assert request.encode()
 
 
 def test_an_error_of_the_group_beside_an_empty_list_is_an_error():
