@@ -45,7 +45,7 @@ def test_an_offset_that_an_open_transaction_is_about_to_replace_is_not_settled()
 @pytest.mark.parametrize(("newest", "version"), [(9, 7), (7, 7), (5, 3)])
 def test_a_settled_offset_is_asked_for_as_far_as_the_broker_knows_how(newest, version):
     request = SettledOffsetFetch("group", [(TP.topic, [TP.partition])]).prepare({9: (1, newest)})
-    assert request.API_VERSION == version
+    assert version == request.API_VERSION
     assert request.encode()
 
 
