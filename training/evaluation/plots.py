@@ -73,7 +73,7 @@ def calibration_plot(path: Path, probabilities: NDArray[np.floating], truth: Any
     curve = risk_coverage(probabilities, truth)
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(8.6, 3.4))
-        left, right = figure.subplots(1, 2)
+        left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.32})
         left.plot([0, 1], [0, 1], "--", color="#9aa5b1")
         left.plot([b.confidence for b in bars], [b.accuracy for b in bars], "o-", color=_BLUE)
         left.set(xlabel="confidence", ylabel="accuracy", xlim=(0.2, 1.02), ylim=(0.2, 1.02))

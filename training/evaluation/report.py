@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from schemas import CATEGORIES
 from training.dataset import Dataset
+from training.evaluation.categories import category_lines
 from training.evaluation.compare import Candidate, Run
 from training.evaluation.markdown import markdown
 from training.evaluation.plots import write_plots
@@ -91,6 +92,7 @@ def write_report(
         basis="Means over the seeds; 95% intervals over the rows of the test set.",
         tests=list(tests),
         table=table,
+        categories={test: category_lines(of_best, test, rows) for test, rows in tests.items()},
         plots=write_plots(folder, table, runs, tests, best),
         mistakes={test: mistakes(rows, best[test]) for test, rows in tests.items()},
         record=record,

@@ -10,8 +10,10 @@ from training.evaluation.candidates import (
     family_candidates,
     imbalance_candidates,
 )
+from training.evaluation.categories import category_lines
 from training.evaluation.compare import (
     OUT_OF_FOLD,
+    Run,
     compare,
     compare_out_of_fold,
     part_of,
@@ -99,6 +101,18 @@ def test_the_report_has_page_table_pictures_and_record(
     assert {"confusion-1.png", "calibration-2.png"} <= names
     table = (tmp_path / "report" / "table.md").read_text(encoding="utf-8")
     assert table.count("| lstm |") == 3
+
+
+def test_each_category_is_scored_with_its_spread_over_the_rows():
+    rows = labelled(["а"] * 10, [0] * 6 + [8] * 4, "test")
+    logits = np.zeros((10, 9), dtype=np.float32)
+    logits[:8, 0], logits[8:, 8] = 1, 1
+    run = Run("one", 0, {"all": logits}, (), 0.0, 0, 0.0, 0.0)
+    first, last = category_lines([run], "all", rows, resamples=50)
+    assert (first.category, first.support, first.recall.low) == ("household-appliances", 6, 1.0)
+    assert first.precision.value == pytest.approx(6 / 8)
+    assert (last.precision.value, last.recall.value) == (1.0, 0.5)
+    assert last.recall.low < 0.5 < last.recall.high
 
 
 def test_a_text_cannot_break_out_of_the_report(compared, reviews, tests_of_two_kinds, tmp_path):
