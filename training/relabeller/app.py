@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from schemas import ContractError, RelabelTask, decode
 from stream import kafka
-from stream.metrics import WorkerMetrics
+from stream.health import HealthServer
 from stream.settings import Settings
 from stream.topics_admin import require_topics
 from stream.worker.lane import Lane, Slice
@@ -26,6 +26,7 @@ from stream.worker.work import Rejection, Work
 from training.relabeller.decided import DecidedReviews
 from training.relabeller.deciding import Decider, Decision, open_decider
 from training.relabeller.messages import messages
+from training.relabeller.metrics import RelabellerMetrics
 
 _POLL_MS: Final = 500
 # Outcomes that a task may have, beside being bad.
@@ -56,7 +57,11 @@ class Relabeller:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="cascade")
         worker = self.settings.worker
         self._router = Router(settings.topic_names, worker.group, worker.name)
-        self._lanes = Lanes(self.settings, WorkerMetrics(), self._fail)
+        self.metrics = RelabellerMetrics()
+        self._lanes = Lanes(self.settings, self.metrics, self._fail)
+        http = settings.http.model_copy(update={"port": settings.label.http_port})
+        option = "REVIEWS_LABEL__HTTP_PORT"
+        self.health = HealthServer(http, self.metrics.registry, self._checks, option)
         self._decided = DecidedReviews(settings)
         self._failure: asyncio.Future[None] | None = None
 
@@ -65,8 +70,24 @@ class Relabeller:
 
         Raises:
             ReviewsError: there is no ensemble, no broker answers or it refuses us, a topic is
-                absent.
+                absent, or the health port is in use.
         """
+        async with self.health:
+            await self._run(stop)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the group has given us our partitions and all of them are being published."""
+        return all(self._checks().values())
+
+    def _checks(self) -> dict[str, bool]:
+        return {
+            "ensemble loaded": self._decider is not None,
+            "consumer group joined": self._lanes.joined,
+            "partitions open": self._lanes.all_open,
+        }
+
+    async def _run(self, stop: asyncio.Event) -> None:
         self._failure = asyncio.get_running_loop().create_future()
         consumer = lanes_consumer(self.settings)
         try:
@@ -78,7 +99,9 @@ class Relabeller:
             await self._decided.start()
             self._lanes.attach(consumer)
             consumer.subscribe([names.relabel], listener=self._lanes)
-            _log.info("relabeller_started", group=self.settings.worker.group)
+            _log.info(
+                "relabeller_started", group=self.settings.worker.group, health_port=self.health.port
+            )
             await self._work_until(stop, consumer)
         finally:
             await self._lanes.close()
@@ -114,6 +137,7 @@ class Relabeller:
                 _log.warning("poll_failed", error=repr(error))
                 await asyncio.sleep(_POLL_MS / 1000)
                 continue
+            self._lanes.measure()
             taken: list[tuple[Work, RelabelTask | None]] = []
             for tp, records in polled.items():
                 # Without an open lane the events are void: it seeks back when it opens.
@@ -131,7 +155,8 @@ class Relabeller:
             if task is not None and task.review.review_id not in self._decided
         }
         assert self._decider is not None  # noqa: S101 - run() opened it
-        found = await self._in_thread(self._decider.decide, list(open_tasks.values()))
+        with self.metrics.decision_seconds.time():
+            found = await self._in_thread(self._decider.decide, list(open_tasks.values()))
         verdicts: dict[Work, Decision | None] = dict(zip(open_tasks, found, strict=True))
         tasks = dict(taken)
         for lane, works in by_lane(tasks).items():
@@ -149,10 +174,10 @@ class Relabeller:
         outcomes: Counter[str] = Counter()
         for work in works:
             task, verdict = tasks[work], verdicts.get(work)
-            if task is None:
+            if work.rejection is not None:
                 outgoing.append(self._router.route(work))
                 outcomes["dead-letter"] += 1
-            elif verdict is None:
+            elif task is None or verdict is None:
                 outcomes[_LEFT] += 1
             else:
                 outgoing += messages(task, verdict, names, codebook, now)
@@ -160,6 +185,7 @@ class Relabeller:
 
         def count(_seconds: float) -> None:
             self.outcomes.update(outcomes)
+            self.metrics.committed(outcomes)
             _log.info("relabelled", **outcomes)
 
         return Slice(works, outgoing, count)
@@ -184,6 +210,8 @@ def _as_worker(settings: Settings) -> Settings:
 
 def _take_in(lane: Lane, record: Any) -> tuple[Work, RelabelTask | None]:
     work = Work(lane, lane.epoch, record, 0.0)
+    if record.value is None:  # a tombstone: the review was erased, there is nothing to decide
+        return work, None
     try:
         return work, decode(RelabelTask, record.value)
     except ContractError as error:
