@@ -47,9 +47,20 @@ def graph_logits(path: Path, ids: Sequence[Sequence[int]], pad_id: int, threads:
         pad_id: of the tokenizer.
         threads: 0 means all cores.
     """
-    session = ort.InferenceSession(
+    return session_logits(open_graph(path, threads), ids, pad_id)
+
+
+def open_graph(path: Path, threads: int = 0) -> ort.InferenceSession:
+    """Load a graph for the CPU; no threads means all cores."""
+    return ort.InferenceSession(
         str(path), session_options(threads), providers=["CPUExecutionProvider"]
     )
+
+
+def session_logits(
+    session: ort.InferenceSession, ids: Sequence[Sequence[int]], pad_id: int
+) -> Logits:
+    """Return what :func:`graph_logits` does, of a graph that is loaded already."""
     order = np.argsort([len(row) for row in ids], kind="stable")
     out: Logits | None = None
     for start in range(0, len(order), _BATCH):
