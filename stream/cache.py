@@ -61,11 +61,11 @@ def unpack(version: str, fingerprint: str, value: object) -> CachedPrediction | 
     magic, its_version, its_fingerprint, *numbers = _LAYOUT.unpack(value)
     if (magic, its_version, its_fingerprint) != (_MAGIC, version.encode(), fingerprint.encode()):
         return None
-    probabilities = np.asarray(numbers[: len(CATEGORIES)], dtype=np.float32)
-    # 1e-3: nine float32 probabilities sum to 1 within rounding.
-    if not (probabilities >= 0).all() or abs(float(probabilities.sum()) - 1) > 1e-3:  # noqa: PLR2004
+    *probabilities, tokens, unknown = numbers
+    # 1e-3: nine float32 probabilities sum to 1 within rounding. What is not a number fails here.
+    if not (min(probabilities) >= 0 and abs(sum(probabilities) - 1) <= 1e-3):  # noqa: PLR2004
         return None
-    return CachedPrediction(probabilities, int(numbers[-2]), int(numbers[-1]))
+    return CachedPrediction(np.array(probabilities, dtype=np.float32), tokens, unknown)
 
 
 class Breaker:

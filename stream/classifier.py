@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,11 @@ from stream.model_folder import TOKENIZER, Manifest, verify
 
 # int8 kernels differ between processors (VNNI or not): logits move by a few hundredths.
 SELF_TEST_TOLERANCE: Final = 0.5
+# Word pieces of one call, by device. On a CPU the activations of a call should stay in its core's
+# cache: with the 3-layer model 512 are 6% faster than 1024 on two cores.
+CALL_TOKENS: Final = {"cpu": 512, "cuda": 2048}
+# A small batch is spread over the cores as well, unless its calls would be smaller than this.
+LEAST_CALL_TOKENS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,15 @@ class Predictions:
 
 
 class Classifier:
-    """A loaded, verified and self-tested model. Thread-safe; calls share its threads."""
+    """A loaded, verified and self-tested model. Thread-safe; calls share its threads.
+
+    Args:
+        manifest: of the model folder.
+        tokenizer: of the model folder.
+        graph: runs the model.
+        chunk_tokens: most word pieces, padding included, of one call of the graph; 0 for what suits
+            its device.
+    """
 
     def __init__(
         self, manifest: Manifest, tokenizer: Tokenizer, graph: Graph, chunk_tokens: int
@@ -61,11 +75,13 @@ class Classifier:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(manifest.max_length)
         self._graph = graph
-        self._chunk_tokens = chunk_tokens
+        self._chunk_tokens = chunk_tokens or CALL_TOKENS[graph.device]
+        self._parallel_calls = graph.parallel_calls
+        self._calls = ThreadPoolExecutor(self._parallel_calls, thread_name_prefix="model")
 
     @classmethod
     def load(
-        cls, folder: Path, device: Device = "auto", threads: int = 0, chunk_tokens: int = 2048
+        cls, folder: Path, device: Device = "auto", threads: int = 0, chunk_tokens: int = 0
     ) -> Classifier:
         """Load a model folder, check its digests, and run its self-test.
 
@@ -108,10 +124,18 @@ class Classifier:
         lengths = [len(row) for row in ids]
         logits = np.empty((len(ids), len(CATEGORIES)), dtype=np.float32)
         padded = 0
-        for rows in plan_chunks(lengths, self._chunk_tokens):
-            logits[rows], computed = self.run_padded([ids[row] for row in rows])
+        chunks = plan_chunks(lengths, self._call_tokens(sum(lengths)))
+        run = map if len(chunks) == 1 else self._calls.map
+        answers = run(self.run_padded, ([ids[row] for row in rows] for rows in chunks))
+        for rows, (values, computed) in zip(chunks, answers, strict=True):
+            logits[rows] = values
             padded += computed
         return logits, padded
+
+    def _call_tokens(self, tokens: int) -> int:
+        """Return the most word pieces of a call, for a batch of so many."""
+        share = -(-tokens // self._parallel_calls)
+        return min(self._chunk_tokens, max(share, LEAST_CALL_TOKENS))
 
     def run_padded(self, ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.float32], int]:
         """Run the model once, on rows padded to the longest: see :meth:`logits`."""

@@ -11,6 +11,7 @@ import os
 import socket
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -44,6 +46,23 @@ def _ordered(levels: tuple[float, float]) -> tuple[float, float]:
     if levels[1] > levels[0]:
         raise ValueError("an alert is cleared at a level below the one that raises it")
     return levels
+
+
+def _redis_url(url: SecretStr | None) -> SecretStr | None:
+    """Refuse what is no address of a Redis; the message never holds any of it."""
+    if url is None or not url.get_secret_value():
+        return url
+    try:
+        parts = urlsplit(url.get_secret_value())
+        usable = parts.scheme in {"redis", "rediss", "unix"} and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(
+            "not a redis://, rediss:// or unix:// URL; a password's special characters are written "
+            "percent-encoded"
+        )
+    return url
 
 
 Levels = Annotated[tuple[float, float], AfterValidator(_ordered)]
@@ -135,9 +154,14 @@ class ModelSettings(_Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto: a GPU if there is one."
     )
-    threads: int = Field(0, ge=0, description="Inference threads; 0: all cores.")
-    chunk_tokens: PositiveInt = Field(
-        2048, description="Most word pieces, padding included, in one call of the model."
+    threads: int = Field(
+        0, ge=0, description="Calls of the model side by side, each on one core; 0: all cores."
+    )
+    chunk_tokens: int = Field(
+        0,
+        ge=0,
+        description="Most word pieces, padding included, in one call of the model; 0: 512 on a "
+        "CPU, 2048 on a GPU.",
     )
     watch: bool = Field(True, description="Follow reviews.models and swap without a restart.")
 
@@ -156,6 +180,8 @@ class CacheSettings(_Section):
     breaker_failures: PositiveInt = Field(3, description="Failures in a row that open the breaker.")
     breaker_reset: PositiveSeconds = Field(5.0, description="Seconds until Redis is tried again.")
     ssl_ca_file: Path | None = Field(None, description="PEM file of the authority to trust.")
+
+    _url_is_one = field_validator("url")(_redis_url)
 
 
 class QueueSettings(_Section):
@@ -216,6 +242,8 @@ class QueueSettings(_Section):
     transaction_timeout_ms: PositiveInt = Field(
         10_000, description="After this the broker aborts a decision's transaction."
     )
+
+    _url_is_one = field_validator("redis_url")(_redis_url)
 
     @model_validator(mode="after")
     def _proxy_needs_a_secret(self) -> Self:

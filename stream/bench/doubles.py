@@ -22,6 +22,7 @@ class NoGraph:
     """Stands where a graph would; it is never run."""
 
     device = "none"
+    parallel_calls = 1
 
     def run(
         self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]

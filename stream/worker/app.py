@@ -4,7 +4,7 @@
 
     intake ─► BatchQueue ─► prepare ─► queue(1) ─► classify ─► queue(1) ─► dispatch ─► lanes
     poll,      token         cache                  model in               route       one
-    decode     budget        MGET                   a thread               slices      transaction
+    decode     budget        MGET                   threads                slices      transaction
                                                                                        a partition
 """
 
@@ -63,7 +63,13 @@ class Worker:
         self._failure: asyncio.Future[None] | None = None
         self._cache = PredictionCache(settings.cache, self.metrics)
         self._classification = Classification(self.models, self._cache, self.metrics)
-        self._router = Router(settings.topic_names, settings.worker.group, settings.worker.name)
+        self._redacted = settings.privacy.redact_stored
+        self._router = Router(
+            settings.topic_names,
+            settings.worker.group,
+            settings.worker.name,
+            redacted=self._redacted,
+        )
         self._watcher = ModelWatcher(settings, self.models, self.metrics, self._show_model)
         names = settings.topic_names
         self._lanes = Lanes(settings, self.metrics, self._fail, (*names.outputs(), names.batches))
@@ -76,7 +82,7 @@ class Worker:
             )
         )
         self._prepared: asyncio.Queue[Prepared] = asyncio.Queue(1)
-        self._classified: asyncio.Queue[Classified] = asyncio.Queue(1)
+        self._classified: asyncio.Queue[asyncio.Task[Classified]] = asyncio.Queue(1)
         self._cache_writes: set[asyncio.Task[None]] = set()
         self.health = HealthServer(settings.http, self.metrics.registry, self._checks)
         self._show_model()
@@ -159,7 +165,9 @@ class Worker:
             for tp, records in polled.items():
                 # Without an open lane the events are void: it seeks back when it opens.
                 if (lane := self._lanes.get(tp)) is not None:
-                    works += [take_in(lane, record, now) for record in records]
+                    works += [
+                        take_in(lane, record, now, redacted=self._redacted) for record in records
+                    ]
                     lane.took_in(len(records))
             await self._batches.put(works)
 
@@ -170,13 +178,19 @@ class Worker:
                 await self._prepared.put(await self._classification.prepare(works))
 
     async def _classify(self) -> None:
-        while True:
-            prepared = await self._prepared.get()
-            await self._classified.put(await self._classification.classify(prepared))
+        try:
+            async with asyncio.TaskGroup() as running:
+                while True:
+                    prepared = await self._prepared.get()
+                    batch = running.create_task(self._classification.classify(prepared))
+                    # In this order they are published, whichever is ready first.
+                    await self._classified.put(batch)
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
     async def _dispatch(self) -> None:
         while True:
-            batch = await self._classified.get()
+            batch = await (await self._classified.get())
             lanes = by_lane(batch.works)
             parts = [(lane, self._slice(works, batch)) for lane, works in lanes.items()]
             await asyncio.gather(*(lane.publish(part) for lane, part in parts))

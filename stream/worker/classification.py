@@ -62,8 +62,9 @@ class Classification:
         self._models = models
         self._cache = cache
         self._metrics = metrics
-        # One thread: the model itself uses all cores, and order is kept.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        # Two batches at a time: while one's last calls run, and while the event loop is told of it,
+        # the other one keeps the cores busy.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="inference")
 
     async def prepare(self, works: list[Work]) -> Prepared:
         """Fix each work's model, and look the batch's distinct texts up in the cache."""
@@ -94,7 +95,7 @@ class Classification:
         answers = _Answers()
         loop = asyncio.get_running_loop()
         for model, texts in missing.items():
-            await loop.run_in_executor(self._thread, _ask, model, texts, answers)
+            await loop.run_in_executor(self._threads, _ask, model, texts, answers)
         _fill_in(prepared, answers)
         self._count(prepared.works, answers)
         timings = Timings(started, answers.tokenize, answers.inference)
@@ -111,7 +112,7 @@ class Classification:
         answers = _Answers()
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._thread, _ask, shadow, texts, answers)
+            await loop.run_in_executor(self._threads, _ask, shadow, texts, answers)
         except ModelError as error:  # its answers are never published: the worker goes on without
             _log.error("shadow_dropped", version=shadow.version, reason=str(error))
             self._models.shadow = None
@@ -124,7 +125,7 @@ class Classification:
 
     def close(self) -> None:
         """Let the inference thread end."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _count(self, works: Sequence[Work], answers: _Answers) -> None:
         metrics = self._metrics

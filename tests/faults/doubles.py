@@ -110,6 +110,7 @@ class FaultyGraph:
         self, inner: Graph, trap: Trap, call_seconds: float, row_seconds: float = 0.0
     ) -> None:
         self.device = inner.device
+        self.parallel_calls = inner.parallel_calls
         self._inner = inner
         self._trap = trap
         self._call_seconds = call_seconds
