@@ -21,8 +21,9 @@ from aiokafka.errors import (
 
 from stream.errors import BrokerError
 from stream.offsets import OffsetPending, committed_offset
+from stream.transaction_state import commit_was_decided
 from stream.worker.routing import Message
-from stream.worker.transactions import Fenced, LaneProducer
+from stream.worker.transactions import Fenced, LaneProducer, transactional_id
 from stream.worker.work import Work
 
 # Two slices wait while a third is committed: enough to never idle, few enough to replay quickly.
@@ -89,6 +90,7 @@ class Lane:
         self._reopen_after_fence = reopen_after_fence
         self._on_abort = on_abort
         self._producer: LaneProducer | None = None
+        self._commit_decided: bool | None = None
         self._inbox: list[Slice] = []
         self._changed = asyncio.Condition()
         self._in_flight = 0
@@ -158,8 +160,11 @@ class Lane:
 
     async def _open(self) -> None:
         self._producer = self._open_producer(self.tp)
-        # The order matters. Only after the id is initialised is the former owner's transaction
-        # settled, and only then is the committed offset final.
+        # The order matters. Only before the id is initialised is known what was decided last; only
+        # after is the former owner's transaction settled, and only then is the offset final.
+        decided = await commit_was_decided(self._consumer, transactional_id(self._group, self.tp))
+        if decided is not None:  # our own former attempt may have made it be forgotten
+            self._commit_decided = decided
         await self._producer.start()
         committed = await self._settled_offset(self._producer)
         if committed is None:
@@ -175,10 +180,11 @@ class Lane:
         try:
             return await committed_offset(self._consumer, self._group, self.tp, settled=True)
         except OffsetPending:
-            # The coordinator said that the former transaction has ended; its end was never written.
-            # The next commit would publish what it left, after we have published it again.
-            self._log.warning("unended_transaction")
-            await producer.abort_unended(self._outputs)
+            # The coordinator said that the former transaction has ended; not all of its end was
+            # written. The next commit would publish what it left, after we have published it again.
+            commit = bool(self._commit_decided)
+            self._log.warning("unended_transaction", decided="commit" if commit else "abort")
+            await producer.end_unended(self._outputs, commit=commit)
         # The broker answers first and writes the end to the partitions then.
         async with asyncio.timeout(_SETTLE_SECONDS):
             while True:

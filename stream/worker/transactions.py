@@ -90,30 +90,36 @@ class LaneProducer:
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise Fenced(str(error)) from error
 
-    async def abort_unended(self, topics: Sequence[str]) -> None:
+    async def end_unended(self, topics: Sequence[str], *, commit: bool) -> None:
         """End what a former producer of this id left open although the coordinator calls it ended.
 
-        A coordinator that starts before it knows the cluster's partitions takes them for deleted,
-        and notes a transaction as complete without having written its end to them. Records and
-        offset then wait for the id's next transaction, whose end counts for both. To abort one that
-        names all of them is the one way for a producer to end them.
+        A coordinator takes a partition that has no leader just now for deleted, and does without its
+        marker (KAFKA-20734; one broker, killed and restarted, is enough). Records and offset then
+        wait for the id's next transaction, whose end counts for them, too. So one is made that is
+        empty, names all partitions, and ends as the former one was decided.
 
         Args:
             topics: everything that the id's transactions publish to.
+            commit: what was decided.
 
         Raises:
+            Fenced: the partition has another owner.
             KafkaError, TimeoutError: as :meth:`commit`.
         """
-        async with asyncio.timeout(self._timeout):
-            await self._producer.begin_transaction()
-            # There is no public way to name a partition without sending a record to it.
-            transaction: Any = self._producer._txn_manager  # noqa: SLF001
-            for topic in topics:
-                partition = self._tp.partition % await self._partition_count(topic)
-                transaction.maybe_add_partition_to_txn(TopicPartition(topic, partition))
-            # Any offset: it names the group, and is aborted with the rest.
-            await self._producer.send_offsets_to_transaction({self._tp: 0}, self._group)
-            await self._producer.abort_transaction()
+        producer: Any = self._producer
+        sender = producer._sender  # noqa: SLF001 - names partitions and group without sending
+        try:
+            async with asyncio.timeout(self._timeout):
+                await producer.begin_transaction()
+                while not await sender._do_add_offsets_to_txn(self._group):  # noqa: SLF001
+                    pass  # it has waited before it said no
+                for topic in topics:
+                    partition = self._tp.partition % await self._partition_count(topic)
+                    named = TopicPartition(topic, partition)
+                    producer._txn_manager.maybe_add_partition_to_txn(named)  # noqa: SLF001
+                await (producer.commit_transaction() if commit else producer.abort_transaction())
+        except (ProducerFenced, InvalidProducerEpoch) as error:
+            raise Fenced(str(error)) from error
 
     async def discard(self) -> None:
         """Close the connections without waiting for what is in doubt."""

@@ -1,6 +1,6 @@
-"""A transaction that the coordinator calls ended, and whose end was never written.
+"""A transaction that the coordinator calls ended, and whose end was not written everywhere.
 
-A lone broker that is killed between the two leaves one behind. Here the client library is made to
+A lone broker that is killed between the two may leave one behind. Here the client library is made to
 forget its open transaction instead: to the partitions that looks the same.
 """
 
@@ -12,9 +12,10 @@ from aiokafka.producer.transaction_manager import TransactionState
 
 from schemas import TopicNames
 from stream.offsets import OffsetPending, committed_offset
+from stream.transaction_state import commit_was_decided
 from stream.worker.lane import Lane
 from stream.worker.routing import Message
-from stream.worker.transactions import LaneProducer
+from stream.worker.transactions import LaneProducer, transactional_id
 from tests.support.pipeline import WAIT_SECONDS, create_topics, pipeline_settings, read_topic
 
 pytestmark = pytest.mark.kafka
@@ -73,17 +74,37 @@ async def test_its_offset_is_not_taken_for_settled(producer, member, topics, set
         )
 
 
-async def test_once_it_is_aborted_later_commits_do_not_publish_what_it_left(
-    kafka, producer, topics
-):
-    await producer.abort_unended([*topics.outputs(), topics.batches])
+async def test_what_was_to_be_aborted_is_never_published(kafka, producer, topics):
+    await producer.end_unended([*topics.outputs(), topics.batches], commit=False)
     await producer.commit([Message(topics.relabel, b"k", b"again", [])], 7)
     assert [record.value for record in await read_topic(kafka, topics.relabel, 1)] == [b"again"]
 
 
-async def test_a_lane_ends_it_and_begins_at_the_offset_that_was_committed(
-    producer, member, topics, settings
+async def test_what_was_committed_is_published_once_and_its_offset_counts(
+    kafka, producer, topics, member, settings, monkeypatch
 ):
+    monkeypatch.setattr("stream.worker.lane.commit_was_decided", said_commit)
+    assert await first_offset(producer, member, topics, settings) == 7
+    assert [record.value for record in await read_topic(kafka, topics.relabel, 1)] == LEFT
+
+
+async def test_a_lane_aborts_what_nobody_had_asked_to_commit(producer, member, topics, settings):
+    assert await first_offset(producer, member, topics, settings) == 0
+
+
+async def test_the_coordinator_tells_what_it_decided_last(producer, member, topics, settings):
+    tp = TopicPartition(topics.incoming, 0)
+    known = transactional_id(settings.worker.group, tp)
+    assert await commit_was_decided(member, f"{known}-of-nobody") is None
+    assert await commit_was_decided(member, known) is False
+    await producer.end_unended([], commit=True)
+    assert await commit_was_decided(member, known) is True
+    await producer.end_unended([topics.relabel], commit=False)
+    assert await commit_was_decided(member, known) is False
+
+
+async def first_offset(producer, member, topics, settings):
+    """Where a lane begins that gets this producer."""
     tp, begun = TopicPartition(topics.incoming, 0), asyncio.Queue()
     member.pause(tp)
     lane = Lane(
@@ -94,7 +115,7 @@ async def test_a_lane_ends_it_and_begins_at_the_offset_that_was_committed(
     producer.start = started  # it is
     task = asyncio.create_task(lane.run())
     try:
-        assert await asyncio.wait_for(begun.get(), WAIT_SECONDS) == 0
+        return await asyncio.wait_for(begun.get(), WAIT_SECONDS)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -102,3 +123,7 @@ async def test_a_lane_ends_it_and_begins_at_the_offset_that_was_committed(
 
 async def started():
     pass
+
+
+async def said_commit(consumer, transactional_id):
+    return True

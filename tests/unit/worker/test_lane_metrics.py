@@ -48,6 +48,16 @@ class OpenLane:
         pass
 
 
+@pytest.fixture(autouse=True)
+def nothing_was_decided(monkeypatch):
+    """The coordinator knows of no former transaction."""
+
+    async def commit_was_decided(consumer, transactional_id):
+        return None
+
+    monkeypatch.setattr("stream.worker.lane.commit_was_decided", commit_was_decided)
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [(Fenced("another owner"), "fenced"), (KafkaError(), "in-doubt"), (TimeoutError(), "in-doubt")],

@@ -1,0 +1,133 @@
+"""Asking what was decided about the last transaction of a transactional id (KIP-664).
+
+aiokafka 0.14 does not ask: the request is defined here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.client import CoordinationType
+from aiokafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    IncompatibleBrokerVersion,
+    KafkaError,
+    NotCoordinatorError,
+    for_code,
+)
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Int64,
+    Schema,
+    TaggedFields,
+)
+
+_BACKOFF_SECONDS: Final = 0.1
+_UNKNOWN_ID: Final = 105
+_COMMIT: Final = frozenset({"PrepareCommit", "CompleteCommit"})
+# A transaction that is open is aborted when its id is initialised.
+_ABORT: Final = frozenset({"Ongoing", "PrepareAbort", "CompleteAbort", "PrepareEpochFence"})
+_MOVING: Final = (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    NotCoordinatorError,
+)
+
+
+async def commit_was_decided(consumer: AIOKafkaConsumer, transactional_id: str) -> bool | None:
+    """Return whether the id's last transaction was, or will be, committed; None if that is unknown.
+
+    To be asked before the id is initialised: after that the coordinator has forgotten it.
+
+    Args:
+        consumer: started; its connections are used.
+        transactional_id: which.
+
+    Raises:
+        KafkaError: the broker cannot be reached or refuses.
+    """
+    client: Any = consumer._client  # noqa: SLF001 - there is no public way to ask
+    while True:
+        try:
+            node = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
+            return decision_in(await client.send(node, DescribeTransaction(transactional_id)))
+        except IncompatibleBrokerVersion:  # before Kafka 3.0
+            return None
+        except _MOVING:
+            await asyncio.sleep(_BACKOFF_SECONDS)
+
+
+def decision_in(reply: Any) -> bool | None:
+    """Return what a reply about one transactional id says: True for commit, None for nothing.
+
+    Raises:
+        KafkaError: the reply says so.
+    """
+    ((code, _id, state, *_),) = reply.transactions
+    if code == _UNKNOWN_ID:
+        return None
+    if code:
+        error: KafkaError = for_code(code)()
+        raise error
+    return True if state in _COMMIT else False if state in _ABORT else None
+
+
+class _TransactionReply(Response):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = 65
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "transactions",
+            CompactArray(
+                ("error_code", Int16),
+                ("transactional_id", CompactString("utf-8")),
+                ("state", CompactString("utf-8")),
+                ("timeout_ms", Int32),
+                ("started_ms", Int64),
+                ("producer_id", Int64),
+                ("producer_epoch", Int16),
+                (
+                    "topics",
+                    CompactArray(
+                        ("topic", CompactString("utf-8")),
+                        ("partitions", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class _DescribeTransactionsV0(RequestStruct):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = 65
+    API_VERSION = 0
+    RESPONSE_TYPE = _TransactionReply
+    FLEXIBLE_VERSION = True
+    SCHEMA = Schema(
+        ("transactional_ids", CompactArray(CompactString("utf-8"))),
+        ("tags", TaggedFields),
+    )
+
+
+class DescribeTransaction(Request[_DescribeTransactionsV0]):  # type: ignore[misc]  # likewise
+    """DescribeTransactions for one id."""
+
+    API_KEY = 65
+
+    def __init__(self, transactional_id: str) -> None:
+        self._id = transactional_id
+
+    def build(self, request_struct_class: Any) -> Any:
+        """Return the request as it goes over the wire."""
+        return request_struct_class([self._id], {})
