@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,28 +35,46 @@ from stream.text import normalize
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples" / "train.jsonl"
 LOOP: Final = "tutorial loop"
 FAUST: Final = "Faust take() + ONNX Runtime"
+QUIX: Final = "Quix Streams + ONNX Runtime"
+BYTEWAX: Final = "Bytewax + ONNX Runtime"
 OURS: Final = "ours"
 # About eight seconds each.
-_REVIEWS: Final = {LOOP: 1_000, FAUST: 10_000, OURS: 15_000}
+_REVIEWS: Final = {LOOP: 1_000, FAUST: 10_000, QUIX: 8_000, BYTEWAX: 20_000, OURS: 20_000}
 _GUARANTEES: Final = {
     LOOP: "at least once (auto-commit: may also lose)",
     FAUST: "at least once",
+    QUIX: "exactly once; one at a time",
+    BYTEWAX: "none as run (at least once with recovery)",
     OURS: "exactly once; Redis on",
 }
 _TIMEOUT: Final = 120.0
+# Their dependencies are none of ours: they live in an environment of their own, where there is one.
+_OTHERS: Final = {QUIX: "tests.bench.peer_quix", BYTEWAX: "tests.bench.peer_bytewax"}
+OTHERS_PYTHON: Final = Path("build/bench/peers/bin/python")
+_OTHERS_NEED: Final = "quixstreams bytewax onnxruntime tokenizers numpy pydantic-settings structlog"
 
 
 def bench_peers(settings: Settings, texts: Sequence[str], rounds: int) -> Report:
     """Measure reviews a second of each contender in interleaved rounds."""
+    names = [LOOP, FAUST]
+    if OTHERS_PYTHON.is_file():
+        names += _OTHERS
+    else:
+        environment = OTHERS_PYTHON.parents[1]
+        note(f"left out: {', '.join(_OTHERS)}; they need an environment of their own:")
+        note(f"  python -m venv {environment}; {environment}/bin/pip install {_OTHERS_NEED}")
     contenders: dict[str, Callable[[], float]] = {
-        LOOP: lambda: asyncio.run(_peer(settings, texts, LOOP)),
-        FAUST: lambda: asyncio.run(_peer(settings, texts, FAUST)),
-        OURS: lambda: asyncio.run(_ours(settings, texts)),
+        name: partial(_measure_peer, settings, texts, name) for name in names
     }
+    contenders[OURS] = lambda: asyncio.run(_ours(settings, texts))
     figures: list[Figure] = interleave(contenders, rounds, "reviews/s")
     for figure in figures:
         figure.note = _GUARANTEES[figure.name]
     return Report("Peers", OURS, figures)
+
+
+def _measure_peer(settings: Settings, texts: Sequence[str], name: str) -> float:
+    return asyncio.run(_peer(settings, texts, name))
 
 
 async def _ours(base: Settings, texts: Sequence[str]) -> float:
@@ -70,15 +89,16 @@ async def _peer(base: Settings, texts: Sequence[str], name: str) -> float:
     await fill(settings, texts, count)
     source, target = settings.topic_names.incoming, settings.topic_names.relabel
     with tempfile.TemporaryDirectory() as data:
-        process = subprocess.Popen(  # noqa: ASYNC220 - our own module
-            [
+        folder, servers = str(base.model.folder), settings.kafka.bootstrap_servers
+        if name in _OTHERS:
+            command = [str(OTHERS_PYTHON), "-m", _OTHERS[name], folder, servers, source, target]
+        else:
+            command = [
                 *(sys.executable, "-W", "ignore", "-m", "tests.bench.peers"),
-                *(str(base.model.folder), "--run", name, "--data", data),
-                *("--servers", settings.kafka.bootstrap_servers),
-                *("--source", source, "--target", target),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
+                *(folder, "--run", name, "--data", data),
+                *("--servers", servers, "--source", source, "--target", target),
+            ]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220 - our own
         try:
             return await _arrival_rate(settings, target, count, process)
         finally:
