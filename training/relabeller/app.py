@@ -58,7 +58,9 @@ class Relabeller:
         worker = self.settings.worker
         self._router = Router(settings.topic_names, worker.group, worker.name)
         self.metrics = RelabellerMetrics()
-        self._lanes = Lanes(self.settings, self.metrics, self._fail)
+        names = settings.topic_names
+        outputs = (names.labels, names.dead_letter, *names.categories)
+        self._lanes = Lanes(self.settings, self.metrics, self._fail, outputs)
         http = settings.http.model_copy(update={"port": settings.label.http_port})
         option = "REVIEWS_LABEL__HTTP_PORT"
         self.health = HealthServer(http, self.metrics.registry, self._checks, option)
