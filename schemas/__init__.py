@@ -22,7 +22,15 @@ from schemas.events import (
     Review,
     SourcePosition,
 )
-from schemas.headers import DeadLetterReason, Headers, cloud_event, without_dead_letter
+from schemas.headers import (
+    DeadLetterReason,
+    Headers,
+    TraceContext,
+    cloud_event,
+    trace_context,
+    trace_headers,
+    without_dead_letter,
+)
 from schemas.topics import TopicNames, TopicPolicy
 
 __all__ = [
@@ -55,10 +63,13 @@ __all__ = [
     "TooLarge",
     "TopicNames",
     "TopicPolicy",
+    "TraceContext",
     "UnknownSchemaVersion",
     "WrongShape",
     "cloud_event",
     "decode",
     "encode",
+    "trace_context",
+    "trace_headers",
     "without_dead_letter",
 ]

@@ -6,10 +6,11 @@ bare payload); Kafka Connect's dead-letter queue and KIP-1034 for what a dead le
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.events import SCHEMA_VERSION, Event, SourcePosition
 
@@ -43,6 +44,43 @@ def cloud_event(
         ("ce_dataschema", f"urn:reviews-stream:{name}:{SCHEMA_VERSION}".encode()),
         ("content-type", b"application/json"),
     ]
+
+
+# W3C Trace Context: the hop that the message is on. With ``ce_``, CloudEvents' distributed tracing
+# extension 1.0: where the event began. Ours are the same, since nothing of ours changes them.
+TRACEPARENT: Final = "traceparent"
+TRACE_HEADERS: Final = frozenset((TRACEPARENT, "tracestate", f"ce_{TRACEPARENT}", "ce_tracestate"))
+# version, trace id, parent span id, flags; all zeroes are no id (Trace Context 3.2.2).
+_TRACEPARENT: Final = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?"
+)
+
+
+class TraceContext(NamedTuple):
+    """The span that a message was sent in."""
+
+    trace_id: str
+    """32 hexadecimal digits."""
+    span_id: str
+    """16 hexadecimal digits."""
+    sampled: bool
+
+
+def trace_headers(headers: Iterable[tuple[str, bytes]]) -> Headers:
+    """Return what an output inherits of its input, so that both are seen as one trace."""
+    return [header for header in headers if header[0] in TRACE_HEADERS]
+
+
+def trace_context(headers: Iterable[tuple[str, bytes]]) -> TraceContext | None:
+    """Return the span that a message was sent in; None where it names none, or a malformed one."""
+    for name, value in headers:
+        if name == TRACEPARENT:
+            found = _TRACEPARENT.fullmatch(value)
+            if found is None:
+                return None
+            trace_id, span_id, flags = (part.decode() for part in found.groups())
+            return TraceContext(trace_id, span_id, bool(int(flags, 16) & 1))
+    return None
 
 
 DEAD_LETTER_PREFIX: Final = "dlq."

@@ -471,6 +471,23 @@ class PrivacySettings(_Section):
     )
 
 
+class TracingSettings(_Section):
+    """OpenTelemetry traces; they need the extra `otel`."""
+
+    enabled: bool = Field(False, description="Make spans of producers and workers.")
+    endpoint: str = Field(
+        "http://127.0.0.1:4318/v1/traces",
+        pattern=r"^https?://\S+$",
+        description="Collector, OTLP over HTTP.",
+    )
+    sample_share: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of a producer's calls that are traced; workers follow what it chose.",
+    )
+
+
 class Settings(BaseSettings):
     """All options. ``REVIEWS_WORKER__BATCH_ROWS=512`` sets ``worker.batch_rows``."""
 
@@ -495,6 +512,7 @@ class Settings(BaseSettings):
     gate: GateSettings = Field(default_factory=GateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
 
     @property
     def topic_names(self) -> TopicNames:

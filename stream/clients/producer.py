@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from typing import Any, Final, Self
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from pydantic import ValidationError
 
-from schemas import MAX_EVENT_BYTES, Review, SourcePosition, cloud_event, encode
+from schemas import MAX_EVENT_BYTES, Headers, Review, SourcePosition, cloud_event, encode
 from schemas.events import now
 from stream.clients.review_files import derived_id, why_invalid
 from stream.errors import DeliveryError, InvalidReview
 from stream.kafka import connection_options, start, unreachable
 from stream.settings import Settings, load_settings
 from stream.topics_admin import require_topics
+from stream.tracing import open_tracing
+
+if TYPE_CHECKING:
+    from stream.tracing.spans import Tracing
 
 # Enough to fill every partition's batch several times over; a crash repeats at most this many.
 MAX_IN_FLIGHT: Final = 5_000
@@ -43,11 +48,20 @@ class ReviewProducer:
     Args:
         settings: connection and topics; read from the environment unless given.
         source: CloudEvents source of what is sent, a URI reference that names your service.
+        tracing: your service's own; what the settings say unless given.
     """
 
-    def __init__(self, settings: Settings | None = None, *, source: str = "/producer") -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        source: str = "/producer",
+        tracing: Tracing | None = None,
+    ) -> None:
         self._settings = settings or load_settings()
         self._source = source
+        self._tracing = tracing
+        self._own_tracing: Tracing | None = None
         self._producer: Any = None
 
     @property
@@ -61,8 +75,11 @@ class ReviewProducer:
         Raises:
             BrokerError: no broker answers, or it refuses us.
             TopicMissing: the incoming topic does not exist.
+            ExtraMissing: traces are wanted, and the extra ``otel`` is not installed.
         """
         kafka = self._settings.kafka
+        if self._tracing is None:
+            self._tracing = self._own_tracing = open_tracing(self._settings, "reviews-producer")
         self._producer = AIOKafkaProducer(
             **connection_options(kafka),
             enable_idempotence=True,
@@ -85,6 +102,8 @@ class ReviewProducer:
     async def __aexit__(self, *_: object) -> None:
         """Deliver what is still in flight and disconnect."""
         await self._producer.stop()
+        if self._own_tracing is not None:
+            await self._own_tracing.close()
 
     async def send(self, review: Review | str, *, review_id: str | None = None) -> SourcePosition:
         """Publish one review and wait until the broker has it.
@@ -101,8 +120,9 @@ class ReviewProducer:
             InvalidReview: the text is empty, too large or not text; nothing was sent.
             DeliveryError: the broker did not acknowledge it in time.
         """
-        future = await self._enqueue(checked(review, review_id))
-        return await self._delivered(future)
+        with self._span() as trace:
+            future = await self._enqueue(checked(review, review_id), trace)
+            return await self._delivered(future)
 
     async def send_many(
         self,
@@ -133,16 +153,26 @@ class ReviewProducer:
             if on_delivered is not None:
                 on_delivered(delivered)
 
-        try:
-            async for review in _each(reviews):
-                waiting.append(await self._enqueue(checked(review)))
-                if len(waiting) >= MAX_IN_FLIGHT:
-                    await settle(MAX_IN_FLIGHT // 2)
-        finally:
-            await settle(0)
+        with self._span() as trace:
+            try:
+                async for review in _each(reviews):
+                    waiting.append(await self._enqueue(checked(review), trace))
+                    if len(waiting) >= MAX_IN_FLIGHT:
+                        await settle(MAX_IN_FLIGHT // 2)
+            finally:
+                await settle(0)
         return delivered
 
-    async def _enqueue(self, review: Review) -> asyncio.Future[Any]:
+    @contextlib.contextmanager
+    def _span(self) -> Iterator[Headers]:
+        """Span one call; yield the headers that its messages get. Without tracing: none."""
+        if self._tracing is None:
+            yield []
+            return
+        with self._tracing.sending(self.topic) as headers:
+            yield headers
+
+    async def _enqueue(self, review: Review, trace: Headers) -> asyncio.Future[Any]:
         value = encode(review)
         if len(value) > MAX_EVENT_BYTES:
             raise InvalidReview(
@@ -154,7 +184,7 @@ class ReviewProducer:
         digest = hashlib.blake2b(value, digest_size=8).hexdigest()
         event_id = f"{review.review_id}:{digest}"
         time = review.created_at or now()
-        headers = cloud_event(Review, event_id, review.review_id, time, self._source)
+        headers = [*cloud_event(Review, event_id, review.review_id, time, self._source), *trace]
         try:
             future: asyncio.Future[Any] = await self._producer.send(
                 self.topic, value, key=review.review_id.encode(), headers=headers

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer
@@ -29,14 +29,19 @@ from stream.errors import TopicMissing
 from stream.health import HealthServer
 from stream.metrics import WorkerMetrics
 from stream.settings import Settings
+from stream.tracing import open_tracing
 from stream.worker.classification import Classification, Classified, Prepared
 from stream.worker.lane import Slice
 from stream.worker.lanes import Lanes, by_lane, lanes_consumer
 from stream.worker.microbatch import BatchQueue, MicroBatcher
 from stream.worker.models import ModelWatcher, ServedModels
+from stream.worker.outcome_log import log_outcomes
 from stream.worker.routing import SLUGS, Message, Router
 from stream.worker.summary import Timings, summarize
 from stream.worker.work import Work, take_in
+
+if TYPE_CHECKING:
+    from stream.tracing.spans import Tracing
 
 # getmany() returns as soon as there is anything; this only bounds how long shutdown waits for it.
 POLL_MS: Final = 500
@@ -54,10 +59,15 @@ class Worker:
     Args:
         settings: all options.
         classifier: the model to begin with.
+        tracing: where spans go; none are made unless given.
     """
 
-    def __init__(self, settings: Settings, classifier: Classifier) -> None:
+    def __init__(
+        self, settings: Settings, classifier: Classifier, tracing: Tracing | None = None
+    ) -> None:
         self.settings = settings
+        self._tracing = tracing
+        self._log_every = settings.log.level == "debug"
         self.metrics = WorkerMetrics()
         self.models = ServedModels(classifier)
         self._failure: asyncio.Future[None] | None = None
@@ -218,6 +228,9 @@ class Worker:
     def _committed(self, works: list[Work]) -> Callable[[float], None]:
         def note(seconds: float) -> None:
             self._count(works, seconds)
+            log_outcomes(works, every=self._log_every)
+            if self._tracing is not None:
+                self._trace(self._tracing, works)
             fresh: dict[str, dict[str, CachedPrediction]] = {}
             for work in works:
                 if work.model is not None and not work.cached and work.prediction is not None:
@@ -226,6 +239,23 @@ class Worker:
                 self._remember(self._cache.put(version, predictions))
 
         return note
+
+    def _trace(self, tracing: Tracing, works: list[Work]) -> None:
+        first = works[0]
+        tracing.committed(
+            first.lane.tp,
+            self.settings.worker.group,
+            (work.record.headers for work in works),
+            time.monotonic() - first.arrived,
+            {
+                "messaging.batch.message_count": len(works),
+                "messaging.kafka.offset": first.record.offset,
+                "reviews.model.version": self.models.serving.version,
+                "reviews.relabelled": sum(not w.sure and w.rejection is None for w in works),
+                "reviews.dead_letters": sum(w.rejection is not None for w in works),
+                "reviews.cached": sum(w.cached for w in works),
+            },
+        )
 
     def _remember(self, write: Coroutine[Any, Any, None]) -> None:
         if len(self._cache_writes) >= MAX_CACHE_WRITES:
@@ -294,4 +324,9 @@ async def run_worker(
         classifier = await asyncio.to_thread(
             Classifier.load, model.folder, model.device, model.threads, model.chunk_tokens
         )
-    await Worker(settings, classifier).run(stop)
+    tracing = open_tracing(settings, "reviews-worker", share=1.0)  # as the producers sampled
+    try:
+        await Worker(settings, classifier, tracing).run(stop)
+    finally:
+        if tracing is not None:
+            await tracing.close()

@@ -23,6 +23,7 @@ from schemas import (
     SourcePosition,
     TopicNames,
     cloud_event,
+    trace_headers,
 )
 from stream.cache import CachedPrediction
 from stream.classifier import Classifier
@@ -102,6 +103,7 @@ class Router:
             ("ce_subject", key),
             ("ce_time", time.encode()),
             *self._fixed_headers[kind],
+            *trace_headers(work.record.headers),
         ]
         return Message(topic, key, value.encode(), headers)
 

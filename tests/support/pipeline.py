@@ -74,9 +74,11 @@ async def send(
 
 
 @contextlib.asynccontextmanager
-async def running_worker(settings: Settings, classifier: Classifier) -> AsyncIterator[Worker]:
+async def running_worker(
+    settings: Settings, classifier: Classifier, tracing: Any = None
+) -> AsyncIterator[Worker]:
     """Run a worker in this process; drain it at the end and raise what it raised."""
-    worker = Worker(settings, classifier)
+    worker = Worker(settings, classifier, tracing)
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
     body = asyncio.current_task()
