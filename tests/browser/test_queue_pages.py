@@ -100,7 +100,7 @@ async def test_what_kafka_did_not_take_is_said_and_leads_back(page, pages):
     first = await press(page, "1")
     message = page.locator("#message")
     await message.wait_for()
-    assert (await message.inner_text()).startswith("Не сохранено")
+    assert (await message.inner_text()).startswith("Не сохранено: Kafka не приняла решение")
     pages.publisher.broken = False
     await message.locator("a").click()
     assert await shown(page) == first

@@ -20,6 +20,7 @@ from stream.queue.web.errors import NotSignedIn
 from stream.queue.web.guard import Guard
 from stream.queue.web.identity import visitor_of
 from stream.queue.web.site import FOLDER, Site, site_of
+from stream.queue.web.words import say
 
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
@@ -63,18 +64,21 @@ async def _ready(request: Request) -> Response:
 
 async def _say(request: Request, error: Exception) -> Response:
     said = cast("QueueError", error)
-    if request.headers.get("x-partial") == "1":
-        return JSONResponse({"code": said.code, "message": said.message}, said.status)
-    if isinstance(said, NotSignedIn):
-        back = visitor_of(request).here
+    site, visitor = site_of(request), visitor_of(request)
+    is_script = request.headers.get("x-partial") == "1"
+    if isinstance(said, NotSignedIn) and not is_script:
+        back = visitor.here
         return RedirectResponse(
             f"/sign-in?back={quote(back, safe='')}" if back != "/" else "/sign-in", 303
         )
-    site, visitor = site_of(request), visitor_of(request)
     progress = (0, 0)
     if said.code == "rebuilding":
         progress = await site.filing.progress()
-    return site.page(visitor, "error.html", said.status, error=said, progress=progress)
+    done, total = progress
+    message = say(visitor.language, f"error-{said.code}", done=done, total=total)
+    if is_script:
+        return JSONResponse({"code": said.code, "message": message}, said.status)
+    return site.page(visitor, "error.html", said.status, error=said, message=message)
 
 
 async def _outage(request: Request, _: Exception) -> Response:

@@ -96,7 +96,8 @@
   }
 
   function complain(error, reviewId) {
-    message.replaceChildren(`${message.dataset.failed} ${error.message} `);
+    const what = reviewId ? `${message.dataset.failed} ` : ""; // else nothing was to be saved
+    message.replaceChildren(`${what}${error.message} `);
     if (reviewId) {
       const link = document.createElement("a");
       link.href = `/?item=${encodeURIComponent(reviewId)}`;
