@@ -14,12 +14,17 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.t
 # Stamps: as long as they are newer than what they depend on, nothing is installed, offline or not.
 DEMO_READY := $(VENV)/.ready-demo
 ALL_READY := $(VENV)/.ready-all
+# What looks at the environment stands outside of it, or it would list itself.
+AUDIT := build/audit
+AUDIT_READY := $(AUDIT)/.ready
+AUDIT_TOOLS := cyclonedx-bom==7.5.0 pip-audit==2.10.1
+SBOM := build/sbom.cdx.json
 
 # Faust keeps state in its process and, started again and again in a busy one, does not always stop:
 # its tests get a process of their own.
 MONITOR_TESTS := tests/integration/test_monitor.py
 
-.PHONY: help demo install test bench lint format schemas clean
+.PHONY: help demo install test faults fuzz soak lint format bench schemas sbom audit clean
 
 help: ## Show this list
 	@echo "usage: make TARGET"
@@ -58,6 +63,14 @@ bench: $(ALL_READY) ## Measure everything, and compare with the recorded run (20
 schemas: $(DEMO_READY) ## Write schemas/generated anew from the event models
 	@$(BIN)/python -m schemas.generate
 
+sbom: $(DEMO_READY) $(AUDIT_READY) ## List all that is installed as a CycloneDX document, build/sbom.cdx.json
+	@$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml \
+		--output-reproducible --output-file $(SBOM)
+	@echo "$(SBOM)"
+
+audit: $(DEMO_READY) $(AUDIT_READY) ## Look what is installed up in a database of vulnerabilities
+	@$(BIN)/python -m deploy.audit $(AUDIT)/bin/pip-audit $(ARGS)
+
 clean: ## Remove the environment, caches and the demo's data
 	@if [ -x $(BIN)/reviews ]; then $(BIN)/reviews down >/dev/null 2>&1 || true; fi
 	rm -rf $(VENV) .reviews build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -78,6 +91,12 @@ $(BIN)/python:
 $(DEMO_READY): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing into $(VENV) (once; a minute or two)"
 	@$(PIP) --quiet -e '.[local]'
+	@touch $@
+
+$(AUDIT_READY): Makefile | $(BIN)/python
+	@echo "installing $(AUDIT_TOOLS) into $(AUDIT) (once)"
+	@$(BIN)/python -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check $(AUDIT_TOOLS)
 	@touch $@
 
 $(ALL_READY): pyproject.toml constraints.txt | $(BIN)/python
