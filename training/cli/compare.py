@@ -122,7 +122,9 @@ def compare(
     except KeyboardInterrupt:
         note("stopped; the same command goes on after the last finished run or epoch")
         raise typer.Exit(130) from None
-    table = write_report(output, candidates, runs, dataset, tests)
+    # Ways and tricks are measured against doing without, families against the best.
+    reference = None if what in {What.FAMILIES, What.CURVE} else candidates[0].name
+    table = write_report(output, candidates, runs, dataset, tests, reference)
     _print(table, as_json)
     note(f"report: {output / PAGE}; table for a README: {output / TABLE}")
     note(f"next: [bold]reviews train {_to_serve(candidates, table)}[/bold] exports it for serving")

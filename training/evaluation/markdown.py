@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from training.evaluation.metrics import Interval
 from training.evaluation.table import Line
 
 
 def markdown(table: Sequence[Line]) -> str:
-    """Return the table, and below it the F1 of each category on each test set."""
+    """Return the table, and below it the F1 of each category on each test set.
+
+    Gaps are to the reference of :func:`~training.evaluation.table.lines`.
+    """
     tests = list(table[0].scores)
     head = ["", "seeds"]
     for test in tests:
-        head += [f"{test}: weighted F1", f"{test}: macro F1", f"{test}: gap to the first", "ECE"]
+        head += [f"{test}: weighted F1", "gap", f"{test}: macro F1", "gap", "ECE"]
     head += ["MB int8", "texts/s", "training s"]
     out = [_row(head), _row(["---", *["---:"] * (len(head) - 1)])]
     out += [_row(_cells(line, tests)) for line in table]
@@ -30,11 +34,16 @@ def _cells(line: Line, tests: Sequence[str]) -> list[str]:
     cells = [line.name, str(line.seeds)]
     for test in tests:
         score = line.scores[test]
-        cells += [str(score.weighted), str(score.macro)]
-        cells += [str(score.gap), f"{score.calibration_error:.3f}"]
+        cells += [str(score.weighted), _gap(score.gap), str(score.macro), _gap(score.macro_gap)]
+        cells.append(f"{score.calibration_error:.3f}")
     size = f"{line.megabytes:.1f}" if line.megabytes else ""
     speed = f"{line.per_second:,.0f}" if line.per_second else ""
     return [*cells, size, speed, f"{line.seconds:.0f}"]
+
+
+def _gap(gap: Interval) -> str:
+    """Show a difference; the reference's own to itself is empty."""
+    return f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]" if gap.low < gap.high else ""
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -63,6 +63,7 @@ def write_report(
     runs: Sequence[Run],
     dataset: Dataset,
     tests: Mapping[str, Dataset],
+    reference: str | None = None,
 ) -> list[Line]:
     """Write ``index.html``, ``table.md``, ``comparison.json`` and the pictures.
 
@@ -72,12 +73,13 @@ def write_report(
         runs: what came of it.
         dataset: what was trained on.
         tests: labelled rows by name.
+        reference: the candidate that the others are measured against; the best one if None.
 
     Returns:
         The table, the best candidate first.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    table = lines(runs, tests)
+    table = lines(runs, tests, reference)
     of_best = [run for run in runs if run.candidate == table[0].name]
     best = {test: mean_probabilities(of_best, test) for test in tests}
     record = json.dumps(_record(candidates, runs, dataset, tests), indent=2, ensure_ascii=False)
@@ -89,7 +91,8 @@ def write_report(
     page = environment.get_template("page.html").render(
         rows=len(dataset),
         origins=", ".join(f"{count} {origin}" for origin, count in dataset.origins().items()),
-        basis="Means over the seeds; 95% intervals over the rows of the test set.",
+        basis="Means over the seeds; 95% intervals over the rows of the test set and the seeds.",
+        reference=reference or table[0].name,
         tests=list(tests),
         table=table,
         categories={test: category_lines(of_best, test, rows) for test, rows in tests.items()},

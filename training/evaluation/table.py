@@ -1,4 +1,4 @@
-"""A comparison as rows of figures: means over the seeds, with intervals over the test rows."""
+"""A comparison as rows of figures: means over the seeds, with intervals over test rows and seeds."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ class TestScore:
     """A candidate's scores on one test set.
 
     Attributes:
-        weighted: F1 by the truth's shares, mean over the seeds, 95% interval over rows.
+        weighted: F1 by the truth's shares, mean over the seeds, 95% interval over rows and seeds.
         macro: plain mean F1, likewise.
         calibration_error: after a temperature fitted to the other half of the rows, where there are
             enough.
         risk_area: area under the risk-coverage curve.
         by_category: mean F1 of each category that occurs, by slug.
-        gap: weighted F1 less the best candidate's, paired by row.
+        gap: weighted F1 less the reference's, paired by row and seed.
+        macro_gap: macro F1, likewise.
     """
 
     weighted: Interval
@@ -51,6 +52,7 @@ class TestScore:
     risk_area: float
     by_category: dict[str, float]
     gap: Interval
+    macro_gap: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,16 @@ class Line:
     per_second: float
 
 
-def lines(runs: Sequence[Run], tests: Mapping[str, Dataset]) -> list[Line]:
-    """Sum up runs, the best weighted F1 on the first test set first."""
+def lines(
+    runs: Sequence[Run], tests: Mapping[str, Dataset], reference: str | None = None
+) -> list[Line]:
+    """Sum up runs, the best weighted F1 on the first test set first.
+
+    Args:
+        runs: of all candidates.
+        tests: labelled rows by name.
+        reference: the candidate that the others are measured against; the best one if None.
+    """
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.candidate, []).append(run)
@@ -78,7 +88,7 @@ def lines(runs: Sequence[Run], tests: Mapping[str, Dataset]) -> list[Line]:
             name,
             len(groups[name]),
             {
-                test: _score(groups[name], groups[order[0]], test, rows)
+                test: _score(groups[name], groups[reference or order[0]], test, rows)
                 for test, rows in tests.items()
             },
             float(np.mean([run.seconds for run in groups[name]])),
@@ -100,10 +110,10 @@ def _mean_f1(runs: Sequence[Run], test: str, rows: Dataset) -> float:
     return float(np.mean([weighted_f1(truth, run.logits[test].argmax(axis=1)) for run in runs]))
 
 
-def _score(runs: Sequence[Run], best: Sequence[Run], test: str, rows: Dataset) -> TestScore:
+def _score(runs: Sequence[Run], reference: Sequence[Run], test: str, rows: Dataset) -> TestScore:
     truth = rows.categories
     mine = [np.asarray(run.logits[test].argmax(axis=1), dtype=np.int64) for run in runs]
-    theirs = [np.asarray(run.logits[test].argmax(axis=1), dtype=np.int64) for run in best]
+    theirs = [np.asarray(run.logits[test].argmax(axis=1), dtype=np.int64) for run in reference]
     f1 = np.mean([[s.f1 for s in category_scores(truth, p)] for p in mine], axis=0)
     return TestScore(
         _interval(weighted_f1, truth, mine),
@@ -112,6 +122,7 @@ def _score(runs: Sequence[Run], best: Sequence[Run], test: str, rows: Dataset) -
         float(np.mean([risk_coverage(softmax(run.logits[test]), truth).area for run in runs])),
         {c.value: float(f1[c.id]) for c in CATEGORIES if (truth == c.id).any()},
         _interval(weighted_f1, truth, mine, theirs),
+        _interval(macro_f1, truth, mine, theirs),
     )
 
 
@@ -121,16 +132,30 @@ def _interval(
     mine: Sequence[Ids],
     other: Sequence[Ids] | None = None,
 ) -> Interval:
-    """Return the mean score over the seeds (less another's) with an interval over rows."""
+    """Return the mean score over the seeds (less another's) with its interval.
 
-    def value(rows: Ids) -> float:
-        own = np.mean([score(truth[rows], p[rows]) for p in mine])
-        return float(own - (np.mean([score(truth[rows], p[rows]) for p in other]) if other else 0))
+    Rows are drawn again, and seeds too: a gain that hangs on one seed is none. What two candidates
+    did with the same seed stays together.
+    """
+
+    def value(rows: Ids, seeds: Ids) -> float:
+        own = np.mean([score(truth[rows], mine[seed][rows]) for seed in seeds])
+        if other is None:
+            return float(own)
+        theirs = [score(truth[rows], other[seed % len(other)][rows]) for seed in seeds]
+        return float(own - np.mean(theirs))
 
     rng = np.random.default_rng(0)
-    found = [value(rng.integers(0, len(truth), len(truth))) for _ in range(RESAMPLES)]
+    found = [
+        value(
+            rng.integers(0, len(truth), len(truth)),
+            np.asarray(rng.integers(0, len(mine), len(mine)), dtype=np.int64),
+        )
+        for _ in range(RESAMPLES)
+    ]
     low, high = np.percentile(found, [2.5, 97.5])
-    return Interval(value(np.arange(len(truth))), float(low), float(high))
+    observed = value(np.arange(len(truth)), np.arange(len(mine)))
+    return Interval(observed, float(low), float(high))
 
 
 def _calibration_error(logits: NDArray[np.float32], truth: Ids) -> float:

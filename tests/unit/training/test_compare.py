@@ -92,6 +92,26 @@ def test_the_best_candidate_comes_first_and_is_not_behind_itself(compared, tests
     assert table[-1].scores["all"].gap.high < 0
 
 
+def test_the_others_are_measured_against_the_reference(compared, tests_of_two_kinds):
+    table = {line.name: line for line in lines(compared[1], tests_of_two_kinds, "majority")}
+    assert table["majority"].scores["all"].gap.value == 0
+    assert table["ngrams"].scores["all"].gap.low > 0
+    assert table["ngrams"].scores["all"].macro_gap.low > 0
+
+
+def test_a_gain_that_hangs_on_one_seed_is_none():
+    """Two seeds, the first of which gains much: the interval holds zero."""
+    rows = labelled(["а"] * 100, [0] * 50 + [8] * 50, "test")
+    half, right = np.zeros((100, 9), np.float32), np.eye(9, dtype=np.float32)[rows.categories]
+    half[:, 0] = 1
+    plain = [Run("plain", seed, {"all": half}, (), 0.0, 0, 0.0, 0.0) for seed in (0, 1)]
+    trick = [Run("trick", s, {"all": right if s else half}, (), 0.0, 0, 0.0, 0.0) for s in (0, 1)]
+    table = {line.name: line for line in lines([*plain, *trick], {"all": rows}, "plain")}
+    gap = table["trick"].scores["all"].gap
+    assert gap.value > 0.2
+    assert gap.low <= 0
+
+
 def test_the_report_has_page_table_pictures_and_record(
     compared, reviews, tests_of_two_kinds, tmp_path
 ):
