@@ -25,7 +25,7 @@ from training.cli.train import (
 
 if TYPE_CHECKING:
     from training.dataset import Dataset
-    from training.evaluation.compare import Candidate
+    from training.evaluation.compare import Candidate, Run
     from training.evaluation.table import Line
     from training.fit.config import TrainConfig
 
@@ -96,38 +96,50 @@ def compare(
     Ctrl-C keeps the finished runs and epochs: the same command goes on there.
     """
     base = config_of(options_of(config, encoder=encoder, epochs=epochs, device=device))
-    if out_of_fold and (test or what is What.CURVE):
-        raise InputError("--out-of-fold scores the labelled rows themselves", "leave it out")
+    if out_of_fold and test:
+        raise InputError("--out-of-fold scores the labelled rows themselves", "leave out --test")
+    if out_of_fold and what is What.CURVE:
+        raise InputError("a learning curve needs rows that are not trained on", "name a --test")
     candidates = _candidates(what, family or [], base)
-    dataset, tests = (
-        _training_rows(labels or [], guessed),
-        {} if out_of_fold else _tests(test or []),
-    )
+    dataset = _training_rows(labels or [], guessed)
+    tests = None if out_of_fold else _tests(test or [])
     if dry_run:
         for candidate in candidates:
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
         note(f"{len(dataset)} rows to train on; without --dry-run they are")
         return
-    from training.evaluation.compare import OUT_OF_FOLD, compare_out_of_fold
-    from training.evaluation.compare import compare as run
     from training.evaluation.report import PAGE, TABLE, write_report
 
-    try:
-        with progress_bars() as progress:
-            if out_of_fold:
-                runs, held = compare_out_of_fold(candidates, dataset, range(seeds), work, progress)
-                tests = {OUT_OF_FOLD: held}
-            else:
-                runs = run(candidates, dataset, tests, range(seeds), work, progress)
-    except KeyboardInterrupt:
-        note("stopped; the same command goes on after the last finished run or epoch")
-        raise typer.Exit(130) from None
+    runs, tests = _runs(candidates, dataset, tests, seeds, work)
     # Ways and tricks are measured against doing without, families against the best.
     reference = None if what in {What.FAMILIES, What.CURVE} else candidates[0].name
     table = write_report(output, candidates, runs, dataset, tests, reference)
     _print(table, as_json)
     note(f"report: {output / PAGE}; table for a README: {output / TABLE}")
     note(f"next: [bold]reviews train {_to_serve(candidates, table)}[/bold] exports it for serving")
+
+
+def _runs(
+    candidates: list[Candidate],
+    dataset: Dataset,
+    tests: dict[str, Dataset] | None,
+    seeds: int,
+    work: Path,
+) -> tuple[list[Run], dict[str, Dataset]]:
+    """Train and score on the test sets; without any, out of fold. Returns what was scored too."""
+    from training.evaluation.compare import OUT_OF_FOLD, compare_out_of_fold
+    from training.evaluation.compare import compare as on_tests
+
+    try:
+        with progress_bars() as progress:
+            if tests is not None:
+                runs = on_tests(candidates, dataset, tests, range(seeds), work, progress)
+                return runs, tests
+            runs, held = compare_out_of_fold(candidates, dataset, range(seeds), work, progress)
+            return runs, {OUT_OF_FOLD: held}
+    except KeyboardInterrupt:
+        note("stopped; the same command goes on after the last finished run or epoch")
+        raise typer.Exit(130) from None
 
 
 def _to_serve(candidates: list[Candidate], table: list[Line]) -> str:
