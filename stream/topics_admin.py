@@ -22,7 +22,13 @@ from stream.settings import KafkaSettings, Settings
 # Metadata follow within milliseconds; a broker that needs longer has trouble of its own.
 _VISIBLE_SECONDS: Final = 5.0
 _VISIBLE_POLL_SECONDS: Final = 0.02
-_DESCRIBED: Final = ("cleanup.policy", "retention.ms", "min.insync.replicas", "max.message.bytes")
+_DESCRIBED: Final = (
+    "cleanup.policy",
+    "retention.ms",
+    "min.insync.replicas",
+    "max.message.bytes",
+    "max.compaction.lag.ms",
+)
 
 
 @dataclass(frozen=True, slots=True)

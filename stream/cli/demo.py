@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
+import sys
 import time
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +24,7 @@ from stream.cli.options import settings_from
 from stream.cli.rows import Rows
 
 if TYPE_CHECKING:
+    from schemas import Review
     from stream.demo.run import DemoReport
     from stream.settings import Settings
 
@@ -29,6 +33,8 @@ EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples" / 
 _FORMER_RUN: Final = re.compile(r"demo-\d{8}-\d{6}\.")
 # A production worker gives Redis 50 ms; on a laptop that has just started a Kafka, cores are scarce.
 _CACHE_SECONDS: Final = 2.0
+# Of a file of one's own, so many go round on the live page.
+_SHOWN_REVIEWS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,12 @@ def demo(
         typer.Option("--input", "-i", help="Reviews of your own: CSV, JSON lines or lines."),
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave Kafka and Redis running, to look around.")
+        bool,
+        typer.Option(
+            "--keep",
+            help="Go on afterwards: serve the live page until Ctrl-C, and leave Kafka and Redis "
+            "running then.",
+        ),
     ] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
@@ -63,8 +74,12 @@ def demo(
     with _servers(data_dir, keep=keep) as servers:
         settings = _settings(servers)
         data_dir.mkdir(parents=True, exist_ok=True)
-        report = asyncio.run(_run(settings, servers, rows, data_dir.resolve()))
+        first: list[Review] = []
+        reviews = _remembering(rows.reviews(), first)
+        report = asyncio.run(_run(settings, servers, reviews, data_dir.resolve()))
         print_report(out, report)
+        if keep:
+            _go_on(settings, first, data_dir.resolve())
         _print_whereabouts(settings, servers, data_dir)
     if report.verdict is None or not report.verdict.exactly_once:
         raise typer.Exit(1)
@@ -111,12 +126,56 @@ def _settings(servers: Servers) -> Settings:
     return settings_from(servers.bootstrap_servers, prefix, **sections)
 
 
-async def _run(settings: Settings, servers: Servers, rows: Rows, folder: Path) -> DemoReport:
+def _remembering(reviews: Iterable[Review], first: list[Review]) -> Iterator[Review]:
+    """Pass reviews on, and keep the first ones: standard input cannot be read again."""
+    for review in reviews:
+        if len(first) < _SHOWN_REVIEWS:
+            first.append(review)
+        yield review
+
+
+async def _run(
+    settings: Settings, servers: Servers, reviews: Iterable[Review], folder: Path
+) -> DemoReport:
     from stream.demo.run import Demo
 
     if servers.embedded:
         await _delete_former(settings)
-    return await Demo(settings, folder, out).run(rows.reviews())
+    return await Demo(settings, folder, out).run(reviews)
+
+
+def _go_on(settings: Settings, reviews: list[Review], folder: Path) -> None:
+    from stream.logs import configure_logs
+
+    # Alerts and troubles; what goes well is on the page.
+    configure_logs(settings.log.model_copy(update={"level": "error"}))
+    note("")
+    note("reviews go on arriving, four a second; [bold]Ctrl-C[/bold] ends this")
+    asyncio.run(_serve_page(settings, folder, reviews))
+
+
+async def _serve_page(settings: Settings, folder: Path, reviews: list[Review]) -> None:
+    from stream.cli.signals import StopSignals
+    from stream.demo.live import go_on
+
+    shown = False
+
+    def show(link: str) -> None:
+        nonlocal shown
+        note(f"open once: [bold]{link}[/bold]")
+        if not shown and _has_desktop():
+            webbrowser.open(link)
+        shown = True
+
+    any_port = settings.monitor.model_copy(update={"port": 0})
+    settings = settings.model_copy(update={"monitor": any_port})
+    await go_on(settings, folder, reviews, show, StopSignals().stop)
+
+
+def _has_desktop() -> bool:
+    """Return whether a browser can be opened that is no program for this very terminal."""
+    screens = os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}
+    return sys.stdout.isatty() and (bool(screens) or sys.platform in {"darwin", "win32"})
 
 
 async def _delete_former(settings: Settings) -> None:

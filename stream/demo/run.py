@@ -65,23 +65,12 @@ class Demo:
         """
         await create_topics(self._settings)
         self._console.print("starting a worker …", style="dim")
-        async with WorkerProcess(self._environment(), self.worker_log) as worker:
+        async with WorkerProcess(worker_environment(self._settings), self.worker_log) as worker:
             self._console.print(f"worker is ready, metrics on {worker.metrics_url}", style="dim")
             with self.results.open("w", encoding="utf-8") as results:
                 await self._send_and_watch(reviews, worker, results)
         self._report.verdict = await self._verify()
         return self._report
-
-    def _environment(self) -> dict[str, str]:
-        settings = self._settings
-        url = settings.cache.url.get_secret_value() if settings.cache.url else ""
-        return {
-            "REVIEWS_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
-            "REVIEWS_TOPICS__PREFIX": settings.topics.prefix,
-            "REVIEWS_WORKER__GROUP": settings.worker.group,
-            "REVIEWS_CACHE__URL": url,
-            "REVIEWS_CACHE__TIMEOUT": str(settings.cache.timeout),
-        }
 
     async def _send_and_watch(
         self, reviews: Iterable[Review], worker: WorkerProcess, results: TextIO
@@ -156,6 +145,18 @@ class Demo:
                 if isinstance(event, Outcome):
                     outcomes[event.source] += 1
         return compare(inputs, outcomes)
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that make a worker join this demo's run."""
+    url = settings.cache.url.get_secret_value() if settings.cache.url else ""
+    return {
+        "REVIEWS_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+        "REVIEWS_TOPICS__PREFIX": settings.topics.prefix,
+        "REVIEWS_WORKER__GROUP": settings.worker.group,
+        "REVIEWS_CACHE__URL": url,
+        "REVIEWS_CACHE__TIMEOUT": str(settings.cache.timeout),
+    }
 
 
 def _result_line(outcome: Outcome) -> str:

@@ -70,25 +70,27 @@ class Eraser:
     async def run(self, review_id: str) -> Erasure:
         """Erase.
 
-        Kafka comes first: its topics tell the texts that cache and files are searched for.
+        Kafka is read first: its topics tell the texts that cache and files are searched for. They
+        are changed last, so that whatever goes wrong before can be found and finished by another
+        run.
 
         Raises:
             BrokerError: no broker answers, or it refuses us.
-            CacheError: Redis does not answer; what Kafka and files held is erased by then.
-            InputError: a file of labels cannot be read or written.
+            CacheError: Redis does not answer; nothing was erased.
+            InputError: a file of labels cannot be read or written; Redis is done by then.
         """
         files = list(data_files(self._settings.learning, self._more_files))
         copies = await find_copies(self._settings, review_id, self._on_progress)
         done = Erasure(review_id, copies.topics)
-        if not self._dry_run:
-            done.tombstones = await self._bury(review_id, copies)
+        await self._erase_from_redis(done, copies)
         touched = []
         for path in files:
             if rows := erase_rows(path, review_id, copies.texts, dry_run=self._dry_run):
                 done.files.append(FileRows(str(path), rows))
                 touched.append(path)
         done.models = trained_on(self._settings.learning, touched)
-        await self._erase_from_redis(done, copies)
+        if not self._dry_run:
+            done.tombstones = await self._bury(review_id, copies)
         return done
 
     async def _bury(self, review_id: str, copies: Copies) -> int:
@@ -121,8 +123,9 @@ class Eraser:
                 done.cached = await self._forget_answers(copies.texts)
         except (RedisError, OSError) as error:
             raise CacheError(
-                f"Redis does not answer ({type(error).__name__}): it may still hold the review",
-                "bring it back and run the same command again",
+                f"Redis does not answer ({type(error).__name__}); nothing was erased",
+                "bring it back and run the same command again; where there is no Redis, set "
+                "REVIEWS_CACHE__URL to nothing",
             ) from None
 
     async def _leave_queue(self, review_id: str) -> bool:

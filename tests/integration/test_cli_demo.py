@@ -4,12 +4,13 @@ import json
 import re
 import signal
 import socket
+import urllib.request
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.support.command_line import assert_one_clear_line, reviews, running
+from tests.support.command_line import assert_one_clear_line, reviews, running, wait_for_line
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -70,6 +71,20 @@ def test_a_first_and_a_second_run_end_well_and_leave_nothing_running(model, sour
             assert not listens(port)
     lines = (data / "results.jsonl").read_text(encoding="utf-8").splitlines()
     assert {json.loads(line)["review_id"] for line in lines} == {str(i) for i in range(10)}
+
+
+def test_keep_serves_a_live_page_until_ctrl_c(model, source, kafka, tmp_path):
+    variables = {"REVIEWS_KAFKA__BOOTSTRAP_SERVERS": kafka, "REVIEWS_CACHE__URL": "", **model}
+    data = tmp_path / "data"
+    with running("demo", "-i", str(source), "--data-dir", str(data), "--keep", **variables) as demo:
+        page = re.search(r"http://\S+(?=#|/)", wait_for_line(demo, "open once")).group()
+        with urllib.request.urlopen(page, timeout=60) as answer:
+            assert b'id="board"' in answer.read()
+        demo.send_signal(signal.SIGINT)
+        said = demo.communicate(timeout=60)
+    assert demo.returncode == 0, said
+    assert "none lost, none twice" in said[0]
+    assert processes_of(data) == []
 
 
 @pytest.mark.faults

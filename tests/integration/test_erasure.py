@@ -10,7 +10,7 @@ from schemas import Category, Label, Review, encode
 from stream.cache import KEY_PREFIX
 from stream.privacy.erasure import Eraser
 from stream.text import fingerprint, normalize
-from tests.support.command_line import reviews
+from tests.support.command_line import assert_one_clear_line, reviews
 from tests.support.pipeline import WAIT_SECONDS, create_topics, read_topic, send
 from tests.support.queue import (
     add_people,
@@ -198,3 +198,16 @@ async def test_the_command_says_which_topics_keep_it_and_until_when(settings, re
         )
         == 1
     )
+
+
+async def test_without_redis_nothing_is_erased_and_one_line_says_so(settings):
+    await publish_label(settings, "gone", TEXT)
+    result = reviews(
+        "erase",
+        "gone",
+        REVIEWS_KAFKA__BOOTSTRAP_SERVERS=settings.kafka.bootstrap_servers,
+        REVIEWS_TOPICS__PREFIX=settings.topics.prefix,
+        REVIEWS_CACHE__URL="redis://127.0.0.1:1/0",
+    )
+    assert_one_clear_line(result, 5, "nothing was erased")
+    assert len((await read_labels(settings)).labels) == 1

@@ -1,7 +1,8 @@
-"""A real Prometheus takes our rules, scrapes a monitor, and answers the dashboards' questions."""
+"""A real Prometheus takes our rules, scrapes worker and monitor, and answers the dashboards."""
 
 import asyncio
 import contextlib
+import json
 import shutil
 from pathlib import Path
 
@@ -9,14 +10,27 @@ import aiohttp
 import pytest
 import yaml
 
+from stream.classifier import Classifier
 from stream.demo.worker_process import free_port
 from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.web import MonitorServer
 from stream.settings import MonitorSettings
+from tests.support.pipeline import (
+    create_topics,
+    pipeline_settings,
+    read_outputs,
+    running_worker,
+    send,
+    tiny_folder,
+)
+from tests.support.tiny_model import write_tiny_model
 from tests.support.watched_pipeline import watched_engine
 
-RULES = Path(__file__).resolve().parents[2] / "deploy/prometheus/rules.yml"
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+RULES = DEPLOY / "prometheus/rules.yml"
 WAIT_SECONDS = 60
+# Of a pipeline in which no model was ever announced, these have nothing to show.
+QUIET = {"Model changes", "Shadow model"}
 
 pytestmark = pytest.mark.skipif(
     shutil.which("prometheus") is None,
@@ -24,14 +38,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def panels():
+    """Yield title and expression of everything that the dashboards show."""
+    for file in sorted((DEPLOY / "grafana/dashboards").glob("*.json")):
+        for panel in json.loads(file.read_text(encoding="utf-8"))["panels"]:
+            for target in panel["targets"]:
+                yield panel["title"], target["expr"]
+
+
 @contextlib.asynccontextmanager
-async def prometheus(folder, target):
-    """Run one that scrapes ``target`` every second; yield its address."""
+async def prometheus(folder, **targets):
+    """Run one that scrapes each job's target every second; yield its address."""
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(RULES)],
         "scrape_configs": [
-            {"job_name": "reviews-monitor", "static_configs": [{"targets": [target]}]}
+            {"job_name": f"reviews-{job}", "static_configs": [{"targets": [target]}]}
+            for job, target in targets.items()
         ],
     }
     file = folder / "prometheus.yml"
@@ -71,7 +94,7 @@ async def test_prometheus_scrapes_the_monitor_and_evaluates_every_rule(tmp_path)
     registry = MonitorMetrics(engine).registry
     async with (
         MonitorServer(MonitorSettings(port=0), engine, registry, dict) as monitor,
-        prometheus(tmp_path, f"127.0.0.1:{monitor.port}") as api,
+        prometheus(tmp_path, monitor=f"127.0.0.1:{monitor.port}") as api,
     ):
         backlog = await answer(f"{api}/query", query="reviews_monitor_relabel_backlog")
         drifting = await answer(
@@ -83,3 +106,43 @@ async def test_prometheus_scrapes_the_monitor_and_evaluates_every_rule(tmp_path)
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) == 17
     assert {rule["lastError"] for rule in rules if "lastError" in rule} == set()
+
+
+def unanswerable(number):
+    return str(number).encode(), b"no JSON"
+
+
+def review(number):
+    text = ("платье в пол", "сапоги жмут", "тут непонятно")[number % 3]
+    event = {"review_id": str(number), "text": text}
+    return str(number).encode(), json.dumps(event).encode()
+
+
+@pytest.mark.kafka
+async def test_every_panel_has_an_answer_from_a_worker_at_work(
+    kafka, topic_prefix, redis_url, tmp_path
+):
+    write_tiny_model(tiny_folder(tmp_path))
+    settings = pipeline_settings(kafka, topic_prefix, redis_url)
+    names = settings.topic_names
+    await create_topics(kafka, names)
+    engine = watched_engine()
+    registry = MonitorMetrics(engine).registry
+    async with (
+        running_worker(settings, Classifier.load(tiny_folder(tmp_path))) as worker,
+        MonitorServer(MonitorSettings(port=0), engine, registry, dict) as monitor,
+    ):
+        await send(kafka, names.incoming, [*map(review, range(60)), unanswerable(60)])
+        await read_outputs(kafka, names, 61)
+        targets = {"worker": worker.health.port, "monitor": monitor.port}
+        addresses = {job: f"127.0.0.1:{port}" for job, port in targets.items()}
+        async with prometheus(tmp_path, **addresses) as api:
+            # Rates need two looks: afterwards everything else is there, too.
+            await answer(f"{api}/query", query="rate(reviews_processed_total[1m])")
+            for title, expression in panels():
+                if title in QUIET:
+                    continue
+                try:
+                    await answer(f"{api}/query", query=expression)
+                except TimeoutError:
+                    raise AssertionError(f"{title}: {expression} has no answer") from None

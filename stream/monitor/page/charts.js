@@ -26,7 +26,8 @@ function roundUp(value) {
 }
 
 function timeTicks(from, to, wanted) {
-  const steps = [30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
+  // Whole minutes: the labels have no seconds.
+  const steps = [60, 120, 300, 600, 900, 1800, 3600, 7200];
   const step = steps.find((candidate) => (to - from) / candidate <= wanted) || 14400;
   const ticks = [];
   for (let at = Math.ceil(from / step) * step; at <= to; at += step) ticks.push(at);
@@ -155,7 +156,10 @@ function timeline(box, { stretches, events, from, to, clock, label, colour }) {
     const band = node("rect", { x: left, width, y: 18, height: 26, rx: 6, fill: colour(stretch.version) });
     band.append(node("title", {}, `${stretch.version}: ${clock(stretch.from)}–${clock(stretch.to)}`));
     svg.append(band);
-    if (width > 90) svg.append(node("text", { x: left + 10, y: 36, class: "inside" }, stretch.version.slice(0, 16)));
+    const name = stretch.version.slice(0, 16);
+    if (width > 130) svg.append(node("text", { x: left + 10, y: 36, class: "inside" }, name));
+    // The first minute of a model: its name stands before its band, if that place is free.
+    else if (stretch === stretches[0] && left > 150) svg.append(node("text", { x: left - 8, y: 36, "text-anchor": "end" }, name));
   }
   for (const event of events) {
     if (event.at < from || event.at > to) continue;
