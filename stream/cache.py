@@ -24,10 +24,6 @@ _MAGIC: Final = b"RP1"
 # magic, model version (16 hex digits), text fingerprint (32 hex digits), 9 probabilities, tokens,
 # unknown tokens. Plain numbers: nothing read from Redis is ever interpreted as code.
 _LAYOUT: Final = struct.Struct(f"<3s16s32s{len(CATEGORIES)}fHH")
-# One reply for all of a batch: a client in Python spends four fifths of its time on replies.
-_STORE: Final = """
-for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i], 'EX', ARGV[#KEYS + 1]) end
-"""
 
 _log = structlog.get_logger(__name__)
 
@@ -145,11 +141,13 @@ class PredictionCache:
         """Store predictions, all in one round trip. A failure is noted and forgotten."""
         if self._redis is None or not predictions or self._breaker.open:
             return
-        keys = [f"{KEY_PREFIX}{version}:{fingerprint}" for fingerprint in predictions]
-        values = [pack(version, fingerprint, found) for fingerprint, found in predictions.items()]
+        values = {print_: pack(version, print_, found) for print_, found in predictions.items()}
+        commands = [
+            ("SET", f"{KEY_PREFIX}{version}:{print_}", value, "EX", self._ttl)
+            for print_, value in values.items()
+        ]
         try:
-            reply: Any = self._redis.eval(_STORE, len(keys), *keys, *values, self._ttl)
-            await reply
+            await _send_all(self._redis, commands)
         except Exception as error:  # noqa: BLE001 - as in get()
             await self._note_failure(error)
         else:
@@ -175,6 +173,22 @@ class PredictionCache:
     def _note_success(self) -> None:
         self._breaker.succeeded()
         self._metrics.cache_open.set(0)
+
+
+async def _send_all(redis: Redis, commands: Sequence[tuple[Any, ...]]) -> None:
+    """Do what a redis-py pipeline does, in less than half of its time: the replies are not kept."""
+    pool: Any = redis.connection_pool
+    connection = await pool.get_connection()
+    try:
+        await connection.send_packed_command(connection.pack_commands(commands))
+        for _ in commands:
+            await connection.read_response()
+    except BaseException:
+        # A reply that is left unread would answer the next caller's question.
+        await connection.disconnect()
+        raise
+    finally:
+        await pool.release(connection)
 
 
 def _connect(settings: CacheSettings) -> Redis | None:

@@ -50,7 +50,7 @@ def redis_rules(role: Role, settings: Settings) -> tuple[str, ...]:
     data = ("+@read", "+@write", "-@dangerous", "+eval", "+evalsha", "+script|load")
     match role:
         case "worker":
-            return ("~reviews:prediction:*", *hello, "+mget", "+set", "+eval")
+            return ("~reviews:prediction:*", *hello, "+mget", "+set")
         case "queue":
             # Dangerous are `keys`, `flushall` and their like; the queue never needs them.
             return (queue, *hello, *data, "+info")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import ResponseError
 
 from stream.cache import Breaker, CachedPrediction, PredictionCache, pack, unpack
 from stream.metrics import WorkerMetrics
@@ -112,3 +113,39 @@ async def test_an_honest_reply_keeps_the_connections(reply):
     redis = ConfusedRedis(reply)
     await cache_behind(redis).get(VERSION, [PRINT])
     assert redis.disconnected == 0
+
+
+class RefusingRedis:
+    """Answers the first command and refuses the others; its one connection counts what becomes of it."""
+
+    def __init__(self):
+        self.connection_pool = self
+        self.replies = [b"OK", ResponseError("OOM command not allowed"), b"OK"]
+        self.disconnected = self.released = 0
+
+    async def get_connection(self):
+        return self
+
+    def pack_commands(self, commands):
+        return commands
+
+    async def send_packed_command(self, commands):
+        assert len(commands) == len(self.replies)
+
+    async def read_response(self):
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def disconnect(self):
+        self.disconnected += 1
+
+    async def release(self, connection):
+        self.released += 1
+
+
+async def test_a_connection_with_unread_replies_is_closed_before_anyone_else_gets_it():
+    redis = RefusingRedis()
+    await cache_behind(redis).put(VERSION, {letter * 32: PREDICTION for letter in "abc"})
+    assert (redis.disconnected, redis.released) == (1, 1)
