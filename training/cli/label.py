@@ -13,6 +13,7 @@ from schemas import Category
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
 from training.cli.augment import augment
+from training.cli.nli import nli
 from training.cli.progress import bars
 from training.cli.validate import validate
 
@@ -113,6 +114,7 @@ def run(
 
 app.command("validate")(validate)
 app.command("augment")(augment)
+app.command("nli")(nli)
 
 
 def _run(

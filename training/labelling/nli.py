@@ -30,12 +30,22 @@ from training.fit.batches import bucketed_batches, pad
 from training.fit.config import BUNDLED_ENCODER, Progress, silent
 from training.fit.runtime import autocast, pick_device, resume, save_progress
 from training.labelling.zero_shot import HYPOTHESES, TEMPLATES
-from training.pretraining.encoder import FIRST, LAST, PAD, UNKNOWN, Encoder, hf, load_encoder
+from training.pretraining.encoder import (
+    FIRST,
+    LAST,
+    PAD,
+    UNKNOWN,
+    CheckpointError,
+    Encoder,
+    hf,
+    load_encoder,
+)
 
 _LABELS: Final = {0: "not_entailment", 1: "entailment"}
 # A pair is a review and a hypothesis of some eight pieces.
 _PAIR_LENGTH: Final = 112
 _LEAST_CATEGORIES: Final = 2
+_TYPES: Final = "embeddings.token_type_embeddings.weight"
 
 
 class NliConfig(BaseModel):
@@ -186,12 +196,11 @@ def _schedule(optimizer: torch.optim.Optimizer, config: NliConfig, step: int, st
 
 
 def _with_verdict(base: Encoder) -> Any:
-    """Return the base with two token types, so that it tells review and hypothesis apart."""
-    kept = {
-        name: value
-        for name, value in base.model.state_dict().items()
-        if "token_type_embeddings" not in name
-    }
+    """Return the base with two token types, alike at first, and a verdict on top."""
+    weights = base.model.state_dict()
+    if _TYPES not in weights:
+        raise CheckpointError("the base has no token types: it is no BERT", "name another base")
+    weights[_TYPES] = weights[_TYPES][:1].repeat(2, 1)
     config = hf.BertConfig.from_dict(
         base.model.config.to_dict()
         | {
@@ -201,7 +210,7 @@ def _with_verdict(base: Encoder) -> Any:
         }
     )
     model = hf.BertForSequenceClassification(config)
-    model.bert.load_state_dict(kept, strict=False)
+    model.bert.load_state_dict(weights, strict=False)  # the base has no pooling layer
     return model
 
 

@@ -62,8 +62,7 @@ def cheap_panel(settings: LabelSettings, model_folder: Path | None = None) -> Pa
     spreadable = {HeuristicLabeller.name}
     makers: list[Callable[[], Labeller]] = [lambda: _dictionary(settings)]
     if settings.zero_shot_model:
-        checkpoint = settings.zero_shot_model
-        makers.append(lambda: ZeroShotLabeller(checkpoint, settings.device))
+        makers.append(lambda: _zero_shot(settings))
     for make in makers:
         try:
             cheap.append(make())
@@ -74,6 +73,18 @@ def cheap_panel(settings: LabelSettings, model_folder: Path | None = None) -> Pa
     if settings.classifier_votes and model_folder is not None:
         cheap.append(ClassifierLabeller.load(model_folder))
     return Panel(tuple(cheap), None, tuple(notes), frozenset(spreadable))
+
+
+def _zero_shot(settings: LabelSettings) -> ZeroShotLabeller:
+    """Load the checkpoint that the settings name, or the one that was made here."""
+    assert settings.zero_shot_model is not None  # noqa: S101 - asked for only where one is named
+    try:
+        return ZeroShotLabeller(settings.zero_shot_model, settings.device)
+    except LabellerUnavailable as error:
+        if (settings.nli / "config.json").is_file():
+            return ZeroShotLabeller(str(settings.nli), settings.device)
+        remedy = f"{error.remedy}, or make a small one with `reviews label nli`"
+        raise LabellerUnavailable(error.message, remedy) from None
 
 
 def _dictionary(settings: LabelSettings) -> DictionaryLabeller:

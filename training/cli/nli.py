@@ -1,0 +1,78 @@
+"""`reviews label nli`: a small checkpoint of one's own for zero-shot votes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+
+from stream.cli.console import note
+from stream.cli.options import settings_from
+from training.cli.train import progress_bars, read_labels
+
+# Three hundred a category: they name what a stream of clothes does not hold.
+_COMPOSED: Final = 2700
+
+
+def nli(
+    labels: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[LABELS]...",
+            help="CSV or JSON lines with text and category. Without any: our own examples, and "
+            "sentences composed from templates.",
+            show_default=False,
+        ),
+    ] = None,
+    validated: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Reviews that labelling will be calibrated or measured on: left out here.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder; else REVIEWS_LABEL__NLI."),
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="BERT to begin with; else the bundled model's.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+) -> None:
+    """Train an NLI checkpoint; `reviews label` lets it vote where no other one is at hand.
+
+    Some minutes on a CPU. Ctrl-C keeps the finished epochs: the same command goes on there.
+    """
+    import numpy as np
+
+    from training.dataset import join, read_test_dataset
+    from training.fit.config import BUNDLED_ENCODER
+    from training.labelling.nli import NliConfig, train_nli
+    from training.starter.synthetic import synthetic_dataset
+    from training.starter.texts import DEMO_EXAMPLES, HELDOUT_EXAMPLES
+
+    settings = settings_from(None, None)
+    data = read_labels(labels or [])
+    if not labels:
+        data = join(data, synthetic_dataset(_COMPOSED, seed, 1.0))
+    files = [HELDOUT_EXAMPLES, DEMO_EXAMPLES, *(validated or [])]
+    data = data.without_texts_of(*(read_test_dataset(path, "measured") for path in files))
+    data = data.take(np.sort(np.unique(data.normalized, return_index=True)[1]))
+    config = NliConfig(base=base or BUNDLED_ENCODER, epochs=epochs, seed=seed)
+    folder = output or settings.label.nli
+    work = folder.with_name(f"{folder.name}.progress")
+    started = time.perf_counter()
+    try:
+        with progress_bars() as progress:
+            losses = train_nli(data, folder, work, config, progress)
+    except KeyboardInterrupt:
+        note("stopped; the same command goes on after the last finished epoch")
+        raise typer.Exit(130) from None
+    passed = time.perf_counter() - started
+    note(f"{len(data):,} reviews, loss {losses[-1]:.3f}, {passed:.0f} s: {escape(str(folder))}")
+    note("next: `reviews label INPUT --validated FILE`, which measures what its votes are worth")
