@@ -41,7 +41,9 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.", show_defa
 def train(
     family: Annotated[
         str,
-        typer.Argument(help="bert, lora, mlp, lstm, bert-lstm, bert-lstm-attention; or starter."),
+        typer.Argument(
+            help="bert, lora, mlp, lstm, bert-lstm, bert-lstm-attention, -dropout; or starter."
+        ),
     ],
     labels: Annotated[
         list[Path] | None,
