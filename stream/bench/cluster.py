@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.bench.doubles import EmulatedAccelerator
+from stream.bench.usage import cpu_seconds
 from stream.classifier import Classifier
 from stream.kafka import connection_options
 from stream.logs import configure_logs
@@ -45,7 +46,18 @@ class WorkerUsage:
     started_seconds: float
     """From process start to the first assigned partition."""
     stages: dict[str, float]
-    """Seconds by stage, summed over batches."""
+    """Milliseconds by stage, mean over batches; ``total`` is from intake to commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How fast a backlog was worked off."""
+
+    rate: float
+    """Events a second from the first commit that was seen to the last; what was committed by the
+    first is not counted."""
+    cpu_us: dict[str, float]
+    """CPU microseconds an event in that time, by process: see :mod:`stream.bench.usage`."""
 
 
 def fresh_settings(base: Settings, partitions: int = 4, **sections: dict[str, Any]) -> Settings:
@@ -115,19 +127,15 @@ def workers(settings: Settings, count: int, seconds: float | None) -> Iterator[l
             process.kill()
 
 
-async def drained(settings: Settings, count: int) -> float:
+async def drained(settings: Settings, count: int) -> Drained:
     """Wait until the group has committed ``count`` events.
-
-    Returns:
-        Events a second from the first commit that was seen to the last; what was committed by the
-        first is not counted.
 
     Raises:
         TimeoutError: it takes more than five minutes.
     """
     admin = AIOKafkaAdminClient(**connection_options(settings.kafka))
     await admin.start()
-    first, before = 0.0, 0
+    first, before, cpu = 0.0, 0, cpu_seconds()
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             while True:
@@ -137,12 +145,15 @@ async def drained(settings: Settings, count: int) -> float:
                 done = sum(max(offset.offset, 0) for offset in offsets.values())
                 now = time.monotonic()
                 if done and not first:
-                    first, before = now, done
+                    first, before, cpu = now, done, cpu_seconds()
                 if done >= count:
-                    return (count - before) / (now - first) if now > first else 0.0
+                    break
                 await asyncio.sleep(_POLL_SECONDS)
     finally:
         await admin.close()
+    events, spent = max(count - before, 1), cpu_seconds()
+    cpu_us = {kind: (s - cpu.get(kind, 0.0)) / events * 1e6 for kind, s in spent.items()}
+    return Drained(events / max(now - first, _POLL_SECONDS), cpu_us)
 
 
 def _work(settings: Settings, seconds: float | None, told: Queue[WorkerUsage]) -> None:
@@ -179,10 +190,11 @@ async def _until_terminated(worker: Worker, began: float) -> float:
 
 
 def _stages(worker: Worker) -> dict[str, float]:
-    return {
-        sample.labels["stage"]: sample.value
-        for metric in worker.metrics.registry.collect()
-        if metric.name == "reviews_stage_seconds"
-        for sample in metric.samples
-        if sample.name.endswith("_sum")
-    }
+    sums: dict[str, float] = {}
+    counts: dict[str, float] = {}
+    for metric in worker.metrics.registry.collect():
+        if metric.name == "reviews_stage_seconds":
+            for sample in metric.samples:
+                into = {"sum": sums, "count": counts}.get(sample.name.rpartition("_")[2], {})
+                into[sample.labels.get("stage", "")] = sample.value
+    return {stage: sums[stage] / n * 1000 for stage, n in counts.items() if n}

@@ -1,4 +1,4 @@
-"""Models for measuring everything else: one that costs nothing, one that costs a fixed time."""
+"""Models to measure beside ours, and models that cost nothing or a fixed time."""
 
 from __future__ import annotations
 
@@ -7,15 +7,46 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from schemas import CATEGORIES
 from stream.classifier import Classifier, Predictions
-from stream.inference import Graph
-from stream.model_folder import TOKENIZER, read_manifest
+from stream.inference import Graph, session_options
+from stream.model_folder import CPU_GRAPH, TOKENIZER, read_manifest
 
 _SURE = 0.99
+
+
+class SplitGraph:
+    """One call at a time, its products split over the cores: what ONNX Runtime does by itself.
+
+    Args:
+        path: of the graph.
+        threads: that a product is split over; 0 for all cores.
+    """
+
+    device = "cpu"
+    parallel_calls = 1
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._session = ort.InferenceSession(str(path), session_options(threads))
+
+    def run(
+        self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """See :class:`stream.inference.Graph`."""
+        feed = {"input_ids": input_ids, "attention_mask": attention_mask}
+        logits: NDArray[np.float32] = self._session.run(["logits"], feed)[0]
+        return logits
+
+
+def split_classifier(folder: Path, threads: int, chunk_tokens: int) -> Classifier:
+    """Return a folder's classifier on a :class:`SplitGraph`."""
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    graph = SplitGraph(folder / CPU_GRAPH, threads)
+    return Classifier(read_manifest(folder), tokenizer, graph, chunk_tokens)
 
 
 class NoGraph:

@@ -36,6 +36,8 @@ class Latencies:
     p99: float
     p999: float
     reviews: int
+    stages: dict[str, float]
+    """Milliseconds by stage of the worker, mean over batches."""
 
 
 def bench_latency(
@@ -55,29 +57,38 @@ def bench_latency(
         for load in LOADS
         for name in ("p50", "p99", "p99.9")
     }
+    last: dict[float, Latencies] = {}
     for _ in range(rounds):
         for load in LOADS:
-            found = asyncio.run(_measure(settings, texts, capacity * load, seconds))
+            found = last[load] = asyncio.run(_measure(settings, texts, capacity * load, seconds))
             for name, value in zip(
                 ("p50", "p99", "p99.9"), (found.p50, found.p99, found.p999), strict=True
             ):
                 figures[load, name].rounds.append(value)
+    stages = {f"stage_ms_at_{load:.0%}": found.stages for load, found in last.items()}
     report = Report("Latency", f"p50 at {LOADS[0]:.0%} load", list(figures.values()))
-    report.facts |= {"capacity": capacity, "seconds": seconds}
+    report.facts |= {"capacity": capacity, "seconds": seconds} | stages
     return report
 
 
 async def _measure(base: Settings, texts: Sequence[str], rate: float, seconds: float) -> Latencies:
     settings = fresh_settings(base)
     await create_topics(settings)
-    with workers(settings, 1, None):
+    with workers(settings, 1, None) as usage:
         reading = asyncio.create_task(_read(settings, int(rate * (seconds + _WARM_UP_SECONDS))))
         start = await _send(settings, texts, rate, seconds + _WARM_UP_SECONDS)
         pairs = np.asarray(await reading)
     sent, received = pairs[:, 0], pairs[:, 1]
     measured = (received - sent)[sent >= start + _WARM_UP_SECONDS] * 1000
     p50, p99, p999 = np.percentile(measured, [50, 99, 99.9]).tolist()
-    return Latencies(p50, p99, p999, len(measured))
+    stages = _with_waiting(usage[0].stages) if usage else {}
+    return Latencies(p50, p99, p999, len(measured), stages)
+
+
+def _with_waiting(stages: dict[str, float]) -> dict[str, float]:
+    """Name what is left of ``total``: waiting for a full batch, for the model, and for the loop."""
+    named = sum(ms for stage, ms in stages.items() if stage != "total")
+    return stages | {"waiting": max(stages.get("total", 0.0) - named, 0.0)}
 
 
 async def _send(settings: Settings, texts: Sequence[str], rate: float, seconds: float) -> float:

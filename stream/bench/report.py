@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import statistics
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.table import Table
+
+from stream.inference import available_cores
 
 LIBRARIES: Final = ("aiokafka", "onnxruntime", "tokenizers", "redis", "numpy", "pydantic")
 
@@ -116,7 +117,7 @@ def machine() -> dict[str, Any]:
     """Describe the machine and the libraries: what a figure is worth without them is little."""
     return {
         "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": available_cores(),
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

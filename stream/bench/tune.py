@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -12,10 +11,10 @@ from typing import Final
 
 from stream.bench.report import Figure, interleave
 from stream.classifier import Classifier
-from stream.inference import Device
+from stream.inference import Device, available_cores
 from stream.text import normalize
 
-CALL_TOKENS: Final = (512, 1024, 2048, 4096)
+CALL_TOKENS: Final = (256, 512, 1024, 2048, 4096)
 BATCH_TOKENS: Final = (2048, 4096, 8192, 16_384)
 # What is this close to the best counts as equal; then the smaller one answers sooner.
 EQUAL_WITHIN: Final = 0.03
@@ -50,9 +49,9 @@ def tune(folder: Path, device: Device, texts: Sequence[str]) -> Tuning:
         model = Classifier.load(folder, device, threads, chunk)
         return lambda: _rate(model, sample, batch)
 
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     counts = sorted({1, max(cores // 2, 1), cores})
-    by_threads = _measure({n: contender(n, 2048, 8192) for n in counts}, "threads")
+    by_threads = _measure({n: contender(n, 0, 8192) for n in counts}, "threads")
     threads = smallest_best(by_threads)
     by_call = _measure({n: contender(threads, n, 8192) for n in CALL_TOKENS}, "tokens a call")
     call = smallest_best(by_call)

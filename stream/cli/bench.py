@@ -93,6 +93,36 @@ def scaling(
     _show(report, output, "scaling")
 
 
+@app.command()
+def partitions(
+    input_file: Input = EXAMPLES,
+    rounds: Rounds = 3,
+    servers: Servers = None,
+    output: Output = _OUTPUT,
+) -> None:
+    """4, 16 and 64 partitions, one worker, a model that costs nothing."""
+    from stream.bench.scaling import bench_partitions
+
+    with _broker(servers) as settings, err.status("measuring partitions: a minute a round"):
+        report = bench_partitions(settings, read_texts(input_file), rounds)
+    _show(report, output, "partitions")
+
+
+@app.command()
+def backlog(
+    input_file: Input = EXAMPLES,
+    reviews: Annotated[int, typer.Option(min=1000, help="Length of the backlog.")] = 1_000_000,
+    servers: Servers = None,
+    output: Output = _OUTPUT,
+) -> None:
+    """A long backlog, one worker, a model that costs nothing."""
+    from stream.bench.scaling import bench_backlog
+
+    with _broker(servers) as settings, err.status("working off a backlog: some minutes"):
+        report = bench_backlog(settings, read_texts(input_file), reviews)
+    _show(report, output, "backlog")
+
+
 @contextmanager
 def _broker(servers: str | None) -> Iterator[Settings]:
     """Yield settings for the named broker, else for an embedded one that ends with us."""

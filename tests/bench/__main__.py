@@ -19,7 +19,7 @@ from stream.cli.console import note
 from tests.bench.starter_shape import write_starter_shape
 
 RECORDED: Final = Path(__file__).with_name("recorded")
-_BENCHES: Final = ("model", "pipeline", "latency", "scaling", "peers")
+_BENCHES: Final = ("model", "pipeline", "latency", "scaling", "partitions", "peers")
 
 
 def main() -> int:

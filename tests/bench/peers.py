@@ -81,7 +81,7 @@ async def _ours(base: Settings, texts: Sequence[str]) -> float:
     settings, count = fresh_settings(base), _REVIEWS[OURS]
     await fill(settings, texts, count)
     with workers(settings, 1, None):
-        return await drained(settings, count)
+        return (await drained(settings, count)).rate
 
 
 async def _peer(base: Settings, texts: Sequence[str], name: str) -> float:
