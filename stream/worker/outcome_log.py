@@ -37,9 +37,7 @@ def log_outcomes(works: Sequence[Work], *, every: bool) -> None:
 
 def _identity(work: Work) -> dict[str, str]:
     key = work.record.key or b""
+    # Of what could not be read, the key should be the id.
     review_id = work.review.review_id if work.review else key.decode("utf-8", "replace")
-    return {
-        "review_id": review_id,
-        "source": str(work.source),
-        **trace_fields(work.record.headers),
-    }
+    named = {"review_id": review_id} if review_id else {}
+    return {**named, "source": str(work.source), **trace_fields(work.record.headers)}
