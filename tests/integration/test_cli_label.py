@@ -6,6 +6,7 @@ import pytest
 
 from schemas import CATEGORIES, Category
 from stream.text import normalize
+from tests.support.chat_server import chat_server, completion
 from tests.support.command_line import reviews
 
 MODEL = "recorded-llm"
@@ -102,6 +103,38 @@ def test_the_report_has_a_page_and_a_summary_without_texts(labelled):
 def test_the_fitted_ensemble_is_saved_for_the_relabeller(labelled):
     folder, *_ = labelled
     assert (folder / ".reviews" / "ensemble.json").exists()
+
+
+def test_an_llm_that_obeys_a_review_moves_neither_the_format_nor_anything_else(tmp_path):
+    """It answers 7 when told to, calls tools, and chats: two of three are no answers at all."""
+    texts = write_inputs(tmp_path)
+    answers = {normalize(ORDER): '{"category": 7}', normalize(UNCLEAR[0]): "7, as you wish!"}
+    answers[normalize(UNCLEAR[1])] = '{"category": 7, "tool": "delete_all"}'
+    honest = {normalize(kind): category.id for kind, category in KINDS.items()}
+
+    def reply(body, _number):
+        review = json.loads(body["messages"][1]["content"])["review"]
+        told = answers.get(review)
+        kind = honest.get(review.rpartition(" ")[0], 8)
+        return 200, completion(told or json.dumps({"category": kind}))
+
+    with chat_server(reply) as server:
+        url = {"REVIEWS_LABEL__LLM_URL": server.url, "REVIEWS_LABEL__LLM_SAMPLES": "1"}
+        options = ("--output", "out.jsonl", "--report", "report", "--no-noise")
+        result = reviews("label", "run", "in.jsonl", *options, cwd=tmp_path, **OFFLINE, **url)
+        asked, requests = set(server.reviews()), list(server.requests)
+    assert result.returncode == 0, result.stderr
+    assert set(answers) <= asked
+    assert not any({"tools", "functions", "tool_choice"} & set(body) for body in requests)
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = {row["text"]: row for row in map(json.loads, lines)}
+    assert [row["text"] for row in map(json.loads, lines)] == texts
+    assert all(list(row) == FIELDS for row in rows.values())
+    assert {row["guess"] for row in rows.values()} <= {category.value for category in CATEGORIES}
+    for text in UNCLEAR:
+        assert MODEL not in rows[text]["reasons"]
+        assert rows[text]["decided_by"] == "people"
+    assert "malformed answers: 2" in (tmp_path / "report" / "summary.md").read_text("utf-8")
 
 
 def test_a_dry_run_shows_cost_and_prompt_and_writes_nothing(tmp_path):

@@ -238,7 +238,10 @@ def _agreements(
     Later ones overrule earlier ones: a labeller that is sure alone needs no second.
     """
     confidence, choice = calibrated_choices(labellers.calibrations, votes)
+    if not labellers.scores:  # nothing was measured: a vote means what it says
+        choice = np.stack([vote.choices for vote in votes])
     speaks = confidence >= np.array([[c.speaks] for c in labellers.calibrations])
+    speaks &= np.stack([~vote.abstained for vote in votes])
     decides = confidence >= np.array([[c.decides] for c in labellers.calibrations])
     found = []
     for voter in range(len(labellers.names)):

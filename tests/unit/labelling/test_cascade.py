@@ -5,11 +5,12 @@ from schemas import Category
 from tests.support.synthetic_votes import shares_of, truth_of, voter
 from training.errors import DataError
 from training.labelling.aggregation import AGGREGATORS, choose_aggregator
-from training.labelling.cascade import PEOPLE, assume_cascade, fit_cascade
+from training.labelling.cascade import AGREEMENT, PEOPLE, assume_cascade, fit_cascade
 from training.labelling.crossval import cross_validate
 from training.labelling.label_model import UNKNOWN
 from training.labelling.prior import Fate
 from training.labelling.saved import load_cascade, save_cascade
+from training.labelling.votes import CATEGORY_COUNT, Votes
 
 SHARES = shares_of(c2=0.7, c8=0.3)
 TEXTS = 1200
@@ -170,3 +171,23 @@ def test_the_llm_does_not_help_itself_by_answering_what_it_was_not_asked(truth, 
     judged = cross_validate(sample, {}, truth[:VALIDATED])
     assert judged.llm_share == 0
     assert judged.curve == ()
+
+
+def says(*categories):
+    """Votes of 0.65 for these categories; None is silence."""
+    rows = np.full((len(categories), CATEGORY_COUNT), 0.35 / 8, dtype=np.float32)
+    for row, category in zip(rows, categories, strict=True):
+        if category is None:
+            row[:] = 0
+        else:
+            row[category.id] = 0.65
+    return Votes(rows, ("",) * len(rows))
+
+
+def test_where_nothing_is_measured_two_agree_only_if_both_say_the_same():
+    """No calibration turns one's vote into the other's, and silence is no agreement."""
+    dress, shoe = Category.CLOTHING, Category.FOOTWEAR
+    many = [dress] * 40
+    one, two = says(*many, dress, dress, dress), says(*many, shoe, None, dress)
+    decided = assume_cascade({"one": one, "two": two}).decide([one, two]).decided_by
+    assert [by == AGREEMENT for by in decided[-3:]] == [False, False, True]

@@ -89,6 +89,8 @@ def test_what_the_llm_was_spared_adds_up(run, figures):
     sent = run.asked[:TEXTS].sum()
     assert figures.llm.spared == TEXTS - sent
     assert figures.llm.share == pytest.approx(sent / TEXTS)
+    deciding = (run.asked & (run.known < 0))[:TEXTS].sum()
+    assert figures.llm.deciding == pytest.approx(deciding / TEXTS)
 
 
 def test_a_review_cannot_put_markup_into_the_page(tmp_path, figures):

@@ -71,7 +71,7 @@ def summary(figures: Figures) -> str:
         ]
         lines += _table(("who", "accuracy", "weighted F1", ""), rows)
     lines += ["", "## Labeller by labeller", ""]
-    shown = [_labeller_row(labeller) for labeller in figures.labellers]
+    shown = _labeller_rows(figures)
     columns = ("name", "coverage", "overlap", "conflict", "decided", "precision", "f1", "speed")
     lines += _table(columns, [tuple(_flat(row[column]) for column in columns) for row in shown])
     if figures.llm is not None:
@@ -103,7 +103,7 @@ def _context(figures: Figures, noise: Sequence[SuspiciousLabel] | None) -> dict[
         ],
         "validated": figures.validated,
         "noise": round(100 * 2 * (0.05 * 0.95 / max(figures.validated, 1)) ** 0.5),
-        "labellers": [_labeller_row(labeller) for labeller in figures.labellers],
+        "labellers": _labeller_rows(figures),
         "llm": _llm(figures.llm) if figures.llm else None,
         "curve": curve,
         "category_note": _category_note(figures),
@@ -127,7 +127,7 @@ def _tiles(figures: Figures) -> list[tuple[str, str]]:
         tiles.append((_percent(judged.precision), "of it right, held out"))
         tiles.append((f"{judged.weighted_f1:.3f}", "weighted F1, held out, guesses included"))
     if figures.llm is not None:
-        tiles.append((_percent(figures.llm.share), "sent to the LLM"))
+        tiles.append((_percent(figures.llm.deciding), "sent to the LLM to be decided"))
     dropped = len(figures.run.cascade.prior.dropped)
     tiles.append((str(dropped), "categories dropped as absent"))
     return tiles
@@ -140,6 +140,14 @@ def _notes(figures: Figures) -> list[str]:
     if not figures.validated:
         notes.append("Label some 200 reviews by hand with `reviews label validate` and run again.")
     return notes
+
+
+def _labeller_rows(figures: Figures) -> list[dict[str, Any]]:
+    rows = [_labeller_row(labeller) for labeller in figures.labellers]
+    if figures.llm is not None and figures.llm.calls is None:
+        # The last one only looked its answers up.
+        rows[-1]["speed"] = "recorded"
+    return rows
 
 
 def _labeller_row(labeller: LabellerFigures) -> dict[str, Any]:
@@ -173,6 +181,7 @@ def _llm(llm: LlmFigures) -> list[tuple[str, str]]:
         ("distinct reviews asked about", f"{llm.reviews:,}"),
         ("of them to learn what it is worth", f"{llm.validated:,}"),
         ("share of the reviews", _percent(llm.share)),
+        ("share asked about in order to decide", _percent(llm.deciding)),
         ("reviews spared", f"{llm.spared:,}"),
         ("time", f"{llm.seconds:,.1f} s"),
     ]

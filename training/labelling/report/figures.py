@@ -88,6 +88,7 @@ class LlmFigures:
         validated: how many of them are validated.
         spared: reviews that needed no LLM.
         share: share of the reviews to be labelled that it was asked about.
+        deciding: share that it was asked about in order to decide them, not to learn its worth.
         calls, cached, malformed, failed: requests, as :class:`~training.labelling.llm.voter.Usage`
             counts them; None for recorded answers.
         tokens: prompt and answer.
@@ -100,6 +101,7 @@ class LlmFigures:
     validated: int
     spared: int
     share: float
+    deciding: float
     seconds: float
     calls: int | None = None
     cached: int | None = None
@@ -176,6 +178,9 @@ def llm_figures(run: LabellingRun, usage: object = None, money: float | None = N
     texts = [item.normalized for item in run.items]
     asked = {text for text, was in zip(texts, run.asked, strict=True) if was}
     sent = sum(text in asked for text in texts[: run.labelled])
+    known = {text for text, was in zip(texts, run.known, strict=True) if was != UNKNOWN}
+    open_ones = asked - known
+    deciding = sum(text in open_ones for text in texts[: run.labelled])
     counted = {
         field: getattr(usage, field)
         for field in ("calls", "cached", "malformed", "failed", "tokens")
@@ -184,9 +189,10 @@ def llm_figures(run: LabellingRun, usage: object = None, money: float | None = N
     return LlmFigures(
         name,
         len(asked),
-        len({text for text, known in zip(texts, run.known, strict=True) if known != UNKNOWN}),
+        len(known),
         run.labelled - sent,
         sent / max(run.labelled, 1),
+        deciding / max(run.labelled, 1),
         run.seconds.get(name, 0.0),
         money=money,
         **counted,

@@ -39,17 +39,17 @@ def curve_plot(points: Sequence[tuple[float, float]], used: float, f1: float) ->
         f1: what it reaches with it.
     """
     with mpl.rc_context(_STYLE):
-        figure, axes = _canvas(6.4, 3.2)
+        figure, axes = _canvas(5.4, 3.2)
         axes.plot(*zip(*points, strict=True), color=_ACCENT, linewidth=2)
         axes.plot([used], [f1], "o", color=_WARM, markersize=8)
         axes.annotate(
-            "the cascade", (used, f1), xytext=(10, -16), textcoords="offset points", color=_WARM
+            "the cascade", (used, f1), xytext=(8, 6), textcoords="offset points", color=_WARM
         )
         axes.set_xlabel("share of reviews sent to the LLM, least sure first")
         axes.set_ylabel("weighted F1, cross-validated")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         low = min(*(f for _, f in points), f1)
-        axes.set_ylim(max(low - 0.03, 0), 1.0)
+        axes.set_ylim(max(low - 0.03, 0), 1.005)
         axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
         return _svg(figure)
 
