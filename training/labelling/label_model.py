@@ -39,23 +39,20 @@ class LabelModel:
         prior: share of each category, float64 [9].
         confusion: by voter, P(answer | category), float64 [voters, 9, 10]; the last answer is to
             abstain.
-        discount: exponent on the likelihood, one if voters err independently.
     """
 
     prior: NDArray[np.float64]
     confusion: NDArray[np.float64]
-    discount: float = 1.0
 
     def posterior(self, votes: Sequence[Votes]) -> Posterior:
         """Return P(category | votes), float64 [texts, 9]."""
-        return _expect(_answers(votes), self.prior, self.confusion, self.discount)
+        return _expect(_answers(votes), self.prior, self.confusion)
 
 
 def fit_label_model(
     votes: Sequence[Votes],
     known: NDArray[np.int64],
     prior: NDArray[np.float64],
-    discount: float = 1.0,
 ) -> LabelModel:
     """Estimate how far each voter can be believed about each category.
 
@@ -63,7 +60,6 @@ def fit_label_model(
         votes: one per voter, all about the same texts.
         known: category id where it is known, -1 elsewhere, int64 [texts].
         prior: share of each category, float64 [9]; zero for one that does not occur. It is kept.
-        discount: exponent on the likelihood; below one for voters that err together.
     """
     answers = _answers(votes)
     fixed = known != UNKNOWN
@@ -72,14 +68,14 @@ def fit_label_model(
     truth[fixed] = np.eye(CATEGORY_COUNT)[known[fixed]]
     confusion = _maximise(answers, truth * weight)
     for _ in range(_ITERATIONS):
-        update: Posterior = _expect(answers, prior, confusion, discount)
+        update: Posterior = _expect(answers, prior, confusion)
         update[fixed] = truth[fixed]
         change = float(np.abs(update - truth).mean())
         truth = update
         confusion = _maximise(answers, truth * weight)
         if change < _CONVERGED:
             break
-    return LabelModel(prior, confusion, discount)
+    return LabelModel(prior, confusion)
 
 
 def majority_vote(votes: Sequence[Votes], prior: NDArray[np.float64]) -> Posterior:
@@ -124,11 +120,10 @@ def _expect(
     answers: NDArray[np.float64],
     prior: NDArray[np.float64],
     confusion: NDArray[np.float64],
-    discount: float,
 ) -> Posterior:
     log_likelihood = (answers @ np.log(confusion).transpose(0, 2, 1)).sum(axis=0)
     with np.errstate(divide="ignore"):
-        logits = np.log(prior) + discount * log_likelihood
+        logits = np.log(prior) + log_likelihood
     logits -= logits.max(axis=1, keepdims=True)
     exp = np.exp(logits)
     return np.asarray(exp / exp.sum(axis=1, keepdims=True))

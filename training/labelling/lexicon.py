@@ -70,7 +70,6 @@ class Lexicon:
     """A compiled rule book. Not thread-safe: its word cache is shared."""
 
     def __init__(self, book: RuleBook) -> None:
-        self.codebook = book.codebook
         self._tables = _Tables()
         self._slots: dict[str, int] = {}
         self._cache: dict[str, _Word] = {}

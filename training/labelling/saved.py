@@ -138,7 +138,6 @@ def _aggregator_fields(aggregator: Aggregator) -> dict[str, Any]:
             "kind": "label-model",
             "prior": aggregator.prior.tolist(),
             "confusion": aggregator.confusion.tolist(),
-            "discount": aggregator.discount,
         }
     raise TypeError(f"{type(aggregator).__name__} cannot be saved")
 
@@ -149,7 +148,7 @@ def _aggregator(fields: Mapping[str, Any]) -> Aggregator:
         return MajorityVote(prior)
     if fields["kind"] == "label-model":
         confusion = _array(fields["confusion"], None, CATEGORY_COUNT, CATEGORY_COUNT + 1)
-        return LabelModel(prior, confusion, float(fields["discount"]))
+        return LabelModel(prior, confusion)
     return _pool(fields)
 
 

@@ -6,7 +6,7 @@ Classification", EMNLP 2019); Russian templates, since reviews and models are Ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -37,9 +37,7 @@ class ZeroShotLabeller:
 
     name = "zero-shot"
 
-    def __init__(
-        self, checkpoint: str, device: str = "cpu", on_review: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, checkpoint: str, device: str = "cpu") -> None:
         """Load a checkpoint: a folder, or the name of one that was downloaded before.
 
         Raises:
@@ -55,7 +53,6 @@ class ZeroShotLabeller:
             raise LabellerUnavailable(
                 f"{checkpoint} has no label for entailment", "use a checkpoint made for NLI"
             )
-        self._on_review = on_review
 
     def label(self, texts: Sequence[str]) -> Votes:
         """Vote on normalised texts; abstains on empty ones."""
@@ -65,8 +62,6 @@ class ZeroShotLabeller:
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]
             probabilities[batch] = self._batch([texts[row] for row in batch])
-            for _ in batch:
-                self._on_review()
         reasons = tuple(
             "nothing to read" if not text else f"entails “{_phrase(row)}”"
             for text, row in zip(texts, probabilities, strict=True)

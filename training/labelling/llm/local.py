@@ -6,7 +6,7 @@ digits is to follow the prompt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,15 +26,12 @@ _BATCH: Final = 4
 class LocalCausalLabeller:
     """Votes with the next-token distribution of a transformers causal model."""
 
-    def __init__(
-        self, folder: Path, device: str = "cpu", on_review: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
         import torch  # noqa: PLC0415 - seconds and gigabytes that only this labeller needs
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - likewise
 
         self._torch = torch
         self._device = device
-        self._on_review = on_review
         self._folder = folder
         checkpoint = local_checkpoint(str(folder))
         self._tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
@@ -84,8 +81,6 @@ class LocalCausalLabeller:
             ).logits
         last = mask.sum(1) - 1
         chosen = logits[torch.arange(len(prompts)), last][:, self._digits].float()
-        for _ in texts:
-            self._on_review()
         return list(chosen.softmax(-1).cpu().numpy())
 
     def _ids(self, text: str) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -53,12 +53,10 @@ class LlmLabeller:
         self,
         settings: LabelSettings,
         cache: AnswerCache,
-        on_review: Callable[[], None] = lambda: None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._settings = settings
         self._cache = cache
-        self._on_review = on_review
         self._sleep = sleep
         self._temperature = settings.llm_temperature if settings.llm_samples > 1 else 0.0
         self.usage = Usage()
@@ -98,9 +96,7 @@ class LlmLabeller:
 
             async def one(text: str) -> tuple[Distribution | None, str]:
                 async with limit:
-                    vote = await self._vote(endpoint, text)
-                self._on_review()
-                return vote
+                    return await self._vote(endpoint, text)
 
             try:
                 async with asyncio.TaskGroup() as group:
