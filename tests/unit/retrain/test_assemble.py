@@ -91,3 +91,15 @@ def test_a_dataset_of_an_earlier_run_can_be_a_base(tmp_path):
     rows.write(tmp_path / "dataset.jsonl")
     ((name, again),) = read_base([tmp_path / "dataset.jsonl"])
     assert (name, again.digest) == ("dataset", rows.digest)
+
+
+def test_a_generated_review_is_never_held_out_to_compare_on_whoever_decided_it():
+    generated = [
+        Label(**{**label(i).model_dump(), "review_id": f"synthetic-footwear-{i}"})
+        for i in range(40)
+    ]
+    real = [label(i, f"ботинки номер {i}") for i in range(40)]
+    found = made([*generated, *real], share=0.5)
+    (people,) = found.frozen
+    assert all(text.startswith("ботинки") for text in people.rows.texts)
+    assert sum(text.startswith("сапоги") for text in found.training.texts) == 40
