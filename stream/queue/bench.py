@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-import socket
 import tempfile
 import time
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ from stream.queue.filing import Filing
 from stream.queue.publisher import Place
 from stream.queue.records import TaskRecord
 from stream.queue.redis_scripts import Scripts, connect
-from stream.queue.server import make_site, pages_config, require_redis
+from stream.queue.server import listening, make_site, pages_config, require_redis
 from stream.settings import Settings
 
 _CHUNK: Final = 50
@@ -185,7 +184,7 @@ def _task(number: int, drawn: random.Random) -> RelabelTask:
 
 class _Server:
     def __init__(self, settings: Settings) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listening("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._process = get_context("fork").Process(target=self._serve, args=(settings,))
 

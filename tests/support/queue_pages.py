@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ from stream.queue.errors import NotSaved
 from stream.queue.publisher import Place
 from stream.queue.records import TaskRecord, judgement_record, label_record
 from stream.queue.redis_scripts import Scripts, connect
-from stream.queue.server import make_site, pages_config
+from stream.queue.server import listening, make_site, pages_config
 from stream.queue.web.site import Site
 from stream.settings import Settings
 from tests.support.pipeline import WAIT_SECONDS
@@ -108,7 +107,7 @@ async def served_pages(
     redis = connect(settings)
     publisher = ListPublisher()
     site = make_site(settings, redis, publisher)
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listening("127.0.0.1", 0)
     server = uvicorn.Server(pages_config(site))
     pages = Pages(f"http://127.0.0.1:{listener.getsockname()[1]}", site, publisher)
     await Scripts(redis, settings.topic_names).redis.ping()

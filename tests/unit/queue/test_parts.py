@@ -1,7 +1,9 @@
 """Small parts of the queue: order, likeness, limits, accounts, sessions, words, addresses, files."""
 
+import asyncio
 import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from stream.queue.export import written
 from stream.queue.label_studio import annotated_task, open_task, read_annotations
 from stream.queue.limits import Limit
 from stream.queue.priority import in_sample, informativeness
+from stream.queue.server import listening
 from stream.queue.similarity import NEAR_IDENTICAL, bands, jaccard, shingles
 from stream.queue.web import site
 from stream.queue.web.forms import own_path
@@ -52,6 +55,24 @@ def test_texts_that_differ_in_a_number_are_near_identical_and_share_a_band():
 
 def test_texts_about_different_things_are_not_near_identical():
     assert jaccard(shingles("сапоги промокли"), shingles("платье село")) < NEAR_IDENTICAL
+
+
+async def test_a_page_goes_out_without_waiting_for_acknowledgements():
+    """With Nagle's algorithm on, a page's body waits 40 ms for the browser's word on its head."""
+    said = asyncio.get_running_loop().create_future()
+
+    class Page(asyncio.Protocol):
+        def connection_made(self, transport):
+            connection = transport.get_extra_info("socket")
+            said.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    listener = listening("127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(Page, sock=listener)
+    async with server:
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await said
+        writer.close()
 
 
 def test_a_limit_opens_again_when_its_window_has_passed():
