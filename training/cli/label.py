@@ -242,14 +242,17 @@ def _suspects(result: LabellingRun) -> Any:
 def _close(result: LabellingRun, output: Path, report: Path | None) -> None:
     from rich.markup import escape
 
+    from training.labelling.prior import Fate
+
     left = int(result.decisions.open[: result.labelled].sum())
     total = result.labelled
-    dropped = ", ".join(c.value for c in result.cascade.prior.dropped) or "none"
+    fates = result.cascade.prior.fates
+    dropped = [f"{f.category.value} {f.why}" for f in fates if f.fate is Fate.DROPPED]
     note(
         f"{total - left:,} of {total:,} reviews labelled, {left:,} left to people "
         f"(category null in {escape(str(output))})"
     )
-    note(f"categories dropped as absent: {dropped}")
+    note(f"categories: {', '.join(dropped) or 'none dropped'}")
     if report is not None:
         note(f"report: {escape(str(report / 'index.html'))}")
     note("next: `reviews relabel-auto` decides unsure reviews of the stream by this ensemble")

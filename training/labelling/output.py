@@ -15,6 +15,7 @@ from schemas import CATEGORIES, Category
 from training.errors import DataError
 from training.labelling.cascade import PEOPLE
 from training.labelling.label_model import UNKNOWN
+from training.labelling.prior import Fate
 from training.labelling.run import LabellingRun
 
 VALIDATED = "validated"
@@ -89,10 +90,8 @@ def _reasons(run: LabellingRun, row: int, guess: Category) -> dict[str, str]:
             continue
         reason = vote.reasons[row]
         if said != guess.id:
-            category = CATEGORIES[said]
-            dropped = (
-                ", which is dropped as absent" if category in run.cascade.prior.dropped else ""
-            )
-            reason = f"for {category.info.english}{dropped}: {reason}"
+            fate = run.cascade.prior.fates[said]
+            dropped = f", which is {fate.why}" if fate.fate is Fate.DROPPED else ""
+            reason = f"for {fate.category.info.english}{dropped}: {reason}"
         reasons[name] = reason
     return reasons

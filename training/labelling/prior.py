@@ -44,6 +44,14 @@ class CategoryFate:
     """Reviews that the most believable labeller to speak of them votes into it."""
     bound: float
     """Largest share in the stream that the sample leaves possible, at 95%."""
+    by_order: bool = False
+    """A person gave the verdict, whatever the sample holds."""
+
+    @property
+    def why(self) -> str:
+        """The verdict with its ground, for people."""
+        ground = {Fate.DROPPED: " as absent"}.get(self.fate, "")
+        return self.fate.value + (" by order" if self.by_order else ground)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,11 @@ def estimate_prior(
         if not counts[i]:
             fate = Fate.PEOPLE if voted[i] / total > bound else Fate.DROPPED
         fate = (wanted or {}).get(category, fate)
-        fates.append(CategoryFate(category, fate, int(counts[i]), int(voted[i]), bound))
+        fates.append(
+            CategoryFate(
+                category, fate, int(counts[i]), int(voted[i]), bound, category in (wanted or {})
+            )
+        )
     shares = counts.astype(np.float64)
     for fated in fates:
         if fated.fate is Fate.DROPPED:
@@ -110,7 +122,9 @@ def assumed_prior(votes: Sequence[Votes], wanted: Mapping[Category, Fate] | None
     """Return shares guessed from the votes alone: nothing is validated, so nothing is absent."""
     voted = _first_votes(votes)
     fates = tuple(
-        CategoryFate(c, (wanted or {}).get(c, Fate.KEPT), 0, int(voted[c.id]), 1.0)
+        CategoryFate(
+            c, (wanted or {}).get(c, Fate.KEPT), 0, int(voted[c.id]), 1.0, c in (wanted or {})
+        )
         for c in CATEGORIES
     )
     # One review more in every category: a share of zero could never be voted away from.

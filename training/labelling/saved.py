@@ -76,7 +76,7 @@ def load_cascade(path: Path) -> Cascade:
 def _prior_fields(prior: Prior) -> dict[str, Any]:
     fates = [
         {"category": f.category, "fate": f.fate, "validated": f.validated, "voted": f.voted}
-        | {"bound": f.bound}
+        | {"bound": f.bound, "by_order": f.by_order}
         for f in prior.fates
     ]
     return {"shares": prior.shares.tolist(), "fates": fates}
@@ -85,7 +85,12 @@ def _prior_fields(prior: Prior) -> dict[str, Any]:
 def _prior(fields: Mapping[str, Any]) -> Prior:
     fates = tuple(
         CategoryFate(
-            Category(f["category"]), Fate(f["fate"]), f["validated"], f["voted"], f["bound"]
+            Category(f["category"]),
+            Fate(f["fate"]),
+            f["validated"],
+            f["voted"],
+            f["bound"],
+            bool(f.get("by_order")),
         )
         for f in fields["fates"]
     )

@@ -18,6 +18,7 @@ def test_a_category_that_the_sample_does_not_hold_is_dropped():
     assert fate_of(prior, Category.ELECTRONICS) is Fate.DROPPED
     assert prior.shares[Category.ELECTRONICS.id] == 0
     assert Category.ELECTRONICS in prior.dropped
+    assert prior.fates[Category.ELECTRONICS.id].why == "dropped as absent"
 
 
 def test_an_absent_category_that_is_found_too_often_goes_to_people():

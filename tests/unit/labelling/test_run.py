@@ -161,10 +161,12 @@ def test_a_validated_text_that_occurs_twice_is_counted_once_and_labelled_twice()
 def test_a_vote_for_another_category_than_the_given_one_says_so_in_its_reason():
     """The labeller's word for it was "kids"; no validated review is, and its votes mean clothes."""
     kids = WordLabeller("cheap", {"платье": Category.KIDS.id, "доставка": NO_PRODUCT})
+    run = run_labelling(items(4), validated(), Panel((kids,)))
+    assert run.cascade.prior.fates[Category.KIDS.id].fate is Fate.PEOPLE
     run = run_labelling(items(4), validated(), Panel((kids,)), fates={Category.KIDS: Fate.DROPPED})
     dress, delivery, *_ = label_rows(run)
     assert dress["category"] == "clothing"
-    assert dress["reasons"]["cheap"] == "for kids, which is dropped as absent: saw плать"
+    assert dress["reasons"]["cheap"] == "for kids, which is dropped by order: saw плать"
     assert delivery["reasons"]["cheap"] == "saw доста"
 
 

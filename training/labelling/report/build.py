@@ -77,7 +77,7 @@ def summary(figures: Figures) -> str:
     if figures.llm is not None:
         lines += ["", "## LLM", "", *[f"- {name}: {value}" for name, value in _llm(figures.llm)]]
     lines += ["", "## Categories", ""]
-    fields = ("name", "labelled", "validated", "voted", "fate", "precision", "recall", "f1")
+    fields = ("name", "labelled", "validated", "voted", "why", "precision", "recall", "f1")
     lines += _table(fields, [tuple(_flat(row[f]) for f in fields) for row in _categories(figures)])
     lines += ["", "In brackets: 95% intervals, Wilson for shares, bootstrap for F1."]
     return "\n".join(lines) + "\n"
@@ -129,7 +129,7 @@ def _tiles(figures: Figures) -> list[tuple[str, str]]:
     if figures.llm is not None:
         tiles.append((_percent(figures.llm.deciding), "sent to the LLM to be decided"))
     dropped = len(figures.run.cascade.prior.dropped)
-    tiles.append((str(dropped), "categories dropped as absent"))
+    tiles.append((str(dropped), "categories dropped"))
     return tiles
 
 
@@ -207,7 +207,7 @@ def _llm(llm: LlmFigures) -> list[tuple[str, str]]:
 
 def _category_note(figures: Figures) -> str:
     if not figures.validated:
-        return "Nothing is validated, so no category can be called absent: all are kept."
+        return "Nothing is validated, so no category can be called absent: all are kept that you do not drop."
     bound = figures.run.cascade.prior.fates[0].bound
     return (
         f"A category that {figures.validated} random reviews do not hold makes up at most "
@@ -232,6 +232,7 @@ def _categories(figures: Figures) -> list[dict[str, Any]]:
                 "validated": str(fate.validated),
                 "voted": f"{fate.voted:,}",
                 "fate": fate.fate.value,
+                "why": fate.why,
                 "precision": _two(score.precision, score.precision_interval) if score else _UNKNOWN,
                 "recall": _two(score.recall, score.recall_interval) if score else _UNKNOWN,
                 "f1": _two(score.f1) if score else _UNKNOWN,
