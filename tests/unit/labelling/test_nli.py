@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
+from typer.testing import CliRunner
 
 from stream.settings import LabelSettings
 from tests.support.tiny_checkpoints import write_nli
 from tests.support.tiny_model import KEYWORDS
+from training.cli.label import app
 from training.dataset import labelled
 from training.errors import DataError
 from training.labelling.nli import NliConfig, draw_pairs, train_nli
+from training.labelling.output import write_rows
 from training.labelling.panel import cheap_panel
 from training.labelling.zero_shot import HYPOTHESES, TEMPLATES, ZeroShotLabeller
 from training.pretraining.encoder import Shape, new_encoder
@@ -125,3 +128,30 @@ def test_whoever_names_no_checkpoint_gets_no_zero_shot(trained):
     panel = cheap_panel(LabelSettings(zero_shot_model="", nli=trained / "nli"))
     assert "zero-shot" not in [labeller.name for labeller in panel.cheap]
     assert panel.notes == ()
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    dresses = [{"text": f"платье {i}", "category": "clothing"} for i in range(4)]
+    kettles = [{"text": f"чайник {i}", "category": "household-appliances"} for i in range(4)]
+    write_rows(tmp_path / "labels.jsonl", [*dresses, *kettles])
+    write_rows(tmp_path / "checked.jsonl", kettles)
+    return tmp_path
+
+
+def run(folder, base, *options):
+    arguments = ["nli", str(folder / "labels.jsonl"), "--base", str(base), "--epochs", "1"]
+    return CliRunner().invoke(app, [*arguments, "-o", str(folder / "nli"), *options])
+
+
+def test_the_command_makes_a_checkpoint_that_votes(reviews, base):
+    result = run(reviews, base)
+    assert result.exit_code == 0, result.output
+    votes = ZeroShotLabeller(str(reviews / "nli")).label(["платье"])
+    assert votes.probabilities.sum() == pytest.approx(1)
+
+
+def test_what_labelling_is_calibrated_on_is_not_trained_on(reviews, base):
+    result = run(reviews, base, "--validated", str(reviews / "checked.jsonl"))
+    assert isinstance(result.exception, DataError)
+    assert "one category" in result.exception.message
