@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 from collections.abc import Mapping
@@ -142,6 +143,7 @@ def language_of(cookies: Mapping[str, str]) -> Language:
     return "en" if cookies.get("queue_language") == "en" else "ru"
 
 
+@functools.cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
@@ -155,6 +157,8 @@ def _environment() -> Environment:
     environment.filters["in_query"] = lambda text: quote(text, safe="")
     environment.filters["percent"] = lambda share: f"{share * 100:.0f}"
     environment.filters["points"] = lambda share: f"{share * 100:+.0f}".replace("-", "\u2212")
+    for name in environment.list_templates():
+        environment.get_template(name)  # compiled now: the first visitor should not wait for it
     return environment
 
 
