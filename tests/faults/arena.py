@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from redis.asyncio import Redis
 
 from deploy.local import LocalKafka, LocalRedis
 from deploy.local.ports import free_ports
@@ -117,6 +118,11 @@ class Arena:
             )
             while not names <= set(await admin.list_topics()):  # noqa: ASYNC110 - a broker's news
                 await asyncio.sleep(0.1)
+
+    async def empty_cache(self) -> None:
+        """Forget what earlier experiments have left in Redis, or no text would reach the model."""
+        async with Redis.from_url(f"redis://127.0.0.1:{self.redis.port}/0") as client:
+            await client.flushall()
 
     async def delete_topics(self, topics: TopicNames) -> None:
         """Delete them again: the next experiment needs the disk and the broker's memory."""

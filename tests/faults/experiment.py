@@ -180,6 +180,7 @@ class Experiment:
         """Run the scenario; what goes wrong in it is part of the result."""
         started = time.monotonic()
         self.folder.mkdir(parents=True)
+        await self.arena.empty_cache()
         await self.arena.create_topics(self.topics)
         deadline = asyncio.timeout(self._seconds)
         try:
