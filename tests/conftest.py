@@ -14,11 +14,13 @@ For tests of faults, which want servers of their own, take ``tmp_path`` and star
 
 from __future__ import annotations
 
+import logging
 import signal
 import uuid
 
 import pytest
 import redis
+import structlog
 
 from deploy.local import LocalStack
 
@@ -29,6 +31,15 @@ def pytest_configure() -> None:
     A shell makes what it starts with ``&`` ignore SIGINT, and a child inherits that.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were():
+    """Let no test's logs go to the captured, and soon closed, standard error of another."""
+    handlers = logging.getLogger().handlers
+    yield
+    logging.getLogger().handlers = handlers
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
