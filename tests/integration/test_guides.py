@@ -156,13 +156,15 @@ def desk(variables, stack, tmp_path_factory):
         write_tiny_model(folder / model)
     (folder / "deploy").symlink_to(ROOT / "deploy")
     (folder / "annotated.json").write_text("[]")
-    return folder, {
+    found = {
         **variables,
         "REVIEWS_TOPICS__PREFIX": "desk",
         "REVIEWS_MONITOR__PORT": "0",
         "REVIEWS_QUEUE__PORT": "0",
         "REVIEWS_QUEUE__REDIS_URL": stack.redis_url,
     }
+    assert reviews("topics", "create", **found).returncode == 0
+    return folder, found
 
 
 def test_the_operators_commands_work_one_after_the_other(desk):

@@ -5,6 +5,7 @@ from contextlib import closing
 from socket import socket
 
 import pytest
+import redis
 from pydantic import SecretStr
 
 from stream.demo.worker_process import free_port
@@ -108,11 +109,33 @@ def test_a_file_of_settings_that_does_not_parse_is_not_quoted(tmp_path):
     assert_nothing_secret(done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("command", ["work", "queue", "monitor"])
-def test_a_server_does_not_print_it_while_it_runs(command, kafka, topic_prefix, tmp_path):
+@pytest.fixture
+def redis_with_passwords(redis_url):
+    """Return the variables of two users of a real Redis whose passwords are secrets of ours."""
+    address = redis_url.removeprefix("redis://")
+    with redis.Redis.from_url(redis_url) as client:
+        for user in ("cache", "queue"):
+            client.acl_setuser(
+                user, enabled=True, passwords=[f"+sekret-{user}"], keys=["*"], categories=["+@all"]
+            )
+        yield {
+            "REVIEWS_CACHE__URL": f"redis://cache:sekret-cache@{address}",
+            "REVIEWS_QUEUE__REDIS_URL": f"redis://queue:sekret-queue@{address}",
+        }
+        client.acl_deluser("cache", "queue")
+
+
+@pytest.mark.parametrize(
+    ("command", "begun"),
+    [("work", "worker_started"), ("queue", "http://"), ("monitor", "monitor_started")],
+)
+def test_a_server_does_not_print_it_while_it_runs(
+    command, begun, kafka, topic_prefix, redis_with_passwords, tmp_path
+):
     write_tiny_model(tmp_path / "model")
     variables = {
         **SECRETS,
+        **redis_with_passwords,
         **DEBUG,
         "REVIEWS_KAFKA__BOOTSTRAP_SERVERS": kafka,
         "REVIEWS_TOPICS__PREFIX": topic_prefix,
@@ -123,9 +146,8 @@ def test_a_server_does_not_print_it_while_it_runs(command, kafka, topic_prefix, 
         "REVIEWS_MONITOR__PORT": str(free_port()),
     }
     assert reviews("topics", "create", **variables).returncode == 0
-    begun = {"work": "worker_started", "queue": "http://", "monitor": "http://"}
     with running(command, **variables) as server:
-        said = wait_for_line(server, begun[command])
+        said = wait_for_line(server, begun)
         server.send_signal(signal.SIGTERM)
         rest = server.communicate(timeout=SECONDS)
     assert_nothing_secret(said, *rest)
