@@ -1,0 +1,13 @@
+"""What a tombstone on the relabel topic is to the relabeller: nothing to decide, and no bad message."""
+
+from types import SimpleNamespace
+
+from aiokafka import TopicPartition
+
+from training.relabeller.app import _take_in
+
+
+def test_an_erased_review_is_neither_decided_nor_a_dead_letter():
+    lane = SimpleNamespace(tp=TopicPartition("reviews.relabel", 0), epoch=0)
+    work, task = _take_in(lane, SimpleNamespace(key=b"r1", value=None, offset=3))
+    assert (work.rejection, task) == (None, None)
