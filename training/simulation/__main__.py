@@ -24,7 +24,7 @@ def main(
     seeds: Annotated[int, typer.Option(min=1)] = 5,
     folder: Annotated[Path, typer.Option("--out")] = Path(".reviews/simulation"),
 ) -> None:
-    """Replay the learning loop on known answers, for random, margin and the queue's order."""
+    """Replay the learning loop on known answers, for each order."""
     held_out = read_test_dataset(test, "test")
     waiting = read_labelled_dataset(pool, "person").without_texts_of(held_out)
     begin = read_labelled_dataset(base, "base") if base.name != "-" else labelled([], [], "base")

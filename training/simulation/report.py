@@ -14,7 +14,12 @@ from training.simulation.orders import ORDERS
 
 # Shares of the way from the first model to what random order reaches in the end.
 _TARGETS: Final = (0.5, 0.75, 0.9, 1.0)
-_COLORS: Final = {"random": "#7a8291", "margin": "#c26a1b", "ours": "#1f6feb"}
+_COLORS: Final = {
+    "random": "#7a8291",
+    "margin": "#c26a1b",
+    "ours": "#1f6feb",
+    "corrected": "#1a7f37",
+}
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 720, 400, 56, 44, 16, 90
 
 
@@ -29,7 +34,7 @@ def write_simulation(points: Sequence[Point], folder: Path) -> str:
 
 
 def as_markdown(points: Sequence[Point]) -> str:
-    """Return the table: how many labels each order needs for the same weighted F1."""
+    """Return the table: how many labels each order needs for the same weighted F1, and of random's."""
     random = mean_curve(points, "random")
     start, end = random[0][1], random[-1][1]
     lines = [
@@ -37,17 +42,21 @@ def as_markdown(points: Sequence[Point]) -> str:
         + ", ".join(f"{order} {mean_curve(points, order)[-1][1]:.3f}" for order in ORDERS)
         + ".",
         "",
-        "| weighted F1 | random | margin | ours | ours of random |",
-        "|---|---|---|---|---|",
+        f"| weighted F1 | {' | '.join(ORDERS)} |",
+        "|---" * (len(ORDERS) + 1) + "|",
     ]
     for share in _TARGETS:
         target = start + share * (end - start)
         needed = {order: labels_needed(points, order, target) for order in ORDERS}
-        base, own = needed["random"], needed["ours"]
-        ratio = f"{own / base:.0%}" if base and own is not None else "-"
-        cells = [f"{n:.0f}" if n is not None else "not reached" for n in needed.values()]
-        lines.append(f"| {target:.3f} | " + " | ".join(cells) + f" | {ratio} |")
+        cells = [_cell(n, needed["random"]) for n in needed.values()]
+        lines.append(f"| {target:.3f} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(labels: float | None, at_random: float | None) -> str:
+    if labels is None:
+        return "not reached"
+    return f"{labels:.0f} ({labels / at_random:.0%})" if at_random else f"{labels:.0f}"
 
 
 def as_svg(points: Sequence[Point]) -> str:

@@ -20,6 +20,7 @@ def choice(probabilities, group=None, labelled_groups=()):
         np.arange(rows) if group is None else np.asarray(group),
         frozenset(labelled_groups),
         {},
+        np.full(9, 1 / 9),
     )
 
 
@@ -53,6 +54,14 @@ def test_ours_gives_a_rare_category_turns_before_a_common_one_is_done():
     said = [unsure(0, 0.1)] * 100 + [unsure(1, 0.8)] * 4
     asked = ORDERS["ours"](choice(said), 12, np.random.default_rng(0))
     assert (asked >= 100).sum() >= 2
+
+
+def test_corrected_does_not_ask_where_the_stream_s_shares_leave_no_doubt():
+    """Nearly all is of category 0: a tie with it is none, a tie of two rare ones is."""
+    said = [unsure(0, 0.99)] * 40 + [unsure(0, 0.0), unsure(1, 0.02)]
+    random = np.random.default_rng(0)
+    assert ORDERS["corrected"](choice(said), 1, random).tolist() == [41]
+    assert ORDERS["margin"](choice(said), 1, random).tolist() == [40]
 
 
 def test_texts_that_differ_in_a_number_are_near_identical():
