@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 
@@ -10,6 +12,8 @@ def register(app: typer.Typer) -> None:
 
     Each command's module imports what is heavy only when it runs, so that `reviews --help` is quick.
     """
+    # Read once, when torch is imported: its exporter's advice to its own developers is no news to users.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from training.cli import compare, label, model, pretrain, relabel, retrain, train
 
     app.command(rich_help_panel="Learning")(train.train)
