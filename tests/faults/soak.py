@@ -109,11 +109,17 @@ class _Backlog:
 
 
 class Soak:
-    """Overloads, watches, relieves. Its :meth:`inject` is the fault of a scenario."""
+    """Overloads, watches, relieves. Its :meth:`inject` is the fault of a scenario.
 
-    def __init__(self, seconds: float) -> None:
+    Args:
+        seconds: of overload.
+        journal: gets every sample as a line of JSON when it is taken.
+    """
+
+    def __init__(self, seconds: float, journal: Path) -> None:
         self.course = Course()
         self._seconds = seconds
+        self._journal = journal
         self._backlog = _Backlog()
         self._started = 0.0
 
@@ -141,6 +147,9 @@ class Soak:
         memory = run.fleet.memory() / _MIB
         sample = Sample(now, len(run.load.acknowledged), lag, latency, memory)
         self.course.samples.append(sample)
+        # At once: a soak that is cut off after an hour has still seen something.
+        with self._journal.open("a", encoding="utf-8") as journal:
+            journal.write(json.dumps(asdict(sample)) + "\n")
         return sample
 
 
@@ -173,7 +182,8 @@ def plot(samples: Sequence[Sample], overload: float, path: Path) -> None:
 
 
 async def _soak(folder: Path, seed: int, seconds: float) -> tuple[Result, Course]:
-    soak = Soak(seconds)
+    folder.mkdir(parents=True, exist_ok=True)
+    soak = Soak(seconds, folder / "samples.jsonl")
     scenario = Scenario(
         "soak",
         soak.inject,
