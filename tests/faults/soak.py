@@ -182,7 +182,6 @@ def plot(samples: Sequence[Sample], overload: float, path: Path) -> None:
 
 
 async def _soak(folder: Path, seed: int, seconds: float) -> tuple[Result, Course]:
-    folder.mkdir(parents=True, exist_ok=True)
     soak = Soak(seconds, folder / "samples.jsonl")
     scenario = Scenario(
         "soak",
@@ -209,7 +208,9 @@ def main(
     """Send twice the capacity for a long time and see that nothing grows, falls over or is lost."""
     seed = seed or random.SystemRandom().randrange(1, 10**6)
     _messages.print(f"seed {seed}; {minutes:g} minutes of overload, then the backlog")
-    result, course = asyncio.run(_soak(out.parent / f"soak-{seed}", seed, 60 * minutes))
+    folder = out.parent / f"soak-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    result, course = asyncio.run(_soak(folder, seed, 60 * minutes))
     if result.error or not course.overload_seconds:
         _messages.print(f"[red]the soak broke off[/]: {result.error}")
         raise typer.Exit(1)
