@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from stream.bench.doubles import EmulatedAccelerator
 from stream.bench.usage import cpu_seconds
@@ -141,8 +142,7 @@ async def drained(settings: Settings, count: int) -> Drained:
             while True:
                 # One request for all partitions: with four times as many, asking was 5% of the
                 # work of the system under test.
-                offsets = await admin.list_consumer_group_offsets(settings.worker.group)
-                done = sum(max(offset.offset, 0) for offset in offsets.values())
+                done = await _committed(admin, settings.worker.group)
                 now = time.monotonic()
                 if done and not first:
                     first, before, cpu = now, done, cpu_seconds()
@@ -154,6 +154,15 @@ async def drained(settings: Settings, count: int) -> Drained:
     events, spent = max(count - before, 1), cpu_seconds()
     cpu_us = {kind: (s - cpu.get(kind, 0.0)) / events * 1e6 for kind, s in spent.items()}
     return Drained(events / max(now - first, _POLL_SECONDS), cpu_us)
+
+
+async def _committed(admin: AIOKafkaAdminClient, group: str) -> int:
+    """Return how many events a group has committed; none while its coordinator is being found."""
+    try:
+        offsets = await admin.list_consumer_group_offsets(group)
+    except KafkaError:
+        return 0
+    return sum(max(offset.offset, 0) for offset in offsets.values())
 
 
 def _work(settings: Settings, seconds: float | None, told: Queue[WorkerUsage]) -> None:
