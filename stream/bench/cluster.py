@@ -10,10 +10,11 @@ import signal
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
+from queue import Empty
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -122,10 +123,13 @@ def workers(settings: Settings, count: int, seconds: float | None) -> Iterator[l
     finally:
         for process in processes:
             process.terminate()
-        usage += [told.get(timeout=60) for process in processes if process.exitcode in {None, 0}]
         for process in processes:
             process.join(timeout=30)
             process.kill()
+        # Whoever was ended before it could hear of it has nothing to tell.
+        with suppress(Empty):
+            while len(usage) < count:
+                usage.append(told.get(timeout=1))
 
 
 async def drained(settings: Settings, count: int) -> Drained:
