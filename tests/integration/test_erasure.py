@@ -10,8 +10,9 @@ from schemas import Category, Label, Review, encode
 from stream.cache import KEY_PREFIX
 from stream.privacy.erasure import Eraser
 from stream.text import fingerprint, normalize
+from stream.topics_admin import create_topics
 from tests.support.command_line import assert_one_clear_line, reviews
-from tests.support.pipeline import WAIT_SECONDS, create_topics, read_topic, send
+from tests.support.pipeline import WAIT_SECONDS, read_topic, send
 from tests.support.queue import (
     add_people,
     queue_settings,
@@ -33,7 +34,7 @@ async def settings(kafka, topic_prefix, redis_url, tmp_path):
     made = queue_settings(kafka, topic_prefix, redis_url, tmp_path)
     learning = {"runs": tmp_path / "runs", "registry": tmp_path / "registry"}
     made = made.model_copy(update={"learning": made.learning.model_copy(update=learning)})
-    await create_topics(kafka, made.topic_names)
+    await create_topics(made)
     add_people(made, "ann")
     return made
 

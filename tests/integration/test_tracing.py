@@ -19,10 +19,10 @@ from stream.clients import ReviewProducer
 from stream.errors import ExtraMissing
 from stream.logs import configure_logs
 from stream.settings import LogSettings
+from stream.topics_admin import create_topics
 from stream.tracing import open_tracing
 from stream.tracing.spans import Tracing
 from tests.support.pipeline import (
-    create_topics,
     pipeline_settings,
     read_outputs,
     running_worker,
@@ -54,7 +54,7 @@ def collector():
 @pytest.fixture
 async def settings(kafka, topic_prefix, tmp_path):
     made = pipeline_settings(kafka, topic_prefix, log={"level": "debug"})
-    await create_topics(kafka, made.topic_names)
+    await create_topics(made)
     write_tiny_model(tiny_folder(tmp_path))
     return made
 
