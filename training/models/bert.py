@@ -36,5 +36,12 @@ def build_bert(encoder: Encoder, config: TrainConfig) -> nn.Module:
 
 def restart(encoder: Encoder, layers: int) -> None:
     """Give the top layers new random weights (Zhang et al., "Few-sample BERT Fine-tuning", 2021)."""
+    deviation = float(encoder.model.config.initializer_range)
     for layer in list(encoder.model.encoder.layer)[-layers:]:
-        layer.apply(encoder.model._init_weights)  # noqa: SLF001 - the library's own initialisation
+        for part in layer.modules():
+            # By hand: the library's own initialisation skips weights that came from a checkpoint.
+            if isinstance(part, nn.Linear):
+                nn.init.normal_(part.weight, std=deviation)
+                nn.init.zeros_(part.bias)
+            elif isinstance(part, nn.LayerNorm):
+                part.reset_parameters()
