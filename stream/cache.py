@@ -176,7 +176,7 @@ class PredictionCache:
 
 
 async def _send_all(redis: Redis, commands: Sequence[tuple[Any, ...]]) -> None:
-    """Do what a redis-py pipeline does, in less than half of its time: the replies are not kept."""
+    """Do what a redis-py pipeline does, in two thirds of its time: the replies are not kept."""
     pool: Any = redis.connection_pool
     connection = await pool.get_connection()
     try:

@@ -144,8 +144,7 @@ async def drained(settings: Settings, count: int) -> Drained:
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             while True:
-                # One request for all partitions: with four times as many, asking was 5% of the
-                # work of the system under test.
+                # One request for all partitions: with one for each, asking took 1.5% of all CPU time.
                 done = await _committed(admin, settings.worker.group)
                 now = time.monotonic()
                 if done and not first:
