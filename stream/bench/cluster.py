@@ -75,6 +75,11 @@ def fresh_settings(base: Settings, partitions: int = 4, **sections: dict[str, An
     return load_settings(**values)
 
 
+def unused_number() -> int:
+    """Return where to begin numbering reviews so that no earlier round's answers are in the cache."""
+    return FIRST_NUMBER + uuid.uuid4().int % _NUMBERS
+
+
 async def fill(settings: Settings, texts: Sequence[str], count: int) -> None:
     """Create the topics and publish ``count`` reviews, cycling through the texts.
 
@@ -82,7 +87,7 @@ async def fill(settings: Settings, texts: Sequence[str], count: int) -> None:
     cache from an earlier round.
     """
     await create_topics(settings)
-    first = FIRST_NUMBER + uuid.uuid4().int % _NUMBERS
+    first = unused_number()
     await publish(settings, (f"{texts[i % len(texts)]} {first + i}" for i in range(count)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import onnxruntime as ort
@@ -78,11 +79,13 @@ class EmulatedAccelerator(Classifier):
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         super().__init__(read_manifest(folder), tokenizer, graph, 1)
         self._seconds = seconds
+        self._device = Lock()  # the worker has two batches in the model's stage; a device, one
 
     def classify(self, normalized: Sequence[str]) -> Predictions:
         """See :meth:`stream.classifier.Classifier.classify`."""
         if self._seconds:
-            time.sleep(self._seconds)
+            with self._device:
+                time.sleep(self._seconds)
         rows = len(normalized)
         rest = (1 - _SURE) / (len(CATEGORIES) - 1)
         probabilities = np.full((rows, len(CATEGORIES)), rest, dtype=np.float32)

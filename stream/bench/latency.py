@@ -17,7 +17,7 @@ import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from schemas import TopicNames
-from stream.bench.cluster import fresh_settings, workers
+from stream.bench.cluster import fresh_settings, unused_number, workers
 from stream.bench.report import Figure, Report
 from stream.kafka import connection_options
 from stream.settings import Settings
@@ -95,6 +95,7 @@ def _with_waiting(stages: dict[str, float]) -> dict[str, float]:
 
 async def _send(settings: Settings, texts: Sequence[str], rate: float, seconds: float) -> float:
     """Send on schedule (exponential gaps, fixed seed); return when the schedule began."""
+    first = unused_number()
     gaps = np.random.default_rng(7).exponential(1 / rate, int(rate * seconds))
     producer = AIOKafkaProducer(**connection_options(settings.kafka), linger_ms=0)
     await producer.start()
@@ -107,7 +108,7 @@ async def _send(settings: Settings, texts: Sequence[str], rate: float, seconds: 
             value = json.dumps(
                 {
                     "review_id": f"r{i}",
-                    "text": f"{texts[i % len(texts)]} {i}",
+                    "text": f"{texts[i % len(texts)]} {first + i}",
                     "metadata": {_SENT: repr(float(due))},
                 },
                 ensure_ascii=False,
