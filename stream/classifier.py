@@ -22,6 +22,8 @@ from stream.model_folder import TOKENIZER, Manifest, verify
 
 # int8 kernels differ between processors (VNNI or not): logits move by a few hundredths.
 SELF_TEST_TOLERANCE: Final = 0.5
+# A lead this small decides nothing: the cut of a batch into calls moves int8 logits as much.
+SELF_TEST_TIE: Final = 0.05
 # Word pieces of one call, by device. With the 3-layer model on two cores 512 are 6%
 # faster than 1024, and 2% slower than 256.
 CALL_TOKENS: Final = {"cpu": 512, "cuda": 2048}
@@ -176,7 +178,9 @@ class Classifier:
         logits, _ = self.logits(self.tokenize([case.text for case in cases]).ids)
         stored = np.asarray([case.logits for case in cases], dtype=np.float32)
         worst = float(np.abs(logits - stored).max())
-        same = bool((logits.argmax(axis=1) == stored.argmax(axis=1)).all())
+        chosen = logits.argmax(axis=1)
+        leads = stored.max(axis=1) - stored[np.arange(len(stored)), chosen]
+        same = bool((leads <= SELF_TEST_TIE).all())
         if not same or not worst <= SELF_TEST_TOLERANCE:
             raise ModelError(
                 f"model {self.version} fails its self-test: logits are off by {worst:.3f}"

@@ -248,7 +248,7 @@ def _write_tokenizer_and_base(model: NeuralModel, folder: Path, options: Options
 
 
 def _self_test(model: NeuralModel, folder: Path) -> tuple[SelfTest, ...]:
-    """Let the CPU graph answer as a classifier asks: all sentences in one go."""
+    """Let the CPU graph answer; a classifier may cut the same sentences into several calls."""
     ids = model.encoder.tokenize(_SELF_TEST_TEXTS, model.max_length)
     logits = graph_logits(folder / CPU_GRAPH, ids, model.encoder.pad_id)
     return tuple(

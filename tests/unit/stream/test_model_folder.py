@@ -1,5 +1,6 @@
 """A model folder that is not what it says is refused."""
 
+import contextlib
 import json
 
 import pytest
@@ -69,6 +70,18 @@ def test_another_text_preprocessing_is_refused(folder):
 def test_a_model_that_computes_something_else_fails_its_self_test(folder):
     edit(folder, self_test=[{"text": "платье", "logits": [9.0] + [0.0] * 8}])
     with pytest.raises(ModelError, match="self-test"):
+        Classifier.load(folder)
+
+
+@pytest.mark.parametrize(("lead", "sound"), [(0.01, True), (0.3, False)])
+def test_another_category_fails_the_self_test_unless_it_was_a_tie(folder, lead, sound):
+    model = Classifier.load(folder)
+    logits = [float(x) for x in model.logits(model.tokenize(["непонятно"]).ids)[0][0]]
+    order = sorted(range(len(logits)), key=logits.__getitem__)
+    logits[order[-2]] = logits[order[-1]] + lead
+    edit(folder, self_test=[{"text": "непонятно", "logits": logits}])
+    refused = contextlib.nullcontext() if sound else pytest.raises(ModelError, match="self-test")
+    with refused:
         Classifier.load(folder)
 
 
