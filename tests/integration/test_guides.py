@@ -173,7 +173,8 @@ def test_the_operators_commands_work_one_after_the_other(desk):
         if command.startswith("promtool") and shutil.which("promtool") is None:
             continue
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", command],
+            # The last line keeps bash from becoming the command: completion asks which shell calls.
+            ["bash", "-euo", "pipefail", "-c", f"{command}\n:"],
             input="a password of the test\n",
             capture_output=True,
             text=True,
