@@ -12,6 +12,7 @@ import typer
 from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.errors import InputError
+from training.cli.progress import stage_bars
 from training.cli.train import (
     ConfigFile,
     Device,
@@ -19,7 +20,6 @@ from training.cli.train import (
     Epochs,
     config_of,
     options_of,
-    progress_bars,
     read_labels,
 )
 
@@ -131,7 +131,7 @@ def _runs(
     from training.evaluation.compare import compare as on_tests
 
     try:
-        with progress_bars() as progress:
+        with stage_bars() as progress:
             if tests is not None:
                 runs = on_tests(candidates, dataset, tests, range(seeds), work, progress)
                 return runs, tests

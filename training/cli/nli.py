@@ -11,7 +11,8 @@ from rich.markup import escape
 
 from stream.cli.console import note
 from stream.cli.options import settings_from
-from training.cli.train import progress_bars, read_labels
+from training.cli.progress import stage_bars
+from training.cli.train import read_labels
 
 # Three hundred a category: they name what a stream of clothes does not hold.
 _COMPOSED: Final = 2700
@@ -68,7 +69,7 @@ def nli(
     work = folder.with_name(f"{folder.name}.progress")
     started = time.perf_counter()
     try:
-        with progress_bars() as progress:
+        with stage_bars() as progress:
             losses = train_nli(data, folder, work, config, progress)
     except KeyboardInterrupt:
         note("stopped; the same command goes on after the last finished epoch")

@@ -11,7 +11,8 @@ import typer
 from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.errors import InputError
-from training.cli.train import Device, Epochs, Seed, config_of, options_of, progress_bars
+from training.cli.progress import stage_bars
+from training.cli.train import Device, Epochs, Seed, config_of, options_of
 
 if TYPE_CHECKING:
     from training.fit.config import Progress
@@ -66,7 +67,7 @@ def pretrain(
     rows = _normalized(texts, leave_out or [])
     note(f"{len(rows)} distinct texts")
     try:
-        with progress_bars() as progress:
+        with stage_bars() as progress:
             encoder = _encoder(rows, base, layers, width, config, progress)
             longest = min(config.max_length, encoder.positions)
             config = config.model_copy(update={"max_length": longest})

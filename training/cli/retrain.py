@@ -11,7 +11,8 @@ import typer
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.errors import InputError
-from training.cli.train import config_of, options_of, progress_bars
+from training.cli.progress import stage_bars
+from training.cli.train import config_of, options_of
 
 if TYPE_CHECKING:
     from stream.settings import Settings
@@ -100,7 +101,7 @@ def _once(settings: Settings, plan: Plan) -> Outcome:
     from training.retrain.run import retrain as run
 
     try:
-        with progress_bars() as progress:
+        with stage_bars() as progress:
             return run(settings, plan, progress=progress)
     except KeyboardInterrupt:
         note("interrupted: the serving model was not touched; the same command goes on")

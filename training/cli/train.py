@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from stream.cli.console import err, note, out
+from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.errors import InputError
+from training.cli.progress import stage_bars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from stream.model_folder import Manifest
     from training.dataset import Dataset
-    from training.fit.config import Progress, TrainConfig
+    from training.fit.config import TrainConfig
 
 STARTER: Final = "starter"
 
@@ -168,40 +166,6 @@ def read_labels(files: list[Path]) -> Dataset:
     return join(*(read_labelled_dataset(file, "person") for file in files))
 
 
-@contextmanager
-def progress_bars() -> Iterator[Progress]:
-    """Yield what draws a progress bar a stage on standard error, with the time that is left."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("passed"),
-        TimeElapsedColumn(),
-    )
-    with Bars(*columns, console=err, disable=not err.is_terminal) as screen:
-        tasks: dict[str, Any] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            # "fold 1 of 3: epoch 2, loss 0.31" is one bar a fold, not one a step.
-            name = stage.split("epoch ", maxsplit=1)[0].rstrip(": ") or "training"
-            if name not in tasks:
-                tasks[name] = screen.add_task(stage, total=total)
-            screen.update(tasks[name], completed=done, total=total, description=stage)
-
-        yield progress
-
-
 def _starter(
     data: Path | None,
     output: Path,
@@ -221,7 +185,7 @@ def _starter(
 
     plan = Plan()
     plan = replace(plan, training=config_of(given, plan.training))
-    with progress_bars() as progress:
+    with stage_bars() as progress:
         return train_starter(data, output, work / STARTER, plan, progress)
 
 
@@ -244,7 +208,7 @@ def _family(
     if calibration is not None:
         dataset = dataset.without_texts_of(calibration)
     options = Options(name=family, half_graph=half)
-    with progress_bars() as progress:
+    with stage_bars() as progress:
         return train_family(
             family, dataset, output, config, progress, calibration=calibration, options=options
         )
