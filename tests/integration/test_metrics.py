@@ -3,12 +3,10 @@
 import asyncio
 import io
 import json
-import logging
 import sys
 
 import aiohttp
 import pytest
-import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas import TopicNames
@@ -41,9 +39,7 @@ def json_logs(monkeypatch):
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
     configure_logs(LogSettings(level="info", format="json"))
-    yield written
-    structlog.reset_defaults()
-    logging.getLogger().handlers = []
+    return written
 
 
 def review(review_id, text):

@@ -2,12 +2,10 @@
 
 import io
 import json
-import logging
 import subprocess
 import sys
 
 import pytest
-import structlog
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -132,9 +130,7 @@ def logs(monkeypatch):
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
     configure_logs(LogSettings(level="debug", format="json"))
-    yield written
-    structlog.reset_defaults()
-    logging.getLogger().handlers = []
+    return written
 
 
 async def test_logs_name_review_and_trace_and_never_the_text(settings, classifier, collector, logs):

@@ -104,13 +104,6 @@ def test_a_message_may_be_anything(value, redacted):
     assert redacted_message(value) == redacted
 
 
-@pytest.fixture
-def _fresh_structlog():
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("_fresh_structlog")
 def test_logs_are_redacted_unless_told_otherwise(capsys):
     configure_logs(LogSettings(format="json"))
     structlog.get_logger().warning("bad_event", error="from anna@example.com")
