@@ -124,7 +124,7 @@ class Classification:
                 self._metrics.shadow.labels("agrees" if same else "differs").inc()
 
     def close(self) -> None:
-        """Let the inference thread end."""
+        """Let the inference threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _count(self, works: Sequence[Work], answers: _Answers) -> None:
