@@ -9,7 +9,7 @@ import resource
 import signal
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -34,6 +34,7 @@ from stream.worker import Worker
 _PROCESSES: Final = multiprocessing.get_context("spawn")
 _POLL_SECONDS: Final = 0.05
 _TIMEOUT_SECONDS: Final = 300.0
+_BATCH_BYTES: Final = 256 * 1024
 # Eight digits always, so that every text has as many word pieces with its number as any other.
 FIRST_NUMBER: Final = 10_000_000
 _NUMBERS: Final = 80_000_000
@@ -49,6 +50,30 @@ class WorkerUsage:
     """From process start to the first assigned partition."""
     stages: dict[str, float]
     """Milliseconds by stage, mean over batches; ``total`` is from intake to commit."""
+    batch_rows: float
+    """Reviews in a micro-batch, mean."""
+
+
+class OpenLanes:
+    """How many partitions each worker process publishes for at this moment.
+
+    Args:
+        workers: processes to come.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.by_worker: Any = _PROCESSES.Array("i", workers)
+
+    async def spread_over(self, partitions: int) -> None:
+        """Wait until all lanes are open and every worker has as many as any other.
+
+        Raises:
+            TimeoutError: it takes more than five minutes.
+        """
+        share = partitions // len(self.by_worker)
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            while list(self.by_worker) != [share] * len(self.by_worker):  # noqa: ASYNC110 - memory
+                await asyncio.sleep(_POLL_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +83,8 @@ class Drained:
     rate: float
     """Events a second from the first commit that was seen to the last; what was committed by the
     first is not counted."""
+    seconds: float
+    """That time."""
     cpu_us: dict[str, float]
     """CPU microseconds an event in that time, by process: see :mod:`stream.bench.usage`."""
 
@@ -80,46 +107,73 @@ def unused_number() -> int:
     return FIRST_NUMBER + uuid.uuid4().int % _NUMBERS
 
 
-async def fill(settings: Settings, texts: Sequence[str], count: int) -> None:
-    """Create the topics and publish ``count`` reviews, cycling through the texts.
+def numbered(texts: Sequence[str], count: int) -> Iterator[str]:
+    """Yield ``count`` reviews, cycling through the texts.
 
     Every review is made a text of its own by a number, which no other call uses: nothing is in the
     cache from an earlier round.
     """
-    await create_topics(settings)
     first = unused_number()
-    await publish(settings, (f"{texts[i % len(texts)]} {first + i}" for i in range(count)))
+    return (f"{texts[i % len(texts)]} {first + i}" for i in range(count))
+
+
+async def fill(settings: Settings, texts: Sequence[str], count: int) -> None:
+    """Create the topics and publish ``count`` reviews: see :func:`numbered`."""
+    await create_topics(settings)
+    await publish(settings, numbered(texts, count))
 
 
 async def publish(settings: Settings, texts: Iterable[str]) -> None:
-    """Publish reviews as fast as the broker takes them."""
+    """Publish reviews as fast as the broker takes them, dealt to the partitions in turn.
+
+    Whole batches are handed to the client: it takes three times as long over single messages, and a
+    million of them would take longer to publish than to classify.
+    """
+    topic = settings.topic_names.incoming
     producer = AIOKafkaProducer(
-        **connection_options(settings.kafka), linger_ms=20, max_batch_size=256 * 1024
+        **connection_options(settings.kafka), linger_ms=20, max_batch_size=_BATCH_BYTES
     )
     await producer.start()
     try:
+        partitions = sorted(await producer.partitions_for(topic))
+        open_batches = {partition: producer.create_batch() for partition in partitions}
         for i, text in enumerate(texts):
-            value = json.dumps({"review_id": f"r{i}", "text": text}, ensure_ascii=False)
-            await producer.send(settings.topic_names.incoming, value.encode(), f"r{i}".encode())
+            partition = partitions[i % len(partitions)]
+            value = json.dumps({"review_id": f"r{i}", "text": text}, ensure_ascii=False).encode()
+            message: dict[str, Any] = {"timestamp": None, "key": f"r{i}".encode(), "value": value}
+            if open_batches[partition].append(**message) is None:  # full
+                await producer.send_batch(open_batches[partition], topic, partition=partition)
+                open_batches[partition] = producer.create_batch()
+                open_batches[partition].append(**message)
+        for partition, batch in open_batches.items():
+            if batch.record_count():
+                await producer.send_batch(batch, topic, partition=partition)
         await producer.flush()
     finally:
         await producer.stop()
 
 
 @contextmanager
-def workers(settings: Settings, count: int, seconds: float | None) -> Iterator[list[WorkerUsage]]:
+def workers(
+    settings: Settings, count: int, seconds: float | None, lanes: OpenLanes | None = None
+) -> Iterator[list[WorkerUsage]]:
     """Run worker processes; their usage is in the list once the context is left.
 
     Args:
         settings: of all of them.
         count: how many.
         seconds: of the emulated accelerator (0: the free model); None: the real model.
+        lanes: where they tell how many lanes they have open.
     """
     usage: list[WorkerUsage] = []
     told: Queue[WorkerUsage] = _PROCESSES.Queue()
     processes: list[BaseProcess] = [
-        _PROCESSES.Process(target=_work, args=(settings, seconds, told), daemon=True)
-        for _ in range(count)
+        _PROCESSES.Process(
+            target=_work,
+            args=(settings, seconds, told, number, lanes.by_worker if lanes else None),
+            daemon=True,
+        )
+        for number in range(count)
     ]
     for process in processes:
         process.start()
@@ -161,7 +215,8 @@ async def drained(settings: Settings, count: int) -> Drained:
         await admin.close()
     events, spent = max(count - before, 1), cpu_seconds()
     cpu_us = {kind: (s - cpu.get(kind, 0.0)) / events * 1e6 for kind, s in spent.items()}
-    return Drained(events / max(now - first, _POLL_SECONDS), cpu_us)
+    seconds = max(now - first, _POLL_SECONDS)
+    return Drained(events / seconds, seconds, cpu_us)
 
 
 async def _committed(admin: AIOKafkaAdminClient, group: str) -> int:
@@ -173,8 +228,10 @@ async def _committed(admin: AIOKafkaAdminClient, group: str) -> int:
     return sum(max(offset.offset, 0) for offset in offsets.values())
 
 
-def _work(settings: Settings, seconds: float | None, told: Queue[WorkerUsage]) -> None:
-    """Body of a worker process."""
+def _work(
+    settings: Settings, seconds: float | None, told: Queue[WorkerUsage], number: int, lanes: Any
+) -> None:
+    """Body of a worker process; it tells its open lanes under its number, if that is wanted."""
     began = time.monotonic()
     configure_logs(settings.log)
     model = settings.model
@@ -183,35 +240,49 @@ def _work(settings: Settings, seconds: float | None, told: Queue[WorkerUsage]) -
     else:
         classifier = EmulatedAccelerator(model.folder, seconds)
     worker = Worker(settings, classifier)
-    started = asyncio.run(_until_terminated(worker, began))
+
+    def tell(open_lanes: int) -> None:
+        if lanes is not None:
+            lanes[number] = open_lanes
+
+    started = asyncio.run(_until_terminated(worker, began, tell))
     used = resource.getrusage(resource.RUSAGE_SELF)
     told.put(
         WorkerUsage(
             cpu_seconds=used.ru_utime + used.ru_stime,
             memory_bytes=used.ru_maxrss * 1024,
             started_seconds=started,
-            stages=_stages(worker),
+            stages=_means(worker, "reviews_stage_seconds", scale=1000),
+            batch_rows=_means(worker, "reviews_batch_rows").get("", 0.0),
         )
     )
 
 
-async def _until_terminated(worker: Worker, began: float) -> float:
+async def _until_terminated(worker: Worker, began: float, tell: Callable[[int], None]) -> float:
+    """Run a worker; return when it was ready for the first time, in seconds since ``began``."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     task = asyncio.create_task(worker.run(stop))
-    while not worker.ready and not task.done():  # noqa: ASYNC110 - a benchmark may poll
-        await asyncio.sleep(_POLL_SECONDS)
-    started = time.monotonic() - began
+    started = 0.0
+    while not task.done():
+        if worker.ready:
+            started = started or time.monotonic() - began
+            assigned = worker.metrics.registry.get_sample_value("reviews_assigned_partitions")
+            tell(int(assigned or 0))
+        else:
+            tell(0)
+        await asyncio.wait([task], timeout=_POLL_SECONDS)
     await task
     return started
 
 
-def _stages(worker: Worker) -> dict[str, float]:
+def _means(worker: Worker, histogram: str, scale: float = 1.0) -> dict[str, float]:
+    """Return a histogram's means by its stage, or under an empty name where it has none."""
     sums: dict[str, float] = {}
     counts: dict[str, float] = {}
     for metric in worker.metrics.registry.collect():
-        if metric.name == "reviews_stage_seconds":
+        if metric.name == histogram:
             for sample in metric.samples:
                 into = {"sum": sums, "count": counts}.get(sample.name.rpartition("_")[2], {})
                 into[sample.labels.get("stage", "")] = sample.value
-    return {stage: sums[stage] / n * 1000 for stage, n in counts.items() if n}
+    return {stage: sums[stage] / n * scale for stage, n in counts.items() if n}
