@@ -109,6 +109,18 @@ def test_ways_of_training_are_compared_out_of_fold(folder):
     assert "out of fold: weighted F1" in table
 
 
+def test_ways_are_shown_against_doing_without_and_with_how_to_take_one_up(folder):
+    ran = reviews(
+        *("compare", "labels.csv", "--config", "options.json", "--epochs", "1", "--seeds", "1"),
+        *("--what", "imbalance", "--family", "lstm", "--out-of-fold"),
+        *("--output", "ways", "--work", "runs"),
+        cwd=folder,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("less nothing") == 2
+    assert "reviews train lstm --config FILE" in " ".join(ran.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -108,15 +108,22 @@ def compare(
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
         note(f"{len(dataset)} rows to train on; without --dry-run they are")
         return
-    from training.evaluation.report import PAGE, TABLE, write_report
+    from training.evaluation.report import PAGE, RECORD, TABLE, write_report
 
     runs, tests = _runs(candidates, dataset, tests, seeds, work)
     # Ways and tricks are measured against doing without, families against the best.
     reference = None if what in {What.FAMILIES, What.CURVE} else candidates[0].name
     table = write_report(output, candidates, runs, dataset, tests, reference)
-    _print(table, as_json)
+    _print(table, reference or table[0].name, as_json)
     note(f"report: {output / PAGE}; table for a README: {output / TABLE}")
-    note(f"next: [bold]reviews train {_to_serve(candidates, table)}[/bold] exports it for serving")
+    if what is What.FAMILIES:
+        best = _to_serve(candidates, table)
+        note(f"next: [bold]reviews train {best}[/bold] exports it for serving")
+    elif what is not What.CURVE:
+        note(
+            f"next: options of each are in {output / RECORD}; in a file, "
+            f"[bold]reviews train {candidates[0].family} --config FILE[/bold] takes them"
+        )
 
 
 def _runs(
@@ -197,25 +204,29 @@ def _tests(files: list[Path]) -> dict[str, Dataset]:
     return {path.stem: read_test_dataset(path, "test") for path in files or [HELDOUT_EXAMPLES]}
 
 
-def _print(table: list[Line], as_json: bool) -> None:
+def _print(table: list[Line], reference: str, as_json: bool) -> None:
+    """Show a table for each test set; gaps are to the reference."""
     if as_json:
         out.print_json(json.dumps([_shown(line) for line in table]))
         return
     from rich.table import Table
 
-    tests = list(table[0].scores)
-    shown = Table(box=None, pad_edge=False)
-    shown.add_column("")
-    for name in (*(f"{t}: {s}" for t in tests for s in ("weighted F1", "macro F1")), "texts/s"):
-        shown.add_column(name, justify="right")
-    for line in table:
-        scores = [
-            str(value)
-            for test in tests
-            for value in (line.scores[test].weighted, line.scores[test].macro)
-        ]
-        shown.add_row(line.name, *scores, _speed(line))
-    out.print(shown)
+    from training.evaluation.markdown import gap
+
+    timed = any(line.per_second for line in table)
+    for test in table[0].scores:
+        shown = Table(box=None, pad_edge=False)
+        shown.add_column(test)
+        less = f"less {reference}"
+        for name in ("weighted F1", less, "macro F1", less, *(["texts/s"] if timed else [])):
+            shown.add_column(name, justify="right")
+        for line in table:
+            score = line.scores[test]
+            of_weighted, of_macro = str(score.weighted), str(score.macro)
+            gaps = gap(score.gap), gap(score.macro_gap)
+            speed = [_speed(line)] if timed else []
+            shown.add_row(line.name, of_weighted, gaps[0], of_macro, gaps[1], *speed)
+        out.print(shown)
 
 
 def _speed(line: Line) -> str:

@@ -8,18 +8,23 @@ from training.evaluation.metrics import Interval
 from training.evaluation.table import Line
 
 
-def markdown(table: Sequence[Line]) -> str:
+def markdown(table: Sequence[Line], reference: str) -> str:
     """Return the table, and below it the F1 of each category on each test set.
 
-    Gaps are to the reference of :func:`~training.evaluation.table.lines`.
+    Args:
+        table: of a comparison.
+        reference: the candidate that the others were measured against.
     """
     tests = list(table[0].scores)
+    timed = any(line.per_second for line in table)
     head = ["", "seeds"]
     for test in tests:
-        head += [f"{test}: weighted F1", "gap", f"{test}: macro F1", "gap", "ECE"]
-    head += ["MB int8", "texts/s", "training s"]
+        less = f"less {reference}"
+        head += [f"{test}: weighted F1", less, f"{test}: macro F1", less, "ECE"]
+    head += ["MB int8", "texts/s"] if timed else []
+    head.append("training s")
     out = [_row(head), _row(["---", *["---:"] * (len(head) - 1)])]
-    out += [_row(_cells(line, tests)) for line in table]
+    out += [_row(_cells(line, tests, timed)) for line in table]
     for test in tests:
         names = list(table[0].scores[test].by_category)
         out += ["", f"F1 by category, {test}:", "", _row(["", *names])]
@@ -30,20 +35,23 @@ def markdown(table: Sequence[Line]) -> str:
     return "\n".join(out) + "\n"
 
 
-def _cells(line: Line, tests: Sequence[str]) -> list[str]:
+def gap(found: Interval) -> str:
+    """Return a difference as text; the reference's own to itself is empty."""
+    if found.low >= found.high:
+        return ""
+    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+
+
+def _cells(line: Line, tests: Sequence[str], timed: bool) -> list[str]:
     cells = [line.name, str(line.seeds)]
     for test in tests:
         score = line.scores[test]
-        cells += [str(score.weighted), _gap(score.gap), str(score.macro), _gap(score.macro_gap)]
+        cells += [str(score.weighted), gap(score.gap), str(score.macro), gap(score.macro_gap)]
         cells.append(f"{score.calibration_error:.3f}")
-    size = f"{line.megabytes:.1f}" if line.megabytes else ""
-    speed = f"{line.per_second:,.0f}" if line.per_second else ""
-    return [*cells, size, speed, f"{line.seconds:.0f}"]
-
-
-def _gap(gap: Interval) -> str:
-    """Show a difference; the reference's own to itself is empty."""
-    return f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]" if gap.low < gap.high else ""
+    if timed:
+        cells.append(f"{line.megabytes:.1f}" if line.megabytes else "")
+        cells.append(f"{line.per_second:,.0f}" if line.per_second else "")
+    return [*cells, f"{line.seconds:.0f}"]
 
 
 def _row(cells: Sequence[str]) -> str:

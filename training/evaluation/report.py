@@ -24,6 +24,7 @@ from training.evaluation.table import Line, lines, mean_probabilities
 
 PAGE: Final = "index.html"
 TABLE: Final = "table.md"
+RECORD: Final = "comparison.json"
 _PACKAGES: Final = ("numpy", "onnxruntime", "scikit-learn", "torch", "transformers")
 
 
@@ -83,8 +84,8 @@ def write_report(
     of_best = [run for run in runs if run.candidate == table[0].name]
     best = {test: mean_probabilities(of_best, test) for test in tests}
     record = json.dumps(_record(candidates, runs, dataset, tests), indent=2, ensure_ascii=False)
-    (folder / "comparison.json").write_text(record + "\n", encoding="utf-8")
-    (folder / TABLE).write_text(markdown(table), encoding="utf-8")
+    (folder / RECORD).write_text(record + "\n", encoding="utf-8")
+    (folder / TABLE).write_text(markdown(table, reference or table[0].name), encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )

@@ -1,5 +1,7 @@
 """A comparison is fair, can be repeated, and goes on where it was interrupted."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from training.evaluation.compare import (
     part_of,
     trusted_and,
 )
+from training.evaluation.markdown import markdown
 from training.evaluation.report import mistakes, write_report
 from training.evaluation.table import lines
 from training.fit.config import Tricks
@@ -121,6 +124,15 @@ def test_the_report_has_page_table_pictures_and_record(
     assert {"confusion-1.png", "calibration-2.png"} <= names
     table = (tmp_path / "report" / "table.md").read_text(encoding="utf-8")
     assert table.count("| lstm |") == 3
+
+
+def test_the_table_says_what_gaps_are_to_and_has_no_column_of_nothing(compared, tests_of_two_kinds):
+    runs = [dataclasses.replace(run, per_second=0.0, megabytes=0.0) for run in compared[1]]
+    head = markdown(lines(runs, tests_of_two_kinds, "ngrams"), "ngrams").splitlines()[0]
+    assert head.count("less ngrams") == 4
+    assert "texts/s" not in head
+    timed = markdown(lines(compared[1], tests_of_two_kinds), "lstm").splitlines()[0]
+    assert "texts/s" in timed
 
 
 def test_each_category_is_scored_with_its_spread_over_the_rows():
