@@ -64,6 +64,7 @@ def test_families_are_compared_and_the_report_is_written(folder):
     )
     assert ran.returncode == 0, ran.stderr
     assert "weighted F1" in ran.stdout
+    assert "reviews train lstm exports the best one that can serve" in " ".join(ran.stderr.split())
     assert (folder / "report" / "index.html").is_file()
     assert (folder / "report" / "confusion-1.png").read_bytes().startswith(b"\x89PNG")
 

@@ -118,7 +118,8 @@ def compare(
     note(f"report: {output / PAGE}; table for a README: {output / TABLE}")
     if what is What.FAMILIES:
         best = _to_serve(candidates, table)
-        note(f"next: [bold]reviews train {best}[/bold] exports it for serving")
+        if best is not None:
+            note(f"next: [bold]reviews train {best}[/bold] exports the best one that can serve")
     elif what is not What.CURVE:
         note(
             f"next: options of each are in {output / RECORD}; in a file, "
@@ -149,12 +150,12 @@ def _runs(
         raise typer.Exit(130) from None
 
 
-def _to_serve(candidates: list[Candidate], table: list[Line]) -> str:
-    """Return the family of the best candidate that can serve."""
+def _to_serve(candidates: list[Candidate], table: list[Line]) -> str | None:
+    """Return the family of the best candidate that can serve; None if all are baselines."""
     from training.models.family import FAMILIES
 
     families = {candidate.name: FAMILIES[candidate.family] for candidate in candidates}
-    return next((families[ln.name].name for ln in table if families[ln.name].servable), "bert")
+    return next((families[ln.name].name for ln in table if families[ln.name].servable), None)
 
 
 def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Candidate]:
