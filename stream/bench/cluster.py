@@ -29,6 +29,7 @@ from stream.logs import configure_logs
 from stream.settings import Settings, load_settings
 from stream.topics_admin import create_topics
 from stream.worker import Worker
+from stream.worker.garbage import seldom_collected
 
 # Spawned, not forked: a worker must not inherit our event loop or sessions.
 _PROCESSES: Final = multiprocessing.get_context("spawn")
@@ -245,7 +246,8 @@ def _work(
         if lanes is not None:
             lanes[number] = open_lanes
 
-    started = asyncio.run(_until_terminated(worker, began, tell))
+    with seldom_collected():
+        started = asyncio.run(_until_terminated(worker, began, tell))
     used = resource.getrusage(resource.RUSAGE_SELF)
     told.put(
         WorkerUsage(

@@ -46,6 +46,7 @@ def backfill(
     """
     from stream.backfill import Backfill, backfill_settings
     from stream.classifier import Classifier
+    from stream.worker.garbage import seldom_collected
 
     if not suffix.strip("."):
         raise typer.BadParameter("a suffix is needed: the live topics are not written to")
@@ -60,7 +61,8 @@ def backfill(
         else:
             m = settings.model
             classifier = Classifier.load(m.folder, m.device, m.threads, m.chunk_tokens)
-            report = asyncio.run(job.run(classifier))
+            with seldom_collected():
+                report = asyncio.run(job.run(classifier))
     if as_json:
         out.print_json(json.dumps({**asdict(report), "dry_run": dry_run}))
     if report.resumed:

@@ -31,6 +31,7 @@ from stream.metrics import WorkerMetrics
 from stream.settings import Settings
 from stream.tracing import open_tracing
 from stream.worker.classification import Classification, Classified, Prepared
+from stream.worker.garbage import seldom_collected
 from stream.worker.lane import Slice
 from stream.worker.lanes import Lanes, by_lane, lanes_consumer
 from stream.worker.microbatch import BatchQueue, MicroBatcher
@@ -326,7 +327,8 @@ async def run_worker(
         )
     tracing = open_tracing(settings, "reviews-worker", share=1.0)  # as the producers sampled
     try:
-        await Worker(settings, classifier, tracing).run(stop)
+        with seldom_collected():
+            await Worker(settings, classifier, tracing).run(stop)
     finally:
         if tracing is not None:
             await tracing.close()

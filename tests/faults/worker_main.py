@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stream.settings import Settings
 from stream.worker import Worker
+from stream.worker.garbage import seldom_collected
 from tests.faults.controls import Controls
 from tests.faults.subject import run_subject
 
@@ -16,4 +17,5 @@ def _worker(settings: Settings, controls: Controls) -> Worker:
 
 
 if __name__ == "__main__":
-    run_subject(_worker)
+    with seldom_collected():
+        run_subject(_worker)
