@@ -14,8 +14,9 @@ from stream.errors import BrokerError
 from stream.kafka import connection_options, start, unreachable
 from stream.settings import Settings
 from stream.topics_admin import partitions_of
+from stream.worker.answers import Fenced
 from stream.worker.routing import Message
-from stream.worker.transactions import Fenced, LaneProducer
+from stream.worker.transactions import LaneProducer
 
 # A transaction of a few hundred small letters takes well under its time-out of 15 s.
 _BATCH: Final = 200

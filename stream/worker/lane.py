@@ -22,8 +22,9 @@ from aiokafka.errors import (
 from stream.errors import BrokerError
 from stream.offsets import OffsetPending, committed_offset
 from stream.transaction_state import commit_was_decided
+from stream.worker.answers import Fenced
 from stream.worker.routing import Message
-from stream.worker.transactions import Fenced, LaneProducer, transactional_id
+from stream.worker.transactions import LaneProducer, transactional_id
 from stream.worker.work import Work
 
 # Two slices wait while a third is committed: enough to never idle, few enough to replay quickly.

@@ -1,6 +1,19 @@
 """A transactional producer for one input partition.
 
-aiokafka commits offsets with TxnOffsetCommit v0: the broker gets the group's name, no member and no
+aiokafka makes the connections and the wire format; the order of the requests is ours. Before the
+first record of a transaction is written to a partition, and before an offset is, a broker asks the
+transaction's coordinator whether the transaction is open there (KIP-890, since Kafka 3.6). While it
+asks, it takes a second question about the same transactional id for a retry of the first and tells
+the first client to try again, as does a coordinator that is just adding to the transaction.
+aiokafka's producer writes records, adds the group and commits the offset side by side, is told so
+every few transactions, and then waits 100 ms. One after the other, nothing is told to wait:
+
+1. partitions and group are named, in two requests on their way at the same time;
+2. records are written, to all leaders at the same time;
+3. the offset is written;
+4. the end.
+
+Offsets are committed with TxnOffsetCommit v0: the broker gets the group's name, no member and no
 generation, and so cannot fence a worker that lost its partitions (aio-libs/aiokafka#844). Fencing
 by producer epoch does it instead: the transactional id is derived from group, topic and partition,
 and initialising it on assignment aborts whatever the former owner had open and shuts it out.
@@ -9,31 +22,21 @@ and initialising it on assignment aborts whatever the former owner had open and 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import (
-    InvalidProducerEpoch,
-    KafkaError,
-    ProducerFenced,
-)
+from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
 
 from stream.kafka import connection_options
 from stream.settings import Settings
+from stream.worker.coordinators import GroupOffsets, TransactionCoordinator
+from stream.worker.partition_writer import PartitionWriter
 from stream.worker.routing import Message
 
-# Larger than any message (dead letters reach 2 MiB with headers).
-MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
-# One batch a partition and transaction in nearly all cases.
-BATCH_BYTES: Final = 512 * 1024
-# A producer in doubt is not worth waiting for: its successor's epoch settles everything.
+# Closing what was aborted takes no time; this only bounds a failure.
 DISCARD_TIMEOUT: Final = 1.0
-
-
-class Fenced(Exception):
-    """Another producer took the transactional id over: the partition has a new owner."""
 
 
 class LaneProducer:
@@ -44,28 +47,30 @@ class LaneProducer:
     """
 
     def __init__(self, settings: Settings, tp: TopicPartition) -> None:
-        worker = settings.worker
+        worker, kafka = settings.worker, settings.kafka
         self._tp = tp
         self._group = worker.group
         # A transaction that the broker would have timed out by now cannot succeed any more.
         self._timeout = worker.transaction_timeout_ms / 1000
-        compression = None if worker.compression == "none" else worker.compression
-        self._partitions: dict[str, int] = {}
         self._closing: asyncio.Task[None] | None = None
-        self._producer = AIOKafkaProducer(
-            **connection_options(settings.kafka),
-            transactional_id=transactional_id(worker.group, tp),
-            transaction_timeout_ms=worker.transaction_timeout_ms,
-            acks="all",
-            compression_type=compression,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=MAX_REQUEST_BYTES,
+        self._client: Any = AIOKafkaClient(**connection_options(kafka))
+        self._transaction = TransactionCoordinator(
+            self._client, transactional_id(worker.group, tp), worker.transaction_timeout_ms
+        )
+        self._offsets = GroupOffsets(self._client, worker.group)
+        self._writer = PartitionWriter(
+            self._client, self._transaction, worker.compression, kafka.request_timeout_ms
         )
 
     async def start(self) -> None:
-        """Initialise the transactional id: afterwards the former owner is fenced and settled."""
+        """Initialise the transactional id: afterwards the former owner is fenced and settled.
+
+        Raises:
+            KafkaError, TimeoutError: it could not be.
+        """
         async with asyncio.timeout(self._timeout):
-            await self._producer.start()
+            await self._client.bootstrap()
+            await self._transaction.initialise()
 
     async def commit(self, messages: Sequence[Message], next_offset: int) -> None:
         """Publish messages and the group's offset in one transaction.
@@ -78,17 +83,9 @@ class LaneProducer:
             Fenced: the partition has another owner; nothing was published.
             KafkaError, TimeoutError: the outcome is unknown; discard this producer.
         """
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._producer.begin_transaction()
-                deliveries = await self._send(messages)
-                offsets = self._producer.send_offsets_to_transaction(
-                    {self._tp: next_offset}, self._group
-                )
-                await asyncio.gather(offsets, *deliveries)
-                await self._producer.commit_transaction()
-        except (ProducerFenced, InvalidProducerEpoch) as error:
-            raise Fenced(str(error)) from error
+        async with asyncio.timeout(self._timeout):
+            await self._write(messages, next_offset)
+            await self._transaction.end(commit=True)
 
     async def end_unended(self, topics: Sequence[str], *, commit: bool) -> None:
         """End what a former producer of this id left open although the coordinator calls it ended.
@@ -106,77 +103,46 @@ class LaneProducer:
             Fenced: the partition has another owner.
             KafkaError, TimeoutError: as :meth:`commit`.
         """
-        producer: Any = self._producer
-        sender = producer._sender  # noqa: SLF001 - names partitions and group without sending
-        try:
-            async with asyncio.timeout(self._timeout):
-                await producer.begin_transaction()
-                while not await sender._do_add_offsets_to_txn(self._group):  # noqa: SLF001
-                    pass  # it has waited before it said no
-                for topic in topics:
-                    partition = self._tp.partition % await self._partition_count(topic)
-                    named = TopicPartition(topic, partition)
-                    producer._txn_manager.maybe_add_partition_to_txn(named)  # noqa: SLF001
-                await (producer.commit_transaction() if commit else producer.abort_transaction())
-        except (ProducerFenced, InvalidProducerEpoch) as error:
-            raise Fenced(str(error)) from error
+        async with asyncio.timeout(self._timeout):
+            counts = await self._writer.partition_counts(set(topics))
+            await self._name(self._partition(topic, counts[topic]) for topic in topics)
+            await self._transaction.end(commit=commit)
 
     async def discard(self) -> None:
         """Close the connections without waiting for what is in doubt."""
-        # In a task of its own: aiokafka's sender swallows the cancellation of whoever waits for
-        # its end, and a lane that never hears of its cancellation would go on for ever.
+        # In a task of its own: aiokafka swallows the cancellation of whoever waits for a client's
+        # end, and a lane that never hears of its cancellation would go on for ever.
         self._closing = asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        producer: Any = self._producer
-        try:
+        # What is still in a buffer is void: a graceful close would wait for a broker that is frozen.
+        for connection in self._client._conns.values():  # noqa: SLF001 - no public way
+            if connection._writer is not None:  # noqa: SLF001 - likewise
+                connection._writer.transport.abort()  # noqa: SLF001 - likewise
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_TIMEOUT):
-                await producer.stop()
-        except (TimeoutError, KafkaError, AssertionError):
-            # stop() flushes, and a wedged flush never ends: close what is below it.
-            sender = producer._sender  # noqa: SLF001 - no public way to close at once
-            if sender is not None and sender.sender_task is not None:
-                sender.sender_task.cancel()
-            await producer.client.close()
+                await self._client.close()
 
-    async def _send(self, messages: Sequence[Message]) -> list[asyncio.Future[Any]]:
-        by_partition: dict[tuple[str, int], list[Message]] = {}
+    async def _write(self, messages: Sequence[Message], next_offset: int) -> None:
+        counts = await self._writer.partition_counts({message.topic for message in messages})
+        by_partition: dict[TopicPartition, list[Message]] = {}
         for message in messages:
-            partition = self._tp.partition % await self._partition_count(message.topic)
-            by_partition.setdefault((message.topic, partition), []).append(message)
-        deliveries: list[asyncio.Future[Any]] = []
-        timestamp = int(time.time() * 1000)
-        for (topic, partition), group in by_partition.items():
-            for batch in self._batches(group, timestamp):
-                delivery = await self._producer.send_batch(batch, topic, partition=partition)
-                deliveries.append(delivery)
-        return deliveries
+            tp = self._partition(message.topic, counts[message.topic])
+            by_partition.setdefault(tp, []).append(message)
+        await self._name(by_partition)
+        # Not side by side: see above.
+        await self._writer.write(by_partition)
+        await self._offsets.commit(self._transaction, self._tp, next_offset)
 
-    def _batches(self, messages: Sequence[Message], timestamp: int) -> list[Any]:
-        batch = self._producer.create_batch()
-        batches = [batch]
-        for message in messages:
-            fields = {
-                "timestamp": timestamp,
-                "key": message.key,
-                "value": message.value,
-                "headers": message.headers,
-            }
-            if batch.append(**fields) is None:  # full: the first of a batch always fits
-                batch = self._producer.create_batch()
-                batches.append(batch)
-                batch.append(**fields)
-        for batch in batches:
-            batch.close()
-        return batches
+    async def _name(self, partitions: Iterable[TopicPartition]) -> None:
+        """Name what the transaction is about: both requests are on their way at the same time."""
+        await asyncio.gather(
+            self._transaction.add_partitions(partitions), self._transaction.add_group(self._group)
+        )
 
-    async def _partition_count(self, topic: str) -> int:
-        count = self._partitions.get(topic)
-        if count is None:
-            count = len(await self._producer.partitions_for(topic))
-            self._partitions[topic] = count
-        return count
+    def _partition(self, topic: str, count: int) -> TopicPartition:
+        return TopicPartition(topic, self._tp.partition % count)
 
 
 def transactional_id(group: str, tp: TopicPartition) -> str:

@@ -1,14 +1,13 @@
 """A transaction that the coordinator calls ended, and whose end was not written everywhere.
 
-A lone broker that is killed between the two may leave one behind. Here the client library is made to
-forget its open transaction instead: to the partitions that looks the same.
+A lone broker that is killed between the two may leave one behind. Here the producer does not end its
+transaction instead: to the partitions that looks the same.
 """
 
 import asyncio
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.producer.transaction_manager import TransactionState
 
 from schemas import TopicNames
 from stream.offsets import OffsetPending, committed_offset
@@ -53,16 +52,7 @@ async def producer(settings, topics):
     """One that has left a record and an offset behind, and knows nothing of it."""
     producer = LaneProducer(settings, TopicPartition(topics.incoming, 0))
     await producer.start()
-    aiokafka = producer._producer
-    await aiokafka.begin_transaction()
-    for delivery in await producer._send([Message(topics.relabel, b"k", LEFT[0], [])]):
-        await delivery
-    offset = {TopicPartition(topics.incoming, 0): 7}
-    await aiokafka.send_offsets_to_transaction(offset, settings.worker.group)
-    manager = aiokafka._txn_manager
-    manager.state = TransactionState.READY
-    manager._txn_partitions.clear()
-    manager._txn_consumer_group = None
+    await producer._write([Message(topics.relabel, b"k", LEFT[0], [])], 7)
     yield producer
     await producer.discard()
 

@@ -1,4 +1,4 @@
-"""What happens to cancellation on its way through aiokafka's producer."""
+"""What happens to cancellation on its way through aiokafka."""
 
 import asyncio
 import contextlib
@@ -15,16 +15,19 @@ TP = TopicPartition("reviews.incoming", 0)
 
 
 class CancellationSwallower:
-    """Like aiokafka's producer: its sender ends normally when the waiting caller is cancelled."""
+    """Like aiokafka's client: it ends normally when the waiting caller is cancelled."""
 
-    async def stop(self):
+    def __init__(self):
+        self._conns = {}
+
+    async def close(self):
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
 
 
 async def test_a_cancellation_during_discard_reaches_the_lane():
     producer = LaneProducer(load_settings(), TP)
-    producer._producer = CancellationSwallower()
+    producer._client = CancellationSwallower()
     discarding = asyncio.create_task(producer.discard())
     await asyncio.sleep(0)
     await asyncio.sleep(0)

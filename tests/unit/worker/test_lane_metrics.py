@@ -9,9 +9,9 @@ from aiokafka.errors import KafkaError
 
 from stream.metrics import WorkerMetrics
 from stream.settings import load_settings
+from stream.worker.answers import Fenced
 from stream.worker.lane import Lane
 from stream.worker.lanes import Lanes
-from stream.worker.transactions import Fenced
 
 TP = TopicPartition("reviews.incoming", 3)
 

@@ -17,10 +17,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from stream.worker.answers import Fenced
 from stream.worker.lane import Lane, Slice
 from stream.worker.microbatch import MicroBatcher
 from stream.worker.routing import Message
-from stream.worker.transactions import Fenced
 from stream.worker.work import Work
 
 TP = TopicPartition("reviews.incoming", 0)

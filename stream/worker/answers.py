@@ -1,0 +1,80 @@
+"""What a broker's error codes mean for a transaction under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+from aiokafka.errors import (
+    ConcurrentTransactions,
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    DuplicateSequenceNumber,
+    InvalidProducerEpoch,
+    KafkaError,
+    KafkaStorageError,
+    LeaderNotAvailableError,
+    NotCoordinatorError,
+    NotEnoughReplicasAfterAppendError,
+    NotEnoughReplicasError,
+    NotLeaderForPartitionError,
+    OperationNotAttempted,
+    RequestTimedOutError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+
+# A producer with the same transactional id has a newer epoch. aiokafka 0.14 has no class for 90.
+_FENCED: Final = frozenset({InvalidProducerEpoch.errno, 90})
+# Written before (the answer was lost), or another partition of the request says why it was not.
+_DONE: Final = frozenset({0, DuplicateSequenceNumber.errno, OperationNotAttempted.errno})
+_SOON: Final = ConcurrentTransactions.errno
+_ELSEWHERE: Final = frozenset(
+    error.errno
+    for error in (
+        CoordinatorLoadInProgressError,
+        CoordinatorNotAvailableError,
+        KafkaStorageError,
+        LeaderNotAvailableError,
+        NotCoordinatorError,
+        NotEnoughReplicasAfterAppendError,
+        NotEnoughReplicasError,
+        NotLeaderForPartitionError,
+        RequestTimedOutError,
+        UnknownTopicOrPartitionError,
+    )
+)
+
+
+class Fenced(Exception):
+    """Another producer took the transactional id over: the partition has a new owner."""
+
+
+class Answer(Enum):
+    """What to do next with a request."""
+
+    DONE = "nothing: it is done"
+    SOON = "ask again at once: the end of the id's former transaction is being written"
+    ELSEWHERE = "ask again later: another broker is, or will be, the one to ask"
+
+
+def answer_in(codes: Iterable[int]) -> Answer:
+    """Return what the error codes of one reply say together.
+
+    Asking again is safe: nothing was done where a code says so, and records carry sequence numbers.
+
+    Raises:
+        Fenced: the transactional id has a newer owner.
+        KafkaError: the broker refuses; asking again would not help.
+    """
+    found = set(codes)
+    if found & _FENCED:
+        raise Fenced("a producer with a newer epoch has the transactional id")
+    refused = found - _DONE - _ELSEWHERE - {_SOON}
+    if refused:
+        error: KafkaError = for_code(min(refused))()
+        raise error
+    if found & _ELSEWHERE:
+        return Answer.ELSEWHERE
+    return Answer.SOON if _SOON in found else Answer.DONE
