@@ -16,6 +16,7 @@ from stream.settings import Settings
 from stream.topics_admin import partitions_of
 from stream.worker.answers import Fenced
 from stream.worker.routing import Message
+from stream.worker.takeover import Takeover
 from stream.worker.transactions import LaneProducer
 
 # A transaction of a few hundred small letters takes well under its time-out of 15 s.
@@ -102,13 +103,15 @@ class DeadLetterReplay:
 
     async def _replay_partition(self, consumer: Any, tp: TopicPartition, end: int) -> None:
         if self._dry_run:
+            consumer.assign([tp])
             await self._read(consumer, tp, end, None)
             return
         producer = LaneProducer(self._settings, tp)
         try:
-            # Initialising the transactional id settles what a crashed replay left open: only
-            # after it do the group's committed offsets say what was really sent.
-            await producer.start()
+            # It settles what a crashed replay left open, and says what was really sent.
+            begin = await Takeover(tp, consumer, self.group, [self._names.incoming]).by(producer)
+            consumer.assign([tp])
+            consumer.seek(tp, begin)
             await self._read(consumer, tp, end, producer)
         finally:
             await producer.discard()
@@ -116,7 +119,6 @@ class DeadLetterReplay:
     async def _read(
         self, consumer: Any, tp: TopicPartition, end: int, producer: LaneProducer | None
     ) -> None:
-        consumer.assign([tp])
         while not self._complete and await consumer.position(tp) < end:
             most = _BATCH
             if self._limit is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -20,19 +19,16 @@ from aiokafka.errors import (
 )
 
 from stream.errors import BrokerError
-from stream.offsets import OffsetPending, committed_offset
-from stream.transaction_state import commit_was_decided
 from stream.worker.answers import Fenced
 from stream.worker.routing import Message
-from stream.worker.transactions import LaneProducer, transactional_id
+from stream.worker.takeover import Takeover
+from stream.worker.transactions import LaneProducer
 from stream.worker.work import Work
 
 # Two slices wait while a third is committed: enough to never idle, few enough to replay quickly.
 INBOX_SLICES: Final = 8
 _FIRST_BACKOFF: Final = 0.1
 _LAST_BACKOFF: Final = 5.0
-# Writing a transaction's end to its partitions takes milliseconds; this only bounds a failure.
-_SETTLE_SECONDS: Final = 10.0
 
 _log = structlog.get_logger(__name__)
 _REFUSED = (
@@ -85,13 +81,11 @@ class Lane:
         self.is_open = False
         self.committed = 0
         self._consumer = consumer
-        self._group = group
-        self._outputs = outputs
+        self._takeover = Takeover(tp, consumer, group, outputs)
         self._open_producer = open_producer
         self._reopen_after_fence = reopen_after_fence
         self._on_abort = on_abort
         self._producer: LaneProducer | None = None
-        self._commit_decided: bool | None = None
         self._inbox: list[Slice] = []
         self._changed = asyncio.Condition()
         self._in_flight = 0
@@ -161,39 +155,11 @@ class Lane:
 
     async def _open(self) -> None:
         self._producer = self._open_producer(self.tp)
-        # The order matters. Only before the id is initialised is known what was decided last; only
-        # after is the former owner's transaction settled, and only then is the offset final.
-        decided = await commit_was_decided(self._consumer, transactional_id(self._group, self.tp))
-        if decided is not None:  # our own former attempt may have made it be forgotten
-            self._commit_decided = decided
-        await self._producer.start()
-        committed = await self._settled_offset(self._producer)
-        if committed is None:
-            beginning = await self._consumer.beginning_offsets([self.tp])
-            committed = beginning[self.tp]
-        self._consumer.seek(self.tp, committed)
+        self.committed = await self._takeover.by(self._producer)
+        self._consumer.seek(self.tp, self.committed)
         self._consumer.resume(self.tp)
-        self.committed = committed
         self.is_open = True
-        self._log.info("lane_open", offset=committed)
-
-    async def _settled_offset(self, producer: LaneProducer) -> int | None:
-        try:
-            return await committed_offset(self._consumer, self._group, self.tp, settled=True)
-        except OffsetPending:
-            # The coordinator said that the former transaction has ended; not all of its end was
-            # written. The next commit would publish what it left, after we have published it again.
-            commit = bool(self._commit_decided)
-            self._log.warning("unended_transaction", decided="commit" if commit else "abort")
-            await producer.end_unended(self._outputs, commit=commit)
-        # The broker answers first and writes the end to the partitions then.
-        async with asyncio.timeout(_SETTLE_SECONDS):
-            while True:
-                with contextlib.suppress(OffsetPending):
-                    return await committed_offset(
-                        self._consumer, self._group, self.tp, settled=True
-                    )
-                await asyncio.sleep(_FIRST_BACKOFF)
+        self._log.info("lane_open", offset=self.committed)
 
     async def _publish_slices(self) -> None:
         assert self._producer is not None  # noqa: S101 - run() opened it

@@ -7,9 +7,10 @@ transaction instead: to the partitions that looks the same.
 import asyncio
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schemas import TopicNames
+from schemas import DeadLetterReason, SourcePosition, TopicNames
+from stream.clients.replay import DeadLetterReplay
 from stream.offsets import OffsetPending, committed_offset
 from stream.transaction_state import commit_was_decided
 from stream.worker.lane import Lane
@@ -73,7 +74,7 @@ async def test_what_was_to_be_aborted_is_never_published(kafka, producer, topics
 async def test_what_was_committed_is_published_once_and_its_offset_counts(
     kafka, producer, topics, member, settings, monkeypatch
 ):
-    monkeypatch.setattr("stream.worker.lane.commit_was_decided", said_commit)
+    monkeypatch.setattr("stream.worker.takeover.commit_was_decided", said_commit)
     assert await first_offset(producer, member, topics, settings) == 7
     assert [record.value for record in await read_topic(kafka, topics.relabel, 1)] == LEFT
 
@@ -91,6 +92,43 @@ async def test_the_coordinator_tells_what_it_decided_last(producer, member, topi
     assert await commit_was_decided(member, known) is True
     await producer.end_unended([topics.relabel], commit=False)
     assert await commit_was_decided(member, known) is False
+
+
+@pytest.mark.parametrize(("committed", "replayed"), [(True, 0), (False, 1)])
+async def test_a_replay_ends_what_the_former_one_left_and_nothing_is_there_twice(
+    kafka, topics, settings, monkeypatch, committed, replayed
+):
+    await send_dead_letter(kafka, topics)
+    replay = DeadLetterReplay(settings)
+    former = LaneProducer(replay._settings, TopicPartition(topics.dead_letter, 0))
+    await former.start()
+    await former._write([Message(topics.incoming, b"k", LEFT[0], [])], 1)
+    former.start = started
+
+    def open_producer(settings, tp):
+        return former if tp.partition == 0 else LaneProducer(settings, tp)
+
+    async def decided(consumer, transactional_id):
+        return committed
+
+    monkeypatch.setattr("stream.clients.replay.LaneProducer", open_producer)
+    monkeypatch.setattr("stream.worker.takeover.commit_was_decided", decided)
+    assert (await replay.run()).replayed == replayed
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as last:
+        await last.send_and_wait(topics.incoming, b"last", partition=0)
+    records = await read_topic(kafka, topics.incoming, 2)
+    assert [record.value for record in records] == [*LEFT, b"last"]
+
+
+async def send_dead_letter(kafka, topics):
+    source = SourcePosition(topic=topics.incoming, partition=0, offset=0)
+    reason = DeadLetterReason(
+        code="not-json", message="", source=source, timestamp_ms=0, group="g", worker="w"
+    )
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        await producer.send_and_wait(
+            topics.dead_letter, LEFT[0], key=b"k", partition=0, headers=reason.headers()
+        )
 
 
 async def first_offset(producer, member, topics, settings):

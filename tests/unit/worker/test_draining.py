@@ -92,8 +92,8 @@ def committed(monkeypatch):
     async def commit_was_decided(consumer, transactional_id):
         return None
 
-    monkeypatch.setattr("stream.worker.lane.committed_offset", committed_offset)
-    monkeypatch.setattr("stream.worker.lane.commit_was_decided", commit_was_decided)
+    monkeypatch.setattr("stream.worker.takeover.committed_offset", committed_offset)
+    monkeypatch.setattr("stream.worker.takeover.commit_was_decided", commit_was_decided)
     monkeypatch.setattr(
         "stream.worker.lanes.LaneProducer", lambda settings, tp: CommittingProducer(offsets)
     )

@@ -55,7 +55,7 @@ def nothing_was_decided(monkeypatch):
     async def commit_was_decided(consumer, transactional_id):
         return None
 
-    monkeypatch.setattr("stream.worker.lane.commit_was_decided", commit_was_decided)
+    monkeypatch.setattr("stream.worker.takeover.commit_was_decided", commit_was_decided)
 
 
 @pytest.mark.parametrize(

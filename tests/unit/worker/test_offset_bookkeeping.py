@@ -213,8 +213,8 @@ def test_no_interleaving_commits_past_an_unpublished_review(monkeypatch):
     async def commit_was_decided(consumer, transactional_id):
         return None
 
-    monkeypatch.setattr("stream.worker.lane.committed_offset", committed_offset)
-    monkeypatch.setattr("stream.worker.lane.commit_was_decided", commit_was_decided)
+    monkeypatch.setattr("stream.worker.takeover.committed_offset", committed_offset)
+    monkeypatch.setattr("stream.worker.takeover.commit_was_decided", commit_was_decided)
     monkeypatch.setattr("stream.worker.lane.asyncio.sleep", lambda _: _sleep(0))
     run_state_machine_as_test(
         Bookkeeping,
