@@ -21,6 +21,7 @@ from schemas import CATEGORIES
 from stream.classifier import Classifier
 from stream.model_folder import Manifest, write_manifest
 from training.export.quantise import quantise_dynamic
+from training.export.vectorise import vectorise
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples"
 # The starter: 3 layers of 256, four heads, word pieces.
@@ -69,6 +70,7 @@ def write_starter_shape(folder: Path, seed: int = 7) -> None:
     ).eval()
     _export(model, folder / "fp32.onnx")
     quantise_dynamic(folder / "fp32.onnx", folder / "model.onnx", seven_bits=False)
+    vectorise(folder / "model.onnx")
     # Not a part of the served folder: its manifest must not name it.
     (folder / "fp32.onnx").rename(folder.parent / f"{folder.name}.fp32.onnx")
     (folder / "README.md").write_text("# Random weights, for speed only\n", encoding="utf-8")

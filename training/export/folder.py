@@ -37,6 +37,7 @@ from training.export.out_of_fold import HeldOut, out_of_fold
 from training.export.parity import Parity, graph_logits
 from training.export.quantise import halve, quantise_dynamic
 from training.export.rule import fit_rule
+from training.export.vectorise import vectorise
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import NeuralModel
 from training.models.family import family
@@ -210,9 +211,11 @@ def _write_graphs(
         )
     parity = {"single precision": exact}
     found = _smallest_faithful(full, folder / CPU_GRAPH, wanted, ids, pad_id)
-    parity[CPU_GRAPH] = found or exact
     if found is None:
         shutil.copyfile(full, folder / CPU_GRAPH)
+        vectorise(folder / CPU_GRAPH)
+        found = Parity.of(wanted, graph_logits(folder / CPU_GRAPH, ids, pad_id))
+    parity[CPU_GRAPH] = found
     if options.half_graph:
         halve(full, folder / GPU_GRAPH)
         parity[GPU_GRAPH] = Parity.of(wanted, graph_logits(folder / GPU_GRAPH, ids, pad_id))
@@ -230,6 +233,7 @@ def _smallest_faithful(
     """Write the first eight-bit graph that agrees enough; None if none does."""
     for seven_bits in (True, False):
         quantise_dynamic(full, target, seven_bits=seven_bits)
+        vectorise(target)
         found = Parity.of(wanted, graph_logits(target, ids, pad_id))
         if found.agreement >= LEAST_AGREEMENT:
             return found

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 
 from stream.classifier import Classifier
@@ -11,7 +12,8 @@ from training.errors import DataError
 from training.export.folder import Options, export_family
 from training.export.graph import export_graph
 from training.export.parity import Parity, graph_logits
-from training.export.quantise import halve
+from training.export.quantise import halve, quantise_dynamic
+from training.export.vectorise import vectorise
 from training.fit.config import TrainConfig
 from training.models.family import FAMILIES
 from training.train import fit_family, train_family
@@ -29,6 +31,27 @@ def test_the_graph_computes_what_the_module_computes(name, reviews, quick, tmp_p
     export_graph(model, tmp_path / "model.onnx")
     graph = graph_logits(tmp_path / "model.onnx", ids, model.encoder.pad_id)
     np.testing.assert_allclose(graph, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize(("quantised", "tolerance"), [(False, 1e-4), (True, 0.1)])
+def test_a_vectorised_graph_computes_the_same(quantised, tolerance, reviews, quick, tmp_path):
+    model = fit_family("bert", reviews, quick.model_copy(update={"epochs": 1}))
+    ids = model.encoder.tokenize([*reviews.normalized[::7], "чайник"], model.max_length)
+    graph = tmp_path / "model.onnx"
+    export_graph(model, graph)
+    if quantised:
+        quantise_dynamic(graph, graph, seven_bits=True)
+    before = graph_logits(graph, ids, model.encoder.pad_id)
+    vectorise(graph)
+    after = graph_logits(graph, ids, model.encoder.pad_id)
+    np.testing.assert_allclose(after, before, atol=tolerance)
+
+
+def test_no_node_that_computes_one_number_at_a_time_is_served(exported):
+    graph = onnx.load(str(exported[0] / "model.onnx")).graph
+    kinds = {node.op_type for node in graph.node}
+    assert kinds.isdisjoint({"SkipLayerNormalization", "QEmbedLayerNormalization", "BiasGelu"})
+    assert "InstanceNormalization" in kinds
 
 
 @pytest.fixture(scope="module")
