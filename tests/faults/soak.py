@@ -1,7 +1,7 @@
 """``python -m tests.faults.soak``: overload, long; memory, lag, latency and rebalances meanwhile.
 
 Two workers whose model takes a fixed time a row get twice the reviews that they can classify. Then
-the input falls to a tenth, and two more workers come, as an autoscaler would bring them.
+the input falls to a tenth, and four more workers come, as an autoscaler would bring them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tests.faults.experiment import Experiment, Result, Scenario
 
 _ROW_MS: Final = 8.0
 _WORKERS: Final = 2
+_RELIEVED_WORKERS: Final = 6
 # One thread of inference a worker: 125 rows/s each.
 CAPACITY: Final = int(_WORKERS * 1000 / _ROW_MS)
 _CALM: Final = CAPACITY // 10
@@ -133,9 +134,9 @@ class Soak:
         self.course.overload_seconds = passed
         self.course.rebalances = _assignments(run) - before
         run.load.rate = _CALM
-        await run.fleet.scale(2 * _WORKERS)
+        await run.fleet.scale(_RELIEVED_WORKERS)
         while (await self._sample(run)).latency > _CALM_LATENCY:
-            if time.monotonic() - self._started > 3 * self._seconds + 120:
+            if time.monotonic() - self._started > _limit(self._seconds):
                 break
         return f"{2 * CAPACITY} reviews/s into {CAPACITY} for {self._seconds / 60:.0f} min"
 
@@ -151,6 +152,11 @@ class Soak:
         with self._journal.open("a", encoding="utf-8") as journal:
             journal.write(json.dumps(asdict(sample)) + "\n")
         return sample
+
+
+def _limit(seconds: float) -> float:
+    """Until when the backlog of so long an overload must be worked off, since the overload began."""
+    return 3 * seconds + 120
 
 
 def _assignments(run: Experiment) -> int:
@@ -175,7 +181,7 @@ def plot(samples: Sequence[Sample], overload: float, path: Path) -> None:
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         if index == 0:
-            axes.set_title("Twice the capacity (red), then a tenth of it and two more workers")
+            axes.set_title("Twice the capacity (red), then a tenth of it and four more workers")
     axes.set_xlabel("minutes")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
@@ -196,7 +202,9 @@ async def _soak(folder: Path, seed: int, seconds: float) -> tuple[Result, Course
         },
     )
     async with Arena(folder) as arena:
-        result = await Experiment(arena, scenario, seed).run(1, lambda _: None)
+        result = await Experiment(arena, scenario, seed, seconds=_limit(seconds) + 120).run(
+            1, lambda _: None
+        )
     return result, soak.course
 
 
