@@ -86,7 +86,8 @@ def compare(
 
     Args:
         candidates: what to compare.
-        dataset: what to train on; rows whose text is in a test set are left out.
+        dataset: what to train on; rows whose text is in a test set are left out, of texts that
+            teachers label too.
         tests: labelled rows by name; speed is measured on the first.
         seeds: of the trainings.
         work: keeps finished runs.
@@ -97,7 +98,8 @@ def compare(
 
     def train(candidate: Candidate, config: TrainConfig, told: Progress) -> Run:
         rows = part_of(dataset, candidate.share, config.seed)
-        return _train(candidate, config, rows, tests, told)
+        held_out = (text for test in tests.values() for text in test.normalized)
+        return _train(candidate, config.measured_on(held_out), rows, tests, told)
 
     return _runs(candidates, seeds, [dataset.digest, *digests], work, train, progress)
 
@@ -227,11 +229,13 @@ def _graph_speed(model: Any, texts: Sequence[str], threads: int) -> tuple[float,
     from training.export.graph import export_graph  # noqa: PLC0415 - torch only when needed
     from training.export.parity import open_graph, session_logits  # noqa: PLC0415 - likewise
     from training.export.quantise import quantise_dynamic  # noqa: PLC0415 - likewise
+    from training.export.vectorise import vectorise  # noqa: PLC0415 - likewise
 
     with tempfile.TemporaryDirectory() as temporary:
         full, small = Path(temporary) / "full.onnx", Path(temporary) / "small.onnx"
         export_graph(model, full)
         quantise_dynamic(full, small, seven_bits=True)
+        vectorise(small)
         session, encoder = open_graph(small, threads), model.encoder
 
         def score() -> None:

@@ -111,6 +111,8 @@ def export_family(
     final = config
     if config.checkpoints is not None:
         final = config.model_copy(update={"checkpoints": config.checkpoints / "final"})
+    if calibration is not None:
+        final = final.measured_on(calibration.normalized)
     model = cast("NeuralModel", family(name).fit(dataset, final, progress))
     if held is None:
         rows = cast("Dataset", calibration)

@@ -82,13 +82,14 @@ def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Prog
         rest = dataset.take(training).without_texts_of(rows.take(held))
         if not len(rest):
             continue
+        held_texts = [rows.normalized[row] for row in held]
         part = config.model_copy(update={"checkpoints": _folder(config, number)})
 
         def told(stage: str, done: int, total: int, number: int = number) -> None:
             progress(f"fold {number + 1} of {folds}: {stage}", done, total)
 
-        model = family(name).fit(rest, part, told)
-        logits[held] = model.logits([rows.normalized[row] for row in held])
+        model = family(name).fit(rest, part.measured_on(held_texts), told)
+        logits[held] = model.logits(held_texts)
     return HeldOut(rows, logits)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -76,6 +76,12 @@ class Distillation(BaseModel):
     weight: float = Field(
         default=0.5, gt=0.0, description="Of a text that the teachers labelled; others have theirs."
     )
+    measured: frozenset[str] = Field(
+        default=frozenset(),
+        exclude=True,
+        repr=False,
+        description="Normalised texts that scores are measured on: they are not learned from.",
+    )
 
 
 class TrainConfig(BaseModel):
@@ -110,6 +116,16 @@ class TrainConfig(BaseModel):
     checkpoints: Path | None = Field(
         default=None, description="Folder to resume from after an interruption."
     )
+
+    def measured_on(self, normalized: Iterable[str]) -> TrainConfig:
+        """Return a copy whose distillation leaves texts out because scores are measured on them.
+
+        Args:
+            normalized: the texts.
+        """
+        measured = self.distillation.measured | frozenset(normalized)
+        distillation = self.distillation.model_copy(update={"measured": measured})
+        return self.model_copy(update={"distillation": distillation})
 
     def deciding(self, *but: str) -> str:
         """Return the options that decide the weights, as JSON: the key of whatever is kept.

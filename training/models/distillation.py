@@ -2,7 +2,8 @@
 
 (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015; on unlabelled text: Turc et al.,
 "Well-Read Students Learn Better", 2019.) The teachers are trained on the very rows that the model is
-trained on, so that predictions out of fold stay honest: no teacher has seen the fold either.
+trained on, so that predictions out of fold stay honest: no teacher has seen the fold either, and texts
+that scores are measured on are not learned from, whatever their teachers would say of them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> 
 
     Args:
         dataset: what the teachers are trained on; a text that it holds is not added again.
-        config: of the model that learns, and of its teachers but for their seeds.
+        config: of the model that learns, and of its teachers but for their seeds; texts that it says
+            are measured on are left out.
         progress: is told which teacher is at it.
 
     Raises:
@@ -54,14 +56,19 @@ def _texts(chosen: Distillation, dataset: Dataset) -> Dataset:
     """Return the distinct texts that the dataset does not hold; their labels say nothing yet."""
     if chosen.texts is None:
         raise DataError("teachers have nothing to label", "name a file of unlabelled reviews")
-    by_text = {item.normalized: item.text for item in read_items(chosen.texts) if item.normalized}
+    by_text = {
+        item.normalized: item.text
+        for item in read_items(chosen.texts)
+        if item.normalized and item.normalized not in chosen.measured
+    }
     rows = list(by_text.values())
     unknown = np.full((len(rows), CATEGORY_COUNT), 1 / CATEGORY_COUNT, dtype=np.float32)
     found = Dataset(rows, unknown, np.ones(len(rows), dtype=np.float32), [DISTILLED] * len(rows))
     new = found.without_texts_of(dataset)
     if not len(new):
         raise DataError(
-            f"{chosen.texts} holds no text besides those that are labelled", "name another file"
+            f"{chosen.texts} holds no text besides those that are labelled or measured on",
+            "name another file",
         )
     return new
 

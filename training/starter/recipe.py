@@ -16,7 +16,7 @@ from training.export.folder import Options, check_replaceable, export_family
 from training.fit.config import Progress, TrainConfig, Tricks, silent
 from training.pretraining.mlm import PretrainConfig
 from training.starter.base import starter_encoder
-from training.starter.texts import Recipe, pretraining_texts, starter_dataset
+from training.starter.texts import Recipe, held_out, pretraining_texts, starter_dataset
 
 NAME: Final = "starter"
 FAMILY: Final = "bert"
@@ -70,6 +70,7 @@ def train_starter(
     config = plan.training.model_copy(
         update={"encoder": work / ENCODER, "checkpoints": work / "checkpoints"}
     )
+    config = config.measured_on(held_out(data).normalized)
     return export_family(FAMILY, dataset, folder, config, progress, options=Options(name=NAME))
 
 

@@ -56,11 +56,13 @@ def starter_dataset(data: Path, recipe: Recipe = Recipe()) -> Dataset:
     written = read_labelled_dataset(TRAIN_EXAMPLES, "written")
     written.weight[:] = recipe.written_weight
     composed = synthetic_dataset(recipe.synthetic, recipe.seed, SYNTHETIC_WEIGHT)
-    held_out = [
-        read_labelled_dataset(path, "held-out")
-        for path in (data / "gold_dev.csv", HELDOUT_EXAMPLES, DEMO_EXAMPLES)
-    ]
-    return join(real, written, composed).without_texts_of(*held_out)
+    return join(real, written, composed).without_texts_of(held_out(data))
+
+
+def held_out(data: Path) -> Dataset:
+    """Read all that the starter model is measured on or shown with: it learns from none of it."""
+    paths = (data / "gold_dev.csv", HELDOUT_EXAMPLES, DEMO_EXAMPLES)
+    return join(*(read_labelled_dataset(path, "held-out") for path in paths))
 
 
 def pretraining_texts(dataset: Dataset) -> list[str]:

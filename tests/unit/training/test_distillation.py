@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+import training.fit.loop
 from training.errors import DataError
 from training.evaluation.calibration import softmax
+from training.evaluation.compare import Candidate, compare
+from training.export.out_of_fold import out_of_fold
 from training.fit.config import Distillation
 from training.models.distillation import DISTILLED, with_teachers
 from training.models.family import UnknownFamily
@@ -74,6 +77,38 @@ def test_an_interrupted_distillation_ends_as_the_uninterrupted(
     with pytest.raises(Interrupted):
         fit_family("lstm", reviews, kept, stop)
     np.testing.assert_allclose(fit_family("lstm", reviews, kept).logits(["чайник"]), whole, 1e-4)
+
+
+def test_a_text_that_is_measured_on_is_not_learned_from(reviews, quick, unlabelled):
+    config = _taught(quick, unlabelled, "majority").measured_on(["новый чайник"])
+    rows = with_teachers(reviews, config, _silent)
+    assert rows.take(np.array(rows.origin) == DISTILLED).normalized == ["новые сапоги"]
+
+
+def test_out_of_fold_and_on_a_test_set_no_held_text_is_learned_from(
+    reviews, quick, tmp_path, monkeypatch
+):
+    """The unlabelled file holds every text, the held ones too, as a shop's whole export does."""
+    path = tmp_path / "all.csv"
+    path.write_text(
+        "text\nединственный новый\n" + "".join(f"{t}\n" for t in reviews.texts), "utf-8"
+    )
+    learned = []
+
+    def fit_module(build, dataset, *rest):
+        learned.append(set(dataset.normalized))
+        return fit(build, dataset, *rest)
+
+    fit = training.fit.loop.fit_module
+    monkeypatch.setattr("training.fit.loop.fit_module", fit_module)
+    config = _taught(quick.model_copy(update={"epochs": 1, "folds": 2}), path, "majority")
+    held = out_of_fold("lstm", reviews, config, _silent)
+    assert len(learned) == 2
+    assert not set.intersection(*learned) & set(held.rows.normalized)
+    test = {"test": reviews.take([0, 1, 2])}
+    compare([Candidate("lstm", "lstm", config)], reviews, test, [0], tmp_path / "work")
+    assert "единственный новый" in learned[-1]
+    assert not learned[-1] & set(test["test"].normalized)
 
 
 def test_an_unknown_teacher_is_refused(reviews, quick, unlabelled):
