@@ -21,7 +21,7 @@ from stream.bench.cluster import fresh_settings, unused_number, workers
 from stream.bench.report import Figure, Report
 from stream.kafka import connection_options
 from stream.settings import Settings
-from stream.topics_admin import create_topics
+from stream.topics_admin import create_topics, delete_topics
 
 LOADS: Final = (0.1, 0.5, 0.8)
 _WARM_UP_SECONDS: Final = 3.0
@@ -59,10 +59,10 @@ def bench_latency(
     }
     last: dict[float, Latencies] = {}
     # A broker just started compiles its code (Java): once with many small transactions, unmeasured.
-    asyncio.run(_measure(settings, texts, capacity * LOADS[1], seconds))
+    measure_latency(settings, texts, capacity * LOADS[1], seconds)
     for _ in range(rounds):
         for load in LOADS:
-            found = last[load] = asyncio.run(_measure(settings, texts, capacity * load, seconds))
+            found = last[load] = measure_latency(settings, texts, capacity * load, seconds)
             for name, value in zip(
                 ("p50", "p99", "p99.9"), (found.p50, found.p99, found.p999), strict=True
             ):
@@ -73,13 +73,31 @@ def bench_latency(
     return report
 
 
+def measure_latency(
+    settings: Settings, texts: Sequence[str], rate: float, seconds: float
+) -> Latencies:
+    """Run one worker under a steady load, on topics of its own, which are removed afterwards.
+
+    Args:
+        settings: connection and model.
+        texts: real reviews.
+        rate: reviews a second.
+        seconds: length of the measurement, after warming up.
+    """
+    return asyncio.run(_measure(settings, texts, rate, seconds))
+
+
 async def _measure(base: Settings, texts: Sequence[str], rate: float, seconds: float) -> Latencies:
     settings = fresh_settings(base)
     await create_topics(settings)
-    with workers(settings, 1, None) as usage:
-        reading = asyncio.create_task(_read(settings, int(rate * (seconds + _WARM_UP_SECONDS))))
-        start = await _send(settings, texts, rate, seconds + _WARM_UP_SECONDS)
-        pairs = np.asarray(await reading)
+    try:
+        with workers(settings, 1, None) as usage:
+            count = int(rate * (seconds + _WARM_UP_SECONDS))
+            reading = asyncio.create_task(_read(settings, count))
+            start = await _send(settings, texts, rate, seconds + _WARM_UP_SECONDS)
+            pairs = np.asarray(await reading)
+    finally:
+        await delete_topics(settings, [policy.name for policy in settings.topic_names.policies()])
     sent, received = pairs[:, 0], pairs[:, 1]
     measured = (received - sent)[sent >= start + _WARM_UP_SECONDS] * 1000
     p50, p99, p999 = np.percentile(measured, [50, 99, 99.9]).tolist()

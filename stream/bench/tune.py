@@ -1,23 +1,30 @@
-"""The best inference settings of this machine: threads, size of a call, size of a micro-batch."""
+"""The best settings of this machine: threads, size of a call, size of a micro-batch, linger."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stream.bench.latency import measure_latency
 from stream.bench.report import Figure, interleave
 from stream.classifier import Classifier
 from stream.inference import Device, available_cores
+from stream.settings import Settings
 from stream.text import normalize
 
 CALL_TOKENS: Final = (256, 512, 1024, 2048, 4096)
 BATCH_TOKENS: Final = (2048, 4096, 8192, 16_384)
 # What is this close to the best counts as equal; then the smaller one answers sooner.
 EQUAL_WITHIN: Final = 0.03
+LINGERS_MS: Final = (0.0, 2.0, 5.0, 10.0)
+# Latencies of one linger differ so much from round to round.
+LATENCY_EQUAL_WITHIN: Final = 0.1
+_LINGER_ROUNDS: Final = 2
+_LINGER_SECONDS: Final = 4.0
 _SAMPLE: Final = 512
 _ROUNDS: Final = 3
 
@@ -29,6 +36,8 @@ class Tuning:
     threads: int
     chunk_tokens: int
     batch_tokens: int
+    rate: float
+    """Reviews a second of the model with these, without a pipeline around it."""
     figures: tuple[Figure, ...]
 
 
@@ -59,7 +68,48 @@ def tune(folder: Path, device: Device, texts: Sequence[str]) -> Tuning:
         {n: contender(threads, call, n) for n in BATCH_TOKENS}, "tokens a micro-batch"
     )
     figures = (*by_threads.values(), *by_call.values(), *by_batch.values())
-    return Tuning(threads, call, smallest_best(by_batch), figures)
+    batch = smallest_best(by_batch)
+    return Tuning(threads, call, batch, by_batch[batch].median, figures)
+
+
+def tune_linger(
+    settings: Settings, texts: Sequence[str], rate: float
+) -> tuple[float, tuple[Figure, ...]]:
+    """Try lingers with a whole worker, Kafka to Kafka, under a steady load.
+
+    The first measurement warms the broker up and counts for nothing.
+
+    Args:
+        settings: connection and model; topics are made under names of their own.
+        texts: reviews like those to come.
+        rate: reviews a second that arrive; about half of what the machine can do.
+
+    Returns:
+        The linger in milliseconds, and the p99 latency of all that were tried.
+    """
+    tried = {ms: Figure(f"{ms:g} ms linger", "ms p99") for ms in LINGERS_MS}
+
+    def measure(ms: float) -> float:
+        worker = settings.worker.model_copy(update={"linger_ms": ms})
+        with_it = settings.model_copy(update={"worker": worker})
+        return measure_latency(with_it, texts, rate, _LINGER_SECONDS).p99
+
+    measure(LINGERS_MS[0])
+    for _ in range(_LINGER_ROUNDS):
+        for ms, figure in tried.items():
+            figure.rounds.append(measure(ms))
+    return largest_of_the_quick(tried), tuple(tried.values())
+
+
+def largest_of_the_quick(
+    latencies: dict[float, Figure], within: float = LATENCY_EQUAL_WITHIN
+) -> float:
+    """Return the largest linger whose latency is within a share of the best.
+
+    Of lingers that are as quick, the largest makes the fewest transactions.
+    """
+    best = min(figure.median for figure in latencies.values())
+    return max(ms for ms, figure in latencies.items() if figure.median <= best * (1 + within))
 
 
 def smallest_best(figures: dict[int, Figure], within: float = EQUAL_WITHIN) -> int:
@@ -68,8 +118,8 @@ def smallest_best(figures: dict[int, Figure], within: float = EQUAL_WITHIN) -> i
     return min(n for n, figure in figures.items() if figure.median >= best * (1 - within))
 
 
-def with_values(toml: str, section: str, values: dict[str, int]) -> str:
-    """Return a TOML text with whole numbers set in a section; all else, comments too, is kept.
+def with_values(toml: str, section: str, values: Mapping[str, float]) -> str:
+    """Return a TOML text with numbers set in a section; all else, comments too, is kept.
 
     Args:
         toml: the text; may be empty.

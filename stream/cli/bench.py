@@ -55,7 +55,7 @@ def pipeline(
     """Kafka to Kafka, beside the model alone, without a model, and all from the cache."""
     from stream.bench.pipeline import bench_pipeline
 
-    with _broker(servers) as settings, err.status("measuring the pipeline: a minute a round"):
+    with broker(servers) as settings, err.status("measuring the pipeline: a minute a round"):
         report = bench_pipeline(settings, read_texts(input_file), rounds)
     _show(report, output, "pipeline")
 
@@ -73,7 +73,7 @@ def latency(
     """Latency at 10, 50 and 80% of a capacity, under open-loop load."""
     from stream.bench.latency import bench_latency
 
-    with _broker(servers) as settings, err.status("measuring latency: a minute a round"):
+    with broker(servers) as settings, err.status("measuring latency: a minute a round"):
         report = bench_latency(settings, read_texts(input_file), capacity, rounds)
     _show(report, output, "latency")
 
@@ -88,7 +88,7 @@ def scaling(
     """1, 2 and 4 workers, each with an emulated accelerator."""
     from stream.bench.scaling import bench_scaling
 
-    with _broker(servers) as settings, err.status("measuring scaling: a minute a round"):
+    with broker(servers) as settings, err.status("measuring scaling: a minute a round"):
         report = bench_scaling(settings, read_texts(input_file), rounds)
     _show(report, output, "scaling")
 
@@ -103,7 +103,7 @@ def partitions(
     """4, 16 and 64 partitions, one worker, a model that costs nothing."""
     from stream.bench.scaling import bench_partitions
 
-    with _broker(servers) as settings, err.status("measuring partitions: a minute a round"):
+    with broker(servers) as settings, err.status("measuring partitions: a minute a round"):
         report = bench_partitions(settings, read_texts(input_file), rounds)
     _show(report, output, "partitions")
 
@@ -118,13 +118,13 @@ def backlog(
     """A long backlog, one worker, a model that costs nothing."""
     from stream.bench.scaling import bench_backlog
 
-    with _broker(servers) as settings, err.status("working off a backlog: some minutes"):
+    with broker(servers) as settings, err.status("working off a backlog: some minutes"):
         report = bench_backlog(settings, read_texts(input_file), reviews)
     _show(report, output, "backlog")
 
 
 @contextmanager
-def _broker(servers: str | None) -> Iterator[Settings]:
+def broker(servers: str | None) -> Iterator[Settings]:
     """Yield settings for the named broker, else for an embedded one that ends with us."""
     if servers is not None:
         yield settings_from(servers, None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stream.bench.report import Figure
-from stream.bench.tune import smallest_best, tune, with_values
+from stream.bench.tune import largest_of_the_quick, smallest_best, tune, with_values
 from tests.support.tiny_model import write_tiny_model
 
 
@@ -16,6 +16,19 @@ def test_of_nearly_equal_values_the_smallest_wins() -> None:
     figures = {n: Figure(str(n), "x/s", [rate]) for n, rate in ((1, 50), (2, 98), (4, 100))}
 
     assert smallest_best(figures) == 2
+
+
+def test_of_lingers_that_are_as_quick_the_largest_wins() -> None:
+    latencies = ((0.0, 62), (2.0, 60), (5.0, 65), (10.0, 80))
+    figures = {ms: Figure(str(ms), "ms", [p99]) for ms, p99 in latencies}
+
+    assert largest_of_the_quick(figures) == 5.0
+
+
+def test_a_linger_is_written_as_it_was_found() -> None:
+    worker = {"batch_tokens": 4096, "linger_ms": 2.0}
+
+    assert tomllib.loads(with_values("", "worker", worker)) == {"worker": worker}
 
 
 @pytest.mark.parametrize(
