@@ -73,6 +73,10 @@ class Coordinator:
         """Return the reply; None: there is nobody to ask just now, and nothing was sent."""
         try:
             if self._node is None:
+                if self._client.get_random_node() is None:
+                    # A broker that has just come back may know of no broker, not even itself.
+                    await self._client.force_metadata_update()
+                    return None
                 self._node = await self._client.coordinator_lookup(self._kind, self._key)
             return await self._client.send(self._node, request, group=ConnectionGroup.COORDINATION)
         except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NodeNotReadyError):

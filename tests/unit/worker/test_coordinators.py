@@ -24,6 +24,14 @@ class Client:
         self.answers = list(answers)
         self.asked = []
         self.lookups = 0
+        self.metadata_updates = 0
+        self.brokers_known_after = 0
+
+    def get_random_node(self):
+        return 1 if self.metadata_updates >= self.brokers_known_after else None
+
+    async def force_metadata_update(self):
+        self.metadata_updates += 1
 
     async def coordinator_lookup(self, kind, key):
         self.lookups += 1
@@ -75,6 +83,13 @@ async def test_a_broker_that_cannot_be_reached_was_not_asked_and_another_is_look
     client = Client(NodeNotReadyError(), 0)
     await ask(client)
     assert client.asked == [1, 2]
+
+
+async def test_while_no_broker_is_known_metadata_is_asked_for():
+    client = Client(0)
+    client.brokers_known_after = 2
+    await ask(client)
+    assert client.metadata_updates == 2
 
 
 async def test_a_connection_that_breaks_leaves_the_outcome_open():
