@@ -97,6 +97,11 @@ class Lane:
         """Whether new events of this partition may be taken in."""
         return self.is_open and not self._draining
 
+    @property
+    def in_flight(self) -> int:
+        """How many events were taken in and are not committed yet."""
+        return self._in_flight
+
     def took_in(self, events: int) -> None:
         """Count events that were read and are now on their way."""
         self._in_flight += events
@@ -162,23 +167,27 @@ class Lane:
         self._log.info("lane_open", offset=self.committed)
 
     async def _publish_slices(self) -> None:
-        assert self._producer is not None  # noqa: S101 - run() opened it
         while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._inbox)
-                parts, self._inbox = self._inbox, []
-                self._changed.notify_all()
-            # All that waits is committed together: a slow commit makes the next one larger.
-            messages = [message for part in parts for message in part.messages]
-            next_offset = parts[-1].works[-1].record.offset + 1
-            started = time.perf_counter()
-            await self._producer.commit(messages, next_offset)
-            self.committed = next_offset
-            for part in parts:
-                part.on_commit(time.perf_counter() - started)
-            async with self._changed:
-                self._in_flight -= sum(len(part.works) for part in parts)
-                self._changed.notify_all()
+            # A call of its own: what it published would be kept until there is more, in every lane.
+            await self._publish_next()
+
+    async def _publish_next(self) -> None:
+        assert self._producer is not None  # noqa: S101 - run() opened it
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._inbox)
+            parts, self._inbox = self._inbox, []
+            self._changed.notify_all()
+        # All that waits is committed together: a slow commit makes the next one larger.
+        messages = [message for part in parts for message in part.messages]
+        next_offset = parts[-1].works[-1].record.offset + 1
+        started = time.perf_counter()
+        await self._producer.commit(messages, next_offset)
+        self.committed = next_offset
+        for part in parts:
+            part.on_commit(time.perf_counter() - started)
+        async with self._changed:
+            self._in_flight -= sum(len(part.works) for part in parts)
+            self._changed.notify_all()
 
     async def _reset(self) -> None:
         """Void everything on its way, and let go of the producer."""
