@@ -138,18 +138,24 @@ async def publish(settings: Settings, texts: Iterable[str]) -> None:
     try:
         partitions = sorted(await producer.partitions_for(topic))
         open_batches = {partition: producer.create_batch() for partition in partitions}
+        deliveries: list[asyncio.Future[Any]] = []
+
+        async def send(partition: int) -> None:
+            batch = open_batches[partition]
+            deliveries.append(await producer.send_batch(batch, topic, partition=partition))
+            open_batches[partition] = producer.create_batch()
+
         for i, text in enumerate(texts):
             partition = partitions[i % len(partitions)]
             value = json.dumps({"review_id": f"r{i}", "text": text}, ensure_ascii=False).encode()
             message: dict[str, Any] = {"timestamp": None, "key": f"r{i}".encode(), "value": value}
             if open_batches[partition].append(**message) is None:  # full
-                await producer.send_batch(open_batches[partition], topic, partition=partition)
-                open_batches[partition] = producer.create_batch()
+                await send(partition)
                 open_batches[partition].append(**message)
-        for partition, batch in open_batches.items():
-            if batch.record_count():
-                await producer.send_batch(batch, topic, partition=partition)
-        await producer.flush()
+        for partition in partitions:
+            if open_batches[partition].record_count():
+                await send(partition)
+        await asyncio.gather(*deliveries)
     finally:
         await producer.stop()
 

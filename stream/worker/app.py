@@ -48,6 +48,10 @@ if TYPE_CHECKING:
 POLL_MS: Final = 500
 # Decoded in one go, about 8 ms of the event loop: transactions under way must get their turns.
 POLL_RECORDS: Final = 256
+# Full micro-batches that may be on their way at a time, mostly as messages that wait for a commit.
+# More would not be faster, and each lane may hold eight: with 64 lanes, a gigabyte.
+MAX_BATCHES_IN_FLIGHT: Final = 16
+_ROOM_POLL_SECONDS: Final = 0.005
 # Answers that may wait for Redis at a time. Beyond, they are not cached: memory stays bounded.
 MAX_CACHE_WRITES: Final = 32
 
@@ -163,7 +167,10 @@ class Worker:
             await asyncio.gather(intake, *stages, stopping, return_exceptions=True)
 
     async def _intake(self, consumer: AIOKafkaConsumer) -> None:
+        most = MAX_BATCHES_IN_FLIGHT * self.settings.worker.batch_rows
         while True:
+            while self._lanes.in_flight >= most:  # noqa: ASYNC110 - any of many lanes makes room
+                await asyncio.sleep(_ROOM_POLL_SECONDS)
             try:
                 polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
             except KafkaError as error:

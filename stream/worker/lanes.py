@@ -84,6 +84,11 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         """Whether every assigned partition is being published."""
         return all(lane.is_open for lane in self._lanes.values())
 
+    @property
+    def in_flight(self) -> int:
+        """How many events of all lanes were taken in and are not committed yet."""
+        return sum(lane.in_flight for lane in self._lanes.values())
+
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Open lanes. It returns at once: the group must not wait for transactions to settle."""
         assert self._consumer is not None  # noqa: S101 - attach() comes first

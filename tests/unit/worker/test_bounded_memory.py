@@ -1,0 +1,143 @@
+"""What a worker holds is bounded, however long commits take and however many partitions it has."""
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+
+from stream.settings import load_settings
+from stream.worker import Worker
+from stream.worker.app import MAX_BATCHES_IN_FLIGHT, POLL_RECORDS
+from stream.worker.lane import Lane, Slice
+from tests.support.tiny_model import tiny_classifier
+
+PARTITIONS = [TopicPartition("reviews.incoming", number) for number in range(64)]
+REVIEW = '{"review_id":"r","text":"платье"}'.encode()
+ROWS = 64
+
+
+class Consumer:
+    """Has a poll of the next partition for whoever asks."""
+
+    def __init__(self):
+        self._polls = 0
+
+    async def getmany(self, **_):
+        await asyncio.sleep(0)
+        tp = PARTITIONS[self._polls % len(PARTITIONS)]
+        first = self._polls // len(PARTITIONS) * POLL_RECORDS
+        self._polls += 1
+        offsets = range(first, first + POLL_RECORDS)
+        return {
+            tp: [
+                ConsumerRecord(*tp, offset, 0, 0, b"k", REVIEW, None, 1, 1, ())
+                for offset in offsets
+            ]
+        }
+
+    def assignment(self):
+        return set(PARTITIONS)
+
+    def last_stable_offset(self, tp):
+        return None
+
+    def seek(self, tp, offset):
+        pass
+
+    def pause(self, *_):
+        pass
+
+    def resume(self, *_):
+        pass
+
+
+class Producer:
+    """Commits once it may."""
+
+    def __init__(self, allowed):
+        self._allowed = allowed
+
+    async def start(self):
+        pass
+
+    async def commit(self, messages, next_offset):
+        await self._allowed.wait()
+
+    async def discard(self):
+        pass
+
+
+@pytest.fixture
+def from_the_start(monkeypatch):
+    """No partition has a past."""
+
+    async def nothing(*_, **__):
+        return None
+
+    async def first(*_, **__):
+        return 0
+
+    monkeypatch.setattr("stream.worker.takeover.committed_offset", first)
+    monkeypatch.setattr("stream.worker.takeover.commit_was_decided", nothing)
+
+
+async def test_while_no_commit_ends_no_more_is_taken_in(from_the_start, monkeypatch, tmp_path):
+    never = asyncio.Event()
+    monkeypatch.setattr("stream.worker.lanes.LaneProducer", lambda settings, tp: Producer(never))
+    monkeypatch.setenv("REVIEWS_CACHE__URL", "")
+    monkeypatch.setenv("REVIEWS_MODEL__WATCH", "false")
+    monkeypatch.setenv("REVIEWS_WORKER__BATCH_ROWS", str(ROWS))
+    monkeypatch.setenv("REVIEWS_WORKER__DRAIN_TIMEOUT", "0.1")
+    worker, consumer, stop = (
+        Worker(load_settings(), tiny_classifier(tmp_path)),
+        Consumer(),
+        asyncio.Event(),
+    )
+    worker._failure = asyncio.get_running_loop().create_future()
+    worker._lanes.attach(consumer)
+    await worker._lanes.on_partitions_assigned(PARTITIONS)
+    running = asyncio.create_task(worker._run_stages(consumer, stop))
+    most = MAX_BATCHES_IN_FLIGHT * ROWS
+    try:
+        async with asyncio.timeout(30):
+            while worker._lanes.in_flight < most:  # noqa: ASYNC110 - in turns
+                await asyncio.sleep(0)
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        assert worker._lanes.in_flight < most + POLL_RECORDS
+    finally:
+        stop.set()
+        await running
+        await worker._close()
+
+
+class _Batch(list):
+    """A list that can be watched."""
+
+
+class _Committed:
+    stale = False
+    record = ConsumerRecord(*PARTITIONS[0], 0, 0, 0, b"k", REVIEW, None, 1, 1, ())
+
+
+async def test_an_idle_lane_keeps_nothing_of_what_it_published(from_the_start):
+    allowed, done = asyncio.Event(), asyncio.Event()
+    allowed.set()
+    lane = Lane(PARTITIONS[0], Consumer(), "group", lambda tp: Producer(allowed), 1.0)
+    running = asyncio.create_task(lane.run())
+    try:
+        messages = _Batch()
+        watched = weakref.ref(messages)
+        await lane.publish(Slice([_Committed()], messages, lambda seconds: done.set()))
+        del messages
+        async with asyncio.timeout(30):
+            await done.wait()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        gc.collect()
+        assert watched() is None
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
