@@ -68,6 +68,10 @@ def write_starter_shape(folder: Path, seed: int = 7) -> None:
             attn_implementation="eager",
         )
     ).eval()
+    for name, values in model.named_parameters():
+        if "LayerNorm" in name:
+            # Equal ones would be stored once, and the graph would be another one than a trained model's.
+            torch.nn.init.normal_(values, mean=float("weight" in name), std=0.1)
     _export(model, folder / "fp32.onnx")
     quantise_dynamic(folder / "fp32.onnx", folder / "model.onnx", seven_bits=False)
     vectorise(folder / "model.onnx")

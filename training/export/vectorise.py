@@ -52,11 +52,16 @@ class _Rewriting:
         }
         for number, node in enumerate(self._graph.node):
             write, outputs = rewrite.get(node.op_type, (None, 0))
-            if write is None or any(node.output[outputs:]) or not all(node.input):
+            if write is None or any(node.output[outputs:]) or not self._plain(node):
                 self._nodes.append(node)
             else:
                 write(node, f"vectorised_{number}")
         self._keep_what_is_used()
+
+    def _plain(self, node: Any) -> bool:
+        """Whether a node leaves none of its inputs out, and has its weights stored as they are."""
+        weights = node.input[2:5] if node.op_type == "SkipLayerNormalization" else node.input[2:7]
+        return all(node.input) and all(name in self._tensors for name in weights)
 
     def _skip_norm(self, node: Any, name: str) -> None:
         product, skip, gain, shift, *bias = node.input
