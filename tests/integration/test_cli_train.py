@@ -128,7 +128,7 @@ def test_ways_are_shown_against_doing_without_and_with_how_to_take_one_up(folder
         (("train", "xgboost"), "there is no family 'xgboost'"),
         (("train", "ngrams"), "baseline"),
         (("train", "starter"), "needs the raw reviews"),
-        (("train", "bert", "--teacher", "bert"), "needs teachers and texts"),
+        (("train", "bert", "--unlabelled", "more.csv"), "need a teacher"),
         (("train", "bert", "absent.csv"), "absent.csv cannot be read"),
         (("compare", "--what", "ablation", "--family", "a", "--family", "b"), "one family"),
     ],

@@ -71,11 +71,14 @@ def train(
     encoder: Encoder = None,
     teacher: Annotated[
         list[str] | None,
-        typer.Option(help="Family that labels the --unlabelled texts; repeat it for an ensemble."),
+        typer.Option(help="Family that labels further texts; repeat it for an ensemble."),
     ] = None,
     unlabelled: Annotated[
         Path | None,
-        typer.Option(help="Reviews that the teachers label, to learn from.", show_default=False),
+        typer.Option(
+            help="Reviews that the teachers label; else pieces of the labelled ones.",
+            show_default=False,
+        ),
     ] = None,
     epochs: Epochs = None,
     seed: Seed = None,
@@ -125,14 +128,16 @@ def _add_teachers(options: dict[str, Any], teachers: list[str], texts: Path | No
     """Put the command line's distillation into the options, over the file's.
 
     Raises:
-        InputError: texts without teachers, or teachers without texts.
+        InputError: texts without teachers.
     """
-    if not teachers and texts is None:
+    given = {"teachers": teachers or None, "texts": texts}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
         return
-    if not teachers or texts is None:
-        raise InputError("distillation needs teachers and texts", "name --teacher and --unlabelled")
-    known = dict(options.get("distillation", {}))
-    options["distillation"] = known | {"teachers": teachers, "texts": texts}
+    known = options.get("distillation")
+    options["distillation"] = (known if isinstance(known, dict) else {}) | given
+    if not options["distillation"].get("teachers"):
+        raise InputError("unlabelled texts need a teacher", "name one: --teacher bert")
 
 
 def config_of(given: dict[str, Any], base: TrainConfig | None = None) -> TrainConfig:

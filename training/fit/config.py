@@ -72,7 +72,11 @@ class Distillation(BaseModel):
     teachers: tuple[str, ...] = Field(
         default=(), description="Families; each is trained on the same rows with a seed of its own."
     )
-    texts: Path | None = Field(default=None, description="CSV or JSON lines with unlabelled text.")
+    texts: Path | None = Field(
+        default=None,
+        description="CSV or JSON lines with unlabelled text; without it, thinned copies of the "
+        "reviews whose labels a program guessed (or of all) and short runs of their words.",
+    )
     weight: float = Field(
         default=0.5, gt=0.0, description="Of a text that the teachers labelled; others have theirs."
     )

@@ -13,19 +13,24 @@ from typing import Final
 
 import numpy as np
 
+from stream.text import normalize
 from training.dataset import CATEGORY_COUNT, Dataset, join
 from training.errors import DataError
 from training.evaluation.calibration import softmax
 from training.fit.config import Distillation, Progress, TrainConfig
 from training.labelling.files import read_items
 from training.models.family import family
+from training.models.variants import variants
 
+_GUESSED: Final = frozenset({"pool", "unsure"})
 DISTILLED: Final = "distilled"
 """Origin of a row that the teachers labelled."""
 
 
 def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> Dataset:
-    """Return a dataset with the unlabelled texts, labelled softly by the mean of the teachers.
+    """Return a dataset with further texts, labelled softly by the mean of the teachers.
+
+    They come from the file that the configuration names; without one they are made of the reviews.
 
     Args:
         dataset: what the teachers are trained on; a text that it holds is not added again.
@@ -38,7 +43,7 @@ def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> 
         UnknownFamily: there is no such teacher.
     """
     chosen = config.distillation
-    texts = _texts(chosen, dataset)
+    texts = _unlabelled(chosen, dataset, config.seed)
     total = np.zeros((len(texts), CATEGORY_COUNT))
     for number, name in enumerate(chosen.teachers, start=1):
         teacher = family(name).fit(
@@ -52,25 +57,31 @@ def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> 
     return join(dataset, Dataset(texts.texts, labels, weight, texts.origin))
 
 
-def _texts(chosen: Distillation, dataset: Dataset) -> Dataset:
+def _unlabelled(chosen: Distillation, dataset: Dataset, seed: int) -> Dataset:
     """Return the distinct texts that the dataset does not hold; their labels say nothing yet."""
     if chosen.texts is None:
-        raise DataError("teachers have nothing to label", "name a file of unlabelled reviews")
-    by_text = {
-        item.normalized: item.text
-        for item in read_items(chosen.texts)
-        if item.normalized and item.normalized not in chosen.measured
-    }
-    rows = list(by_text.values())
+        source, texts = "what the reviews are made into", variants(_to_vary(dataset), seed)
+    else:
+        source, texts = str(chosen.texts), [item.text for item in read_items(chosen.texts)]
+    by_text = {normalize(text): text for text in texts}
+    rows = [
+        text for normalized, text in by_text.items() if normalized not in chosen.measured | {""}
+    ]
     unknown = np.full((len(rows), CATEGORY_COUNT), 1 / CATEGORY_COUNT, dtype=np.float32)
     found = Dataset(rows, unknown, np.ones(len(rows), dtype=np.float32), [DISTILLED] * len(rows))
     new = found.without_texts_of(dataset)
     if not len(new):
         raise DataError(
-            f"{chosen.texts} holds no text besides those that are labelled or measured on",
-            "name another file",
+            f"{source}: no text besides those that are labelled or measured on",
+            "name a file of other reviews",
         )
     return new
+
+
+def _to_vary(dataset: Dataset) -> list[str]:
+    """Return the texts whose labels a program guessed, or all where there are none."""
+    pairs = list(zip(dataset.texts, dataset.origin, strict=True))
+    return [text for text, origin in pairs if origin in _GUESSED] or dataset.texts
 
 
 def _teacher(config: TrainConfig, number: int) -> TrainConfig:

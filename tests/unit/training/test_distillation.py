@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import training.fit.loop
+from training.dataset import join, labelled
 from training.errors import DataError
 from training.evaluation.calibration import softmax
 from training.evaluation.compare import Candidate, compare
@@ -11,6 +12,7 @@ from training.export.out_of_fold import out_of_fold
 from training.fit.config import Distillation
 from training.models.distillation import DISTILLED, with_teachers
 from training.models.family import UnknownFamily
+from training.models.variants import variants
 from training.train import fit_family
 
 
@@ -109,6 +111,26 @@ def test_out_of_fold_and_on_a_test_set_no_held_text_is_learned_from(
     compare([Candidate("lstm", "lstm", config)], reviews, test, [0], tmp_path / "work")
     assert "единственный новый" in learned[-1]
     assert not learned[-1] & set(test["test"].normalized)
+
+
+def test_without_a_file_teachers_label_what_is_made_of_the_guessed_reviews(reviews, quick):
+    guessed = labelled(["наушники с чехлом и проводом для сына"], [7], "pool")
+    config = quick.model_copy(update={"distillation": Distillation(teachers=("majority",))})
+    rows = with_teachers(join(reviews, guessed), config, _silent)
+    made = rows.take(np.array(rows.origin) == DISTILLED).normalized
+    assert made
+    assert all(set(text.split()) < set(guessed.normalized[0].split()) for text in made)
+
+
+def test_variants_keep_the_order_of_the_words_and_hang_on_the_seed():
+    text = " ".join(f"слово{n}" for n in range(30))
+    thinned, run = variants([text], 0)
+    assert thinned.split() == [word for word in text.split() if word in thinned.split()]
+    assert 30 > len(thinned.split()) > 15
+    assert run in text
+    assert 3 <= len(run.split()) <= 9
+    assert variants([text], 0) == [thinned, run] != variants([text], 1)
+    assert variants(["чайник"], 0) == ["чайник", "чайник"]
 
 
 def test_an_unknown_teacher_is_refused(reviews, quick, unlabelled):
