@@ -129,7 +129,10 @@ class WorkerSettings(_Section):
     )
     batch_rows: PositiveInt = Field(1024, description="Reviews after which a micro-batch closes.")
     linger_ms: float = Field(
-        5.0, ge=0, description="Longest wait for a fuller batch under load; none when idle."
+        10.0,
+        ge=0,
+        description="Least time from one micro-batch to the next, so that many small ones become one. "
+        "A full one does not wait, nor does a review that comes alone.",
     )
     transaction_timeout_ms: PositiveInt = Field(
         15_000,

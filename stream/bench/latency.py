@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from typing import Final
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from numpy.typing import NDArray
 
 from schemas import TopicNames
-from stream.bench.cluster import fresh_settings, unused_number, workers
+from stream.bench.cluster import fresh_settings, numbered, workers
 from stream.bench.report import Figure, Report
 from stream.kafka import connection_options
 from stream.settings import Settings
@@ -25,7 +27,18 @@ from stream.topics_admin import create_topics, delete_topics
 
 LOADS: Final = (0.1, 0.5, 0.8)
 _WARM_UP_SECONDS: Final = 3.0
-_SENT: Final = "sent"
+_JOIN_SECONDS: Final = 2.0
+# A broker just started compiles its code (Java) as it runs; after half a minute it is done.
+_BROKER_WARM_UPS: Final = 2
+_SEED: Final = 7
+# They fit one batch, whatever their length.
+_MOST_AT_A_TIME: Final = 256
+_BATCH_BYTES: Final = 1024 * 1024
+# Reviews that have not come by then never will.
+_LATEST_SECONDS: Final = 60.0
+
+Moments = NDArray[np.float64]
+"""Seconds, one for each review, in the order in which they are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +71,8 @@ def bench_latency(
         for name in ("p50", "p99", "p99.9")
     }
     last: dict[float, Latencies] = {}
-    # A broker just started compiles its code (Java): once with many small transactions, unmeasured.
-    measure_latency(settings, texts, capacity * LOADS[1], seconds)
+    for _ in range(_BROKER_WARM_UPS):  # with many small transactions
+        measure_latency(settings, texts, capacity * LOADS[1], seconds)
     for _ in range(rounds):
         for load in LOADS:
             found = last[load] = measure_latency(settings, texts, capacity * load, seconds)
@@ -89,17 +102,19 @@ def measure_latency(
 
 async def _measure(base: Settings, texts: Sequence[str], rate: float, seconds: float) -> Latencies:
     settings = fresh_settings(base)
+    gaps = np.random.default_rng(_SEED).exponential(
+        1 / rate, int(rate * (seconds + _WARM_UP_SECONDS))
+    )
     await create_topics(settings)
     try:
         with workers(settings, 1, None) as usage:
-            count = int(rate * (seconds + _WARM_UP_SECONDS))
-            reading = asyncio.create_task(_read(settings, count))
-            start = await _send(settings, texts, rate, seconds + _WARM_UP_SECONDS)
-            pairs = np.asarray(await reading)
+            reading = asyncio.create_task(_read(settings, len(gaps)))
+            due = await _send(settings, texts, np.cumsum(gaps))
+            async with asyncio.timeout(_LATEST_SECONDS):
+                received = await reading
     finally:
         await delete_topics(settings, [policy.name for policy in settings.topic_names.policies()])
-    sent, received = pairs[:, 0], pairs[:, 1]
-    measured = (received - sent)[sent >= start + _WARM_UP_SECONDS] * 1000
+    measured = (received - due)[due >= due[0] + _WARM_UP_SECONDS] * 1000
     p50, p99, p999 = np.percentile(measured, [50, 99, 99.9]).tolist()
     stages = _with_waiting(usage[0].stages) if usage else {}
     return Latencies(p50, p99, p999, len(measured), stages)
@@ -111,35 +126,45 @@ def _with_waiting(stages: dict[str, float]) -> dict[str, float]:
     return stages | {"waiting": max(stages.get("total", 0.0) - named, 0.0)}
 
 
-async def _send(settings: Settings, texts: Sequence[str], rate: float, seconds: float) -> float:
-    """Send on schedule (exponential gaps, fixed seed); return when the schedule began."""
-    first = unused_number()
-    gaps = np.random.default_rng(7).exponential(1 / rate, int(rate * seconds))
-    producer = AIOKafkaProducer(**connection_options(settings.kafka), linger_ms=0)
+async def _send(settings: Settings, texts: Sequence[str], schedule: Moments) -> Moments:
+    """Send on schedule and return when each review was due.
+
+    What is due at the same time goes out together, as from any producer under load; the sender
+    shares the cores with all that is measured.
+    """
+    topic = settings.topic_names.incoming
+    values = [
+        json.dumps({"review_id": f"r{i}", "text": text}, ensure_ascii=False).encode()
+        for i, text in enumerate(numbered(texts, len(schedule)))
+    ]
+    producer = AIOKafkaProducer(**connection_options(settings.kafka), max_batch_size=_BATCH_BYTES)
     await producer.start()
     try:
-        await asyncio.sleep(2.0)  # the worker and the reader join
-        start = time.time()
-        for i, due in enumerate(start + np.cumsum(gaps)):
-            if (wait := due - time.time()) > 0:
+        partitions = sorted(await producer.partitions_for(topic))
+        await asyncio.sleep(_JOIN_SECONDS)  # the worker and the reader join
+        due = time.time() + schedule
+        sent = 0
+        while sent < len(due):
+            if (wait := due[sent] - time.time()) > 0:
                 await asyncio.sleep(wait)
-            value = json.dumps(
-                {
-                    "review_id": f"r{i}",
-                    "text": f"{texts[i % len(texts)]} {first + i}",
-                    "metadata": {_SENT: repr(float(due))},
-                },
-                ensure_ascii=False,
-            )
-            await producer.send(settings.topic_names.incoming, value.encode(), f"r{i}".encode())
+            ready = max(int(np.searchsorted(due, time.time())), sent + 1)
+            ready = min(ready, sent + _MOST_AT_A_TIME)
+            batches = {p: producer.create_batch() for p in partitions[: ready - sent]}
+            for i in range(sent, ready):
+                batch = batches[partitions[(i - sent) % len(batches)]]
+                batch.append(timestamp=None, key=_key(i), value=values[i])
+            for partition, batch in batches.items():
+                await producer.send_batch(batch, topic, partition=partition)
+            sent = ready
+            random.shuffle(partitions)  # the first of them get the small batches
         await producer.flush()
     finally:
         await producer.stop()
-    return start
+    return due
 
 
-async def _read(settings: Settings, count: int) -> list[tuple[float, float]]:
-    """Read outputs until all are there: pairs of scheduled and received time."""
+async def _read(settings: Settings, count: int) -> Moments:
+    """Read outputs until all are there, and return when each was."""
     topics: TopicNames = settings.topic_names
     consumer = AIOKafkaConsumer(
         *topics.categories,
@@ -148,19 +173,23 @@ async def _read(settings: Settings, count: int) -> list[tuple[float, float]]:
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        fetch_max_wait_ms=10,
     )
     await consumer.start()
-    pairs: list[tuple[float, float]] = []
+    received = np.zeros(count)
+    missing = count
     try:
-        while len(pairs) < count:
+        while missing:
             for records in (await consumer.getmany(timeout_ms=100)).values():
-                now = time.time()
-                pairs += [(_scheduled(record.value), now) for record in records]
+                received[[_number(record.key) for record in records]] = time.time()
+                missing -= len(records)
     finally:
         await consumer.stop()
-    return pairs
+    return received
 
 
-def _scheduled(value: bytes) -> float:
-    return float(json.loads(value)["review"]["metadata"][_SENT])
+def _key(number: int) -> bytes:
+    return b"r%d" % number
+
+
+def _number(key: bytes) -> int:
+    return int(key[1:])

@@ -92,9 +92,9 @@ class Worker:
             MicroBatcher(
                 settings.worker.batch_tokens,
                 settings.worker.batch_rows,
-                settings.worker.linger_ms / 1000,
                 cost=lambda work: work.cost,
-            )
+            ),
+            settings.worker.linger_ms / 1000,
         )
         self._prepared: asyncio.Queue[Prepared] = asyncio.Queue(1)
         self._classified: asyncio.Queue[asyncio.Task[Classified]] = asyncio.Queue(1)

@@ -1,18 +1,13 @@
-"""Micro-batches by token budget, with a linger that adapts to the load."""
+"""Micro-batches by token budget, paced so that many small ones become one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
-
-# Weight of the newest batch in the moving average of fullness: about the last five batches count.
-_SMOOTHING: Final = 0.2
-# Batches emptier than this mean that the worker keeps up: waiting would only add latency.
-_IDLE_FULLNESS: Final = 0.05
 
 
 class MicroBatcher(Generic[T]):
@@ -23,20 +18,15 @@ class MicroBatcher(Generic[T]):
     Args:
         max_cost: estimated word pieces of a batch. One item that costs more is a batch of its own.
         max_rows: items of a batch.
-        linger: longest wait for a fuller batch, seconds.
         cost: gives an item's cost.
     """
 
-    def __init__(
-        self, max_cost: int, max_rows: int, linger: float, cost: Callable[[T], int]
-    ) -> None:
+    def __init__(self, max_cost: int, max_rows: int, cost: Callable[[T], int]) -> None:
         self._max_cost = max_cost
         self._max_rows = max_rows
-        self._linger = linger
         self._cost = cost
         self._items: deque[T] = deque()
         self._total = 0
-        self._fullness = 0.0
 
     def __len__(self) -> int:
         return len(self._items)
@@ -45,13 +35,6 @@ class MicroBatcher(Generic[T]):
     def full(self) -> bool:
         """Whether waiting longer could not make the next batch fuller."""
         return self._total >= self._max_cost or len(self._items) >= self._max_rows
-
-    @property
-    def linger(self) -> float:
-        """Seconds worth waiting for more: none when idle, up to the limit under load."""
-        if self._fullness < _IDLE_FULLNESS:
-            return 0.0
-        return self._linger * self._fullness
 
     def add(self, items: Iterable[T]) -> None:
         """Append items."""
@@ -70,8 +53,6 @@ class MicroBatcher(Generic[T]):
             batch.append(self._items.popleft())
             spent += cost
         self._total -= spent
-        fullness = max(spent / self._max_cost, len(batch) / self._max_rows)
-        self._fullness += _SMOOTHING * (min(fullness, 1.0) - self._fullness)
         return batch
 
 
@@ -80,10 +61,20 @@ class BatchQueue(Generic[T]):
 
     It holds at most one full batch beyond the one being taken, so that a slow model pushes back to
     the broker: :meth:`put` waits, intake stops polling, the fetcher's own buffers fill.
+
+    Every batch costs a transaction for each of its partitions, however small it is. Therefore the
+    next one that is not full waits until ``linger`` has passed since the last one was taken: what
+    comes alone is answered at once, and a steady trickle does not keep the broker busy.
+
+    Args:
+        batcher: says what fits together.
+        linger: seconds from one batch to the next.
     """
 
-    def __init__(self, batcher: MicroBatcher[T]) -> None:
+    def __init__(self, batcher: MicroBatcher[T], linger: float) -> None:
         self._batcher = batcher
+        self._linger = linger
+        self._due = 0.0
         self._changed = asyncio.Condition()
 
     async def put(self, items: Iterable[T]) -> None:
@@ -94,15 +85,17 @@ class BatchQueue(Generic[T]):
             self._changed.notify_all()
 
     async def take(self) -> list[T]:
-        """Return the next batch, waiting for the first item and then for the linger time."""
+        """Return the next batch, waiting for the first item and then until it is due or full."""
+        loop = asyncio.get_running_loop()
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._batcher) > 0)
-            if not self._batcher.full and (linger := self._batcher.linger):
+            if not self._batcher.full and loop.time() < self._due:
                 try:
-                    async with asyncio.timeout(linger):
+                    async with asyncio.timeout_at(self._due):
                         await self._changed.wait_for(lambda: self._batcher.full)
                 except TimeoutError:
                     pass  # as full as it gets
+            self._due = loop.time() + self._linger
             batch = self._batcher.take()
             self._changed.notify_all()
             return batch

@@ -92,7 +92,7 @@ class Bookkeeping(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.broker = Broker()
         self.consumer = Consumer(self.broker)
-        self.batcher = MicroBatcher(max_cost=40, max_rows=8, linger=0.0, cost=lambda work: 3)
+        self.batcher = MicroBatcher(max_cost=40, max_rows=8, cost=lambda work: 3)
         self.producers, self.publishing = [], set()
         self.task = self.lane = None
 
