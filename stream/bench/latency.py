@@ -19,7 +19,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from numpy.typing import NDArray
 
 from schemas import TopicNames
-from stream.bench.cluster import fresh_settings, numbered, workers
+from stream.bench.cluster import OpenLanes, fresh_settings, numbered, workers
+from stream.bench.pipeline import model_alone
 from stream.bench.report import Figure, Report
 from stream.kafka import connection_options
 from stream.settings import Settings
@@ -27,7 +28,6 @@ from stream.topics_admin import create_topics, delete_topics
 
 LOADS: Final = (0.1, 0.5, 0.8)
 _WARM_UP_SECONDS: Final = 3.0
-_JOIN_SECONDS: Final = 2.0
 # A broker just started compiles its code (Java) as it runs; after half a minute it is done.
 _BROKER_WARM_UPS: Final = 2
 _SEED: Final = 7
@@ -54,14 +54,18 @@ class Latencies:
 
 
 def bench_latency(
-    settings: Settings, texts: Sequence[str], capacity: float, rounds: int = 3, seconds: float = 15
+    settings: Settings,
+    texts: Sequence[str],
+    capacity: float | None = None,
+    rounds: int = 3,
+    seconds: float = 15,
 ) -> Report:
     """Measure latency at shares of a capacity.
 
     Args:
         settings: connection and model.
         texts: real reviews.
-        capacity: saturated reviews a second, from the pipeline benchmark.
+        capacity: reviews a second that are the whole load; measured unless given.
         rounds: interleaved rounds.
         seconds: length of one measurement, after warming up.
     """
@@ -71,8 +75,11 @@ def bench_latency(
         for name in ("p50", "p99", "p99.9")
     }
     last: dict[float, Latencies] = {}
+    alone = model_alone(settings, texts)
     for _ in range(_BROKER_WARM_UPS):  # with many small transactions
-        measure_latency(settings, texts, capacity * LOADS[1], seconds)
+        measure_latency(settings, texts, alone * LOADS[0], seconds)
+    if capacity is None:
+        capacity = measure_capacity(settings, texts, alone, seconds)
     for _ in range(rounds):
         for load in LOADS:
             found = last[load] = measure_latency(settings, texts, capacity * load, seconds)
@@ -86,6 +93,25 @@ def bench_latency(
     return report
 
 
+def measure_capacity(
+    settings: Settings, texts: Sequence[str], rate: float, seconds: float
+) -> float:
+    """Return the reviews a second that come out while more than that come in.
+
+    Sender and reader share the machine, as they do when latency is measured: that costs the worker
+    a part of what it does with a topic that was filled before.
+
+    Args:
+        settings: connection and model.
+        texts: real reviews.
+        rate: at which they come in: more than the worker can do.
+        seconds: length of the measurement, after warming up.
+    """
+    run = asyncio.run(_run(settings, texts, rate, seconds))
+    begin, end = run.due[0] + _WARM_UP_SECONDS, run.due[-1]
+    return float(np.sum((run.received > begin) & (run.received <= end)) / (end - begin))
+
+
 def measure_latency(
     settings: Settings, texts: Sequence[str], rate: float, seconds: float
 ) -> Latencies:
@@ -97,27 +123,37 @@ def measure_latency(
         rate: reviews a second.
         seconds: length of the measurement, after warming up.
     """
-    return asyncio.run(_measure(settings, texts, rate, seconds))
+    run = asyncio.run(_run(settings, texts, rate, seconds))
+    warm = run.due >= run.due[0] + _WARM_UP_SECONDS
+    measured = (run.received - run.due)[warm] * 1000
+    p50, p99, p999 = np.percentile(measured, [50, 99, 99.9]).tolist()
+    return Latencies(p50, p99, p999, len(measured), run.stages)
 
 
-async def _measure(base: Settings, texts: Sequence[str], rate: float, seconds: float) -> Latencies:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    due: Moments
+    received: Moments
+    stages: dict[str, float]
+
+
+async def _run(base: Settings, texts: Sequence[str], rate: float, seconds: float) -> _Run:
     settings = fresh_settings(base)
     gaps = np.random.default_rng(_SEED).exponential(
         1 / rate, int(rate * (seconds + _WARM_UP_SECONDS))
     )
+    lanes = OpenLanes(1)
     await create_topics(settings)
     try:
-        with workers(settings, 1, None) as usage:
+        with workers(settings, 1, None, lanes) as usage:
             reading = asyncio.create_task(_read(settings, len(gaps)))
+            await lanes.spread_over(settings.topics.partitions)
             due = await _send(settings, texts, np.cumsum(gaps))
             async with asyncio.timeout(_LATEST_SECONDS):
                 received = await reading
     finally:
         await delete_topics(settings, [policy.name for policy in settings.topic_names.policies()])
-    measured = (received - due)[due >= due[0] + _WARM_UP_SECONDS] * 1000
-    p50, p99, p999 = np.percentile(measured, [50, 99, 99.9]).tolist()
-    stages = _with_waiting(usage[0].stages) if usage else {}
-    return Latencies(p50, p99, p999, len(measured), stages)
+    return _Run(due, received, _with_waiting(usage[0].stages) if usage else {})
 
 
 def _with_waiting(stages: dict[str, float]) -> dict[str, float]:
@@ -141,7 +177,6 @@ async def _send(settings: Settings, texts: Sequence[str], schedule: Moments) -> 
     await producer.start()
     try:
         partitions = sorted(await producer.partitions_for(topic))
-        await asyncio.sleep(_JOIN_SECONDS)  # the worker and the reader join
         due = time.time() + schedule
         sent = 0
         while sent < len(due):

@@ -50,7 +50,7 @@ def bench_pipeline(settings: Settings, texts: Sequence[str], rounds: int = 3) ->
     # A broker just started compiles its code (Java) on the cores that we measure.
     _saturated(_without_cache(settings), texts, _WARMING_REVIEWS, 0.0, [])
     for _ in range(rounds):
-        alone.rounds.append(_model_alone(settings, texts))
+        alone.rounds.append(model_alone(settings, texts))
         drains.append(_saturated(settings, texts, _REAL_REVIEWS, None, usage))
         whole.rounds.append(drains[-1].rate)
         bare = _without_cache(settings)
@@ -76,7 +76,8 @@ def _bound(drains: Sequence[Drained], alone: float) -> dict[str, Any]:
     return {"cpu_us_per_review": cpu_us, "share_if_no_core_were_idle": bound}
 
 
-def _model_alone(settings: Settings, texts: Sequence[str]) -> float:
+def model_alone(settings: Settings, texts: Sequence[str]) -> float:
+    """Return the reviews a second of the model by itself, word pieces included."""
     model = settings.model
     classifier = Classifier.load(model.folder, model.device, model.threads, model.chunk_tokens)
     sample = [

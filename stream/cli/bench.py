@@ -62,10 +62,11 @@ def pipeline(
 
 @app.command()
 def latency(
-    capacity: Annotated[
-        float, typer.Option(min=1, help="Saturated reviews/s, from `reviews bench pipeline`.")
-    ],
     input_file: Input = EXAMPLES,
+    capacity: Annotated[
+        float | None,
+        typer.Option(min=1, help="Reviews/s that are the whole load; measured unless given."),
+    ] = None,
     rounds: Rounds = 3,
     servers: Servers = None,
     output: Output = _OUTPUT,

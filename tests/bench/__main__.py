@@ -7,7 +7,6 @@ that the peers that run torch have the same weights.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -51,16 +50,8 @@ def _run(name: str, folder: Path, output: Path, rounds: int) -> None:
         command = ["-m", "tests.bench.peers", str(folder)]
     else:
         command = ["-m", "stream", "bench", name]
-    if name == "latency":
-        options += ["--capacity", str(_capacity(output))]
     environment = os.environ | {"REVIEWS_MODEL__FOLDER": str(folder)}
     subprocess.run([sys.executable, *command, *options], env=environment, check=True)
-
-
-def _capacity(output: Path) -> float:
-    """Return the pipeline's saturated reviews a second, as measured last."""
-    report = json.loads((output / "pipeline.json").read_text(encoding="utf-8"))
-    return next(float(f["median"]) for f in report["figures"] if f["name"] == "pipeline")
 
 
 if __name__ == "__main__":
