@@ -1,5 +1,7 @@
 """What is read back from Redis is believed only if it answers the question that was asked."""
 
+import asyncio
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -132,7 +134,7 @@ class RefusingRedis:
     async def send_packed_command(self, commands):
         assert len(commands) == len(self.replies)
 
-    async def read_response(self):
+    async def read_response(self, **_):
         reply = self.replies.pop(0)
         if isinstance(reply, Exception):
             raise reply
@@ -148,4 +150,16 @@ class RefusingRedis:
 async def test_a_connection_with_unread_replies_is_closed_before_anyone_else_gets_it():
     redis = RefusingRedis()
     await cache_behind(redis).put(VERSION, {letter * 32: PREDICTION for letter in "abc"})
+    assert (redis.disconnected, redis.released) == (1, 1)
+
+
+class SilentRedis(RefusingRedis):
+    async def read_response(self, **_):
+        await asyncio.Event().wait()
+
+
+async def test_replies_that_do_not_come_in_time_are_not_waited_for():
+    redis = SilentRedis()
+    async with asyncio.timeout(10):
+        await cache_behind(redis).put(VERSION, {letter * 32: PREDICTION for letter in "abc"})
     assert (redis.disconnected, redis.released) == (1, 1)
