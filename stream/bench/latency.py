@@ -28,8 +28,9 @@ from stream.topics_admin import create_topics, delete_topics
 
 LOADS: Final = (0.1, 0.5, 0.8)
 _WARM_UP_SECONDS: Final = 3.0
-# A broker just started compiles its code (Java) as it runs; after half a minute it is done.
-_BROKER_WARM_UPS: Final = 2
+# A broker just started compiles its code (Java) as it runs; after a minute it is done.
+_BROKER_WARM_UPS: Final = 3
+_WARMING_LOAD: Final = 0.3
 _SEED: Final = 7
 # They fit one batch, whatever their length.
 _MOST_AT_A_TIME: Final = 256
@@ -77,7 +78,7 @@ def bench_latency(
     last: dict[float, Latencies] = {}
     alone = model_alone(settings, texts)
     for _ in range(_BROKER_WARM_UPS):  # with many small transactions
-        measure_latency(settings, texts, alone * LOADS[0], seconds)
+        measure_latency(settings, texts, alone * _WARMING_LOAD, seconds)
     if capacity is None:
         capacity = measure_capacity(settings, texts, alone, seconds)
     for _ in range(rounds):
