@@ -1,7 +1,7 @@
 """``python -m tests.faults.soak``: overload, long; memory, lag, latency and rebalances meanwhile.
 
 Two workers whose model takes a fixed time a row get twice the reviews that they can classify. Then
-the input falls to a tenth, and four more workers come, as an autoscaler would bring them.
+the input falls to a tenth, and two more workers come, as an autoscaler would bring them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.faults.experiment import Experiment, Result, Scenario
 
 _ROW_MS: Final = 8.0
 _WORKERS: Final = 2
-_RELIEVED_WORKERS: Final = 6
+_RELIEVED_WORKERS: Final = 4  # one a partition
 # One thread of inference a worker: 125 rows/s each.
 CAPACITY: Final = int(_WORKERS * 1000 / _ROW_MS)
 _CALM: Final = CAPACITY // 10
@@ -181,7 +181,7 @@ def plot(samples: Sequence[Sample], overload: float, path: Path) -> None:
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         if index == 0:
-            axes.set_title("Twice the capacity (red), then a tenth of it and four more workers")
+            axes.set_title("Twice the capacity (red), then a tenth of it and two more workers")
     axes.set_xlabel("minutes")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
