@@ -2,7 +2,7 @@
 
 Tens of thousands of events, reviews and messages are on their way through a worker at a time. None
 of them is part of a cycle, and reference counts free them all; yet with Python's own settings the
-collector walked through them again and again, for 40% of the CPU time beside the model.
+collector walked through them again and again, for over a third of the CPU time beside the model.
 """
 
 from __future__ import annotations
