@@ -23,6 +23,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas import CATEGORIES
 from stream.bench.cluster import drained, fill, fresh_settings, workers
+from stream.bench.guard import OURS
 from stream.bench.plot import draw
 from stream.bench.report import Figure, Report, interleave
 from stream.classifier import Classifier
@@ -37,7 +38,6 @@ LOOP: Final = "tutorial loop"
 FAUST: Final = "Faust take() + ONNX Runtime"
 QUIX: Final = "Quix Streams + ONNX Runtime"
 BYTEWAX: Final = "Bytewax + ONNX Runtime"
-OURS: Final = "ours"
 # About eight seconds each.
 _REVIEWS: Final = {LOOP: 1_000, FAUST: 10_000, QUIX: 8_000, BYTEWAX: 20_000, OURS: 20_000}
 _GUARANTEES: Final = {

@@ -39,6 +39,17 @@ def test_of_times_more_is_worse(tmp_path: Path, now: float, count: int) -> None:
     assert len(regressions(recorded, _write(tmp_path / "now", 1, now, "ms"))) == count
 
 
+@pytest.mark.parametrize(("rival", "count"), [(300, 0), (900, 1)])
+def test_a_rival_that_comes_closer_is_a_regression_of_ours(
+    tmp_path: Path, rival: float, count: int
+) -> None:
+    for folder, rate in (("before", 600), ("now", rival)):
+        figures = [Figure("ours", "reviews/s", [1000]), Figure("rival", "reviews/s", [rate])]
+        Report("Peers", "ours", figures).write(tmp_path / folder, "peers")
+
+    assert len(regressions(tmp_path / "before", tmp_path / "now")) == count
+
+
 def test_a_benchmark_that_was_not_run_is_not_judged(tmp_path: Path) -> None:
     recorded = _write(tmp_path / "before", 1000, 900)
     (tmp_path / "now").mkdir()
