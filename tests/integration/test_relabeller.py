@@ -60,6 +60,13 @@ async def until(relabeller, tasks):
             await asyncio.sleep(0.02)
 
 
+async def until_ready(relabeller):
+    """A partition that held nothing may be taken over last."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not relabeller.ready:  # noqa: ASYNC110 - as a probe does
+            await asyncio.sleep(0.02)
+
+
 async def labels(settings, count):
     records = await read_topic(settings.kafka.bootstrap_servers, settings.topic_names.labels, count)
     return [decode(Label, record.value) for record in records]
@@ -133,6 +140,7 @@ async def test_it_tells_prometheus_what_it_decided_and_probes_that_it_works(sett
     await send_tasks(settings, [task(i, text) for i, text in enumerate(("платье", "мгла", "мгла"))])
     async with running(settings, decider) as relabeller:
         await until(relabeller, 3)
+        await until_ready(relabeller)
         port = relabeller.health.port
         alive, ready = await asked(port, "/livez"), await asked(port, "/readyz?verbose")
         _, metrics = await asked(port, "/metrics")
