@@ -4,6 +4,7 @@ For everybody:
 
 - ``kafka``: bootstrap servers (a string) of a real broker
 - ``topic_prefix``: a prefix for topics, groups and transactional ids that no other test uses
+- ``topics``: all topics of the contract under that prefix, created
 - ``redis_url``: URL of a real Redis; its databases are empty at the start of each test
 
 For tests of faults, which want servers of their own, take ``tmp_path`` and start a
@@ -23,6 +24,8 @@ import redis
 import structlog
 
 from deploy.local import LocalStack
+from schemas import TopicNames
+from tests.support.pipeline import create_topics
 
 
 def pytest_configure() -> None:
@@ -63,3 +66,10 @@ def redis_url(stack):
 @pytest.fixture
 def topic_prefix():
     return f"t{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+async def topics(kafka, topic_prefix):
+    names = TopicNames(topic_prefix)
+    await create_topics(kafka, names)
+    return names

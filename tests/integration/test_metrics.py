@@ -9,12 +9,10 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from schemas import TopicNames
 from stream.logs import configure_logs
 from stream.settings import LogSettings
 from tests.support.pipeline import (
     WAIT_SECONDS,
-    create_topics,
     pipeline_settings,
     read_outputs,
     running_worker,
@@ -25,13 +23,6 @@ from tests.support.tiny_model import tiny_classifier
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 TEXT = "красивое платье с уникальнымсловом"
-
-
-@pytest.fixture
-async def topics(kafka, topic_prefix):
-    names = TopicNames(topic_prefix)
-    await create_topics(kafka, names)
-    return names
 
 
 @pytest.fixture

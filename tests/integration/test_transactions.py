@@ -4,22 +4,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 import stream.worker.partition_writer
-from schemas import TopicNames
 from stream.offsets import committed_offset
 from stream.worker.answers import Answer, Fenced, answer_in
 from stream.worker.partition_writer import BATCH_BYTES
 from stream.worker.routing import Message
 from stream.worker.transactions import LaneProducer
-from tests.support.pipeline import create_topics, pipeline_settings, read_topic
+from tests.support.pipeline import pipeline_settings, read_topic
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-async def topics(kafka, topic_prefix):
-    names = TopicNames(topic_prefix)
-    await create_topics(kafka, names)
-    return names
 
 
 @pytest.fixture

@@ -9,24 +9,17 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schemas import DeadLetterReason, SourcePosition, TopicNames
+from schemas import DeadLetterReason, SourcePosition
 from stream.clients.replay import DeadLetterReplay
 from stream.offsets import OffsetPending, committed_offset
 from stream.transaction_state import commit_was_decided
 from stream.worker.lane import Lane
 from stream.worker.routing import Message
 from stream.worker.transactions import LaneProducer, transactional_id
-from tests.support.pipeline import WAIT_SECONDS, create_topics, pipeline_settings, read_topic
+from tests.support.pipeline import WAIT_SECONDS, pipeline_settings, read_topic
 
 pytestmark = pytest.mark.kafka
 LEFT = [b"left behind"]
-
-
-@pytest.fixture
-async def topics(kafka, topic_prefix):
-    names = TopicNames(topic_prefix)
-    await create_topics(kafka, names)
-    return names
 
 
 @pytest.fixture

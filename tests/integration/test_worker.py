@@ -6,12 +6,11 @@ import json
 import aiohttp
 import pytest
 
-from schemas import BatchSummary, CategorizedReview, Category, RelabelTask, TopicNames, decode
+from schemas import BatchSummary, CategorizedReview, Category, RelabelTask, decode
 from stream.errors import BrokerError, PortTaken, TopicMissing
 from tests.support.pipeline import (
     WAIT_SECONDS,
     by_topic,
-    create_topics,
     pipeline_settings,
     read_outputs,
     read_topic,
@@ -31,13 +30,6 @@ def review(review_id, text):
 @pytest.fixture
 def classifier(tmp_path):
     return tiny_classifier(tmp_path / "model")
-
-
-@pytest.fixture
-async def topics(kafka, topic_prefix):
-    names = TopicNames(topic_prefix)
-    await create_topics(kafka, names)
-    return names
 
 
 async def test_every_review_ends_in_exactly_one_topic(kafka, topics, redis_url, classifier):
