@@ -24,7 +24,7 @@ LINGERS_MS: Final = (2.0, 10.0, 20.0)
 # Latencies of one linger differ so much from round to round.
 LATENCY_EQUAL_WITHIN: Final = 0.15
 _LINGER_ROUNDS: Final = 2
-_LINGER_SECONDS: Final = 4.0
+_LINGER_SECONDS: Final = 3.0
 _SAMPLE: Final = 512
 _ROUNDS: Final = 3
 
