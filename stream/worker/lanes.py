@@ -57,6 +57,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         self._consumer: AIOKafkaConsumer | None = None
         self._lanes: dict[TopicPartition, Lane] = {}
         self._tasks: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._ending = False
         self.joined = False
         """Whether the group has assigned partitions (maybe none) and no rebalance is under way."""
 
@@ -94,6 +95,8 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         assert self._consumer is not None  # noqa: S101 - attach() comes first
         partitions = sorted(assigned)
         self._consumer.pause(*partitions)
+        if self._ending:  # the group deals anew while we leave it: whoever stays takes them over
+            return
         for tp in partitions:
             # A member that lost its partitions hears so by its next heartbeat.
             after_fence = 2 * self._settings.worker.heartbeat_interval_ms / 1000
@@ -123,13 +126,15 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         await self.close(partitions)
 
     async def close(self, partitions: Iterable[TopicPartition] | None = None) -> None:
-        """Drain and close these lanes, or all."""
+        """Drain and close these lanes; or all, and open no others."""
+        self._ending = self._ending or partitions is None
         wanted = list(self._lanes if partitions is None else partitions)
         seconds = self._settings.worker.drain_timeout
         await asyncio.gather(*(self._lanes[tp].drain(seconds) for tp in wanted))
-        tasks = [self._tasks.pop(tp) for tp in wanted]
+        # A rebalance may close them while we end, or the other way round: who comes second finds none.
+        tasks = [self._tasks.pop(tp) for tp in wanted if tp in self._tasks]
         for tp in wanted:
-            del self._lanes[tp]
+            self._lanes.pop(tp, None)
             self._metrics.forget_lag(tp.partition)
         # Again and again: one cancellation may get lost in a library, and a lane that outlives its
         # partition would hold up the whole group.

@@ -57,3 +57,40 @@ async def test_closing_lanes_cancels_until_they_have_ended():
     await lanes.close()
     assert missed
     assert task.cancelled()
+
+
+class DrainingLane:
+    """A lane that is drained once the gate is opened."""
+
+    def __init__(self, gate):
+        self._gate = gate
+
+    async def drain(self, seconds):
+        await self._gate.wait()
+
+
+async def test_a_rebalance_while_the_worker_ends_closes_each_lane_once():
+    lanes, gate = (
+        Lanes(load_settings(), WorkerMetrics(), on_failure=lambda _: None),
+        asyncio.Event(),
+    )
+    task = asyncio.create_task(asyncio.sleep(60))
+    lanes._lanes[TP], lanes._tasks[TP] = DrainingLane(gate), task
+    closing = asyncio.gather(lanes.close(), lanes.on_partitions_revoked([TP]))
+    await asyncio.sleep(0)
+    gate.set()
+    await closing
+    assert task.cancelled()
+
+
+async def test_a_worker_that_ends_takes_no_partition_over():
+    class Consumer:
+        def pause(self, *partitions):
+            pass
+
+    lanes = Lanes(load_settings(), WorkerMetrics(), on_failure=lambda _: None)
+    lanes.attach(Consumer())
+    await lanes.close()
+    await lanes.on_partitions_assigned([TP])
+    assert lanes.get(TP) is None
+    assert not lanes._tasks
