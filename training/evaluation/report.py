@@ -115,16 +115,8 @@ def _record(
         "candidates": {
             c.name: {
                 "family": c.family,
-                "config": c.config.model_dump(
-                    mode="json",
-                    exclude={
-                        "seed": True,
-                        "checkpoints": True,
-                        "encoder": True,
-                        "distillation": {"texts"},
-                    },
-                ),
-                "base": Path(str(c.config.encoder)).name,
+                "config": {k: v for k, v in c.config.described().items() if k != "seed"},
+                "base": c.config.base,
             }
             for c in candidates
         },

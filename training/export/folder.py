@@ -188,7 +188,8 @@ def write_folder(
         )
         card = model_card(manifest, dataset, config, parameters, parity)
         (aside / "README.md").write_text(card, encoding="utf-8")
-        (aside / RUN_FILE).write_text(_run_record(config, dataset, parity), encoding="utf-8")
+        record = _run_record(config, dataset, parity, model.losses)
+        (aside / RUN_FILE).write_text(record, encoding="utf-8")
         manifest = write_manifest(aside, manifest)
         progress("export", 2, 3)
         Classifier.load(aside, device="cpu")
@@ -274,15 +275,18 @@ def _spread(rows: Sequence[Any], count: int) -> list[Any]:
     return list(rows[::step][:count])
 
 
-def _run_record(config: TrainConfig, dataset: Dataset, parity: Mapping[str, Parity]) -> str:
+def _run_record(
+    config: TrainConfig,
+    dataset: Dataset,
+    parity: Mapping[str, Parity],
+    losses: Sequence[float],
+) -> str:
     """Return how this model was made, for people and programs, as JSON."""
     packages = ("numpy", "onnx", "onnxruntime", "tokenizers", "torch", "transformers")
     record = {
-        # Paths say something of the machine, and nothing of the model.
-        "config": config.model_dump(
-            mode="json", exclude={"checkpoints": True, "encoder": True, "distillation": {"texts"}}
-        ),
-        "base": Path(str(config.encoder)).name,
+        "config": config.described(),
+        "base": config.base,
+        "losses": [round(loss, 6) for loss in losses],
         "training_digest": dataset.digest,
         "origins": dataset.origins(),
         "parity": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -130,6 +130,17 @@ class TrainConfig(BaseModel):
         measured = self.distillation.measured | frozenset(normalized)
         distillation = self.distillation.model_copy(update={"measured": measured})
         return self.model_copy(update={"distillation": distillation})
+
+    def described(self) -> dict[str, Any]:
+        """Return the options as JSON would hold them, without paths: those say nothing of a model."""
+        return self.model_dump(
+            mode="json", exclude={"checkpoints": True, "encoder": True, "distillation": {"texts"}}
+        )
+
+    @property
+    def base(self) -> str:
+        """Name of the base checkpoint, without its path."""
+        return Path(str(self.encoder)).name
 
     def deciding(self, *but: str) -> str:
         """Return the options that decide the weights, as JSON: the key of whatever is kept.
