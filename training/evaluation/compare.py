@@ -1,7 +1,8 @@
 """Families and ways of training, compared on the same rows with the same seeds.
 
-Each run (one candidate, one seed) is kept on disk under a key of its data and configuration: an
-interrupted comparison goes on with the run that it was at, and another one never takes it up.
+Each run (one candidate, one seed) is kept on disk under a key of its data, its configuration, its base
+checkpoint and the code that trains: an interrupted comparison goes on with the run that it was at, and
+another one never takes it up.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from training.dataset import Dataset
 from training.export.out_of_fold import out_of_fold, trusted
 from training.fit.config import Progress, TrainConfig, silent
+from training.fit.lineage import decided_by
 from training.models.family import family
 
 OUT_OF_FOLD: Final = "out of fold"
@@ -261,11 +263,8 @@ def _quickest(call: Any) -> float:
 
 
 def _key(candidate: Candidate, config: TrainConfig, data: Sequence[str]) -> str:
-    parts = [
-        candidate.family,
-        config.deciding(),
-        *data,
-    ]
+    based = family(candidate.family).servable
+    parts = [candidate.family, decided_by(config, based=based), *data]
     if config.distillation.teachers and config.distillation.texts is not None:
         parts.append(hashlib.sha256(config.distillation.texts.read_bytes()).hexdigest())
     if candidate.share < 1:

@@ -143,12 +143,15 @@ class TrainConfig(BaseModel):
         return Path(str(self.encoder)).name
 
     def deciding(self, *but: str) -> str:
-        """Return the options that decide the weights, as JSON: the key of whatever is kept.
+        """Return the options that decide the weights, as JSON.
+
+        The base checkpoint is not among them: its path says nothing of what it holds
+        (:func:`training.fit.lineage.decided_by` does).
 
         Args:
             but: further options to leave out.
         """
-        without = {"checkpoints", "folds", "precision", *but}
+        without = {"checkpoints", "encoder", "folds", "precision", *but}
         if not self.distillation.teachers:
             without.add("distillation")
         return self.model_dump_json(exclude=without)

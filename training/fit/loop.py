@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from training.dataset import CATEGORY_COUNT, Dataset
 from training.fit.batches import bucketed_batches, pad
 from training.fit.config import Progress, TrainConfig, Tricks
+from training.fit.lineage import decided_by
 from training.fit.losses import Loss, symmetric_divergence
 from training.fit.noise import disturb
 from training.fit.optimizer import parameter_groups
@@ -122,7 +123,7 @@ class _Training:
         """Train all epochs that are left, leave the final weights in the module, return the losses."""
         folder = self.config.checkpoints
         state = nn.ModuleList([self.module] + ([self.average] if self.average else []))
-        key = f"{self.dataset.digest} {_how(self.config)}"
+        key = f"{self.dataset.digest} {decided_by(self.config, 'threads')}" if folder else ""
         first, losses = resume(folder, state, self.optimizer, key) if folder else (0, [])
         for epoch in range(first, self.config.epochs):
             losses.append(self._epoch(epoch))
@@ -196,11 +197,6 @@ class _Training:
         factor = (step + 1) / warm if step < warm else left
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-
-
-def _how(config: TrainConfig) -> str:
-    """Return everything of a configuration that decides the weights."""
-    return config.deciding("threads")
 
 
 def _targets(dataset: Dataset, tricks: Tricks) -> tuple[Tensor, Tensor]:

@@ -6,9 +6,14 @@ where no hub can be reached a run should not wait for it.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Final
 
 from training.errors import LabellerUnavailable
+
+# What a model is loaded from: an ONNX graph or a card beside them is not.
+_LOADED: Final = ("config.json", "tokenizer.json", "*.safetensors", "*.bin")
 
 
 def local_checkpoint(name: str) -> Path:
@@ -36,3 +41,22 @@ def local_checkpoint(name: str) -> Path:
             f"run `hf download {name}` once, or name a folder",
         )
     return Path(cached).parent
+
+
+def checkpoint_digest(name: str) -> str:
+    """Return a digest of what a checkpoint holds, wherever it lies.
+
+    Args:
+        name: see :func:`local_checkpoint`.
+
+    Raises:
+        LabellerUnavailable: likewise.
+    """
+    folder = local_checkpoint(name)
+    digest = hashlib.sha256()
+    for file in sorted(file for pattern in _LOADED for file in folder.glob(pattern)):
+        with file.open("rb") as content:
+            digest.update(
+                f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode()
+            )
+    return digest.hexdigest()[:16]

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from training.fit.batches import bucketed_batches, pad
 from training.fit.config import Progress, silent
+from training.fit.lineage import code_digest
 from training.fit.runtime import autocast, pick_device, resume, save_progress
 from training.pretraining.encoder import MASK, SPECIALS, CheckpointError, Encoder
 
@@ -94,7 +95,7 @@ def pretrain(
     steps = math.ceil(len(ids) / config.batch_size) * config.epochs
     losses: list[float] = []
     first = 0
-    key = _key(encoder, normalized, config)
+    key = key_of(encoder, normalized, config)
     if config.checkpoints is not None:
         first, losses = resume(config.checkpoints, model, optimizer, key)
     for epoch in range(first, config.epochs):
@@ -144,9 +145,15 @@ def _check_marks(encoder: Encoder) -> None:
         )
 
 
-def _key(encoder: Encoder, normalized: Sequence[str], config: PretrainConfig) -> str:
-    """Return what decides the weights: first weights, texts, vocabulary, shape, and how."""
-    digest = hashlib.sha256()
+def key_of(encoder: Encoder, normalized: Sequence[str], config: PretrainConfig) -> str:
+    """Return what decides the weights: first weights, texts, vocabulary, shape, code, and how.
+
+    Args:
+        encoder: before its pretraining.
+        normalized: texts.
+        config: how.
+    """
+    digest = hashlib.sha256(code_digest().encode())
     for value in encoder.model.state_dict().values():
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     for part in (*normalized, encoder.tokenizer.to_str(), encoder.model.config.to_json_string()):

@@ -12,7 +12,7 @@ import torch
 from stream.text import normalize
 from training.fit.config import Progress, silent
 from training.labelling.morphology import analyse, forms
-from training.pretraining.checkpoint import is_complete, pretrain_to
+from training.pretraining.checkpoint import is_made_of, pretrain_to
 from training.pretraining.encoder import Encoder, Shape, load_encoder, new_encoder
 from training.pretraining.mlm import PretrainConfig
 from training.pretraining.vocabulary import learn_tokenizer, product_forms
@@ -32,7 +32,8 @@ def starter_encoder(
 ) -> Encoder:
     """Make the base encoder, or load the one that an earlier call finished.
 
-    An interrupted call goes on where it was.
+    An interrupted call goes on where it was. An encoder that was made of other texts, in another way
+    or by other code is made anew.
 
     Args:
         texts: normalised, to learn vocabulary and language from.
@@ -41,11 +42,11 @@ def starter_encoder(
         progress: is told how far it is.
         shape: of a new encoder.
     """
-    if is_complete(folder):
-        return load_encoder(folder)
     progress("vocabulary and word vectors", 0, 1)
     encoder = blank_encoder(texts, shape, config.seed)
     progress("vocabulary and word vectors", 1, 1)
+    if is_made_of(folder, encoder, texts, config):
+        return load_encoder(folder)
     pretrain_to(folder, encoder, texts, config, progress)
     return encoder
 

@@ -55,7 +55,7 @@ def train_starter(
     Args:
         data: the folder of the real reviews, see :func:`training.labelling.ensemble.starter_labels`.
         folder: where the model goes.
-        work: keeps dataset and encoder; the encoder is taken up as it is if it is complete.
+        work: keeps dataset and encoder; the encoder is taken up if it would be made the same today.
         plan: how; see :class:`Plan`.
         progress: is told how far it is.
 

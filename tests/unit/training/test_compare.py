@@ -77,6 +77,15 @@ def test_a_run_on_other_data_is_not_taken_up(compared, reviews, tests_of_two_kin
     assert len(list((tmp_path / "work").iterdir())) == 7
 
 
+def test_a_run_of_other_code_is_not_taken_up(
+    compared, reviews, tests_of_two_kinds, tmp_path, monkeypatch
+):
+    candidates, _ = compared
+    monkeypatch.setattr("training.fit.lineage.code_digest", lambda: "of other code")
+    compare(candidates[:1], reviews, tests_of_two_kinds, [0], tmp_path / "work")
+    assert len(list((tmp_path / "work").iterdir())) == 7
+
+
 def test_texts_of_the_test_sets_are_not_trained_on(reviews, quick, tmp_path):
     said = compare(
         family_candidates(["majority"], quick),

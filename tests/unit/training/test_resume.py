@@ -1,12 +1,13 @@
-"""An interrupted training ends with the weights that it would have ended with."""
+"""An interrupted training ends with the weights that it would have ended with; another is not taken up."""
 
 import numpy as np
 import pytest
 import torch
 
-from training.pretraining.checkpoint import is_complete, pretrain_to
+from training.pretraining.checkpoint import is_complete, pretrain_to, run_record
 from training.pretraining.encoder import load_encoder
 from training.pretraining.mlm import PretrainConfig, pretrain
+from training.starter.base import starter_encoder
 from training.train import fit_family
 
 
@@ -38,6 +39,41 @@ def test_a_training_on_other_data_does_not_take_up_the_former(reviews, quick, tm
     fewer = reviews.take(np.arange(0, len(reviews), 2))
     fresh = fit_family("lstm", fewer, quick).logits(["чайник"])
     np.testing.assert_allclose(fit_family("lstm", fewer, config).logits(["чайник"]), fresh)
+
+
+@pytest.mark.parametrize("changed", ["code", "base", "options"])
+def test_a_training_that_would_come_out_otherwise_does_not_take_up_the_former(
+    changed, reviews, quick, tiny_encoder, tmp_path, monkeypatch
+):
+    base = tmp_path / "base"
+    load_encoder(tiny_encoder).save(base)
+    config = quick.model_copy(
+        update={"checkpoints": tmp_path / "work", "encoder": base, "epochs": 1}
+    )
+    fit_family("lstm", reviews, config)
+    if changed == "code":
+        monkeypatch.setattr("training.fit.lineage.code_digest", lambda: "of other code")
+    elif changed == "base":
+        other = load_encoder(tiny_encoder)
+        with torch.no_grad():
+            other.model.get_input_embeddings().weight.mul_(2)
+        other.save(base)
+    else:
+        config = config.model_copy(update={"learning_rate": 1e-4})
+    steps = []
+    fit_family("lstm", reviews, config, lambda *told: steps.append(told))
+    assert steps
+
+
+def test_a_base_that_was_moved_is_the_same_base(reviews, quick, tiny_encoder, tmp_path):
+    for name in ("here", "there"):
+        load_encoder(tiny_encoder).save(tmp_path / name)
+    config = quick.model_copy(update={"checkpoints": tmp_path / "work", "epochs": 1})
+    fit_family("lstm", reviews, config.model_copy(update={"encoder": tmp_path / "here"}))
+    steps = []
+    config = config.model_copy(update={"encoder": tmp_path / "there"})
+    fit_family("lstm", reviews, config, lambda *told: steps.append(told))
+    assert not steps
 
 
 def test_resumed_pretraining_has_the_losses_of_the_uninterrupted(reviews, tiny_encoder, tmp_path):
@@ -75,3 +111,45 @@ def test_pretraining_another_base_does_not_take_up_the_former(reviews, tiny_enco
     with torch.no_grad():
         other.model.get_input_embeddings().weight.mul_(2)
     assert pretrain(other, texts, config) != pytest.approx(first, rel=1e-6)
+
+
+@pytest.fixture
+def starter(reviews, tiny_encoder, tmp_path, monkeypatch):
+    """Make the starter's encoder, from a base of milliseconds; tells whether it was pretrained."""
+    monkeypatch.setattr(
+        "training.starter.base.blank_encoder", lambda *_: load_encoder(tiny_encoder)
+    )
+
+    def make(texts=reviews.normalized, **options):
+        config = PretrainConfig(
+            batch_size=16, max_length=16, device="cpu", **({"epochs": 1} | options)
+        )
+        stages = []
+        starter_encoder(texts, tmp_path, config, lambda stage, *_: stages.append(stage))
+        return any(stage.startswith("epoch") for stage in stages)
+
+    return make
+
+
+def test_the_starters_encoder_is_pretrained_once(starter):
+    assert starter()
+    assert not starter()
+
+
+def test_an_encoder_of_another_pretraining_is_made_anew(starter, reviews, tmp_path):
+    starter()
+    assert starter(epochs=2)
+    assert run_record(tmp_path)["config"]["epochs"] == 2
+    assert starter(reviews.normalized[1:], epochs=2)
+
+
+def test_an_encoder_that_says_nothing_of_its_making_is_made_anew(starter, tmp_path):
+    starter()
+    (tmp_path / "pretraining.json").unlink()
+    assert starter()
+
+
+def test_an_encoder_of_other_code_is_made_anew(starter, monkeypatch):
+    starter()
+    monkeypatch.setattr("training.pretraining.mlm.code_digest", lambda: "of other code")
+    assert starter()
