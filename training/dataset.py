@@ -23,6 +23,8 @@ CATEGORY_COUNT: Final = len(CATEGORIES)
 # Probabilities are written with this many digits, and digested as written: what was read back from
 # a file is the dataset that was written to it.
 _DIGITS: Final = 5
+# Nine numbers with that many digits, and soft labels in single precision.
+_LARGEST_ROUNDING: Final = 1e-3
 SYNTHETIC: Final = "synthetic"
 """Origin of generated rows. Nothing is ever measured on them."""
 SYNTHETIC_WEIGHT: Final = 0.5
@@ -161,9 +163,30 @@ def read_test_dataset(path: Path, origin: str) -> Dataset:
     """Read labelled reviews to measure or calibrate on; see :func:`read_labelled_dataset`.
 
     Raises:
-        DataError: likewise, or generated reviews are among them.
+        DataError: likewise, or generated reviews are among them, or it holds none at all.
     """
-    return _of(read_measured(path), origin)
+    rows = read_measured(path)
+    if not rows:
+        raise DataError(f"{path} holds no labelled review", "name a file that does")
+    return _of(rows, origin)
+
+
+def read_rows(path: Path, origin: str) -> Dataset:
+    """Read labelled reviews, or a dataset that :meth:`Dataset.write` wrote: its first line tells.
+
+    Args:
+        path: of the file.
+        origin: of labelled reviews; a dataset's rows have their own.
+
+    Raises:
+        DataError: the file is absent or neither.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            written = '"probabilities"' in file.readline()
+    except (OSError, UnicodeDecodeError):
+        written = False  # whoever reads it as labelled reviews says what is wrong with it
+    return read_dataset(path) if written else read_labelled_dataset(path, origin)
 
 
 def _of(rows: Sequence[LabelledItem], origin: str) -> Dataset:
@@ -182,11 +205,10 @@ def read_dataset(path: Path) -> Dataset:
             for line in file:
                 row = json.loads(line)
                 text, weight = str(row["text"]), float(row["weight"])
-                probabilities.append(row["probabilities"])
+                probabilities.append(_distribution(row["probabilities"], weight))
                 origins.append(str(row["origin"]))
                 weights.append(weight)
                 texts.append(text)
-        labels = np.asarray(probabilities, dtype=np.float32).reshape(len(texts), CATEGORY_COUNT)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}", "name a dataset") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -194,4 +216,22 @@ def read_dataset(path: Path) -> Dataset:
             f"{path}, line {len(texts) + 1}: not a row of a dataset ({error})",
             "write it with `Dataset.write`, or pass labelled reviews instead",
         ) from None
+    labels = np.asarray(probabilities, dtype=np.float32).reshape(len(texts), CATEGORY_COUNT)
     return Dataset(texts, labels, np.asarray(weights, dtype=np.float32), origins)
+
+
+def _distribution(label: Sequence[float], weight: float) -> list[float]:
+    """Return a row's soft label as it is.
+
+    Raises:
+        ValueError: it is none, or the row has no weight.
+    """
+    values = [float(p) for p in label]
+    if len(values) != CATEGORY_COUNT:
+        raise ValueError(f"{len(values)} probabilities instead of {CATEGORY_COUNT}")
+    # Not-a-number fails each of these comparisons.
+    if not (min(values) >= 0 and abs(sum(values) - 1) <= _LARGEST_ROUNDING):
+        raise ValueError("the probabilities do not sum to one")
+    if not 0 < weight < float("inf"):
+        raise ValueError(f"a weight of {weight}")
+    return values

@@ -28,6 +28,11 @@ def local_checkpoint(name: str) -> Path:
     folder = Path(name)
     if (folder / "config.json").is_file():
         return folder
+    if folder.exists() or not name:
+        raise LabellerUnavailable(
+            f"{name or 'the empty name'} is no checkpoint: there is no config.json in it",
+            "name a folder in transformers' format",
+        )
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - comes with transformers
     from huggingface_hub.errors import HFValidationError  # noqa: PLC0415 - likewise
 

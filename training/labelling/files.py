@@ -16,6 +16,7 @@ from training.errors import DataError
 SYNTHETIC: Final = "synthetic-"
 """How the id of a generated review begins. The mark is in the id because an id goes wherever a review
 goes: through labelling, CSV files, Kafka, and other people's tools that drop columns."""
+_BY_ID: Final = dict(enumerate(CATEGORIES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,8 @@ def read_votes(path: Path) -> Iterator[tuple[str, str, Category | None, float | 
 
 def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        # Spreadsheets put a byte order mark before the first column's name.
+        with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix == ".csv":
                 yield from csv.DictReader(file)
                 return
@@ -167,7 +169,11 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
 def _item(path: Path, number: int, row: Mapping[str, Any]) -> Item:
     text = row.get("text")
     if not isinstance(text, str):
-        raise DataError(f"{path}, row {number}: there is no text", "name the column `text`")
+        columns = ", ".join(str(name) for name in row)
+        raise DataError(
+            f"{path}, row {number}: there is no column `text`, only {columns}",
+            "name the column `text`, and part columns by commas",
+        )
     name = str(row.get("id") or row.get("review_id") or f"row-{number}")
     marked = str(row.get("synthetic") or "").lower() in {"true", "1"}
     return Item(name if not marked or name.startswith(SYNTHETIC) else SYNTHETIC + name, text)
@@ -181,10 +187,11 @@ def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:
     try:
         if row.get("category"):
             return Category(str(row["category"]))
-        return CATEGORIES[int(row["category_id"])]
-    except (KeyError, ValueError, IndexError, TypeError):
+        return _BY_ID[int(row["category_id"])]
+    except (KeyError, ValueError, TypeError):
         known = ", ".join(category.value for category in CATEGORIES)
+        said = row.get("category") or row.get("category_id")
         raise DataError(
-            f"{path}, row {number}: no known category in {row.get('category')!r}",
-            f"use one of {known}",
+            f"{path}, row {number}: no known category in {said!r}",
+            f"name the column `category` and use one of {known}; or `category_id`, 0 to 8",
         ) from None

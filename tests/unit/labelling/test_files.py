@@ -36,9 +36,10 @@ def test_a_category_is_a_slug_or_an_id(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"id": 1}', "row 1: there is no text"),
+        ('{"id": 1}', "row 1: there is no column `text`, only id"),
         ('{"text": "a", "category": "shoes"}', "no known category"),
-        ('{"text": "a", "category_id": 9}', "no known category"),
+        ('{"text": "a", "category_id": 9}', "no known category in 9"),
+        ('{"text": "a", "category_id": -1}', "no known category in -1"),
         ("{", "no UTF-8 CSV or JSON lines"),
         ("[1]", "not a JSON object"),
     ],
@@ -47,6 +48,11 @@ def test_a_bad_row_is_named(tmp_path, content, words):
     (tmp_path / "a.jsonl").write_text(content)
     with pytest.raises(DataError, match=words):
         read_labelled(tmp_path / "a.jsonl")
+
+
+def test_a_spreadsheets_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "a.csv").write_text("text,category\nплатье,clothing\n", encoding="utf-8-sig")
+    assert [row.category for row in read_labelled(tmp_path / "a.csv")] == [Category.CLOTHING]
 
 
 @pytest.fixture

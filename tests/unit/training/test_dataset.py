@@ -1,9 +1,18 @@
 """Datasets: what goes in comes out, and their digest is their identity."""
 
+import json
+
 import numpy as np
 import pytest
 
-from training.dataset import Dataset, join, labelled, read_dataset
+from training.dataset import (
+    Dataset,
+    join,
+    labelled,
+    read_dataset,
+    read_rows,
+    read_test_dataset,
+)
 from training.errors import DataError
 
 
@@ -53,3 +62,36 @@ def test_a_file_of_another_shape_is_refused_with_its_line(tmp_path):
     path.write_text(path.read_text(encoding="utf-8") + '{"text": "no label"}\n', encoding="utf-8")
     with pytest.raises(DataError, match="line 3"):
         read_dataset(path)
+
+
+@pytest.mark.parametrize(
+    ("label", "weight"),
+    [
+        ([float("nan")] * 9, 1.0),
+        ([0.0] * 9, 1.0),
+        ([2.0, -1.0] + [0.0] * 7, 1.0),
+        ([0.5, 0.5], 1.0),
+        ([1.0] + [0.0] * 8, 0.0),
+        ([1.0] + [0.0] * 8, float("nan")),
+    ],
+)
+def test_a_label_that_is_no_distribution_is_refused(label, weight, tmp_path):
+    row = {"text": "a", "probabilities": label, "weight": weight, "origin": "person"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(DataError, match="line 1: not a row of a dataset"):
+        read_dataset(tmp_path / "rows.jsonl")
+
+
+def test_labelled_reviews_and_datasets_are_told_apart_by_their_first_line(tmp_path):
+    _some().write(tmp_path / "dataset.jsonl")
+    (tmp_path / "labels.csv").write_text("text,category_id\nчайник,0\n", encoding="utf-8")
+    assert read_rows(tmp_path / "dataset.jsonl", "person").origin == ["pool", "person"]
+    assert read_rows(tmp_path / "labels.csv", "mine").origin == ["mine"]
+    with pytest.raises(DataError, match="cannot be read"):
+        read_rows(tmp_path / "absent.csv", "mine")
+
+
+def test_nothing_is_measured_on_a_file_without_reviews(tmp_path):
+    (tmp_path / "empty.csv").write_text("text,category\n", encoding="utf-8")
+    with pytest.raises(DataError, match="holds no labelled review"):
+        read_test_dataset(tmp_path / "empty.csv", "test")
