@@ -409,6 +409,22 @@ class LearningSettings(_Section):
     )
 
 
+class TrackingSettings(_Section):
+    """Records of trainings and comparisons in MLflow; they need the extra `mlflow`.
+
+    MLflow's own variables say how to sign in (``MLFLOW_TRACKING_USERNAME``, ``MLFLOW_TRACKING_TOKEN``,
+    ...). ``MLFLOW_TRACKING_URI`` is not read: an address set for other work starts no upload here.
+    """
+
+    uri: SecretStr | None = Field(
+        None, description="Tracking server (http, https) or a folder. Unless set, none is kept."
+    )
+    experiment: str = Field("reviews", min_length=1, description="Experiment that runs belong to.")
+    texts: bool = Field(
+        False, description="Also send the page of a comparison, which holds texts of reviews."
+    )
+
+
 class GateSettings(_Section):
     """What a new model must show before it serves."""
 
@@ -512,6 +528,7 @@ class Settings(BaseSettings):
     label: LabelSettings = Field(default_factory=LabelSettings)
     monitor: MonitorSettings = Field(default_factory=MonitorSettings)
     learning: LearningSettings = Field(default_factory=LearningSettings)
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
     gate: GateSettings = Field(default_factory=GateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)

@@ -78,8 +78,7 @@ def train_family(
         DataError: there is nothing to train on.
         ModelError: the exported model does not compute what the trained one does.
     """
-    if not family(name).servable:
-        raise UnknownFamily(f"{name} is a baseline: it cannot serve", "train bert, or compare it")
+    check_servable(name)
     from training.export.folder import Options, export_family  # noqa: PLC0415 - torch when needed
 
     return export_family(
@@ -91,3 +90,13 @@ def train_family(
         calibration=calibration,
         options=options or Options(name=name),
     )
+
+
+def check_servable(name: str) -> None:
+    """Refuse a family that cannot be exported.
+
+    Raises:
+        UnknownFamily: there is none of this name, or it is a baseline.
+    """
+    if not family(name).servable:
+        raise UnknownFamily(f"{name} is a baseline: it cannot serve", "train bert, or compare it")

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from mlflow import MlflowClient
 
 from stream.classifier import Classifier
 from tests.support.command_line import reviews
@@ -41,10 +42,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_a_family_is_trained_on_own_labels_and_can_be_served(folder):
+def test_a_family_is_trained_on_own_labels_and_can_be_served(folder, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     ran = reviews(
         *("train", "bert", "labels.csv", "--config", "options.json"),
-        *("--output", "model", "--work", "work", "--json"),
+        *("--output", "model", "--work", "work", "--track", "records", "--json"),
         cwd=folder,
     )
     assert ran.returncode == 0, ran.stderr
@@ -54,15 +56,29 @@ def test_a_family_is_trained_on_own_labels_and_can_be_served(folder):
     said = model.classify(list(KEYWORDS)).probabilities.argmax(axis=1)
     assert (said == np.arange(9)).mean() > 0.7
     assert "next:" in ran.stderr
+    assert _models_in(folder / "records") == [model.version]
+
+
+def _models_in(records):
+    """Return the versions in the finished records of trainings, read by MLflow's own client."""
+    client = MlflowClient(records.as_uri())
+    (experiment,) = client.search_experiments(filter_string="name = 'reviews'")
+    finished = "attributes.status = 'FINISHED'"
+    runs = client.search_runs([experiment.experiment_id], finished)
+    return [run.data.tags["model"] for run in runs]
 
 
 def test_families_are_compared_and_the_report_is_written(folder):
     ran = reviews(
         *("compare", "labels.csv", "--config", "options.json", "--epochs", "1", "--seeds", "1"),
         *("--family", "ngrams", "--family", "lstm", "--output", "report", "--work", "runs"),
+        # Nothing listens there: that costs the records, and one line.
+        *("--track", "http://ada:secret@127.0.0.1:1"),
         cwd=folder,
     )
     assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.count("records are kept no longer, the work goes on") == 1
+    assert "secret" not in ran.stderr
     assert "weighted F1" in ran.stdout
     assert "reviews train lstm exports the best one that can serve" in " ".join(ran.stderr.split())
     assert (folder / "report" / "index.html").is_file()
@@ -127,6 +143,7 @@ def test_ways_are_shown_against_doing_without_and_with_how_to_take_one_up(folder
     [
         (("train", "xgboost"), "there is no family 'xgboost'"),
         (("train", "ngrams"), "baseline"),
+        (("train", "bert", "--track", "sqlite:///a.db"), "cannot write to sqlite:"),
         (("train", "starter"), "needs the raw reviews"),
         (("train", "bert", "--unlabelled", "more.csv"), "need a teacher"),
         (("train", "bert", "absent.csv"), "absent.csv cannot be read"),

@@ -13,11 +13,13 @@ from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.errors import InputError
 from training.cli.progress import stage_bars
+from training.cli.tracking import tracker_of
 from training.cli.train import (
     ConfigFile,
     Device,
     Encoder,
     Epochs,
+    Track,
     config_of,
     options_of,
     read_labels,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from training.evaluation.compare import Candidate, Run
     from training.evaluation.table import Line
     from training.fit.config import TrainConfig
+    from training.tracking.tracker import Tracker
 
 
 class What(StrEnum):
@@ -86,6 +89,7 @@ def compare(
     encoder: Encoder = None,
     epochs: Epochs = None,
     device: Device = None,
+    track: Track = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be trained.")
     ] = False,
@@ -108,12 +112,17 @@ def compare(
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
         note(f"{len(dataset)} rows to train on; without --dry-run they are")
         return
-    from training.evaluation.report import PAGE, RECORD, TABLE, write_report
+    from training.evaluation.report import PAGE, RECORD, TABLE
 
-    runs, tests = _runs(candidates, dataset, tests, seeds, work)
     # Ways and tricks are measured against doing without, families against the best.
     reference = None if what in {What.FAMILIES, What.CURVE} else candidates[0].name
-    table = write_report(output, candidates, runs, dataset, tests, reference)
+    try:
+        table = _compared(
+            what, candidates, dataset, tests, seeds, work, output, reference, tracker_of(track)
+        )
+    except KeyboardInterrupt:
+        note("stopped; the same command goes on after the last finished run or epoch")
+        raise typer.Exit(130) from None
     _print(table, reference or table[0].name, as_json)
     note(f"report: {output / PAGE}; table for a README: {output / TABLE}")
     if what is What.FAMILIES:
@@ -127,27 +136,40 @@ def compare(
         )
 
 
-def _runs(
+def _compared(
+    what: What,
     candidates: list[Candidate],
     dataset: Dataset,
     tests: dict[str, Dataset] | None,
     seeds: int,
     work: Path,
-) -> tuple[list[Run], dict[str, Dataset]]:
-    """Train and score on the test sets; without any, out of fold. Returns what was scored too."""
+    output: Path,
+    reference: str | None,
+    tracker: Tracker,
+) -> list[Line]:
+    """Train, score on the test sets (without any, out of fold), write the report, keep records."""
     from training.evaluation.compare import OUT_OF_FOLD, compare_out_of_fold
     from training.evaluation.compare import compare as on_tests
+    from training.evaluation.report import write_report
+    from training.export.out_of_fold import trusted
+    from training.tracking.records import add_report, add_run, comparison_record
 
-    try:
-        with stage_bars() as progress:
-            if tests is not None:
-                runs = on_tests(candidates, dataset, tests, range(seeds), work, progress)
-                return runs, tests
-            runs, held = compare_out_of_fold(candidates, dataset, range(seeds), work, progress)
-            return runs, {OUT_OF_FOLD: held}
-    except KeyboardInterrupt:
-        note("stopped; the same command goes on after the last finished run or epoch")
-        raise typer.Exit(130) from None
+    scored = tests or {OUT_OF_FOLD: dataset.take(trusted(dataset))}
+    record = comparison_record(what, candidates, dataset, scored, seeds)
+    with stage_bars() as progress, tracker.run(record) as kept:
+
+        def keep(candidate: Candidate, config: TrainConfig, run: Run, key: str) -> None:
+            add_run(tracker, kept, candidate, config, run, key, scored)
+
+        if tests is None:
+            runs, _ = compare_out_of_fold(
+                candidates, dataset, range(seeds), work, progress, finished=keep
+            )
+        else:
+            runs = on_tests(candidates, dataset, tests, range(seeds), work, progress, finished=keep)
+        table = write_report(output, candidates, runs, dataset, scored, reference)
+        add_report(kept, output, page=tracker.pages)
+    return table
 
 
 def _to_serve(candidates: list[Candidate], table: list[Line]) -> str | None:

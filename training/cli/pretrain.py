@@ -12,7 +12,8 @@ from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.errors import InputError
 from training.cli.progress import stage_bars
-from training.cli.train import Device, Epochs, Seed, config_of, options_of
+from training.cli.tracking import tracker_of
+from training.cli.train import Device, Epochs, Seed, Track, config_of, options_of
 
 if TYPE_CHECKING:
     from training.fit.config import Progress
@@ -48,6 +49,7 @@ def pretrain(
     epochs: Epochs = None,
     seed: Seed = None,
     device: Device = None,
+    track: Track = None,
     as_json: Json = False,
 ) -> None:
     """Pretrain a base encoder by masked-language modelling, for `reviews train --encoder`.
@@ -56,6 +58,7 @@ def pretrain(
     """
     from training.pretraining.checkpoint import is_complete, pretrain_to
     from training.pretraining.mlm import PretrainConfig
+    from training.tracking.records import add_pretraining, pretraining_record
 
     if is_complete(output):
         raise InputError(f"{output} holds a finished checkpoint", "name a new folder")
@@ -64,6 +67,7 @@ def pretrain(
     # Read as the options of a training are, so that a wrong one is answered in the same words.
     given = config_of(options_of(None, seed=seed, device=device))
     config = PretrainConfig(seed=given.seed, epochs=epochs or _EPOCHS, device=given.device)
+    tracker = tracker_of(track)
     rows = _normalized(texts, leave_out or [])
     note(f"{len(rows)} distinct texts")
     try:
@@ -71,7 +75,9 @@ def pretrain(
             encoder = _encoder(rows, base, layers, width, config, progress)
             longest = min(config.max_length, encoder.positions)
             config = config.model_copy(update={"max_length": longest})
-            losses = pretrain_to(output, encoder, rows, config, progress)
+            with tracker.run(pretraining_record(len(rows), config)) as run:
+                losses = pretrain_to(output, encoder, rows, config, progress)
+                add_pretraining(run, output)
     except KeyboardInterrupt:
         note("stopped; the same command goes on after the last finished epoch")
         raise typer.Exit(130) from None

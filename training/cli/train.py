@@ -12,11 +12,13 @@ from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.errors import InputError
 from training.cli.progress import stage_bars
+from training.cli.tracking import tracker_of
 
 if TYPE_CHECKING:
     from stream.model_folder import Manifest
     from training.dataset import Dataset
     from training.fit.config import TrainConfig
+    from training.tracking.tracker import Tracker
 
 STARTER: Final = "starter"
 
@@ -34,6 +36,14 @@ ConfigFile = Annotated[
     typer.Option("--config", help="JSON file with training options.", show_default=False),
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.", show_default=False)]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URI",
+        help="MLflow server or folder that gets a record; else REVIEWS_TRACKING__URI.",
+        show_default=False,
+    ),
+]
 
 
 def train(
@@ -84,6 +94,7 @@ def train(
     seed: Seed = None,
     device: Device = None,
     half: Annotated[bool, typer.Option("--half", help="Also a graph for a GPU.")] = False,
+    track: Track = None,
     as_json: Json = False,
 ) -> None:
     """Train a model and export it to a folder that `reviews work` can serve.
@@ -92,11 +103,14 @@ def train(
     """
     chosen = options_of(config, encoder=encoder, epochs=epochs, seed=seed, device=device)
     _add_teachers(chosen, teacher or [], unlabelled)
+    tracker = tracker_of(track)
     try:
         if family == STARTER:
-            manifest = _starter(data, output, work, chosen, labels)
+            manifest = _starter(data, output, work, chosen, labels, tracker)
         else:
-            manifest = _family(family, labels or [], output, work, validation, chosen, half)
+            manifest = _family(
+                family, labels or [], output, work, validation, chosen, half, tracker
+            )
     except KeyboardInterrupt:
         note("stopped; the same command goes on after the last finished epoch")
         raise typer.Exit(130) from None
@@ -177,6 +191,7 @@ def _starter(
     work: Path,
     given: dict[str, Any],
     labels: list[Path] | None,
+    tracker: Tracker,
 ) -> Manifest:
     if data is None:
         raise InputError(
@@ -187,11 +202,14 @@ def _starter(
     from dataclasses import replace
 
     from training.starter.recipe import Plan, train_starter
+    from training.tracking.records import add_training, training_record
 
     plan = Plan()
     plan = replace(plan, training=config_of(given, plan.training))
-    with stage_bars() as progress:
-        return train_starter(data, output, work / STARTER, plan, progress)
+    with stage_bars() as progress, tracker.run(training_record(STARTER, plan.training)) as run:
+        manifest = train_starter(data, output, work / STARTER, plan, progress)
+        add_training(run, output, manifest)
+    return manifest
 
 
 def _family(
@@ -202,21 +220,26 @@ def _family(
     validation: Path | None,
     given: dict[str, Any],
     half: bool,
+    tracker: Tracker,
 ) -> Manifest:
     from training.dataset import read_test_dataset
     from training.export.folder import Options
-    from training.train import train_family
+    from training.tracking.records import add_training, training_record
+    from training.train import check_servable, train_family
 
+    check_servable(family)
     config = config_of({"checkpoints": work / family} | given)
     dataset = read_labels(labels)
     calibration = None if validation is None else read_test_dataset(validation, "person")
     if calibration is not None:
         dataset = dataset.without_texts_of(calibration)
     options = Options(name=family, half_graph=half)
-    with stage_bars() as progress:
-        return train_family(
+    with stage_bars() as progress, tracker.run(training_record(family, config)) as run:
+        manifest = train_family(
             family, dataset, output, config, progress, calibration=calibration, options=options
         )
+        add_training(run, output, manifest)
+    return manifest
 
 
 def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:

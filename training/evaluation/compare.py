@@ -50,6 +50,15 @@ class Candidate:
     share: float = 1.0
 
 
+Finished = Callable[[Candidate, TrainConfig, "Run", str], None]
+"""Told of each run that is there, made now or before: whose, how, what came of it, its key."""
+
+
+def unrecorded(candidate: Candidate, config: TrainConfig, run: Run, key: str) -> None:
+    """Tell nobody of a finished run."""
+    del candidate, config, run, key
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """What came of one candidate with one seed.
@@ -83,6 +92,7 @@ def compare(
     seeds: Sequence[int],
     work: Path,
     progress: Progress = silent,
+    finished: Finished = unrecorded,
 ) -> list[Run]:
     """Train every candidate with every seed, and score all test sets.
 
@@ -94,6 +104,7 @@ def compare(
         seeds: of the trainings.
         work: keeps finished runs.
         progress: is told how far it is.
+        finished: is told of each run.
     """
     dataset = dataset.without_texts_of(*tests.values())
     digests = [f"{name} {rows.digest}" for name, rows in tests.items()]
@@ -103,7 +114,8 @@ def compare(
         held_out = (text for test in tests.values() for text in test.normalized)
         return _train(candidate, config.measured_on(held_out), rows, tests, told)
 
-    return _runs(candidates, seeds, [dataset.digest, *digests], work, train, progress)
+    data = [dataset.digest, *digests]
+    return _runs(candidates, seeds, data, work, train, progress, finished)
 
 
 def compare_out_of_fold(
@@ -112,6 +124,7 @@ def compare_out_of_fold(
     seeds: Sequence[int],
     work: Path,
     progress: Progress = silent,
+    finished: Finished = unrecorded,
 ) -> tuple[list[Run], Dataset]:
     """Train every candidate once a fold and seed, and score each trusted row by the model without it.
 
@@ -123,6 +136,7 @@ def compare_out_of_fold(
         seeds: of the trainings and of the folds.
         work: keeps finished runs.
         progress: is told how far it is.
+        finished: is told of each run.
 
     Returns:
         The runs, and the rows that their logits belong to.
@@ -137,7 +151,7 @@ def compare_out_of_fold(
 
     folds = candidates[0].config.folds
     parts = [dataset.digest, f"{OUT_OF_FOLD} {folds}"]
-    runs = _runs(candidates, seeds, parts, work, train, progress)
+    runs = _runs(candidates, seeds, parts, work, train, progress, finished)
     return runs, dataset.take(trusted(dataset))
 
 
@@ -170,6 +184,7 @@ def _runs(
     work: Path,
     train: Callable[[Candidate, TrainConfig, Progress], Run],
     progress: Progress,
+    finished: Finished,
 ) -> list[Run]:
     """Make or take up each run; ``data`` says what, besides the configuration, decides its result."""
     runs: list[Run] = []
@@ -179,7 +194,8 @@ def _runs(
             told = _told(progress, f"{candidate.name}, seed {seed}")
             progress(f"all: {candidate.name}, seed {seed}", len(runs), count)
             config = candidate.config.model_copy(update={"seed": seed})
-            folder = work / _key(candidate, config, data)
+            key = _key(candidate, config, data)
+            folder = work / key
             run = _read(folder, candidate, seed)
             if run is None:
                 checkpoints = folder / "checkpoints"
@@ -187,6 +203,7 @@ def _runs(
                 run = train(candidate, config, told)
                 shutil.rmtree(checkpoints, ignore_errors=True)
                 _write(folder, run)
+            finished(candidate, config, run, key)
             runs.append(run)
     progress("all: done", count, count)
     return runs
