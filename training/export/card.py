@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from schemas import CATEGORIES
-from stream.model_folder import Manifest
+from stream.model_folder import CPU_GRAPH, Manifest
 from training.dataset import Dataset
 from training.evaluation.calibration import NEVER
-from training.export.parity import Parity
+from training.export.cpu_graph import LEAST_AGREEMENT
+from training.export.parity import Graphs
 from training.fit.config import TrainConfig
 
 _NAMES: Final = {
@@ -40,7 +40,7 @@ def model_card(
     dataset: Dataset,
     config: TrainConfig,
     parameters: int,
-    parity: Mapping[str, Parity],
+    graphs: Graphs,
 ) -> str:
     """Return the card as Markdown with a front matter that model hubs read.
 
@@ -49,7 +49,7 @@ def model_card(
         dataset: what it was trained on.
         config: how.
         parameters: numbers in the model.
-        parity: how close each graph is to the trained module, by file name.
+        graphs: how close each is to the trained module.
     """
     sections = (
         _front_matter(manifest),
@@ -58,7 +58,7 @@ def model_card(
         _scores(manifest),
         _decisions(manifest),
         _training(config),
-        _graphs(parity),
+        _graphs(graphs),
         _limits(),
     )
     return "\n".join(sections)
@@ -169,13 +169,17 @@ def _training(config: TrainConfig) -> str:
     )
 
 
-def _graphs(parity: Mapping[str, Parity]) -> str:
+def _graphs(graphs: Graphs) -> str:
     lines = [
         "## Graphs\n",
-        "Compared with the trained module on texts of the training data:\n",
-        "| file | same category | largest difference of a logit |",
+        (
+            f"Compared with the trained module on texts of the training data. `{CPU_GRAPH}` is the "
+            f"{graphs.cpu} one: the first in a fixed order that names the module's category on "
+            f"{LEAST_AGREEMENT:.1%} of them.\n"
+        ),
+        "| graph | same category | largest difference of a logit |",
         "|---|---:|---:|",
-        *(f"| {name} | {p.agreement:.2%} | {p.largest:.3g} |" for name, p in parity.items()),
+        *(f"| {name} | {p.agreement:.2%} | {p.largest:.3g} |" for name, p in graphs.parity.items()),
         "",
     ]
     return "\n".join(lines)

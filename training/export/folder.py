@@ -7,15 +7,12 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, cast
-
-import numpy as np
-from numpy.typing import NDArray
 
 from schemas import CATEGORIES
 from stream.classifier import Classifier
@@ -32,21 +29,21 @@ from stream.model_folder import (
 from training.dataset import Dataset
 from training.errors import DataError
 from training.export.card import model_card
+from training.export.cpu_graph import SINGLE, Sample, write_cpu_graph
 from training.export.graph import export_graph
 from training.export.out_of_fold import HeldOut, out_of_fold
-from training.export.parity import Parity, graph_logits
-from training.export.quantise import halve, quantise_dynamic
+from training.export.parity import Graphs, graph_logits
+from training.export.quantise import halve
 from training.export.rule import fit_rule
-from training.export.vectorise import vectorise
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import NeuralModel
 from training.models.family import family
 
 RUN_FILE: Final = "training.json"
-LEAST_AGREEMENT: Final = 0.995
-"""Share of texts on which an eight-bit graph must name the category that the module names."""
 _LARGEST_DIFFERENCE: Final = 1e-2
 _PARITY_TEXTS: Final = 1500
+# A hundred gave logits as near to the module's, within noise.
+_CALIBRATION_TEXTS: Final = 1000
 # Stored with the folder and repeated whenever it is loaded: one short sentence a category, ours.
 _SELF_TEST_TEXTS: Final = (
     "чайник кипятит быстро",
@@ -164,11 +161,13 @@ def write_folder(
         aside = Path(temporary) / "model"
         aside.mkdir()
         parameters = sum(p.numel() for p in model.module.parameters())
-        ids = model.encoder.tokenize(_spread(dataset.normalized, _PARITY_TEXTS), model.max_length)
-        parity = _write_graphs(model, aside, ids, options)
+        sample = _sample(model, dataset.normalized)
+        graphs = _write_graphs(model, aside, sample, config, options)
         progress("export", 1, 3)
         _write_tokenizer_and_base(model, aside, options)
-        rule = fit_rule(held, config.precision, _unknown_share(ids, model.encoder.unknown_id))
+        rule = fit_rule(
+            held, config.precision, _unknown_share(sample.ids, model.encoder.unknown_id)
+        )
         manifest = Manifest(
             version="",
             name=options.name,
@@ -186,9 +185,9 @@ def write_folder(
             self_test=_self_test(model, aside),
             reference=rule.reference,
         )
-        card = model_card(manifest, dataset, config, parameters, parity)
+        card = model_card(manifest, dataset, config, parameters, graphs)
         (aside / "README.md").write_text(card, encoding="utf-8")
-        record = _run_record(config, dataset, parity, model.losses)
+        record = _run_record(config, dataset, graphs, model.losses)
         (aside / RUN_FILE).write_text(record, encoding="utf-8")
         manifest = write_manifest(aside, manifest)
         progress("export", 2, 3)
@@ -199,49 +198,32 @@ def write_folder(
 
 
 def _write_graphs(
-    model: NeuralModel, folder: Path, ids: Sequence[Sequence[int]], options: Options
-) -> dict[str, Parity]:
+    model: NeuralModel, folder: Path, sample: Sample, config: TrainConfig, options: Options
+) -> Graphs:
     """Write the graph for the CPU, eight-bit if that keeps the categories, and the others."""
     full = folder / "full.onnx"
     export_graph(model, full)
-    pad_id = model.encoder.pad_id
-    wanted = model.logits_of(ids)
-    exact = Parity.of(wanted, graph_logits(full, ids, pad_id))
+    exact = sample.parity(full)
     if not exact.largest <= _LARGEST_DIFFERENCE:
         raise ModelError(
             f"the exported graph is off by {exact.largest:.3g} from the trained module",
             "this is a defect of the export: report it with the family's name",
         )
-    parity = {"single precision": exact}
-    found = _smallest_faithful(full, folder / CPU_GRAPH, wanted, ids, pad_id)
-    if found is None:
-        shutil.copyfile(full, folder / CPU_GRAPH)
-        vectorise(folder / CPU_GRAPH)
-        found = Parity.of(wanted, graph_logits(folder / CPU_GRAPH, ids, pad_id))
-    parity[CPU_GRAPH] = found
+    chosen = write_cpu_graph(full, folder / CPU_GRAPH, sample, config.quantise)
+    parity = {SINGLE: exact, **chosen.tried, CPU_GRAPH: chosen.tried[chosen.name]}
     if options.half_graph:
         halve(full, folder / GPU_GRAPH)
-        parity[GPU_GRAPH] = Parity.of(wanted, graph_logits(folder / GPU_GRAPH, ids, pad_id))
+        parity[GPU_GRAPH] = sample.parity(folder / GPU_GRAPH)
     full.unlink()
-    return parity
+    return Graphs(chosen.name, parity)
 
 
-def _smallest_faithful(
-    full: Path,
-    target: Path,
-    wanted: NDArray[np.float32],
-    ids: Sequence[Sequence[int]],
-    pad_id: int,
-) -> Parity | None:
-    """Write the first eight-bit graph that agrees enough; None if none does."""
-    for seven_bits in (True, False):
-        quantise_dynamic(full, target, seven_bits=seven_bits)
-        vectorise(target)
-        found = Parity.of(wanted, graph_logits(target, ids, pad_id))
-        if found.agreement >= LEAST_AGREEMENT:
-            return found
-    target.unlink()
-    return None
+def _sample(model: NeuralModel, texts: Sequence[str]) -> Sample:
+    """Return texts of the training data to judge graphs by, and others to fit scales to."""
+    ids = model.encoder.tokenize(_spread(texts, _PARITY_TEXTS), model.max_length)
+    others = _spread(texts, _CALIBRATION_TEXTS, first=1)
+    calibration = model.encoder.tokenize(others, model.max_length)
+    return Sample(ids, model.logits_of(ids), calibration, model.encoder.pad_id)
 
 
 def _write_tokenizer_and_base(model: NeuralModel, folder: Path, options: Options) -> None:
@@ -269,16 +251,16 @@ def _unknown_share(ids: Sequence[Sequence[int]], unknown_id: int) -> float:
     return sum(list(row).count(unknown_id) for row in ids) / max(pieces, 1)
 
 
-def _spread(rows: Sequence[Any], count: int) -> list[Any]:
+def _spread(rows: Sequence[Any], count: int, first: int = 0) -> list[Any]:
     """Return at most so many rows, evenly over all of them."""
     step = max(1, len(rows) // count)
-    return list(rows[::step][:count])
+    return list(rows[first % step :: step][:count])
 
 
 def _run_record(
     config: TrainConfig,
     dataset: Dataset,
-    parity: Mapping[str, Parity],
+    graphs: Graphs,
     losses: Sequence[float],
 ) -> str:
     """Return how this model was made, for people and programs, as JSON."""
@@ -291,8 +273,9 @@ def _run_record(
         "origins": dataset.origins(),
         "parity": {
             name: {"largest": round(p.largest, 6), "agreement": round(p.agreement, 6)}
-            for name, p in parity.items()
+            for name, p in graphs.parity.items()
         },
+        "cpu_graph": graphs.cpu,
         "versions": {name: version(name) for name in packages},
         "python": platform.python_version(),
         "platform": sys.platform,

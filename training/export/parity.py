@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,6 +36,19 @@ class Parity:
         """Compare logits float32 [texts, 9]."""
         same = module.argmax(axis=1) == graph.argmax(axis=1)
         return cls(float(np.abs(module - graph).max()), float(same.mean()))
+
+
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """The graphs of a folder.
+
+    Attributes:
+        cpu: what the one for a CPU is, such as "static seven-bit".
+        parity: of each by its file's name, and of whatever was tried on the way by what it is.
+    """
+
+    cpu: str
+    parity: Mapping[str, Parity]
 
 
 def graph_logits(path: Path, ids: Sequence[Sequence[int]], pad_id: int, threads: int = 0) -> Logits:

@@ -17,6 +17,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from training.export.nodes import replace_nodes
+
 # Of ONNX Runtime's own operators.
 _DOMAIN: Final = "com.microsoft"
 
@@ -56,7 +58,7 @@ class _Rewriting:
                 self._nodes.append(node)
             else:
                 write(node, f"vectorised_{number}")
-        self._keep_what_is_used()
+        replace_nodes(self._graph, self._nodes, self._tensors.values())
 
     def _plain(self, node: Any) -> bool:
         """Whether a node leaves none of its inputs out, and has its weights stored as they are."""
@@ -138,16 +140,3 @@ class _Rewriting:
             for name in (table, scale, zero)
         )
         return np.asarray((values - offset) * factor, dtype=np.float32)
-
-    def _keep_what_is_used(self) -> None:
-        used = {output.name for output in self._graph.output}
-        kept = []
-        for node in reversed(self._nodes):
-            if used.intersection(node.output):
-                kept.append(node)
-                used.update(node.input)
-        del self._graph.node[:]
-        self._graph.node.extend(reversed(kept))
-        tensors = [tensor for name, tensor in self._tensors.items() if name in used]
-        del self._graph.initializer[:]
-        self._graph.initializer.extend(tensors)

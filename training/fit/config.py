@@ -13,6 +13,7 @@ BUNDLED_ENCODER: Final = Path(__file__).resolve().parents[2] / "deploy" / "model
 
 Pooling = Literal["first", "mean", "max", "mean+max"]
 ClassWeight = Literal["none", "balanced", "effective"]
+Quantisation = Literal["auto", "static", "dynamic", "none"]
 
 Progress = Callable[[str, int, int], None]
 """Told of progress: what is being done, steps done, steps in all."""
@@ -112,6 +113,11 @@ class TrainConfig(BaseModel):
     precision: float = Field(
         default=0.98, gt=0.0, lt=1.0, description="Wanted among published reviews."
     )
+    quantise: Quantisation = Field(
+        default="auto",
+        description="Eight-bit graph for a CPU: static (scales fitted to training texts), dynamic "
+        "(measured batch by batch), auto (the first of both that keeps the categories, else none).",
+    )
     imbalance: Imbalance = Imbalance()
     tricks: Tricks = Tricks()
     distillation: Distillation = Distillation()
@@ -151,7 +157,7 @@ class TrainConfig(BaseModel):
         Args:
             but: further options to leave out.
         """
-        without = {"checkpoints", "encoder", "folds", "precision", *but}
+        without = {"checkpoints", "encoder", "folds", "precision", "quantise", *but}
         if not self.distillation.teachers:
             without.add("distillation")
         return self.model_dump_json(exclude=without)

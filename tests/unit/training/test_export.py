@@ -110,6 +110,17 @@ def test_the_run_record_names_configuration_versions_and_data_but_no_path(export
     assert str(folder.parent) not in json.dumps(record)
 
 
+def test_record_and_card_name_the_graph_that_is_served_and_how_close_each_is(exported):
+    folder, _ = exported
+    record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    assert record["cpu_graph"] == "static seven-bit"
+    assert record["parity"]["model.onnx"] == record["parity"]["static seven-bit"]
+    assert record["parity"]["model.onnx"]["agreement"] >= 0.995
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "`model.onnx` is the static seven-bit one" in card
+    assert all(f"\n| {name} | " in card for name in record["parity"])
+
+
 def test_no_training_text_is_in_the_folder(exported, reviews):
     folder, _ = exported
     for path in folder.iterdir():
