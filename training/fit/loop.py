@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from schemas import CATEGORIES
 from training.dataset import CATEGORY_COUNT, Dataset
+from training.errors import DataError
 from training.fit.batches import bucketed_batches, pad
 from training.fit.config import Progress, TrainConfig, Tricks
 from training.fit.lineage import decided_by
@@ -83,16 +85,41 @@ def fit_module(
         dataset: what to train on.
         config: how.
         progress: is told the epoch and the loss.
+
+    Raises:
+        DataError: there is nothing to learn from the dataset.
+        CheckpointError: the base cannot be used.
     """
+    _check(dataset)
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     encoder = load_encoder(config.encoder)
+    # A base has no vectors for the places beyond its longest text.
+    longest = min(config.max_length, encoder.positions)
+    config = config.model_copy(update={"max_length": longest})
     module = build(encoder, config).to(pick_device(config.device))
     if config.tricks.prune:
         dataset = dataset.take(~doubted(dataset, config.seed))
     losses = _Training(module, encoder, dataset, config, progress).run()
     return NeuralModel(module, encoder, config.max_length, losses)
+
+
+def _check(dataset: Dataset) -> None:
+    """Refuse rows from which nothing can be learned.
+
+    Raises:
+        DataError: there are none, or all are of one category.
+    """
+    if not len(dataset):
+        raise DataError("there is nothing to train on", "label reviews that are in no test set")
+    categories = np.unique(dataset.categories)
+    if len(categories) == 1:
+        raise DataError(
+            f"all {len(dataset)} texts to train on are {CATEGORIES[categories[0]].value}: "
+            "there is nothing to tell apart",
+            "label reviews of other categories too, several of each",
+        )
 
 
 class _Training:

@@ -7,7 +7,7 @@ ours holds them too (in half precision), so that the serving model is a base for
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,9 @@ from training.labelling.checkpoints import local_checkpoint
 
 PAD, UNKNOWN, FIRST, LAST, MASK = SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WEIGHTS: Final = "model.safetensors"
+_UNUSED: Final = "pooler."
+# Longer than any text that we take.
+_UNBOUNDED: Final = 1 << 16
 
 # The library has types for half of its calls: taken as it is, it is one honest Any.
 hf: Any = transformers
@@ -52,8 +55,11 @@ class Encoder:
 
     @property
     def positions(self) -> int:
-        """Longest text that it can read, in word pieces."""
-        return int(self.model.config.max_position_embeddings)
+        """Longest text that it can read, in word pieces; a large number where nothing bounds it."""
+        config = self.model.config
+        places = getattr(config, "max_position_embeddings", None) or _UNBOUNDED
+        # RoBERTa and its kin count places from the one after the padding's.
+        return int(places) - (int(config.pad_token_id) + 1 if _counts_from_padding(config) else 0)
 
     @property
     def pad_id(self) -> int:
@@ -113,20 +119,65 @@ def load_encoder(name: Path | str) -> Encoder:
         )
     try:
         config = hf.AutoConfig.from_pretrained(folder)
-        model = hf.AutoModel.from_pretrained(
-            folder, config=config, dtype=torch.float32, **_options(config)
+        model, found = hf.AutoModel.from_pretrained(
+            folder, config=config, dtype=torch.float32, output_loading_info=True, **_options(config)
         )
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{folder} cannot be loaded: {error}", "name another base") from None
-    return Encoder(model, Tokenizer.from_file(str(tokenizer_file)))
+        tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    # The libraries fail in every way there is: with errors of their own, and with bare ones.
+    except Exception as error:  # noqa: BLE001 - see above
+        why = " ".join(str(error).split()) or type(error).__name__
+        if "ignore_mismatched_sizes" in why:  # an option of the library's, not of ours
+            why = "its weights have other sizes than its config.json tells of"
+        raise CheckpointError(f"{folder} cannot be loaded: {why}", "name another base") from None
+    _check(folder, model, found["missing_keys"], tokenizer)
+    return Encoder(model, tokenizer)
+
+
+def _check(folder: Path, model: Any, missing: Iterable[str], tokenizer: Tokenizer) -> None:
+    """Refuse what would train, and come to nothing or fail in the middle.
+
+    Raises:
+        CheckpointError: weights are absent, word pieces have no vector, or it is no encoder.
+    """
+    if model.config.is_encoder_decoder:
+        raise CheckpointError(
+            f"{folder} is an encoder with a decoder ({model.config.model_type})",
+            "name a base that is only an encoder, such as a BERT",
+        )
+    # A layer over the first state is never asked; the library starts it afresh if it is absent.
+    absent = sorted(name for name in missing if not name.startswith(_UNUSED))
+    if absent:
+        raise CheckpointError(
+            f"{folder} lacks {len(absent)} of the weights that its config.json tells of, "
+            f"{absent[0]} among them",
+            "put the weights and the config.json of one checkpoint together",
+        )
+    vectors = model.get_input_embeddings().weight.shape[0]
+    pieces = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+    if pieces > vectors:
+        raise CheckpointError(
+            f"{folder}: the tokenizer has {pieces} word pieces, the model vectors for {vectors}",
+            "put the tokenizer and the weights of one checkpoint together",
+        )
+
+
+def _counts_from_padding(config: Any) -> bool:
+    return config.model_type in {"roberta", "xlm-roberta", "camembert"}
 
 
 def _options(config: Any) -> dict[str, object]:
     """Leave out the pooling layer that BERT has and that no family of ours uses."""
-    options: dict[str, object] = {"attn_implementation": "sdpa"}
+    options: dict[str, object] = {}
+    if _knows_fused_attention(config):
+        options["attn_implementation"] = "sdpa"
     if config.model_type == "bert":
         options["add_pooling_layer"] = False
     return options
+
+
+def _knows_fused_attention(config: Any) -> bool:
+    kind = hf.models.auto.modeling_auto.MODEL_MAPPING.get(type(config), None)
+    return bool(getattr(kind, "_supports_sdpa", False))
 
 
 @dataclass(frozen=True, slots=True)
