@@ -104,6 +104,25 @@ def test_a_base_is_adapted_to_raw_texts_and_trained_from(folder):
     assert record["base"] == "adapted"
 
 
+def test_the_command_line_says_how_the_graph_is_quantised(folder):
+    ran = reviews(
+        *("train", "lstm", "labels.csv", "--config", "options.json", "--epochs", "1"),
+        *("--quantise", "dynamic", "--output", "dynamic", "--work", "work-dynamic"),
+        cwd=folder,
+    )
+    assert ran.returncode == 0, ran.stderr
+    record = json.loads((folder / "dynamic" / "training.json").read_text(encoding="utf-8"))
+    assert record["cpu_graph"].startswith("dynamic ")
+
+
+def test_an_unknown_way_of_quantising_is_refused(folder):
+    ran = reviews("train", "lstm", "labels.csv", "--quantise", "harder", cwd=folder)
+    assert ran.returncode == 2
+    assert "quantise: Input should be 'auto', 'static', 'dynamic' or 'none'" in " ".join(
+        ran.stderr.split()
+    )
+
+
 def test_a_finished_checkpoint_is_not_written_over(folder):
     ran = reviews("pretrain", "labels.csv", "--output", "base", cwd=folder)
     assert ran.returncode == 2

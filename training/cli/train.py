@@ -93,6 +93,12 @@ def train(
     epochs: Epochs = None,
     seed: Seed = None,
     device: Device = None,
+    quantise: Annotated[
+        str | None,
+        typer.Option(
+            help="Eight-bit graph for a CPU: auto, static, dynamic or none.", show_default=False
+        ),
+    ] = None,
     half: Annotated[bool, typer.Option("--half", help="Also a graph for a GPU.")] = False,
     track: Track = None,
     as_json: Json = False,
@@ -101,7 +107,9 @@ def train(
 
     Ctrl-C keeps the finished epochs: the same command goes on there.
     """
-    chosen = options_of(config, encoder=encoder, epochs=epochs, seed=seed, device=device)
+    chosen = options_of(
+        config, encoder=encoder, epochs=epochs, seed=seed, device=device, quantise=quantise
+    )
     _add_teachers(chosen, teacher or [], unlabelled)
     tracker = tracker_of(track)
     try:

@@ -92,7 +92,7 @@ def write_cpu_graph(full: Path, target: Path, sample: Sample, quantise: Quantisa
         raise TrainingError(
             f"no {quantise} eight-bit graph names the module's category on {LEAST_AGREEMENT:.1%} of "
             f"the texts: {best:.2%} at best",
-            "the finished training is kept: the same command with --quantise auto goes on there",
+            "take --quantise auto (`quantise` in a file of options); the training is kept and goes on",
         )
     shutil.copyfile(full, target)
     vectorise(target)
