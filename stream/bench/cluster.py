@@ -9,8 +9,8 @@ import resource
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
@@ -27,7 +27,7 @@ from stream.classifier import Classifier
 from stream.kafka import connection_options
 from stream.logs import configure_logs
 from stream.settings import Settings, load_settings
-from stream.topics_admin import create_topics
+from stream.topics_admin import create_topics, delete_topics
 from stream.worker import Worker
 from stream.worker.garbage import seldom_collected
 
@@ -36,6 +36,8 @@ _PROCESSES: Final = multiprocessing.get_context("spawn")
 _POLL_SECONDS: Final = 0.1
 _TIMEOUT_SECONDS: Final = 300.0
 _BATCH_BYTES: Final = 256 * 1024
+# Longer than any measurement, and soon enough that a Redis of somebody's own is not left full.
+_CACHE_SECONDS: Final = 900
 # Eight digits always, so that every text has as many word pieces with its number as any other.
 FIRST_NUMBER: Final = 10_000_000
 _NUMBERS: Final = 80_000_000
@@ -90,12 +92,39 @@ class Drained:
     """CPU microseconds an event in that time, by process: see :mod:`stream.bench.usage`."""
 
 
-def fresh_settings(base: Settings, partitions: int = 4, **sections: dict[str, Any]) -> Settings:
-    """Return settings like ``base``, on topics and in a group of their own."""
+@asynccontextmanager
+async def fresh_topics(
+    base: Settings, partitions: int = 4, **sections: dict[str, Any]
+) -> AsyncIterator[Settings]:
+    """Yield settings like ``base``, on topics and in a group of their own.
+
+    The topics are removed at the end, however that comes: the broker may be somebody's own, and a
+    backlog of a million reviews is no small thing to leave on it.
+
+    Args:
+        base: connection and model.
+        partitions: of each topic.
+        sections: what else is different, by section.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses to create a topic.
+    """
+    settings = _fresh_settings(base, partitions, sections)
+    try:
+        await create_topics(settings)
+        yield settings
+    finally:
+        await delete_topics(settings, [policy.name for policy in settings.topic_names.policies()])
+
+
+def _fresh_settings(
+    base: Settings, partitions: int, sections: Mapping[str, dict[str, Any]]
+) -> Settings:
     name = f"bench-{uuid.uuid4().hex[:8]}"
     values = {key: getattr(base, key).model_dump() for key in type(base).model_fields}
     values["topics"] |= {"prefix": name, "partitions": partitions}
     values["worker"] |= {"group": name}
+    values["cache"] |= {"ttl": _CACHE_SECONDS}
     values["http"] |= {"port": 0, "enabled": False}
     values["log"] |= {"level": "error"}
     for key, section in sections.items():
@@ -116,12 +145,6 @@ def numbered(texts: Sequence[str], count: int) -> Iterator[str]:
     """
     first = unused_number()
     return (f"{texts[i % len(texts)]} {first + i}" for i in range(count))
-
-
-async def fill(settings: Settings, texts: Sequence[str], count: int) -> None:
-    """Create the topics and publish ``count`` reviews: see :func:`numbered`."""
-    await create_topics(settings)
-    await publish(settings, numbered(texts, count))
 
 
 async def publish(settings: Settings, texts: Iterable[str]) -> None:

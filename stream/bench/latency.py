@@ -19,12 +19,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from numpy.typing import NDArray
 
 from schemas import TopicNames
-from stream.bench.cluster import OpenLanes, fresh_settings, numbered, workers
+from stream.bench.cluster import OpenLanes, fresh_topics, numbered, workers
 from stream.bench.pipeline import model_alone
 from stream.bench.report import Figure, Report
 from stream.kafka import connection_options
 from stream.settings import Settings
-from stream.topics_admin import create_topics, delete_topics
 
 LOADS: Final = (0.1, 0.5, 0.8)
 _WARM_UP_SECONDS: Final = 3.0
@@ -139,21 +138,17 @@ class _Run:
 
 
 async def _run(base: Settings, texts: Sequence[str], rate: float, seconds: float) -> _Run:
-    settings = fresh_settings(base)
     gaps = np.random.default_rng(_SEED).exponential(
         1 / rate, int(rate * (seconds + _WARM_UP_SECONDS))
     )
     lanes = OpenLanes(1)
-    await create_topics(settings)
-    try:
+    async with fresh_topics(base) as settings:
         with workers(settings, 1, None, lanes) as usage:
             reading = asyncio.create_task(_read(settings, len(gaps)))
             await lanes.spread_over(settings.topics.partitions)
             due = await _send(settings, texts, np.cumsum(gaps))
             async with asyncio.timeout(_LATEST_SECONDS):
                 received = await reading
-    finally:
-        await delete_topics(settings, [policy.name for policy in settings.topic_names.policies()])
     return _Run(due, received, _with_waiting(usage[0].stages) if usage else {})
 
 

@@ -13,8 +13,8 @@ from stream.bench.cluster import (
     Drained,
     WorkerUsage,
     drained,
-    fill,
-    fresh_settings,
+    fresh_topics,
+    numbered,
     publish,
     workers,
 )
@@ -98,12 +98,12 @@ def _saturated(
     usage: list[WorkerUsage],
 ) -> Drained:
     """Work off a backlog with one worker."""
-    settings = fresh_settings(base)
 
     async def measure() -> Drained:
-        await fill(settings, texts, count)
-        with workers(settings, 1, seconds) as used:
-            found = await drained(settings, count)
+        async with fresh_topics(base) as settings:
+            await publish(settings, numbered(texts, count))
+            with workers(settings, 1, seconds) as used:
+                found = await drained(settings, count)
         usage.extend(used)
         return found
 
@@ -115,19 +115,18 @@ def _all_cached(base: Settings, texts: Sequence[str]) -> float:
     distinct = list(dict.fromkeys(texts))[:2000]
     count = 40 * len(distinct)
     # Loaded cores answer late; the question here is speed, not fail-over.
-    settings = fresh_settings(base, cache={"timeout": 2.0})
+    patient = {"timeout": 2.0}
 
     async def measure() -> float:
-        await fill(settings, distinct, 0)
-        await publish(settings, distinct)
-        with workers(settings, 1, None):
-            await drained(settings, len(distinct))
-            await asyncio.sleep(1.0)  # the last answers are stored after their commit
-        again = fresh_settings(base, cache={"timeout": 2.0})
-        await fill(again, distinct, 0)
-        await publish(again, distinct * 40)
-        with workers(again, 1, None):
-            return (await drained(again, count)).rate
+        async with fresh_topics(base, cache=patient) as settings:
+            await publish(settings, distinct)
+            with workers(settings, 1, None):
+                await drained(settings, len(distinct))
+                await asyncio.sleep(1.0)  # the last answers are stored after their commit
+        async with fresh_topics(base, cache=patient) as settings:
+            await publish(settings, distinct * 40)
+            with workers(settings, 1, None):
+                return (await drained(settings, count)).rate
 
     return asyncio.run(measure())
 

@@ -14,8 +14,7 @@ from stream.bench.cluster import (
     OpenLanes,
     WorkerUsage,
     drained,
-    fill,
-    fresh_settings,
+    fresh_topics,
     numbered,
     publish,
     workers,
@@ -23,7 +22,6 @@ from stream.bench.cluster import (
 from stream.bench.report import Figure, Report
 from stream.inference import available_cores
 from stream.settings import Settings
-from stream.topics_admin import create_topics
 
 WORKERS: Final = (1, 2, 4)
 # 100 ms for a micro-batch of at most 192 reviews: 1,920 reviews/s a worker. Four of them cost this
@@ -59,16 +57,17 @@ def bench_scaling(settings: Settings, texts: Sequence[str], rounds: int = 3) -> 
 async def _scaled(
     base: Settings, texts: Sequence[str], count: int
 ) -> tuple[Drained, list[WorkerUsage]]:
-    settings = fresh_settings(
-        base, _SCALING_PARTITIONS, worker={"batch_rows": _BATCH_ROWS}, cache={"url": None}
-    )
     reviews = _REVIEWS_PER_WORKER * count
-    await create_topics(settings)
     lanes = OpenLanes(count)
-    with workers(settings, count, ACCELERATOR_SECONDS, lanes) as used:
-        await lanes.spread_over(_SCALING_PARTITIONS)
-        await publish(settings, numbered(texts, reviews))
-        found = await drained(settings, reviews)
+    sections: dict[str, dict[str, Any]] = {
+        "worker": {"batch_rows": _BATCH_ROWS},
+        "cache": {"url": None},
+    }
+    async with fresh_topics(base, _SCALING_PARTITIONS, **sections) as settings:
+        with workers(settings, count, ACCELERATOR_SECONDS, lanes) as used:
+            await lanes.spread_over(_SCALING_PARTITIONS)
+            await publish(settings, numbered(texts, reviews))
+            found = await drained(settings, reviews)
     return found, used
 
 
@@ -117,10 +116,10 @@ async def _drain(
 
     The clock starts once all lanes are open; what was committed until then is not counted.
     """
-    settings = fresh_settings(base, partitions, cache={"url": None})
-    await fill(settings, texts, reviews)
     lanes = OpenLanes(1)
-    with workers(settings, 1, 0.0, lanes) as used:
-        await lanes.spread_over(partitions)  # opening them is no part of what a review costs
-        found = await drained(settings, reviews)
+    async with fresh_topics(base, partitions, cache={"url": None}) as settings:
+        await publish(settings, numbered(texts, reviews))
+        with workers(settings, 1, 0.0, lanes) as used:
+            await lanes.spread_over(partitions)  # opening them is no part of what a review costs
+            found = await drained(settings, reviews)
     return found, used

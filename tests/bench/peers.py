@@ -22,7 +22,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas import CATEGORIES
-from stream.bench.cluster import drained, fill, fresh_settings, workers
+from stream.bench.cluster import drained, fresh_topics, numbered, publish, workers
 from stream.bench.guard import OURS
 from stream.bench.plot import draw
 from stream.bench.report import Figure, Report, interleave
@@ -78,18 +78,25 @@ def _measure_peer(settings: Settings, texts: Sequence[str], name: str) -> float:
 
 
 async def _ours(base: Settings, texts: Sequence[str]) -> float:
-    settings, count = fresh_settings(base), _REVIEWS[OURS]
-    await fill(settings, texts, count)
-    with workers(settings, 1, None):
-        return (await drained(settings, count)).rate
+    count = _REVIEWS[OURS]
+    async with fresh_topics(base) as settings:
+        await publish(settings, numbered(texts, count))
+        with workers(settings, 1, None):
+            return (await drained(settings, count)).rate
 
 
 async def _peer(base: Settings, texts: Sequence[str], name: str) -> float:
-    settings, count = fresh_settings(base), _REVIEWS[name]
-    await fill(settings, texts, count)
+    count = _REVIEWS[name]
+    async with fresh_topics(base) as settings:
+        await publish(settings, numbered(texts, count))
+        return await _rate_of(settings, name, count)
+
+
+async def _rate_of(settings: Settings, name: str, count: int) -> float:
+    """Run a peer's process on topics that hold so many reviews."""
     source, target = settings.topic_names.incoming, settings.topic_names.relabel
     with tempfile.TemporaryDirectory() as data:
-        folder, servers = str(base.model.folder), settings.kafka.bootstrap_servers
+        folder, servers = str(settings.model.folder), settings.kafka.bootstrap_servers
         if name in _OTHERS:
             command = [str(OTHERS_PYTHON), "-m", _OTHERS[name], folder, servers, source, target]
         else:
