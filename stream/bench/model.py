@@ -19,7 +19,7 @@ from stream.text import normalize
 BATCH_ROWS: Final = 512
 _SAMPLE: Final = 2048
 # Word pieces of a call that has all cores to itself.
-_SPLIT_TOKENS: Final = 2048
+SPLIT_TOKENS: Final = 2048
 
 
 def bench_model(folder: Path, texts: Sequence[str], rounds: int = 5, threads: int = 0) -> Report:
@@ -33,17 +33,17 @@ def bench_model(folder: Path, texts: Sequence[str], rounds: int = 5, threads: in
 
     All but ours make one call at a time and leave it to ONNX Runtime to split it over the cores.
     """
-    sample = [normalize(f"{texts[i % len(texts)]} {FIRST_NUMBER + i}") for i in range(_SAMPLE)]
+    sample = sample_of(texts)
     model = Classifier.load(folder, "cpu", threads)
-    split = split_classifier(folder, threads, _SPLIT_TOKENS)
+    split = split_classifier(folder, threads, SPLIT_TOKENS)
     ids = model.tokenize(sample).ids
     strategies: dict[str, Callable[[], float]] = {
-        "one at a time": lambda: _rate(split, ids[:256], 1, ordered=False),
-        "64 in arrival order": lambda: _rate(split, ids, 64, ordered=False),
-        "32 sorted by length": lambda: _rate(split, ids, 32, ordered=True),
-        "token budget": lambda: _budget_rate(split, ids),
-        "token budget, side by side (ours)": lambda: _budget_rate(model, ids),
-        "with tokenising": lambda: _text_rate(model, sample),
+        "one at a time": lambda: batch_rate(split, ids[:256], 1, ordered=False),
+        "64 in arrival order": lambda: batch_rate(split, ids, 64, ordered=False),
+        "32 sorted by length": lambda: batch_rate(split, ids, 32, ordered=True),
+        "token budget": lambda: budget_rate(split, ids),
+        "token budget, side by side (ours)": lambda: budget_rate(model, ids),
+        "with tokenising": lambda: text_rate(model, sample),
     }
     figures = interleave(strategies, rounds, "reviews/s")
     report = Report("Model alone", "token budget, side by side (ours)", figures)
@@ -52,8 +52,20 @@ def bench_model(folder: Path, texts: Sequence[str], rounds: int = 5, threads: in
     return report
 
 
-def _rate(model: Classifier, ids: list[list[int]], rows: int, *, ordered: bool) -> float:
-    """Reviews a second when rows are fed in plain batches of one size."""
+def sample_of(texts: Sequence[str]) -> list[str]:
+    """Return two thousand normalised reviews, cycling and numbered as the pipeline benchmark does."""
+    return [normalize(f"{texts[i % len(texts)]} {FIRST_NUMBER + i}") for i in range(_SAMPLE)]
+
+
+def batch_rate(model: Classifier, ids: list[list[int]], rows: int, *, ordered: bool) -> float:
+    """Return reviews a second when rows are fed in plain batches of one size.
+
+    Args:
+        model: is called once a batch.
+        ids: word pieces of the reviews.
+        rows: in a batch.
+        ordered: by length, all of them, before they are cut into batches.
+    """
     order = sorted(ids, key=len) if ordered else ids
     graph_rows = [order[i : i + rows] for i in range(0, len(order), rows)]
     started = time.perf_counter()
@@ -62,14 +74,16 @@ def _rate(model: Classifier, ids: list[list[int]], rows: int, *, ordered: bool) 
     return len(ids) / (time.perf_counter() - started)
 
 
-def _budget_rate(model: Classifier, ids: list[list[int]]) -> float:
+def budget_rate(model: Classifier, ids: list[list[int]]) -> float:
+    """Return reviews a second as the worker cuts its micro-batches, word pieces at hand."""
     started = time.perf_counter()
     for i in range(0, len(ids), BATCH_ROWS):
         model.logits(ids[i : i + BATCH_ROWS])
     return len(ids) / (time.perf_counter() - started)
 
 
-def _text_rate(model: Classifier, texts: list[str]) -> float:
+def text_rate(model: Classifier, texts: list[str]) -> float:
+    """Return reviews a second from normalised text to decided category."""
     started = time.perf_counter()
     for i in range(0, len(texts), BATCH_ROWS):
         model.classify(texts[i : i + BATCH_ROWS])
@@ -83,7 +97,7 @@ def _roofline(
     tokens = sum(map(len, ids))
 
     def used() -> float:
-        return _budget_rate(model, ids) / len(ids) * tokens * per_token
+        return budget_rate(model, ids) / len(ids) * tokens * per_token
 
     figures = interleave(
         {

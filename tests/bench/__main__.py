@@ -18,7 +18,7 @@ from stream.cli.console import note
 from tests.bench.starter_shape import write_starter_shape
 
 RECORDED: Final = Path(__file__).with_name("recorded")
-_BENCHES: Final = ("model", "pipeline", "latency", "scaling", "partitions", "peers")
+_BENCHES: Final = ("model", "pipeline", "latency", "scaling", "partitions", "peers", "reference")
 
 
 def main() -> int:
@@ -48,6 +48,8 @@ def _run(name: str, folder: Path, output: Path, rounds: int) -> None:
     options = ["--rounds", str(rounds), "--output", str(output)]
     if name == "peers":
         command = ["-m", "tests.bench.peers", str(folder)]
+    elif name == "reference":  # its ratio is that of the model that is shipped
+        command = ["-m", "tests.bench.reference"]
     else:
         command = ["-m", "stream", "bench", name]
     environment = os.environ | {"REVIEWS_MODEL__FOLDER": str(folder)}

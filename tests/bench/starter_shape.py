@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,12 +25,28 @@ from training.export.quantise import quantise_dynamic
 from training.export.vectorise import vectorise
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples"
-# The starter: 3 layers of 256, four heads, word pieces.
-_LAYERS: Final = 3
-_WIDTH: Final = 256
-_HEADS: Final = 4
 _VOCABULARY: Final = 16_000
 _MAX_LENGTH: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class BertShape:
+    """What of a BERT decides its speed.
+
+    Attributes:
+        layers: how many.
+        width: of a token's state.
+        heads: of the attention.
+        inner: width between a layer's two large products.
+    """
+
+    layers: int
+    width: int
+    heads: int
+    inner: int
+
+
+STARTER: Final = BertShape(layers=3, width=256, heads=4, inner=1024)
 
 
 class _Logits(torch.nn.Module):
@@ -54,25 +71,8 @@ def write_starter_shape(folder: Path, seed: int = 7) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer()
     tokenizer.save(str(folder / "tokenizer.json"))
-    torch.manual_seed(seed)
-    library: Any = transformers  # its classes have no usable types
-    model = library.BertForSequenceClassification(
-        library.BertConfig(
-            vocab_size=tokenizer.get_vocab_size(),
-            hidden_size=_WIDTH,
-            num_hidden_layers=_LAYERS,
-            num_attention_heads=_HEADS,
-            intermediate_size=4 * _WIDTH,
-            max_position_embeddings=_MAX_LENGTH,
-            num_labels=len(CATEGORIES),
-            attn_implementation="eager",
-        )
-    ).eval()
-    for name, values in model.named_parameters():
-        if "LayerNorm" in name:
-            # Equal ones would be stored once, and the graph would be another one than a trained model's.
-            torch.nn.init.normal_(values, mean=float("weight" in name), std=0.1)
-    _export(model, folder / "fp32.onnx")
+    model = random_bert(STARTER, tokenizer.get_vocab_size(), seed)
+    export_fused(model, folder / "fp32.onnx")
     quantise_dynamic(folder / "fp32.onnx", folder / "model.onnx", seven_bits=False)
     vectorise(folder / "model.onnx")
     # Not a part of the served folder: its manifest must not name it.
@@ -88,13 +88,44 @@ def write_starter_shape(folder: Path, seed: int = 7) -> None:
     write_manifest(folder, manifest)
     Classifier.load(folder)
     checkpoint = folder / "torch"
+    library: Any = transformers  # its classes have no usable types
     model.save_pretrained(checkpoint)
     library.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="[PAD]", model_max_length=_MAX_LENGTH
     ).save_pretrained(checkpoint)
 
 
-def _export(model: Any, path: Path) -> None:
+def random_bert(shape: BertShape, vocabulary: int, seed: int = 7) -> Any:
+    """Return an untrained classifier over the nine categories.
+
+    Args:
+        shape: of the encoder.
+        vocabulary: word pieces.
+        seed: of the weights.
+    """
+    torch.manual_seed(seed)
+    library: Any = transformers  # its classes have no usable types
+    model = library.BertForSequenceClassification(
+        library.BertConfig(
+            vocab_size=vocabulary,
+            hidden_size=shape.width,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            intermediate_size=shape.inner,
+            max_position_embeddings=_MAX_LENGTH,
+            num_labels=len(CATEGORIES),
+            attn_implementation="eager",
+        )
+    ).eval()
+    for name, values in model.named_parameters():
+        if "LayerNorm" in name:
+            # Equal ones would be stored once, and the graph would be another one than a trained model's.
+            torch.nn.init.normal_(values, mean=float("weight" in name), std=0.1)
+    return model
+
+
+def export_fused(model: Any, path: Path) -> None:
+    """Write a classifier's graph in single precision, its attention and normalisation fused."""
     ids = torch.tensor([[5, 6, 7, 8], [5, 6, 0, 0]])
     torch.onnx.export(
         _Logits(model),
@@ -113,8 +144,8 @@ def _export(model: Any, path: Path) -> None:
     fused = optimizer.optimize_model(
         str(path),
         model_type="bert",
-        num_heads=_HEADS,
-        hidden_size=_WIDTH,
+        num_heads=model.config.num_attention_heads,
+        hidden_size=model.config.hidden_size,
         optimization_options=FusionOptions("bert"),
         opt_level=0,
     )
