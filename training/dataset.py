@@ -27,6 +27,11 @@ _DIGITS: Final = 5
 _LARGEST_ROUNDING: Final = 1e-3
 SYNTHETIC: Final = "synthetic"
 """Origin of generated rows. Nothing is ever measured on them."""
+# Labels of these origins are guesses of a program: nothing is measured on them.
+_GUESSED: Final = frozenset({"pool", "unsure", "distilled", SYNTHETIC})
+# With fewer trusted rows than this, rows whose label is sure are taken as well.
+_ENOUGH: Final = 200
+_SURE: Final = 0.9
 SYNTHETIC_WEIGHT: Final = 0.5
 """A composed sentence teaches a name; a written one also how people speak."""
 
@@ -121,6 +126,16 @@ def join(*parts: Dataset) -> Dataset:
         np.concatenate([part.weight for part in parts]),
         [origin for part in parts for origin in part.origin],
     )
+
+
+def trusted(dataset: Dataset) -> NDArray[np.bool_]:
+    """Tell which rows are labelled well enough to measure on, bool [rows]."""
+    read = np.array([origin not in _GUESSED for origin in dataset.origin], dtype=np.bool_)
+    if read.sum() >= _ENOUGH:
+        return read
+    sure = dataset.probabilities.max(axis=1) * dataset.weight >= _SURE
+    composed = np.array([origin == SYNTHETIC for origin in dataset.origin], dtype=np.bool_)
+    return np.asarray(read | (sure & ~composed), dtype=np.bool_)
 
 
 def labelled(

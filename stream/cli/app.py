@@ -36,9 +36,13 @@ from stream.cli import (
 )
 from stream.cli.console import note, print_error
 from stream.cli.extras import missing_extra
-from stream.errors import DiskFull, ReviewsError
+from stream.errors import DiskFull, InputError, ReviewsError
 
 PLUGINS: Final = "reviews.commands"
+# A file where a folder should be, the other way round, or a place that is not ours to write to.
+_UNUSABLE: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
+)
 
 app = typer.Typer(
     name="reviews",
@@ -118,6 +122,8 @@ def main() -> NoReturn:
             raise
         _fail(missing)
     except OSError as error:
+        if error.errno in _UNUSABLE and error.filename:
+            _fail(InputError(f"{error.filename}: {error.strerror}", "name another file or folder"))
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
         _discard_output()

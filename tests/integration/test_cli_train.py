@@ -166,10 +166,24 @@ def test_ways_are_shown_against_doing_without_and_with_how_to_take_one_up(folder
         (("train", "starter"), "needs the raw reviews"),
         (("train", "bert", "--unlabelled", "more.csv"), "need a teacher"),
         (("train", "bert", "absent.csv"), "absent.csv cannot be read"),
+        (("train", "bert", "--seed", "-1"), "seed: "),
+        (("train", "bert", "--config", "epoch.json"), "there is no option epoch"),
+        (("train", "bert", "--config", "rdrop.json"), "did you mean r_drop?"),
+        (("train", "bert", "--output", "epoch.json"), "epoch.json is a file"),
+        (("train", "bert", "header.csv"), "header.csv: no labelled review"),
+        (("train", "bert", "one.csv", "--validation", "one.csv"), "no text is left to train on"),
+        (("train", "bert", "--validation", "header.csv"), "header.csv holds no labelled review"),
+        (("train", "bert", "one.csv"), "of one category, clothing"),
+        (("compare", "--family", "majority", "--output", "epoch.json"), "nothing can be written"),
+        (("compare", "one.csv", "--test", "one.csv", "--test", "one.csv"), "the same name"),
         (("compare", "--what", "ablation", "--family", "a", "--family", "b"), "one family"),
     ],
 )
 def test_a_mistake_is_answered_with_one_line_and_a_remedy(arguments, said, tmp_path):
+    (tmp_path / "epoch.json").write_text('{"epoch": 3}')
+    (tmp_path / "rdrop.json").write_text('{"tricks": {"rdrop": 1.0}}')
+    (tmp_path / "header.csv").write_text("text,category\n")
+    (tmp_path / "one.csv").write_text("text,category\nплатье,clothing\n", encoding="utf-8")
     ran = reviews(*arguments, cwd=tmp_path)
     assert ran.returncode != 0
     assert said in ran.stderr

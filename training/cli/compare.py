@@ -112,8 +112,9 @@ def compare(
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
         note(f"{len(dataset)} rows to train on; without --dry-run they are")
         return
-    from training.evaluation.report import PAGE, RECORD, TABLE
+    from training.evaluation.report import PAGE, RECORD, TABLE, check_writable
 
+    check_writable(output)
     # Ways and tricks are measured against doing without, families against the best.
     reference = None if what in {What.FAMILIES, What.CURVE} else candidates[0].name
     try:
@@ -148,13 +149,18 @@ def _compared(
     tracker: Tracker,
 ) -> list[Line]:
     """Train, score on the test sets (without any, out of fold), write the report, keep records."""
-    from training.evaluation.compare import OUT_OF_FOLD, compare_out_of_fold
+    from training.evaluation.compare import (
+        OUT_OF_FOLD,
+        compare_out_of_fold,
+        scored_out_of_fold,
+    )
     from training.evaluation.compare import compare as on_tests
     from training.evaluation.report import write_report
-    from training.export.out_of_fold import trusted
     from training.tracking.records import add_report, add_run, comparison_record
 
-    scored = tests or {OUT_OF_FOLD: dataset.take(trusted(dataset))}
+    scored = tests or {OUT_OF_FOLD: scored_out_of_fold(candidates, dataset)}
+    if tests is None:
+        _tell_of_known(scored[OUT_OF_FOLD], candidates[0].config)
     record = comparison_record(what, candidates, dataset, scored, seeds)
     with stage_bars() as progress, tracker.run(record) as kept:
 
@@ -170,6 +176,17 @@ def _compared(
         table = write_report(output, candidates, runs, dataset, scored, reference)
         add_report(kept, output, page=tracker.pages)
     return table
+
+
+def _tell_of_known(scored: Dataset, config: TrainConfig) -> None:
+    """Say how much of what is scored the base has learned before."""
+    from training.export.known import known
+
+    if count := int(known(scored, config).sum()):
+        note(
+            f"the base has learned {count} of the {len(scored)} scored texts before: scores flatter. "
+            "[bold]--encoder[/bold] with one from `reviews pretrain` mends that"
+        )
 
 
 def _to_serve(candidates: list[Candidate], table: list[Line]) -> str | None:
@@ -201,30 +218,21 @@ def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Cand
 
 
 def _training_rows(files: list[Path], guessed: int | None) -> Dataset:
-    """Read labelled files; a single file may be a dataset that `reviews train` wrote."""
-    from training.dataset import read_dataset
     from training.evaluation.compare import trusted_and
 
-    if len(files) == 1 and _is_dataset(files[0]):
-        dataset = read_dataset(files[0])
-    else:
-        dataset = read_labels(files)
+    dataset = read_labels(files)
     return dataset if guessed is None else trusted_and(dataset, guessed)
-
-
-def _is_dataset(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8") as file:
-            return '"probabilities"' in file.readline()
-    except (OSError, UnicodeDecodeError):
-        return False
 
 
 def _tests(files: list[Path]) -> dict[str, Dataset]:
     from training.dataset import read_test_dataset
     from training.starter.texts import HELDOUT_EXAMPLES
 
-    return {path.stem: read_test_dataset(path, "test") for path in files or [HELDOUT_EXAMPLES]}
+    named = files or [HELDOUT_EXAMPLES]
+    names = [path.stem for path in named]
+    if len(set(names)) < len(names):
+        raise InputError("two test sets have the same name", "rename one of the files")
+    return {path.stem: read_test_dataset(path, "test") for path in named}
 
 
 def _print(table: list[Line], reference: str, as_json: bool) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from training.tracking.tracker import Tracker
 
 STARTER: Final = "starter"
+_EXAMPLE: Final = 'write it like {"epochs": 3, "tricks": {"r_drop": 1.0}}'
 
 Seed = Annotated[int | None, typer.Option(help="Of everything random.", show_default=False)]
 Epochs = Annotated[int | None, typer.Option(min=1, show_default=False)]
@@ -140,9 +141,9 @@ def options_of(config: Path | None, **given: Any) -> dict[str, Any]:
                 f"{config} cannot be read: {error.strerror}", "name a JSON file"
             ) from None
         except ValueError as error:
-            raise InputError(f"{config} is no JSON: {error}", "see TrainConfig") from None
+            raise InputError(f"{config} is no JSON: {error}", _EXAMPLE) from None
         if not isinstance(read, dict):
-            raise InputError(f"{config} holds no JSON object", "see TrainConfig")
+            raise InputError(f"{config} holds no JSON object", _EXAMPLE)
     return read | {name: value for name, value in given.items() if value is not None}
 
 
@@ -178,19 +179,43 @@ def config_of(given: dict[str, Any], base: TrainConfig | None = None) -> TrainCo
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the options"
+        if first["type"] == "extra_forbidden":
+            raise _unknown_option(where, TrainConfig) from None
         raise InputError(
-            f"{where}: {first['msg']}", "see TrainConfig in training/fit/config.py"
+            f"{where}: {first['msg']}", "training/fit/config.py explains each option"
         ) from None
 
 
+def _unknown_option(where: str, model: Any) -> InputError:
+    """Return what to say of an option that there is not, with the likeliest that there is."""
+    from difflib import get_close_matches
+
+    *group, name = where.split(".")
+    for part in group:
+        model = model.model_fields[part].annotation
+    known = list(model.model_fields)
+    near = get_close_matches(name, known, 1)
+    remedy = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}"
+    return InputError(f"there is no option {where}", remedy)
+
+
 def read_labels(files: list[Path]) -> Dataset:
-    """Read labelled files, or our own examples if none is named."""
-    from training.dataset import join, read_labelled_dataset
+    """Read labelled files or datasets, or our own examples if none is named.
+
+    Raises:
+        DataError: a file cannot be read, or there is no labelled review in them.
+    """
+    from training.dataset import join, read_rows
+    from training.errors import DataError
     from training.starter.texts import TRAIN_EXAMPLES
 
     if not files:
-        return read_labelled_dataset(TRAIN_EXAMPLES, "written")
-    return join(*(read_labelled_dataset(file, "person") for file in files))
+        return read_rows(TRAIN_EXAMPLES, "written")
+    rows = join(*(read_rows(file, "person") for file in files))
+    if not len(rows):
+        named = ", ".join(map(str, files))
+        raise DataError(f"{named}: no labelled review", "label some reviews first")
+    return rows
 
 
 def _starter(
@@ -241,6 +266,11 @@ def _family(
     calibration = None if validation is None else read_test_dataset(validation, "person")
     if calibration is not None:
         dataset = dataset.without_texts_of(calibration)
+        if not len(dataset):
+            raise InputError(
+                f"no text is left to train on: {validation} holds all of them",
+                "calibrate on other reviews, or leave out --validation",
+            )
     options = Options(name=family, half_graph=half)
     with stage_bars() as progress, tracker.run(training_record(family, config)) as run:
         manifest = train_family(
@@ -267,6 +297,11 @@ def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:
     else:
         for name, value in manifest.metrics.items():
             out.print(f"{name.replace('_', ' '):28} {value:g}", markup=False)
+    if known := int(manifest.metrics.get("rows_known_to_the_base", 0)):
+        note(
+            f"the base had learned {known} of the texts that this was measured on: scores and "
+            "thresholds flatter. [bold]--validation FILE[/bold] with reviews of your own mends that"
+        )
     note(
         f"model [bold]{manifest.version}[/bold] is in {folder}; its card is {folder / 'README.md'}"
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from training.evaluation.compare import Candidate
 from training.fit.config import Imbalance, TrainConfig, Tricks
-from training.models.family import FAMILIES, family
+from training.models.family import FAMILIES, UnknownFamily, family
 
 CURVE_SHARES: Final = (0.125, 0.25, 0.5, 1.0)
 
@@ -23,7 +23,12 @@ def family_candidates(names: Sequence[str], config: TrainConfig) -> list[Candida
 
 
 def imbalance_candidates(name: str, config: TrainConfig) -> list[Candidate]:
-    """Return one family with everything that may be done about rare categories."""
+    """Return one family with everything that may be done about rare categories.
+
+    Raises:
+        UnknownFamily: there is none of this name, or it is a baseline, which knows no ways.
+    """
+    _check_varies(name)
     ways = {
         "nothing": Imbalance(),
         "oversampling": Imbalance(oversampling=0.5),
@@ -41,7 +46,12 @@ def imbalance_candidates(name: str, config: TrainConfig) -> list[Candidate]:
 
 
 def ablation_candidates(name: str, config: TrainConfig) -> list[Candidate]:
-    """Return one family, plainly trained, and with one trick at a time."""
+    """Return one family, plainly trained, and with one trick at a time.
+
+    Raises:
+        UnknownFamily: there is none of this name, or it is a baseline, which knows no tricks.
+    """
+    _check_varies(name)
     ways = {
         "plain": Tricks(),
         "hard labels": Tricks(soft_labels=False),
@@ -67,3 +77,10 @@ def curve_candidates(name: str, config: TrainConfig) -> list[Candidate]:
         Candidate(f"{share:.1%} of the rows", family(name).name, config, share)
         for share in CURVE_SHARES
     ]
+
+
+def _check_varies(name: str) -> None:
+    if not family(name).servable:
+        raise UnknownFamily(
+            f"{name} is a baseline: it is trained in one way only", "vary bert, or another family"
+        )

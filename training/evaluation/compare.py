@@ -21,8 +21,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import Dataset
-from training.export.out_of_fold import out_of_fold, trusted
+from training.dataset import Dataset, trusted
+from training.errors import DataError
+from training.export.out_of_fold import measured_rows, out_of_fold
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.lineage import decided_by
 from training.models.family import family
@@ -105,8 +106,16 @@ def compare(
         work: keeps finished runs.
         progress: is told how far it is.
         finished: is told of each run.
+
+    Raises:
+        DataError: nothing is left to train on, or there is nothing to learn from it.
     """
     dataset = dataset.without_texts_of(*tests.values())
+    if not len(dataset):
+        raise DataError(
+            "no text is left to train on: all of them are in the test sets",
+            "name labels that are in no --test",
+        )
     digests = [f"{name} {rows.digest}" for name, rows in tests.items()]
 
     def train(candidate: Candidate, config: TrainConfig, told: Progress) -> Run:
@@ -149,10 +158,20 @@ def compare_out_of_fold(
         logits = {OUT_OF_FOLD: held.logits}
         return Run(candidate.name, config.seed, logits, (), seconds, 0, 0.0, 0.0)
 
+    scored = scored_out_of_fold(candidates, dataset)
     folds = candidates[0].config.folds
-    parts = [dataset.digest, f"{OUT_OF_FOLD} {folds}"]
+    parts = [dataset.digest, f"{OUT_OF_FOLD} {folds}", scored.digest]
     runs = _runs(candidates, seeds, parts, work, train, progress, finished)
-    return runs, dataset.take(trusted(dataset))
+    return runs, scored
+
+
+def scored_out_of_fold(candidates: Sequence[Candidate], dataset: Dataset) -> Dataset:
+    """Return the rows that :func:`compare_out_of_fold` scores.
+
+    Raises:
+        DataError: no label can be trusted.
+    """
+    return dataset.take(measured_rows(dataset, candidates[0].config))
 
 
 def part_of(dataset: Dataset, share: float, seed: int) -> Dataset:
@@ -226,6 +245,8 @@ def _train(
     started = time.perf_counter()
     model: Any = family(candidate.family).fit(dataset, config, progress)
     seconds = time.perf_counter() - started
+    # Before the export: it merges low-rank updates into weights that were not trained.
+    parameters = int(model.parameters)
     logits = {name: model.logits(rows.normalized) for name, rows in tests.items()}
     first = next(iter(tests.values())).normalized
     sample = (first * (_TIMED_TEXTS // max(len(first), 1) + 1))[:_TIMED_TEXTS]
@@ -237,7 +258,7 @@ def _train(
         logits,
         tuple(getattr(model, "losses", ())),
         seconds,
-        int(model.parameters),
+        parameters,
         megabytes,
         per_second,
     )

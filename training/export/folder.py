@@ -31,6 +31,7 @@ from training.errors import DataError
 from training.export.card import model_card
 from training.export.cpu_graph import SINGLE, Sample, write_cpu_graph
 from training.export.graph import export_graph
+from training.export.known import write_known
 from training.export.out_of_fold import HeldOut, out_of_fold
 from training.export.parity import Graphs, graph_logits
 from training.export.quantise import halve
@@ -38,6 +39,7 @@ from training.export.rule import fit_rule
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import NeuralModel
 from training.models.family import family
+from training.pretraining.encoder import WEIGHTS
 
 RUN_FILE: Final = "training.json"
 _LARGEST_DIFFERENCE: Final = 1e-2
@@ -121,13 +123,23 @@ def export_family(
 
 
 def check_replaceable(folder: Path) -> None:
-    """Refuse to replace what is no model folder.
+    """Refuse to replace what is no model folder, before anything is trained for it.
 
     Raises:
-        DataError: it holds something else.
+        DataError: it holds something else, or nothing can be written there.
     """
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is a file", "name a new folder")
     if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
         raise DataError(f"{folder} is not empty and no model folder", "name a new folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # The folder is made aside and moved into place: what counts is where it will lie.
+        tempfile.TemporaryFile(dir=folder.parent).close()
+    except OSError as error:
+        raise DataError(
+            f"nothing can be written to {folder.parent}: {error.strerror}", "name another folder"
+        ) from None
 
 
 def write_folder(
@@ -165,6 +177,8 @@ def write_folder(
         graphs = _write_graphs(model, aside, sample, config, options)
         progress("export", 1, 3)
         _write_tokenizer_and_base(model, aside, options)
+        if (aside / WEIGHTS).is_file():
+            write_known(aside, dataset, config)
         rule = fit_rule(
             held, config.precision, _unknown_share(sample.ids, model.encoder.unknown_id)
         )

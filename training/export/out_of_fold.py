@@ -9,16 +9,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import CATEGORY_COUNT, Dataset
+from training.dataset import CATEGORY_COUNT, Dataset, trusted
+from training.errors import DataError
+from training.export.known import known
 from training.fit.config import Progress, TrainConfig
 from training.fit.pruning import folds_of
 from training.models.family import family
 
-# Labels of these origins are guesses of a program: nothing is measured on them.
-_GUESSED: Final = frozenset({"pool", "unsure", "synthetic"})
-# With fewer trusted rows than this, rows whose label is sure are taken as well.
-_ENOUGH: Final = 200
-_SURE: Final = 0.9
+# Rows that the base never saw must be at least so many to measure on them alone: with fewer, nine
+# categories have no thresholds that mean anything.
+_LEAST_NEW: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,12 @@ class HeldOut:
     Attributes:
         rows: the labelled rows.
         logits: float32 [rows, 9].
+        known: how many of the rows the base had learned with their labels: they flatter.
     """
 
     rows: Dataset
     logits: NDArray[np.float32]
+    known: int = 0
 
     @property
     def truth(self) -> NDArray[np.int64]:
@@ -45,20 +47,33 @@ class HeldOut:
         return real if real.any() else np.ones(len(self.rows), dtype=np.bool_)
 
 
-def trusted(dataset: Dataset) -> NDArray[np.bool_]:
-    """Tell which rows are labelled well enough to measure on, bool [rows]."""
-    read = np.array([origin not in _GUESSED for origin in dataset.origin], dtype=np.bool_)
-    if read.sum() >= _ENOUGH:
-        return read
-    sure = dataset.probabilities.max(axis=1) * dataset.weight >= _SURE
-    composed = np.array([origin == "synthetic" for origin in dataset.origin], dtype=np.bool_)
-    return np.asarray(read | (sure & ~composed), dtype=np.bool_)
+def measured_rows(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
+    """Tell which rows predictions out of fold are made for, bool [rows].
+
+    They are those whose labels can be trusted and that the base has not learned before; all that can be
+    trusted, where too few of them are new to the base.
+
+    Args:
+        dataset: all rows.
+        config: names the base.
+
+    Raises:
+        DataError: no label can be trusted.
+    """
+    good = trusted(dataset)
+    if not good.any():
+        raise DataError(
+            f"none of the {len(dataset)} labels can be trusted: programs guessed them",
+            "add reviews that people labelled, or train with --validation FILE",
+        )
+    new = good & ~known(dataset, config)
+    return new if new.sum() >= _LEAST_NEW else good
 
 
 def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Progress) -> HeldOut:
-    """Train once a fold on all other rows, and predict the fold's trusted rows.
+    """Train once a fold on all other rows, and predict the fold's rows; see :func:`measured_rows`.
 
-    Rows that are not trusted are in every training set. Finished folds are kept in the
+    Rows that are not measured on are in every training set. Finished folds are kept in the
     configuration's checkpoint folder until :func:`forget` is called.
 
     Args:
@@ -66,8 +81,11 @@ def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Prog
         dataset: all rows.
         config: how each is trained.
         progress: is told how far it is.
+
+    Raises:
+        DataError: no label can be trusted, or there is nothing to learn from a fold.
     """
-    measured = np.flatnonzero(trusted(dataset))
+    measured = np.flatnonzero(measured_rows(dataset, config))
     rows = dataset.take(measured)
     folds = min(config.folds, len(rows))
     fold = folds_of(rows.categories, folds, config.seed)
@@ -90,7 +108,7 @@ def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Prog
 
         model = family(name).fit(rest, part.measured_on(held_texts), told)
         logits[held] = model.logits(held_texts)
-    return HeldOut(rows, logits)
+    return HeldOut(rows, logits, int(known(rows, config).sum()))
 
 
 def _folder(config: TrainConfig, number: int) -> Path | None:

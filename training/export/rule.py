@@ -72,6 +72,8 @@ def fit_rule(held: HeldOut, precision: float, unknown_share: float) -> Rule:
         "risk_coverage_area": risk_coverage(seen, true).area,
         "held_out_rows": float(len(true)),
     }
+    if held.known:
+        metrics["rows_known_to_the_base"] = float(held.known)
     share = np.bincount(best, minlength=len(CATEGORIES)) / len(best)
     reference = Reference(
         category_share={c: round(float(share[c.id]), _DIGITS) for c in CATEGORIES},

@@ -94,7 +94,8 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = 0
+    # scikit-learn takes 32 bits, and a teacher has a higher seed than its pupil.
+    seed: int = Field(default=0, ge=0, le=4_000_000_000)
     encoder: Path | str = Field(
         default=BUNDLED_ENCODER, description="Base checkpoint: a folder, or a hub's name."
     )

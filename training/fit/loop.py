@@ -116,8 +116,8 @@ def _check(dataset: Dataset) -> None:
     categories = np.unique(dataset.categories)
     if len(categories) == 1:
         raise DataError(
-            f"all {len(dataset)} texts to train on are {CATEGORIES[categories[0]].value}: "
-            "there is nothing to tell apart",
+            f"all {len(dataset)} texts to train on are of one category, "
+            f"{CATEGORIES[categories[0]].value}",
             "label reviews of other categories too, several of each",
         )
 

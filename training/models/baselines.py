@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from training.dataset import CATEGORY_COUNT, Dataset
+from training.errors import DataError
 from training.fit.config import Progress, TrainConfig
 
 _LOG_FLOOR: Final = 1e-6
@@ -49,14 +50,25 @@ class NgramRegression:
 
     @classmethod
     def fit(cls, dataset: Dataset, config: TrainConfig, progress: Progress) -> NgramRegression:
-        """Fit to the most probable category of each row, weighed by its probability and weight."""
+        """Fit to the most probable category of each row, weighed by its probability and weight.
+
+        Raises:
+            DataError: the texts are of one category, or no n-gram occurs twice.
+        """
+        if len(np.unique(dataset.categories)) < 2:  # noqa: PLR2004 - nothing to tell apart
+            raise DataError("all texts to train on are of one category", "label others too")
         words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
         characters = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True
         )
         progress("n-grams", 0, 2)
         texts = dataset.normalized
-        features = hstack([words.fit_transform(texts), characters.fit_transform(texts)]).tocsr()
+        try:
+            features = hstack([words.fit_transform(texts), characters.fit_transform(texts)]).tocsr()
+        except ValueError:
+            raise DataError(
+                f"no word occurs twice in the {len(texts)} texts", "label more reviews"
+            ) from None
         regression = LogisticRegression(
             C=_INVERSE_REGULARISATION,
             tol=_TOLERANCE,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from training.dataset import join, labelled
+from training.errors import DataError
 from training.evaluation.candidates import (
     ablation_candidates,
     curve_candidates,
@@ -25,6 +26,7 @@ from training.evaluation.markdown import markdown
 from training.evaluation.report import mistakes, write_report
 from training.evaluation.table import lines
 from training.fit.config import Tricks
+from training.models.family import UnknownFamily
 from training.train import fit_family
 
 
@@ -236,3 +238,43 @@ def test_the_learning_curve_trains_on_growing_shares_of_the_rows(reviews, quick)
     assert sizes == sorted(sizes)
     assert sizes[-1] == len(reviews)
     assert len({*part_of(reviews, shares[0], 1).texts}) == sizes[0]
+
+
+def test_what_low_rank_updates_trained_is_counted_before_they_are_merged(
+    reviews, quick, tests_of_two_kinds, tmp_path
+):
+    config = quick.model_copy(update={"epochs": 1, "lora_rank": 2})
+    counts = {
+        run.candidate: run.parameters
+        for run in compare(
+            family_candidates(["lora", "mlp"], config), reviews, tests_of_two_kinds, [0], tmp_path
+        )
+    }
+    head = 2 * 32 * 9 + 9
+    # Two layers, query, key and value of each, and two thin matrices for each of these.
+    assert counts["lora"] == head + 2 * 3 * 2 * (2 * 32)
+
+
+def test_a_comparison_without_a_text_to_train_on_is_refused(reviews, quick, tmp_path):
+    with pytest.raises(DataError, match="all of them are in the test sets"):
+        compare(family_candidates(["majority"], quick), reviews, {"all": reviews}, [0], tmp_path)
+
+
+@pytest.mark.parametrize("vary", [imbalance_candidates, ablation_candidates])
+def test_a_baseline_has_no_ways_to_compare(vary, quick):
+    with pytest.raises(UnknownFamily, match="one way only"):
+        vary("ngrams", quick)
+
+
+@pytest.mark.parametrize("name", ["bert", "ngrams"])
+def test_texts_of_one_category_teach_nothing(name, reviews, quick):
+    with pytest.raises(DataError, match="of one category"):
+        fit_family(name, reviews.take(reviews.categories == 2), quick)
+
+
+def test_guessed_labels_alone_are_nothing_to_score_on(reviews, quick, tmp_path):
+    guessed = dataclasses.replace(
+        reviews, probabilities=np.full((len(reviews), 9), 1 / 9, np.float32), origin=["pool"] * 54
+    )
+    with pytest.raises(DataError, match="programs guessed them"):
+        compare_out_of_fold(family_candidates(["majority"], quick), guessed, [0], tmp_path)

@@ -1,0 +1,63 @@
+"""Texts whose labels a base has learned already: what it says of them proves nothing.
+
+A serving model is a base for its successor, and what it was trained on is often trained on again.
+Predictions out of fold are honest only for texts that the base never saw either, so each model folder
+keeps fingerprints of the texts behind it. They are hashes: no text can be read from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.text import fingerprint
+from training.dataset import Dataset, read_labelled_dataset
+from training.fit.config import BUNDLED_ENCODER, TrainConfig
+from training.labelling.checkpoints import local_checkpoint
+
+FILE: Final = "known.npy"
+# Half of a fingerprint: among a million texts two share it with a chance of one in forty million.
+_DIGITS: Final = 16
+# The bundled base was trained on these besides reviews that are not ours to give away.
+_BUNDLED_TEXTS: Final = BUNDLED_ENCODER.parent / "examples" / "train.jsonl"
+
+Marks = NDArray[np.uint64]
+
+
+def known(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
+    """Tell which rows' texts the base of a training has learned with their labels, bool [rows].
+
+    Of a base that is no model folder of ours nothing is known, and so nothing is assumed.
+
+    Raises:
+        LabellerUnavailable: the base is not on this machine.
+    """
+    return np.isin(_marks(dataset.normalized), _kept(local_checkpoint(str(config.encoder))))
+
+
+def write_known(folder: Path, dataset: Dataset, config: TrainConfig) -> None:
+    """Keep fingerprints of what a model was trained on, and of what its base was.
+
+    Args:
+        folder: of the model.
+        dataset: that it was trained on.
+        config: names the base.
+    """
+    before = _kept(local_checkpoint(str(config.encoder)))
+    np.save(folder / FILE, np.union1d(before, _marks(dataset.normalized)), allow_pickle=False)
+
+
+def _kept(base: Path) -> Marks:
+    if (base / FILE).is_file():
+        return np.asarray(np.load(base / FILE, allow_pickle=False), dtype=np.uint64)
+    if base.resolve() == BUNDLED_ENCODER.resolve() and _BUNDLED_TEXTS.is_file():
+        return _marks(read_labelled_dataset(_BUNDLED_TEXTS, "written").normalized)
+    return _marks([])
+
+
+def _marks(normalized: Iterable[str]) -> Marks:
+    return np.array([int(fingerprint(text)[:_DIGITS], 16) for text in normalized], dtype=np.uint64)
