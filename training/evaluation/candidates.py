@@ -64,6 +64,7 @@ def ablation_candidates(name: str, config: TrainConfig) -> list[Candidate]:
         "top layer afresh": Tricks(reinit_layers=1),
         "weight averaging": Tricks(averaging=0.99),
         "augmentation": Tricks(augmentation=0.3),
+        "early stopping": Tricks(early_stopping=1),
     }
     return [
         Candidate(what, name, config.model_copy(update={"tricks": tricks}))

@@ -20,7 +20,14 @@ def markdown(table: Sequence[Line], reference: str) -> str:
     head = ["", "seeds"]
     for test in tests:
         less = f"less {reference}"
-        head += [f"{test}: weighted F1", less, f"{test}: macro F1", less, "ECE"]
+        head += [
+            f"{test}: weighted F1",
+            less,
+            f"{test}: macro F1",
+            less,
+            "ECE",
+            "risk-coverage area",
+        ]
     head += ["MB int8", "texts/s"] if timed else []
     head.append("training s")
     out = [_row(head), _row(["---", *["---:"] * (len(head) - 1)])]
@@ -47,7 +54,7 @@ def _cells(line: Line, tests: Sequence[str], timed: bool) -> list[str]:
     for test in tests:
         score = line.scores[test]
         cells += [str(score.weighted), gap(score.gap), str(score.macro), gap(score.macro_gap)]
-        cells.append(f"{score.calibration_error:.3f}")
+        cells += [f"{score.calibration_error:.3f}", f"{score.risk_area:.4f}"]
     if timed:
         cells.append(f"{line.megabytes:.1f}" if line.megabytes else "")
         cells.append(f"{line.per_second:,.0f}" if line.per_second else "")

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from schemas import CATEGORIES
 from training.dataset import Dataset
-from training.evaluation.calibration import reliability, risk_coverage
+from training.evaluation.calibration import reliability, risk_coverage, softmax
 from training.evaluation.compare import Run
 from training.evaluation.metrics import confusion
-from training.evaluation.table import Line
+from training.evaluation.table import Line, TestScore, calibrated
 
 _STYLE: Final[dict[Any, Any]] = {
     "font.size": 10,
@@ -67,19 +67,67 @@ def confusion_plot(path: Path, truth: NDArray[np.int64], predicted: NDArray[np.i
         _save(figure, path)
 
 
-def calibration_plot(path: Path, probabilities: NDArray[np.floating], truth: Any) -> None:
-    """Draw accuracy against confidence, and risk against coverage."""
-    bars = reliability(probabilities, truth, 10)
-    curve = risk_coverage(probabilities, truth)
+def calibration_plot(
+    path: Path, runs: Sequence[Run], test: str, truth: NDArray[np.int64], score: TestScore
+) -> None:
+    """Draw accuracy against confidence, and risk against coverage, over all seeds.
+
+    Args:
+        path: of the picture.
+        runs: of one candidate, one a seed.
+        test: name of the test set.
+        truth: its category ids, int64 [rows].
+        score: of the candidate there; its figures stand above the panels.
+    """
+    halves = [half for run in runs for half in calibrated(run.logits[test], truth)]
+    said, true = (np.concatenate(parts) for parts in zip(*halves, strict=True))
+    bars = reliability(said, true, 10)
+    curves = [risk_coverage(softmax(run.logits[test]), truth) for run in runs]
+    risk = np.mean([curve.risk for curve in curves], axis=0)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8.6, 3.4))
+        figure = Figure(figsize=(8.6, 3.6))
         left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.32})
-        left.plot([0, 1], [0, 1], "--", color="#9aa5b1")
+        least = max(0.0, min(0.9, *(min(bar.confidence, bar.accuracy) for bar in bars)) - 0.05)
+        left.plot([least, 1], [least, 1], "--", color="#9aa5b1")
         left.plot([b.confidence for b in bars], [b.accuracy for b in bars], "o-", color=_BLUE)
-        left.set(xlabel="confidence", ylabel="accuracy", xlim=(0.2, 1.02), ylim=(0.2, 1.02))
-        right.plot(curve.coverage, curve.risk, color=_ORANGE)
+        left.set(xlabel="confidence", ylabel="accuracy", xlim=(least, 1.02), ylim=(least, 1.02))
+        left.set_title(f"expected calibration error {score.calibration_error:.3f}", fontsize=10)
+        right.plot(curves[0].coverage, risk, color=_ORANGE)
         right.set(xlabel="share published, surest first", ylabel="share of errors among them")
+        right.set_title(f"area under the curve {score.risk_area:.4f}", fontsize=10)
         right.set_ylim(bottom=0)
+        _save(figure, path)
+
+
+def curve_plot(path: Path, table: Sequence[Line], shares: Mapping[str, float]) -> None:
+    """Draw weighted and macro F1 against the share of the rows that was trained on.
+
+    Args:
+        path: of the picture.
+        table: of the comparison.
+        shares: of the rows, by candidate.
+    """
+    tests = list(table[0].scores)
+    rising = sorted(table, key=lambda line: shares[line.name])
+    places = [100 * shares[line.name] for line in rising]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6 * len(tests) + 1.0, 3.6))
+        panels: Any = figure.subplots(1, len(tests), squeeze=False)[0]
+        for axes, test in zip(panels, tests, strict=True):
+            for name, colour in (("weighted", _BLUE), ("macro", _ORANGE)):
+                found = [getattr(line.scores[test], name) for line in rising]
+                values = np.array([one.value for one in found])
+                spread = np.array([[one.value - one.low, one.high - one.value] for one in found]).T
+                axes.errorbar(
+                    places, values, yerr=np.maximum(spread, 0), fmt="o-", color=colour, label=name
+                )
+            axes.set_xscale("log")
+            axes.set_xticks(places, [f"{place:g}%" for place in places], minor=False)
+            axes.minorticks_off()
+            axes.set_title(test, fontsize=10)
+            axes.set(xlabel="share of the rows trained on", ylabel="F1, 95% interval")
+            axes.grid(axis="y", color="#e4e7eb")
+            axes.legend(frameon=False, fontsize=8)
         _save(figure, path)
 
 
@@ -108,6 +156,7 @@ def write_plots(
     runs: Sequence[Run],
     tests: Mapping[str, Dataset],
     best: Mapping[str, NDArray[np.float64]],
+    shares: Mapping[str, float],
 ) -> dict[str, str]:
     """Write all pictures.
 
@@ -117,12 +166,17 @@ def write_plots(
         runs: of the comparison.
         tests: labelled rows by name.
         best: the first candidate's probabilities by test set.
+        shares: of the rows that each candidate was trained on, by its name.
 
     Returns:
         File name by title, in the order of the page.
     """
     files = {"Weighted F1": "f1.png"}
     f1_plot(folder / "f1.png", table)
+    if min(shares.values()) < 1:
+        files["Learning curve"] = "curve.png"
+        curve_plot(folder / "curve.png", table, shares)
+    of_first = [run for run in runs if run.candidate == table[0].name]
     if any(run.losses for run in runs):
         files["Training loss"] = "losses.png"
         losses_plot(folder / "losses.png", runs)
@@ -133,7 +187,8 @@ def write_plots(
             rows.categories,
             np.asarray(said.argmax(axis=1), dtype=np.int64),
         )
-        calibration_plot(folder / f"calibration-{number}.png", said, rows.categories)
+        picture = folder / f"calibration-{number}.png"
+        calibration_plot(picture, of_first, test, rows.categories, table[0].scores[test])
         files[f"{table[0].name} on {test}: confusion"] = f"confusion-{number}.png"
         files[f"{table[0].name} on {test}: calibration"] = f"calibration-{number}.png"
     return files

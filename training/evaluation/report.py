@@ -6,7 +6,7 @@ import json
 import platform
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,17 @@ from training.evaluation.table import Line, lines, mean_probabilities
 PAGE: Final = "index.html"
 TABLE: Final = "table.md"
 RECORD: Final = "comparison.json"
-_PACKAGES: Final = ("numpy", "onnxruntime", "scikit-learn", "torch", "transformers")
+_PACKAGES: Final = (
+    "reviews-stream",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "peft",
+    "scikit-learn",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +111,9 @@ def write_report(
     table = lines(runs, tests, reference)
     of_best = [run for run in runs if run.candidate == table[0].name]
     best = {test: mean_probabilities(of_best, test) for test in tests}
-    record = json.dumps(_record(candidates, runs, dataset, tests), indent=2, ensure_ascii=False)
-    (folder / RECORD).write_text(record + "\n", encoding="utf-8")
+    made = _record(candidates, runs, dataset, tests)
+    scored = json.dumps(made | {"results": _results(table)}, indent=2, ensure_ascii=False)
+    (folder / RECORD).write_text(scored + "\n", encoding="utf-8")
     (folder / TABLE).write_text(markdown(table, reference or table[0].name), encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
@@ -115,9 +126,9 @@ def write_report(
         tests=list(tests),
         table=table,
         categories={test: category_lines(of_best, test, rows) for test, rows in tests.items()},
-        plots=write_plots(folder, table, runs, tests, best),
+        plots=write_plots(folder, table, runs, tests, best, {c.name: c.share for c in candidates}),
         mistakes={test: mistakes(rows, best[test]) for test, rows in tests.items()},
-        record=record,
+        record=json.dumps(made, indent=2, ensure_ascii=False),
     )
     (folder / PAGE).write_text(page, encoding="utf-8")
     return table
@@ -135,13 +146,23 @@ def _record(
                 "family": c.family,
                 "config": {k: v for k, v in c.config.described().items() if k != "seed"},
                 "base": c.config.base,
+                "share": c.share,
             }
             for c in candidates
         },
         "seeds": sorted({run.seed for run in runs}),
         "training_digest": dataset.digest,
+        "training_rows": dataset.origins(),
         "tests": {name: {"rows": len(t), "digest": t.digest} for name, t in tests.items()},
         "versions": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+
+
+def _results(table: Sequence[Line]) -> dict[str, object]:
+    """Return the figures of each candidate, for programs."""
+    found = {line.name: asdict(line) for line in table}
+    for line in found.values():
+        del line["name"]
+    return dict(found)

@@ -158,13 +158,25 @@ def _interval(
     return Interval(observed, float(low), float(high))
 
 
-def _calibration_error(logits: NDArray[np.float32], truth: Ids) -> float:
-    """Fit the temperature on one half and measure on the other, both ways round."""
+def calibrated(logits: NDArray[np.float32], truth: Ids) -> list[tuple[NDArray[np.float64], Ids]]:
+    """Return probabilities and truth of each half of the rows, its temperature from the other half.
+
+    Too few rows to part are one whole, as they are.
+
+    Args:
+        logits: of test rows, float32 [rows, 9].
+        truth: their category ids, int64 [rows].
+    """
     if len(truth) < _LEAST_ROWS:
-        return expected_calibration_error(softmax(logits), truth)
+        return [(softmax(logits), truth)]
     half = np.arange(len(truth)) % 2 == 0
-    errors = []
-    for fit in (half, ~half):
-        temperature = fit_temperature(logits[fit], truth[fit])
-        errors.append(expected_calibration_error(softmax(logits[~fit], temperature), truth[~fit]))
-    return float(np.mean(errors))
+    return [
+        (softmax(logits[~fit], fit_temperature(logits[fit], truth[fit])), truth[~fit])
+        for fit in (half, ~half)
+    ]
+
+
+def _calibration_error(logits: NDArray[np.float32], truth: Ids) -> float:
+    """Return the mean calibration error of the halves."""
+    halves = calibrated(logits, truth)
+    return float(np.mean([expected_calibration_error(said, true) for said, true in halves]))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from schemas import CATEGORIES
 from stream.model_folder import CPU_GRAPH, Manifest
-from training.dataset import Dataset
+from training.dataset import SYNTHETIC, Dataset
 from training.evaluation.calibration import NEVER
 from training.export.cpu_graph import LEAST_AGREEMENT
 from training.export.parity import Graphs
@@ -21,7 +23,19 @@ _NAMES: Final = {
     "expected_calibration_error": "Expected calibration error",
     "risk_coverage_area": "Area under the risk-coverage curve",
     "held_out_rows": "Rows measured on",
+    "rows_known_to_the_base": "Rows whose labels the base had learned before: they flatter",
 }
+_ORIGINS: Final = {
+    "pool": "have soft labels of the auto-labelling ensemble",
+    "unsure": "have soft labels of an ensemble that did not agree",
+    "read": "were labelled one by one by a language model",
+    SYNTHETIC: "are composed from templates",
+    "written": "were written for this project by a language model",
+    "person": "were labelled by whoever trained the model",
+}
+_BY_PROGRAMS: Final = frozenset({"pool", "unsure", "read", "ensemble", "llm", "model", "written"})
+# Fewer texts of a category than this teach some of its words, and not the category.
+_FEW: Final = 20
 # What of the configuration a reader wants to see; all of it is in `training.json`.
 _SHOWN: Final = (
     "seed",
@@ -59,7 +73,7 @@ def model_card(
         _decisions(manifest),
         _training(config),
         _graphs(graphs),
-        _limits(),
+        _limits(dataset),
     )
     return "\n".join(sections)
 
@@ -102,14 +116,13 @@ def _data(dataset: Dataset) -> str:
         category.value: int((dataset.categories == category.id).sum()) for category in CATEGORIES
     }
     origins = ", ".join(f"{count} {origin}" for origin, count in dataset.origins().items())
+    explained = "; ".join(f"`{o}` rows {_ORIGINS[o]}" for o in dataset.origins() if o in _ORIGINS)
     lines = [
         "## Training data\n",
         (
-            f"{len(dataset)} texts: {origins}. Labels of `pool` and `unsure` rows are soft, made by the "
-            "auto-labelling ensemble; `read` rows were labelled one by one by a language model; "
-            "`synthetic` rows are composed from templates; `written` rows were written for this "
-            "project. No person's name or contact is in the data; its texts are not part of the model's "
-            "folder.\n"
+            f"{len(dataset)} texts: {origins}.{' ' + explained + '.' if explained else ''} "
+            "The texts are not part of the model's folder; where it holds a base for a successor, hashes "
+            "of them are (`known.npy`), so that nothing is measured on them again.\n"
         ),
         "| category | rows |",
         "|---|---:|",
@@ -164,7 +177,7 @@ def _training(config: TrainConfig) -> str:
     tricks = config.tricks.model_dump(exclude_defaults=True)
     imbalance = config.imbalance.model_dump(exclude_defaults=True)
     return (
-        f"## Training\n\n{settings}. Besides: {tricks or 'nothing'}. "
+        f"## Training\n\nFrom the base `{config.base}`: {settings}. Besides: {tricks or 'nothing'}. "
         f"Against imbalance: {imbalance or 'nothing'}. All of it is in `training.json`.\n"
     )
 
@@ -185,12 +198,32 @@ def _graphs(graphs: Graphs) -> str:
     return "\n".join(lines)
 
 
-def _limits() -> str:
-    return (
-        "## Limits\n\n"
-        "Made for reviews in Russian, as shoppers type them. Labels were made by programs and language "
-        "models, not by people: expect their mistakes in it. The stream that it was trained on is "
-        "mostly about clothes; the other categories were learned mainly from written and composed "
-        "sentences. It says nothing about a review's truth, its writer or its mood. Watch the share "
-        "of relabelled reviews: a stream of another kind shows there first.\n"
+def _limits(dataset: Dataset) -> str:
+    said = ["Made for reviews in Russian, as shoppers type them."]
+    guessed = sum(origin in _BY_PROGRAMS for origin in dataset.origin)
+    if guessed:
+        said.append(
+            f"Programs and language models, not people, labelled {guessed} of the {len(dataset)} texts: "
+            "expect their mistakes in it."
+        )
+    if made := _mostly_made(dataset):
+        said.append(f"Learned mainly from written and composed sentences: {', '.join(made)}.")
+    counts = np.bincount(dataset.categories, minlength=len(CATEGORIES))
+    if few := [f"{c.value} ({counts[c.id]})" for c in CATEGORIES if counts[c.id] < _FEW]:
+        said.append(f"Learned from few texts, and hardly to be relied on: {', '.join(few)}.")
+    said.append(
+        "It says nothing about a review's truth, its writer or its mood. Watch the share of relabelled "
+        "reviews: a stream of another kind shows there first."
     )
+    return "## Limits\n\n" + " ".join(said) + "\n"
+
+
+def _mostly_made(dataset: Dataset) -> list[str]:
+    """Return the categories most of whose texts no shopper wrote."""
+    made = np.array([origin in {"written", SYNTHETIC} for origin in dataset.origin], dtype=np.bool_)
+    of_category = [made[dataset.categories == category.id] for category in CATEGORIES]
+    return [
+        category.value
+        for category, rows in zip(CATEGORIES, of_category, strict=True)
+        if len(rows) and rows.mean() > 0.5  # noqa: PLR2004 - most of them
+    ]

@@ -60,6 +60,12 @@ class Tricks(BaseModel):
     averaging: float = Field(
         default=0.0, ge=0.0, lt=1.0, description="Decay of the averaged weights; 0 is off."
     )
+    early_stopping: int = Field(
+        default=0,
+        ge=0,
+        description="Epochs in a row that may gain nothing on a tenth of the trusted rows, which is "
+        "held back for that; then the best epoch's weights are taken. 0 trains all epochs on all rows.",
+    )
     augmentation: float = Field(
         default=0.0, ge=0.0, le=1.0, description="Share of rows that get typos or lose words."
     )

@@ -24,6 +24,7 @@ from training.fit.optimizer import parameter_groups
 from training.fit.pruning import doubted
 from training.fit.runtime import autocast, pick_device, resume, save_progress
 from training.fit.sampling import epoch_rows
+from training.fit.stopping import BestEpoch, held_back, loss_of
 from training.pretraining.encoder import Encoder, load_encoder
 
 Build = Callable[[Encoder, TrainConfig], nn.Module]
@@ -99,9 +100,12 @@ def fit_module(
     longest = min(config.max_length, encoder.positions)
     config = config.model_copy(update={"max_length": longest})
     module = build(encoder, config).to(pick_device(config.device))
+    part = None
+    if config.tricks.early_stopping:
+        dataset, part = held_back(dataset, config.seed)
     if config.tricks.prune:
         dataset = dataset.take(~doubted(dataset, config.seed))
-    losses = _Training(module, encoder, dataset, config, progress).run()
+    losses = _Training(module, encoder, dataset, config, progress, part).run()
     return NeuralModel(module, encoder, config.max_length, losses)
 
 
@@ -132,8 +136,9 @@ class _Training:
         dataset: Dataset,
         config: TrainConfig,
         progress: Progress,
+        part: Dataset | None = None,
     ) -> None:
-        self.module, self.encoder, self.dataset = module, encoder, dataset
+        self.module, self.encoder, self.dataset, self.part = module, encoder, dataset, part
         self.config, self.tricks, self.progress = config, config.tricks, progress
         self.device = next(module.parameters()).device
         self.loss = Loss.of(dataset, config.imbalance, config.tricks)
@@ -143,22 +148,37 @@ class _Training:
         )
         self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         self.average = copy.deepcopy(module) if config.tricks.averaging else None
+        self.best = BestEpoch(module, config.tricks.early_stopping) if part is not None else None
         rows = len(epoch_rows(dataset, config.imbalance.oversampling, np.random.default_rng(0)))
         self.steps = math.ceil(rows / config.batch_size) * config.epochs
 
     def run(self) -> list[float]:
         """Train all epochs that are left, leave the final weights in the module, return the losses."""
         folder = self.config.checkpoints
-        state = nn.ModuleList([self.module] + ([self.average] if self.average else []))
+        kept = [self.module, self.average, self.best]
+        state = nn.ModuleList([module for module in kept if module is not None])
         key = f"{self.dataset.digest} {decided_by(self.config, 'threads')}" if folder else ""
         first, losses = resume(folder, state, self.optimizer, key) if folder else (0, [])
         for epoch in range(first, self.config.epochs):
+            if self.best is not None and self.best.over:
+                self.progress(f"epoch {epoch} was the last", self.steps, self.steps)
+                break
             losses.append(self._epoch(epoch))
+            self._look()
             if folder is not None:
                 save_progress(folder, epoch + 1, losses, state, self.optimizer, key)
-        if self.average is not None:
-            self.module.load_state_dict(self.average.state_dict())
+        final = self.best.best if self.best is not None else self.average
+        if final is not None:
+            self.module.load_state_dict(final.state_dict())
         return losses
+
+    def _look(self) -> None:
+        """Score the part that is held back, if one is."""
+        if self.best is None or self.part is None:
+            return
+        judged = self.module if self.average is None else self.average
+        model = NeuralModel(judged, self.encoder, self.config.max_length)
+        self.best.see(judged, loss_of(model.logits(self.part.normalized), self.part.categories))
 
     def _epoch(self, epoch: int) -> float:
         torch.manual_seed(self.config.seed * 1000 + epoch)

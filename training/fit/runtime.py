@@ -29,12 +29,13 @@ def pick_device(wanted: str) -> torch.device:
 
 def autocast(device: torch.device) -> AbstractContextManager[Any]:
     """Compute in bfloat16 where the processor is faster at it, in single precision elsewhere."""
-    enabled = device.type == "cuda" or _has_bfloat16()
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+    return torch.autocast(device.type, torch.bfloat16, enabled=_has_bfloat16(device))
 
 
-def _has_bfloat16() -> bool:
-    """Tell whether this CPU multiplies in bfloat16 (asking torch would only tell what it can do)."""
+def _has_bfloat16(device: torch.device) -> bool:
+    """Tell whether a processor multiplies in bfloat16; torch would imitate it on any."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -78,7 +79,8 @@ def resume(folder: Path, model: nn.Module, optimizer: Any, key: str) -> tuple[in
     if not path.is_file():
         return 0, []
     # weights_only: tensors and numbers are read, nothing is unpickled into objects or executed.
-    state = torch.load(path, weights_only=True)
+    # On the CPU, wherever it was kept: the GPU may be gone, or too full for a second copy.
+    state = torch.load(path, map_location="cpu", weights_only=True)
     if state["key"] != key:
         return 0, []
     model.load_state_dict(state["model"])

@@ -110,6 +110,15 @@ def test_the_run_record_names_configuration_versions_and_data_but_no_path(export
     assert str(folder.parent) not in json.dumps(record)
 
 
+def test_the_card_tells_only_what_is_so_of_its_own_data(exported, reviews):
+    folder, _ = exported
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "`person` rows were labelled by whoever trained the model" in card
+    assert "Programs and language models" not in card
+    assert "composed" not in card
+    assert "Learned from few texts, and hardly to be relied on: household-appliances (6)" in card
+
+
 def test_record_and_card_name_the_graph_that_is_served_and_how_close_each_is(exported):
     folder, _ = exported
     record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
