@@ -106,6 +106,7 @@ def compare(
         raise InputError("a learning curve needs rows that are not trained on", "name a --test")
     candidates = _candidates(what, family or [], base)
     dataset = _training_rows(labels or [], guessed)
+    candidates = _with_enough(candidates, dataset)
     tests = None if out_of_fold else _tests(test or [])
     if dry_run:
         for candidate in candidates:
@@ -176,6 +177,24 @@ def _compared(
         table = write_report(output, candidates, runs, dataset, scored, reference)
         add_report(kept, output, page=tracker.pages)
     return table
+
+
+def _with_enough(candidates: list[Candidate], dataset: Dataset) -> list[Candidate]:
+    """Leave early stopping out where a training set has too few rows to hold some back."""
+    from training.dataset import trusted
+    from training.fit.stopping import LEAST_TRUSTED
+
+    folds = candidates[0].config.folds
+    enough = trusted(dataset).sum() * (folds - 1) / folds >= LEAST_TRUSTED
+    kept = [c for c in candidates if enough or not c.config.tricks.early_stopping]
+    if not kept:
+        raise InputError(
+            f"early stopping needs {LEAST_TRUSTED} trusted rows in each fold",
+            "label more reviews, or leave early_stopping out",
+        )
+    if len(kept) < len(candidates):
+        note(f"early stopping is left out: it needs {LEAST_TRUSTED} trusted rows in each fold")
+    return kept
 
 
 def _tell_of_known(scored: Dataset, config: TrainConfig) -> None:

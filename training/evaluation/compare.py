@@ -26,6 +26,7 @@ from training.errors import DataError
 from training.export.out_of_fold import measured_rows, out_of_fold
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.lineage import decided_by
+from training.models.baselines import Majority
 from training.models.family import family
 
 OUT_OF_FOLD: Final = "out of fold"
@@ -286,7 +287,10 @@ def _graph_speed(model: Any, texts: Sequence[str], threads: int) -> tuple[float,
 
 
 def _model_speed(model: Any, texts: Sequence[str], threads: int) -> tuple[float, float]:
+    """Return no size, and texts a second; an answer that reads no text has no speed."""
     del threads
+    if isinstance(model, Majority):
+        return 0.0, 0.0
     return 0.0, len(texts) / _quickest(lambda: model.logits(texts))
 
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from schemas import CATEGORIES
 from training.dataset import Dataset, trusted
 from training.errors import DataError
 from training.evaluation.calibration import fit_temperature, softmax
@@ -23,6 +24,8 @@ from training.fit.pruning import folds_of
 _ONE_IN: Final = 10
 # Of fewer rows the loss is mostly luck.
 _LEAST_ROWS: Final = 30
+LEAST_TRUSTED: Final = _LEAST_ROWS * _ONE_IN + len(CATEGORIES) * _ONE_IN // 2
+"""So many trusted rows suffice, however their categories are spread over the tenths."""
 
 
 def held_back(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
@@ -40,7 +43,7 @@ def held_back(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     if len(chosen) < _LEAST_ROWS:
         raise DataError(
             f"early stopping holds back {len(chosen)} of {len(good)} trusted rows: too few to tell by",
-            f"label {_LEAST_ROWS * _ONE_IN} reviews, or leave early_stopping out",
+            f"label {LEAST_TRUSTED} reviews, or leave early_stopping out",
         )
     part = dataset.take(chosen)
     rest = np.ones(len(dataset), dtype=np.bool_)
