@@ -95,7 +95,8 @@ class Classifier:
             tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         except Exception as error:  # noqa: BLE001 - the Rust side raises bare Exception
             raise ModelError(f"{folder / TOKENIZER} cannot be loaded: {error}") from None
-        classifier = cls(manifest, tokenizer, open_graph(folder, device, threads), chunk_tokens)
+        graph = open_graph(folder, device, threads, manifest.max_length)
+        classifier = cls(manifest, tokenizer, graph, chunk_tokens)
         classifier.self_test()
         return classifier
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -19,6 +21,8 @@ Device = Literal["auto", "cpu", "cuda"]
 CUDA: Final = "CUDAExecutionProvider"
 # On a GPU every new shape costs a round of kernel selection: few shapes, each met early.
 GPU_LENGTH_STEP: Final = 16
+
+_NO_GPU_GRAPH: Final = f"the model's folder has no {GPU_GRAPH}; `reviews train --half` writes one"
 
 _log = structlog.get_logger(__name__)
 
@@ -64,25 +68,33 @@ class OnnxGraph:
 
 
 class CudaGraph:
-    """A graph in ONNX Runtime on a GPU: half precision, inputs and outputs bound in its memory."""
+    """A graph in ONNX Runtime on a GPU: half precision, inputs and outputs bound in its memory.
+
+    Args:
+        path: of the graph.
+        threads: for what runs on the CPU all the same; 0 for all cores.
+        longest: most word pieces that the model reads: it has no place for another one.
+    """
 
     device = "cuda"
     parallel_calls = 1
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, longest: int) -> None:
+        self._longest = longest
+        _load_cuda()
         self._session = _open(path, session_options(threads), [CUDA, "CPUExecutionProvider"])
         if CUDA not in self._session.get_providers():
             raise ModelError(
                 "ONNX Runtime found no usable GPU",
-                "check the driver and `pip install 'reviews-stream[gpu]'`, or set "
-                "REVIEWS_MODEL__DEVICE=cpu",
+                "check the driver, and that onnxruntime-gpu was installed after onnxruntime "
+                "(deploy/docs/deployment.md, GPU), or set REVIEWS_MODEL__DEVICE=cpu",
             )
 
     def run(
         self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """See :class:`Graph`. Lengths are padded to a few bucketed shapes."""
-        ids, mask = bucketed(input_ids), bucketed(attention_mask)
+        ids, mask = (bucketed(values, self._longest) for values in (input_ids, attention_mask))
         binding = self._session.io_binding()
         binding.bind_cpu_input("input_ids", ids)
         binding.bind_cpu_input("attention_mask", mask)
@@ -92,9 +104,12 @@ class CudaGraph:
         return np.asarray(logits, dtype=np.float32)
 
 
-def bucketed(values: NDArray[np.int64], step: int = GPU_LENGTH_STEP) -> NDArray[np.int64]:
-    """Pad int64 [rows, length] with zeros to the next multiple of ``step`` columns."""
-    missing = -values.shape[1] % step
+def bucketed(
+    values: NDArray[np.int64], longest: int, step: int = GPU_LENGTH_STEP
+) -> NDArray[np.int64]:
+    """Pad int64 [rows, length] with zeros to the next multiple of ``step`` columns, or to ``longest``."""
+    length = values.shape[1]
+    missing = max(min(-length % step, longest - length), 0)
     return np.pad(values, ((0, 0), (0, missing))) if missing else values
 
 
@@ -111,25 +126,36 @@ def gpu_available() -> bool:
     return CUDA in ort.get_available_providers()
 
 
-def open_graph(folder: Path, device: Device, threads: int) -> Graph:
+def open_graph(folder: Path, device: Device, threads: int, longest: int) -> Graph:
     """Open a folder's graph on the wanted device.
 
-    ``auto`` takes the GPU where ONNX Runtime and the folder have one, and falls back to the CPU
-    with one clear line.
+    ``auto`` takes the GPU where ONNX Runtime and the folder have a graph for one, and falls back to
+    the CPU with one clear line. ``cuda`` runs the graph for a CPU too, and warns: of its eight-bit
+    nodes most have no counterpart on a GPU.
+
+    Args:
+        folder: of the model.
+        device: where it is to run.
+        threads: see :class:`OnnxGraph` and :class:`CudaGraph`.
+        longest: most word pieces that the model reads.
 
     Raises:
         ModelError: the graph cannot be opened, or ``cuda`` was demanded and is not to be had.
     """
-    path = folder / GPU_GRAPH
-    if device == "cuda" or (device == "auto" and gpu_available()):
+    if device == "cpu" or (device == "auto" and not gpu_available()):
+        return OnnxGraph(folder / CPU_GRAPH, threads)
+    path, reason = folder / GPU_GRAPH, _NO_GPU_GRAPH
+    if device == "cuda":
         if not path.is_file():
+            _log.warning("slow_on_gpu", reason=reason)
             path = folder / CPU_GRAPH
+        return CudaGraph(path, threads, longest)
+    if path.is_file():
         try:
-            return CudaGraph(path, threads)
+            return CudaGraph(path, threads, longest)
         except ModelError as error:
-            if device == "cuda":
-                raise
-            _log.warning("gpu_not_usable", reason=error.message, going_on_with="cpu")
+            reason = error.message
+    _log.warning("gpu_not_usable", reason=reason, going_on_with="cpu")
     return OnnxGraph(folder / CPU_GRAPH, threads)
 
 
@@ -143,6 +169,13 @@ def session_options(threads: int) -> ort.SessionOptions:
     # Spinning threads would take the cores that the broker's client and the event loop need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
+
+
+def _load_cuda() -> None:
+    """Load CUDA's libraries from where the extra ``gpu`` installs them: no search path leads there."""
+    # It prints what it misses; whether the GPU can be used is seen, and said, once a graph is open.
+    with redirect_stdout(StringIO()):
+        ort.preload_dlls()
 
 
 def _open(

@@ -40,14 +40,15 @@ class Controls:
 
     def classifier(self, folder: Path, settings: Settings) -> Classifier:
         """Load the model folder with fault doubles around its graph."""
+        manifest = verify(folder)
         graph = FaultyGraph(
-            open_graph(folder, "cpu", 1),
+            open_graph(folder, "cpu", 1, manifest.max_length),
             self.trap,
             float(os.environ.get(CALL_MS, "3")) / 1000,
             float(os.environ.get(ROW_MS, "0")) / 1000,
         )
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        return Classifier(verify(folder), tokenizer, graph, settings.model.chunk_tokens)
+        return Classifier(manifest, tokenizer, graph, settings.model.chunk_tokens)
 
     async def obey(self) -> None:
         """Do what the harness says until it is gone."""

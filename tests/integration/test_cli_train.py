@@ -164,6 +164,7 @@ def test_ways_are_shown_against_doing_without_and_with_how_to_take_one_up(folder
         (("train", "ngrams"), "baseline"),
         (("train", "bert", "--track", "sqlite:///a.db"), "cannot write to sqlite:"),
         (("train", "starter"), "needs the raw reviews"),
+        (("train", "starter", "labels.csv"), "labels and an encoder of its own"),
         (("train", "bert", "--unlabelled", "more.csv"), "need a teacher"),
         (("train", "bert", "absent.csv"), "absent.csv cannot be read"),
         (("train", "bert", "--seed", "-1"), "seed: "),

@@ -115,7 +115,12 @@ def train(
     tracker = tracker_of(track)
     try:
         if family == STARTER:
-            manifest = _starter(data, output, work, chosen, labels, tracker)
+            if labels or validation or encoder:
+                raise InputError(
+                    "`reviews train starter` has labels and an encoder of its own",
+                    "name a family to train on others: reviews train bert LABELS",
+                )
+            manifest = _starter(data, output, work, chosen, half, tracker)
         else:
             manifest = _family(
                 family, labels or [], output, work, validation, chosen, half, tracker
@@ -223,22 +228,17 @@ def _starter(
     output: Path,
     work: Path,
     given: dict[str, Any],
-    labels: list[Path] | None,
+    half: bool,
     tracker: Tracker,
 ) -> Manifest:
     if data is None:
         raise InputError(
             "`reviews train starter` needs the raw reviews", "add --data ../shared/data"
         )
-    if labels:
-        raise InputError("`reviews train starter` takes no label files", "train a family on them")
-    from dataclasses import replace
-
-    from training.starter.recipe import Plan, train_starter
+    from training.starter.recipe import Plan, plan_of, train_starter
     from training.tracking.records import add_training, training_record
 
-    plan = Plan()
-    plan = replace(plan, training=config_of(given, plan.training))
+    plan = plan_of(config_of(given, Plan().training), half_graph=half)
     with stage_bars() as progress, tracker.run(training_record(STARTER, plan.training)) as run:
         manifest = train_starter(data, output, work / STARTER, plan, progress)
         add_training(run, output, manifest)

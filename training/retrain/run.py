@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas import Label
-from stream.model_folder import MANIFEST
+from stream.model_folder import GPU_GRAPH, MANIFEST
 from stream.settings import Settings
 from training.dataset import Dataset
 from training.errors import DataError
@@ -107,6 +107,7 @@ def retrain(
     _check_news(registry.state(), lineage)
     assembled.training.write(folder / "dataset.jsonl")
     write_atomically(folder / "lineage.json", lineage.model_dump_json(indent=2) + "\n")
+    train = train or _exporting(half_graph=_has_gpu_graph(registry, settings))
     model = _train(assembled, plan, folder, progress, train)
     serving = ensure_champion(registry, settings)
     record = registry.add(
@@ -228,13 +229,30 @@ def _check_news(state: State, lineage: Lineage) -> None:
             )
 
 
-def _train(
-    assembled: Assembled, plan: Plan, folder: Path, progress: Progress, train: Trainer | None
-) -> Path:
-    if train is None:
-        from training.train import train_family  # noqa: PLC0415 - torch when needed
+def _has_gpu_graph(registry: Registry, settings: Settings) -> bool:
+    """Tell whether what serves now can run on a GPU; its successor shall too."""
+    state = registry.state()
+    if state.champion is None:
+        return (settings.model.folder / GPU_GRAPH).is_file()
+    return (registry.path(registry.resolve(state.champion, state)) / GPU_GRAPH).is_file()
 
-        train = train_family
+
+def _exporting(*, half_graph: bool) -> Trainer:
+    def train(
+        family: str, dataset: Dataset, folder: Path, config: TrainConfig, progress: Progress
+    ) -> Any:
+        from training.export.folder import Options  # noqa: PLC0415 - torch when needed
+        from training.train import train_family  # noqa: PLC0415 - likewise
+
+        options = Options(name=family, half_graph=half_graph)
+        return train_family(family, dataset, folder, config, progress, options=options)
+
+    return train
+
+
+def _train(
+    assembled: Assembled, plan: Plan, folder: Path, progress: Progress, train: Trainer
+) -> Path:
     model = folder / "model"
     # A training that was interrupted goes on where it was.
     config = plan.config

@@ -6,7 +6,7 @@ call after a change repeats only what the change touches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,7 @@ class Plan:
         recipe: what it is trained on.
         pretraining: of the encoder.
         training: of the classifier; ``encoder`` and ``checkpoints`` are set by the recipe.
+        half_graph: also write a graph for a GPU.
     """
 
     recipe: Recipe = field(default_factory=Recipe)
@@ -40,6 +41,24 @@ class Plan:
         default_factory=lambda: TrainConfig(
             epochs=3, folds=2, tricks=Tricks(augmentation=0.3, layer_decay=0.9)
         )
+    )
+    half_graph: bool = False
+
+
+def plan_of(training: TrainConfig, *, half_graph: bool = False) -> Plan:
+    """Return the plan whose every step has the seed and the device of the training.
+
+    Args:
+        training: of the classifier.
+        half_graph: also write a graph for a GPU.
+    """
+    plan = Plan()
+    everywhere = {"seed": training.seed, "device": training.device}
+    return Plan(
+        recipe=replace(plan.recipe, seed=training.seed),
+        pretraining=plan.pretraining.model_copy(update=everywhere),
+        training=training,
+        half_graph=half_graph,
     )
 
 
@@ -71,7 +90,8 @@ def train_starter(
         update={"encoder": work / ENCODER, "checkpoints": work / "checkpoints"}
     )
     config = config.measured_on(held_out(data).normalized)
-    return export_family(FAMILY, dataset, folder, config, progress, options=Options(name=NAME))
+    options = Options(name=NAME, half_graph=plan.half_graph)
+    return export_family(FAMILY, dataset, folder, config, progress, options=options)
 
 
 def _dataset(data: Path, work: Path, plan: Plan, progress: Progress) -> Dataset:

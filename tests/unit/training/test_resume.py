@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from training.fit.config import TrainConfig
+from training.fit.runtime import autocast
 from training.pretraining.checkpoint import is_complete, pretrain_to, run_record
 from training.pretraining.encoder import load_encoder
 from training.pretraining.mlm import PretrainConfig, pretrain
 from training.starter.base import starter_encoder
+from training.starter.recipe import Plan, plan_of
 from training.train import fit_family
 
 
@@ -153,3 +156,33 @@ def test_an_encoder_of_other_code_is_made_anew(starter, monkeypatch):
     starter()
     monkeypatch.setattr("training.pretraining.mlm.code_digest", lambda: "of other code")
     assert starter()
+
+
+def test_what_a_gpu_left_goes_on_where_there_is_none(reviews, quick, tmp_path, monkeypatch):
+    """A file of tensors says which device each was on."""
+    config = quick.model_copy(update={"checkpoints": tmp_path})
+    monkeypatch.setattr("torch.serialization.location_tag", lambda _: "cuda:0")
+    with pytest.raises(Interrupted):
+        fit_family("lstm", reviews, config, _stop_in_epoch(4))
+    stages = []
+    fit_family("lstm", reviews, config, lambda stage, *_: stages.append(stage))
+    assert stages[0].startswith("epoch 4")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_gpu_computes_in_half_the_bits_only_if_it_is_made_for_it(fast, monkeypatch):
+    """Older ones imitate bfloat16, slower than they compute in single precision."""
+
+    def supported(including_emulation=True):
+        return fast or including_emulation
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", supported)
+    assert autocast(torch.device("cuda"))._enabled is fast
+
+
+def test_every_step_of_the_starter_has_the_seed_and_the_device_that_were_wanted():
+    plan = plan_of(TrainConfig(seed=3, device="cpu"), half_graph=True)
+    assert (plan.recipe.seed, plan.pretraining.seed, plan.training.seed) == (3, 3, 3)
+    assert plan.pretraining.device == "cpu"
+    assert plan.pretraining.epochs == Plan().pretraining.epochs
