@@ -21,10 +21,14 @@ from training.export.quantise import quantise_dynamic
 from training.export.static import Range, activation_ranges, fix_scales
 from training.export.vectorise import vectorise
 from training.fit.config import Quantisation
+from training.fit.loop import NeuralModel
 
 LEAST_AGREEMENT: Final = 0.995
 """Share of texts on which an eight-bit graph must name the category that the module names."""
 SINGLE: Final = "single precision"
+PARITY_TEXTS: Final = 1500
+# A hundred gave logits as near to the module's, within noise.
+CALIBRATION_TEXTS: Final = 1000
 
 _WAYS: Final[Mapping[Quantisation, tuple[str, ...]]] = {
     "auto": ("static", "dynamic"),
@@ -49,6 +53,24 @@ class Sample:
     wanted: Logits
     calibration: Sequence[Sequence[int]]
     pad_id: int
+
+    @classmethod
+    def of(cls, model: NeuralModel, texts: Sequence[str]) -> Sample:
+        """Take texts to judge graphs by, evenly over all, and others to fit scales to.
+
+        Args:
+            model: trained.
+            texts: normalised, of its training data.
+        """
+        judging = _spread(texts, PARITY_TEXTS)
+        apart = set(judging)
+        # Where there are too few for both, the same ones serve for both.
+        others = [text for text in texts if text not in apart] or judging
+        fitting = _spread(others, CALIBRATION_TEXTS)
+        ids, calibration = (
+            model.encoder.tokenize(chosen, model.max_length) for chosen in (judging, fitting)
+        )
+        return cls(ids, model.logits_of(ids), calibration, model.encoder.pad_id)
 
     def parity(self, graph: Path) -> Parity:
         """Compare a graph with the module."""
@@ -111,3 +133,9 @@ def _candidates(full: Path, target: Path, sample: Sample, quantise: Quantisation
                 ranges = ranges or activation_ranges(full, sample.calibration, sample.pad_id)
                 fix_scales(target, ranges)
             yield f"{way} {bits}-bit"
+
+
+def _spread(texts: Sequence[str], count: int) -> list[str]:
+    """Return at most so many texts, evenly over all of them."""
+    step = max(1, len(texts) // count)
+    return list(texts[::step][:count])

@@ -43,9 +43,6 @@ from training.pretraining.encoder import WEIGHTS
 
 RUN_FILE: Final = "training.json"
 _LARGEST_DIFFERENCE: Final = 1e-2
-_PARITY_TEXTS: Final = 1500
-# A hundred gave logits as near to the module's, within noise.
-_CALIBRATION_TEXTS: Final = 1000
 # Stored with the folder and repeated whenever it is loaded: one short sentence a category, ours.
 _SELF_TEST_TEXTS: Final = (
     "чайник кипятит быстро",
@@ -173,7 +170,7 @@ def write_folder(
         aside = Path(temporary) / "model"
         aside.mkdir()
         parameters = sum(p.numel() for p in model.module.parameters())
-        sample = _sample(model, dataset.normalized)
+        sample = Sample.of(model, dataset.normalized)
         graphs = _write_graphs(model, aside, sample, config, options)
         progress("export", 1, 3)
         _write_tokenizer_and_base(model, aside, options)
@@ -232,14 +229,6 @@ def _write_graphs(
     return Graphs(chosen.name, parity)
 
 
-def _sample(model: NeuralModel, texts: Sequence[str]) -> Sample:
-    """Return texts of the training data to judge graphs by, and others to fit scales to."""
-    ids = model.encoder.tokenize(_spread(texts, _PARITY_TEXTS), model.max_length)
-    others = _spread(texts, _CALIBRATION_TEXTS, first=1)
-    calibration = model.encoder.tokenize(others, model.max_length)
-    return Sample(ids, model.logits_of(ids), calibration, model.encoder.pad_id)
-
-
 def _write_tokenizer_and_base(model: NeuralModel, folder: Path, options: Options) -> None:
     if options.base and getattr(model.module, "encoder", None) is not None:
         model.encoder.model = cast("Any", model.module).encoder
@@ -263,12 +252,6 @@ def _self_test(model: NeuralModel, folder: Path) -> tuple[SelfTest, ...]:
 def _unknown_share(ids: Sequence[Sequence[int]], unknown_id: int) -> float:
     pieces = sum(len(row) for row in ids)
     return sum(list(row).count(unknown_id) for row in ids) / max(pieces, 1)
-
-
-def _spread(rows: Sequence[Any], count: int, first: int = 0) -> list[Any]:
-    """Return at most so many rows, evenly over all of them."""
-    step = max(1, len(rows) // count)
-    return list(rows[first % step :: step][:count])
 
 
 def _run_record(

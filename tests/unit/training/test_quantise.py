@@ -101,6 +101,17 @@ def test_what_has_no_range_stays_dynamic(trained, tmp_path):
     assert kinds(tmp_path / "graph.onnx") == before
 
 
+def test_graphs_are_not_judged_by_the_texts_that_scales_are_fitted_to(
+    trained, reviews, monkeypatch
+):
+    monkeypatch.setattr(cpu_graph, "PARITY_TEXTS", 18)
+    sample = Sample.of(trained[0], reviews.normalized)
+    judging, fitting = ({tuple(row) for row in rows} for rows in (sample.ids, sample.calibration))
+    assert len(judging) == 18
+    assert len(fitting) == len(reviews) - 18
+    assert judging.isdisjoint(fitting)
+
+
 def test_calibration_reads_every_text_once_and_padded_at_its_end():
     texts = CalibrationTexts([[2, 7, 7, 3], [2, 3]] * 20, pad_id=0)
     batches = list(iter(texts.get_next, None))
