@@ -10,6 +10,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from stream.errors import DiskFull
 from training.errors import TrainingError
 
 _FILE: Final = "progress.pt"
@@ -55,6 +56,9 @@ def save_progress(
         model: as it is now.
         optimizer: likewise.
         key: says what is being trained, and how: another training must not take this up.
+
+    Raises:
+        DiskFull: it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {
@@ -65,7 +69,15 @@ def save_progress(
         "optimizer": optimizer.state_dict(),
     }
     partial = folder / (_FILE + ".partial")
-    torch.save(state, partial)
+    try:
+        torch.save(state, partial)
+    # On a full disk torch complains of a position in the file that it did not expect.
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        raise DiskFull(
+            f"progress cannot be kept in {folder}: {' '.join(str(error).split())}",
+            "free some space and run the command again: it goes on after the last whole epoch",
+        ) from None
     os.replace(partial, folder / _FILE)  # noqa: PTH105 - Path.replace is the same call
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from stream.errors import DiskFull
 from training.fit.config import TrainConfig
 from training.fit.runtime import autocast
 from training.pretraining.checkpoint import is_complete, pretrain_to, run_record
@@ -186,3 +187,22 @@ def test_every_step_of_the_starter_has_the_seed_and_the_device_that_were_wanted(
     assert (plan.recipe.seed, plan.pretraining.seed, plan.training.seed) == (3, 3, 3)
     assert plan.pretraining.device == "cpu"
     assert plan.pretraining.epochs == Plan().pretraining.epochs
+
+
+def test_a_full_disk_is_said_as_such_and_leaves_the_former_progress(
+    reviews, quick, tmp_path, monkeypatch
+):
+    config = quick.model_copy(update={"checkpoints": tmp_path})
+    with pytest.raises(Interrupted):
+        fit_family("lstm", reviews, config, _stop_in_epoch(3))
+    kept = (tmp_path / "progress.pt").read_bytes()
+
+    def no_space(_state, path):
+        path.write_bytes(b"half")
+        raise RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", no_space)
+    with pytest.raises(DiskFull, match="progress cannot be kept"):
+        fit_family("lstm", reviews, config)
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.pt"]
+    assert (tmp_path / "progress.pt").read_bytes() == kept
