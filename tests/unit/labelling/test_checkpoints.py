@@ -91,6 +91,6 @@ def test_the_serving_classifier_may_vote(tmp_path):
 
 
 def test_a_folder_without_a_checkpoint_is_not_taken_for_a_hubs_name(tmp_path):
-    with pytest.raises(LabellerUnavailable, match="no config.json") as wrong:
+    with pytest.raises(LabellerUnavailable, match=r"no config\.json") as wrong:
         ZeroShotLabeller(str(tmp_path))
     assert "hf download" not in wrong.value.remedy
