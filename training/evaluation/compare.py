@@ -251,8 +251,10 @@ def _train(
     logits = {name: model.logits(rows.normalized) for name, rows in tests.items()}
     first = next(iter(tests.values())).normalized
     sample = (first * (_TIMED_TEXTS // max(len(first), 1) + 1))[:_TIMED_TEXTS]
-    measure = _graph_speed if family(candidate.family).servable else _model_speed
-    megabytes, per_second = measure(model, sample, config.threads)
+    if family(candidate.family).servable:
+        megabytes, per_second = _graph_speed(model, dataset.normalized, sample, config)
+    else:
+        megabytes, per_second = 0.0, _model_speed(model, sample)
     return Run(
         candidate.name,
         config.seed,
@@ -265,19 +267,19 @@ def _train(
     )
 
 
-def _graph_speed(model: Any, texts: Sequence[str], threads: int) -> tuple[float, float]:
-    """Return megabytes and texts a second of the eight-bit graph."""
-    from training.export.graph import export_graph  # noqa: PLC0415 - torch only when needed
+def _graph_speed(
+    model: Any, learned: Sequence[str], texts: Sequence[str], config: TrainConfig
+) -> tuple[float, float]:
+    """Return megabytes and texts a second of the graph that would serve."""
+    from training.export.cpu_graph import Sample, write_cpu_graph  # noqa: PLC0415 - when needed
+    from training.export.graph import export_graph  # noqa: PLC0415 - likewise
     from training.export.parity import open_graph, session_logits  # noqa: PLC0415 - likewise
-    from training.export.quantise import quantise_dynamic  # noqa: PLC0415 - likewise
-    from training.export.vectorise import vectorise  # noqa: PLC0415 - likewise
 
     with tempfile.TemporaryDirectory() as temporary:
         full, small = Path(temporary) / "full.onnx", Path(temporary) / "small.onnx"
         export_graph(model, full)
-        quantise_dynamic(full, small, seven_bits=True)
-        vectorise(small)
-        session, encoder = open_graph(small, threads), model.encoder
+        write_cpu_graph(full, small, Sample.of(model, learned), config.quantise)
+        session, encoder = open_graph(small, config.threads), model.encoder
 
         def score() -> None:
             session_logits(session, encoder.tokenize(texts, model.max_length), encoder.pad_id)
@@ -286,12 +288,11 @@ def _graph_speed(model: Any, texts: Sequence[str], threads: int) -> tuple[float,
         return small.stat().st_size / 1e6, len(texts) / seconds
 
 
-def _model_speed(model: Any, texts: Sequence[str], threads: int) -> tuple[float, float]:
-    """Return no size, and texts a second; an answer that reads no text has no speed."""
-    del threads
+def _model_speed(model: Any, texts: Sequence[str]) -> float:
+    """Return texts a second; an answer that reads no text has no speed."""
     if isinstance(model, Majority):
-        return 0.0, 0.0
-    return 0.0, len(texts) / _quickest(lambda: model.logits(texts))
+        return 0.0
+    return len(texts) / _quickest(lambda: model.logits(texts))
 
 
 def _quickest(call: Any) -> float:

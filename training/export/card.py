@@ -138,7 +138,7 @@ def _scores(manifest: Manifest) -> str:
         "## Scores\n",
         (
             "On held-out rows, each scored by a model that was trained without it. Temperature and "
-            "thresholds were fitted to the same rows, which flatters precision and coverage a little.\n"
+            "thresholds were fitted to them as well, which flatters precision and coverage a little.\n"
         ),
         "| | |",
         "|---|---:|",
@@ -176,9 +176,11 @@ def _training(config: TrainConfig) -> str:
     settings = ", ".join(f"{name} {shown[name]}" for name in _SHOWN)
     tricks = config.tricks.model_dump(exclude_defaults=True)
     imbalance = config.imbalance.model_dump(exclude_defaults=True)
+    teachers = " and ".join(f"`{name}`" for name in config.distillation.teachers)
+    taught = f" {teachers}, trained on the same texts, labelled further ones." if teachers else ""
     return (
         f"## Training\n\nFrom the base `{config.base}`: {settings}. Besides: {tricks or 'nothing'}. "
-        f"Against imbalance: {imbalance or 'nothing'}. All of it is in `training.json`.\n"
+        f"Against imbalance: {imbalance or 'nothing'}.{taught} All of it is in `training.json`.\n"
     )
 
 

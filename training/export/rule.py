@@ -22,6 +22,8 @@ from training.evaluation.metrics import accuracy, macro_f1, weighted_f1
 from training.export.out_of_fold import HeldOut
 
 _DIGITS: Final = 4
+# With fewer rows of the stream than this, the temperature is fitted to written examples as well.
+_ENOUGH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +49,22 @@ def fit_rule(held: HeldOut, precision: float, unknown_share: float) -> Rule:
     The held-out rows are scored by models that did not see them, but temperature and thresholds are
     fitted to them: precision and coverage are a little flattered. The model card says so.
 
+    The temperature is that of the stream, where there are enough rows of it: a model that is less right
+    about written examples of rare categories would otherwise be made too modest about everything else.
+    What the rare categories need is in their thresholds, which all rows decide.
+
     Args:
         held: labelled rows and their logits.
         precision: wanted among what is published.
         unknown_share: of word pieces that are not in the vocabulary.
     """
-    truth = held.truth
-    temperature = round(fit_temperature(held.logits, truth), _DIGITS)
+    truth, stream = held.truth, held.of_the_stream
+    warm = stream if stream.sum() >= _ENOUGH else np.ones_like(stream)
+    temperature = round(fit_temperature(held.logits[warm], truth[warm]), _DIGITS)
     probabilities = softmax(held.logits, temperature)
     # Rounded up: what is published was at or above what was judged.
     thresholds = np.ceil(choose_thresholds(probabilities, truth, precision) * 10**_DIGITS)
     thresholds /= 10**_DIGITS
-    stream = held.of_the_stream
     seen, true = probabilities[stream], truth[stream]
     best = seen.argmax(axis=1)
     precise, coverage = published(seen, true, thresholds)

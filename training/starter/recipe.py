@@ -13,7 +13,7 @@ from typing import Final
 from stream.model_folder import Manifest
 from training.dataset import Dataset
 from training.export.folder import Options, check_replaceable, export_family
-from training.fit.config import Progress, TrainConfig, Tricks, silent
+from training.fit.config import Distillation, Progress, TrainConfig, silent
 from training.pretraining.mlm import PretrainConfig
 from training.starter.base import starter_encoder
 from training.starter.texts import Recipe, held_out, pretraining_texts, starter_dataset
@@ -39,7 +39,9 @@ class Plan:
     pretraining: PretrainConfig = field(default_factory=lambda: PretrainConfig(epochs=16))
     training: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            epochs=3, folds=2, tricks=Tricks(augmentation=0.3, layer_decay=0.9)
+            epochs=3,
+            folds=2,
+            distillation=Distillation(teachers=("bert", "bert-lstm")),
         )
     )
     half_graph: bool = False

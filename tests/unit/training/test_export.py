@@ -9,12 +9,13 @@ import pytest
 from stream.classifier import Classifier
 from stream.model_folder import verify
 from training.errors import DataError
+from training.export.card import model_card
 from training.export.folder import Options, export_family
 from training.export.graph import export_graph
-from training.export.parity import Parity, graph_logits
+from training.export.parity import Graphs, Parity, graph_logits
 from training.export.quantise import halve, quantise_dynamic
 from training.export.vectorise import vectorise
-from training.fit.config import TrainConfig
+from training.fit.config import Distillation, TrainConfig
 from training.models.family import FAMILIES
 from training.train import fit_family, train_family
 
@@ -117,6 +118,13 @@ def test_the_card_tells_only_what_is_so_of_its_own_data(exported, reviews):
     assert "Programs and language models" not in card
     assert "composed" not in card
     assert "Learned from few texts, and hardly to be relied on: household-appliances (6)" in card
+
+
+def test_the_card_names_the_teachers_of_a_distilled_model(exported, reviews):
+    _, manifest = exported
+    config = TrainConfig(distillation=Distillation(teachers=("bert", "lstm")))
+    card = model_card(manifest, reviews, config, 1, Graphs("static seven-bit", {}))
+    assert "`bert` and `lstm`, trained on the same texts, labelled further ones" in card
 
 
 def test_record_and_card_name_the_graph_that_is_served_and_how_close_each_is(exported):
