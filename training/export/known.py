@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.text import fingerprint
-from training.dataset import Dataset, read_labelled_dataset
-from training.fit.config import BUNDLED_ENCODER, TrainConfig
+from training.dataset import Dataset
+from training.fit.config import TrainConfig
 from training.labelling.checkpoints import local_checkpoint
 
 FILE: Final = "known.npy"
 # Half of a fingerprint: among a million texts two share it with a chance of one in forty million.
 _DIGITS: Final = 16
-# The bundled base was trained on these besides reviews that are not ours to give away.
-_BUNDLED_TEXTS: Final = BUNDLED_ENCODER.parent / "examples" / "train.jsonl"
 
 Marks = NDArray[np.uint64]
 
@@ -54,8 +52,6 @@ def write_known(folder: Path, dataset: Dataset, config: TrainConfig) -> None:
 def _kept(base: Path) -> Marks:
     if (base / FILE).is_file():
         return np.asarray(np.load(base / FILE, allow_pickle=False), dtype=np.uint64)
-    if base.resolve() == BUNDLED_ENCODER.resolve() and _BUNDLED_TEXTS.is_file():
-        return _marks(read_labelled_dataset(_BUNDLED_TEXTS, "written").normalized)
     return _marks([])
 
 
