@@ -74,6 +74,8 @@ ELSEWHERE = {
     r"reviews --install-completion.*": "writes into a person's shell settings",
     r"kafka-configs.sh .*": "Kafka's own program",
     r"kcat .*": "typed in below where kcat is",
+    r"pip .*": "changes what is installed",
+    r"REVIEWS_MODEL__FOLDER=build/model reviews work": "needs a model that was trained before",
 }
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
