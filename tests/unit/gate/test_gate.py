@@ -187,7 +187,7 @@ def test_time_and_size_have_a_budget(speed, refused):
 def test_an_empty_frozen_set_is_named(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("text,category\n")
-    with pytest.raises(DataError, match=r"mine\.csv is empty"):
+    with pytest.raises(DataError, match=r"mine\.csv holds no labelled review"):
         read_frozen([path])
 
 
