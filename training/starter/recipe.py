@@ -40,7 +40,7 @@ class Plan:
     training: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             epochs=3,
-            folds=2,
+            folds=4,
             distillation=Distillation(teachers=("bert", "bert-lstm")),
         )
     )
