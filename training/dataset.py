@@ -138,6 +138,23 @@ def trusted(dataset: Dataset) -> NDArray[np.bool_]:
     return np.asarray(read | (sure & ~composed), dtype=np.bool_)
 
 
+def check_learnable(dataset: Dataset) -> None:
+    """Refuse rows from which nothing can be learned.
+
+    Raises:
+        DataError: there are none, or all are of one category.
+    """
+    if not len(dataset):
+        raise DataError("there is nothing to train on", "label reviews that are in no test set")
+    categories = np.unique(dataset.categories)
+    if len(categories) == 1:
+        raise DataError(
+            f"all {len(dataset)} texts to train on are of one category, "
+            f"{CATEGORIES[categories[0]].value}",
+            "label reviews of other categories too, several of each",
+        )
+
+
 def labelled(
     texts: Sequence[str],
     categories: Sequence[int] | NDArray[np.int64],

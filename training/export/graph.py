@@ -14,6 +14,7 @@ import torch
 from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 
+from training.export.quantise import quiet
 from training.fit.loop import NeuralModel
 from training.models.lora import merge_lora
 
@@ -80,11 +81,6 @@ def _fuse(path: Path, config: Any) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's advice to its own developers from our users."""
-    level = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
+    with quiet(logging.ERROR), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

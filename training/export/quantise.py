@@ -79,10 +79,14 @@ def typed(path: Path) -> Any:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the tools' advice from our users: a step of shape inference that fused graphs lack."""
+def quiet(highest: int = logging.WARNING) -> Iterator[None]:
+    """Keep the tools' advice from our users, such as a step of shape inference that fused graphs lack.
+
+    Args:
+        highest: level of logging that is not told.
+    """
     level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(highest)
     try:
         yield
     finally:

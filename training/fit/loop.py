@@ -12,9 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from schemas import CATEGORIES
-from training.dataset import CATEGORY_COUNT, Dataset
-from training.errors import DataError
+from training.dataset import CATEGORY_COUNT, Dataset, check_learnable
 from training.fit.batches import bucketed_batches, pad
 from training.fit.config import Progress, TrainConfig, Tricks
 from training.fit.lineage import decided_by
@@ -91,7 +89,7 @@ def fit_module(
         DataError: there is nothing to learn from the dataset.
         CheckpointError: the base cannot be used.
     """
-    _check(dataset)
+    check_learnable(dataset)
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -107,23 +105,6 @@ def fit_module(
         dataset = dataset.take(~doubted(dataset, config.seed))
     losses = _Training(module, encoder, dataset, config, progress, part).run()
     return NeuralModel(module, encoder, config.max_length, losses)
-
-
-def _check(dataset: Dataset) -> None:
-    """Refuse rows from which nothing can be learned.
-
-    Raises:
-        DataError: there are none, or all are of one category.
-    """
-    if not len(dataset):
-        raise DataError("there is nothing to train on", "label reviews that are in no test set")
-    categories = np.unique(dataset.categories)
-    if len(categories) == 1:
-        raise DataError(
-            f"all {len(dataset)} texts to train on are of one category, "
-            f"{CATEGORIES[categories[0]].value}",
-            "label reviews of other categories too, several of each",
-        )
 
 
 class _Training:

@@ -11,7 +11,7 @@ from scipy.sparse import hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from training.dataset import CATEGORY_COUNT, Dataset
+from training.dataset import CATEGORY_COUNT, Dataset, check_learnable
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig
 
@@ -55,8 +55,7 @@ class NgramRegression:
         Raises:
             DataError: the texts are of one category, or no n-gram occurs twice.
         """
-        if len(np.unique(dataset.categories)) < 2:  # noqa: PLR2004 - nothing to tell apart
-            raise DataError("all texts to train on are of one category", "label others too")
+        check_learnable(dataset)
         words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
         characters = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True

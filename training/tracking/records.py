@@ -20,8 +20,6 @@ from training.tracking.tracker import Record, TrackedRun, Tracker
 if TYPE_CHECKING:
     from training.pretraining.mlm import PretrainConfig
 
-_TRAINING: Final = "training.json"
-_PRETRAINING: Final = "pretraining.json"
 _CARD: Final = "README.md"
 _PACKAGES: Final = ("numpy", "onnxruntime", "scikit-learn", "torch", "transformers")
 
@@ -45,7 +43,9 @@ def add_training(run: TrackedRun, folder: Path, manifest: Manifest) -> None:
         folder: of the model.
         manifest: of the same.
     """
-    made = json.loads((folder / _TRAINING).read_text(encoding="utf-8"))
+    from training.export.folder import RUN_FILE  # noqa: PLC0415 - loads torch
+
+    made = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
     run.tags(
         {
             "model": manifest.version,
@@ -59,7 +59,7 @@ def add_training(run: TrackedRun, folder: Path, manifest: Manifest) -> None:
     run.scores(
         {f"agreement/{graph}": found["agreement"] for graph, found in made["parity"].items()}
     )
-    run.files([folder / name for name in (_TRAINING, _CARD, MANIFEST)])
+    run.files([folder / name for name in (RUN_FILE, _CARD, MANIFEST)])
 
 
 def pretraining_record(texts: int, config: PretrainConfig) -> Record:
@@ -76,12 +76,14 @@ def pretraining_record(texts: int, config: PretrainConfig) -> Record:
 
 def add_pretraining(run: TrackedRun, folder: Path) -> None:
     """Add what a checkpoint's folder says of its making; its vocabulary holds words of the texts."""
-    made = json.loads((folder / _PRETRAINING).read_text(encoding="utf-8"))
+    from training.pretraining.checkpoint import RUN_FILE  # noqa: PLC0415 - loads torch
+
+    made = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
     versions = _versions(made["versions"] | {"python": made["python"]})
     run.tags({"data.training": made["texts_digest"], **versions})
     run.losses(made["losses"])
     run.scores({name: float(made[name]) for name in ("vocabulary", "parameters")})
-    run.files([folder / _PRETRAINING])
+    run.files([folder / RUN_FILE])
 
 
 def comparison_record(

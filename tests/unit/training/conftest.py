@@ -39,19 +39,24 @@ def tiny_encoder(reviews, tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def quick(tiny_encoder) -> TrainConfig:
-    """A training of a second that learns the words by heart."""
+@pytest.fixture(scope="session")
+def by_heart(tiny_encoder) -> TrainConfig:
+    """A training that learns the words by heart."""
     return TrainConfig(
         encoder=tiny_encoder,
-        epochs=6,
+        epochs=8,
         batch_size=9,
         learning_rate=3e-3,
         head_learning_rate=1e-2,
         max_length=16,
-        hidden=8,
         folds=2,
         dropout=0.0,
         threads=1,
         device="cpu",
     )
+
+
+@pytest.fixture
+def quick(by_heart) -> TrainConfig:
+    """The same in a second, for every family."""
+    return by_heart.model_copy(update={"epochs": 6, "hidden": 8})

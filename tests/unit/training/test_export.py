@@ -56,20 +56,9 @@ def test_no_node_that_computes_one_number_at_a_time_is_served(exported):
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, reviews, tiny_encoder):
+def exported(tmp_path_factory, reviews, by_heart):
     folder = tmp_path_factory.mktemp("exported") / "model"
-    config = TrainConfig(
-        encoder=tiny_encoder,
-        epochs=8,
-        batch_size=9,
-        learning_rate=3e-3,
-        head_learning_rate=1e-2,
-        max_length=16,
-        folds=2,
-        dropout=0.0,
-        threads=1,
-        precision=0.8,
-    )
+    config = by_heart.model_copy(update={"precision": 0.8})
     manifest = export_family("bert", reviews, folder, config, options=Options("tiny", True))
     return folder, manifest
 

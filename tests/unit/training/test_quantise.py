@@ -19,20 +19,9 @@ MEASURING = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul"}
 
 
 @pytest.fixture(scope="module")
-def trained(reviews, tiny_encoder, tmp_path_factory):
+def trained(reviews, by_heart, tmp_path_factory):
     """A model that knows its reviews, its graph in single precision, and the reviews' word pieces."""
-    config = TrainConfig(
-        encoder=tiny_encoder,
-        epochs=8,
-        batch_size=9,
-        learning_rate=3e-3,
-        head_learning_rate=1e-2,
-        max_length=16,
-        dropout=0.0,
-        threads=1,
-        device="cpu",
-    )
-    model = fit_family("bert", reviews, config)
+    model = fit_family("bert", reviews, by_heart)
     full = tmp_path_factory.mktemp("graphs") / "full.onnx"
     export_graph(model, full)
     return model, full, model.encoder.tokenize(reviews.normalized, model.max_length)
