@@ -113,7 +113,8 @@ def compare(
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
         note(f"{len(dataset)} rows to train on; without --dry-run they are")
         return
-    from training.evaluation.report import PAGE, RECORD, TABLE, check_writable
+    from training.evaluation.report import PAGE, RECORD, TABLE
+    from training.writable import check_writable
 
     check_writable(output)
     # Ways and tricks are measured against doing without, families against the best.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 
 from schemas import CATEGORIES
 from training.dataset import Dataset
-from training.errors import DataError
 from training.evaluation.categories import category_lines
 from training.evaluation.compare import Candidate, Run
 from training.evaluation.markdown import markdown
@@ -68,22 +66,6 @@ def mistakes(rows: Dataset, probabilities: NDArray[np.float64]) -> list[Mistake]
         )
         for row in wrong[np.argsort(-sure[wrong], kind="stable")]
     ]
-
-
-def check_writable(folder: Path) -> None:
-    """Refuse a folder that no report can be written to, before anything is trained for it.
-
-    Raises:
-        DataError: it is a file, or nothing can be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
-        raise DataError(
-            f"nothing can be written to {folder}: {why}", "name another folder"
-        ) from None
 
 
 def write_report(

@@ -40,6 +40,7 @@ from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import NeuralModel
 from training.models.family import family
 from training.pretraining.encoder import WEIGHTS
+from training.writable import check_writable
 
 RUN_FILE: Final = "training.json"
 _LARGEST_DIFFERENCE: Final = 1e-2
@@ -129,14 +130,8 @@ def check_replaceable(folder: Path) -> None:
         raise DataError(f"{folder} is a file", "name a new folder")
     if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
         raise DataError(f"{folder} is not empty and no model folder", "name a new folder")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # The folder is made aside and moved into place: what counts is where it will lie.
-        tempfile.TemporaryFile(dir=folder.parent).close()
-    except OSError as error:
-        raise DataError(
-            f"nothing can be written to {folder.parent}: {error.strerror}", "name another folder"
-        ) from None
+    # The folder is made aside and moved into place: what counts is where it will lie.
+    check_writable(folder.parent)
 
 
 def write_folder(
