@@ -212,7 +212,9 @@ class QueueSettings(_Section):
     secret: SecretStr | None = Field(
         None, description="Signs sessions; unless set, made at first start and kept in a file."
     )
-    session_hours: PositiveSeconds = Field(12.0, description="A sign-in holds this long.")
+    session_hours: PositiveSeconds = Field(
+        12.0, description="A sign-in holds this long after the last thing that was done."
+    )
     sign_in_attempts: PositiveInt = Field(
         10, description="Wrong passwords in 15 minutes per account; ten times that per address."
     )

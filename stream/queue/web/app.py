@@ -19,6 +19,7 @@ from stream.queue.web.api import create_api
 from stream.queue.web.errors import NotSignedIn
 from stream.queue.web.guard import Guard
 from stream.queue.web.identity import visitor_of
+from stream.queue.web.renewal import Renewal
 from stream.queue.web.site import FOLDER, Site, site_of
 from stream.queue.web.words import say
 
@@ -29,6 +30,7 @@ def create_app(site: Site) -> FastAPI:
     """Return the application of one queue server."""
     app = FastAPI(title="Review queue", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.site = site
+    app.add_middleware(Renewal, site=site)
     app.add_middleware(Guard, settings=site.queue)
     app.mount("/static", _Assets(directory=FOLDER / "static"))
     app.mount("/api/v1", create_api(site))

@@ -8,6 +8,8 @@
   const status = document.getElementById("status");
   const progress = document.getElementById("progress");
   const HEADERS = { "X-Partial": "1" };
+  // Of what the page asks by itself: it does not prolong the session of somebody who has left.
+  const BY_ITSELF = { ...HEADERS, "X-By-Itself": "1" };
   const KEEP_MS = 120_000; // a lease holds five minutes
   const POLL_MS = 5_000;
 
@@ -32,7 +34,7 @@
   async function call(address, options = {}) {
     let response;
     try {
-      response = await fetch(address, { ...options, headers: HEADERS, credentials: "same-origin" });
+      response = await fetch(address, { headers: HEADERS, ...options, credentials: "same-origin" });
     } catch {
       throw new Refused("offline", message.dataset.offline);
     }
@@ -220,11 +222,11 @@
   // While somebody reads, the review stays theirs; while nothing waits, look again.
   setInterval(() => {
     if (document.hidden || busy || !idOf(card())) return;
-    fetch("/keep", { method: "POST", headers: HEADERS, body: new FormData(form()) }).catch(() => {});
+    fetch("/keep", { method: "POST", headers: BY_ITSELF, body: new FormData(form()) }).catch(() => {});
   }, KEEP_MS);
   setInterval(() => {
     if (document.hidden || busy || idOf(card())) return;
-    call(nextAddress([])).then((html) => {
+    call(nextAddress([]), { headers: BY_ITSELF }).then((html) => {
       const element = parsed(html);
       if (idOf(element)) show(element);
     }).catch(() => {});
