@@ -36,8 +36,8 @@ demo: $(DEMO_READY) ## Run the whole pipeline once on a real Kafka and Redis
 install: $(ALL_READY) ## Install everything, training and development included
 
 test: $(ALL_READY) ## Run all tests
-	@$(BIN)/python -m pytest --ignore $(MONITOR_TESTS) $(ARGS)
 	@$(BIN)/python -m pytest $(MONITOR_TESTS)
+	@$(BIN)/python -m pytest --ignore $(MONITOR_TESTS) --durations=20 $(ARGS)
 
 faults: $(ALL_READY) ## Break everything on purpose and check that each review ends exactly once
 	@$(BIN)/python -m tests.faults $(ARGS)

@@ -25,15 +25,19 @@ import structlog
 
 from deploy.local import LocalStack
 from schemas import TopicNames
+from tests.support.optional_programs import NotTried
 from tests.support.pipeline import create_topics
+from tests.support.watchdog import Watchdog
 
 
-def pytest_configure() -> None:
-    """Let the commands under test hear Ctrl-C, also where this run was started in the background.
+def pytest_configure(config) -> None:
+    """Bound the run, and let the commands under test hear Ctrl-C, also started in the background.
 
     A shell makes what it starts with ``&`` ignore SIGINT, and a child inherits that.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.pluginmanager.register(Watchdog(config), "watchdog")
+    config.pluginmanager.register(NotTried(), "not-tried")
 
 
 @pytest.fixture(autouse=True)

@@ -31,10 +31,11 @@ _FORMAT_SECONDS: Final = 60.0
 class LocalKafka:
     """A Kafka for development and tests. Start it, or use it as a context manager.
 
-    Example:
-        >>> with LocalKafka(Path("data"), brokers=3) as kafka:  # doctest: +SKIP
-        ...     kafka.kill(0)
-        ...     kafka.restart(0)
+    Example::
+
+        with LocalKafka(Path("data"), brokers=3) as kafka:
+            kafka.kill(0)
+            kafka.restart(0)
 
     Args:
         data_dir: where topics, logs and configuration are; deleting it forgets all topics.

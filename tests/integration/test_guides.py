@@ -14,6 +14,7 @@ import pytest
 from stream.lag import worker_lag
 from stream.settings import load_settings
 from tests.support.command_line import environment, reviews, running, wait_for_line
+from tests.support.optional_programs import absent
 from tests.support.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -103,7 +104,7 @@ def variables(kafka, tmp_path_factory):
 
 def type_in(language, block, variables):
     if "kcat" in block and shutil.which("kcat") is None:
-        pytest.skip("kcat is not installed")
+        pytest.skip(absent("kcat"))
     command = [sys.executable, "-c"] if language == "python" else ["bash", "-euo", "pipefail", "-c"]
     done = subprocess.run(
         [*command, block],

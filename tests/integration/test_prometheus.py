@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import json
 import random
-import shutil
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +16,7 @@ from stream.demo.worker_process import free_port
 from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.web import MonitorServer
 from stream.settings import MonitorSettings
+from tests.support.optional_programs import needs
 from tests.support.pipeline import (
     create_topics,
     pipeline_settings,
@@ -35,10 +35,7 @@ WAIT_SECONDS = 60
 QUIET = {"Model changes", "Shadow model"}
 RANDOM = random.Random(5)
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("prometheus") is None,
-    reason="prometheus is not installed: apt-get install prometheus",
-)
+pytestmark = needs("prometheus")
 
 
 def panels():

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.support.optional_programs import absent
+
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
@@ -23,9 +25,7 @@ ARGUMENTS = [
 # Generous: it only bounds a failure.
 WAIT_MS = 60_000
 
-needs_chromium = pytest.mark.skipif(
-    not CHROMIUM.is_file(), reason="chromium is not installed: apt-get install chromium"
-)
+needs_chromium = pytest.mark.skipif(not CHROMIUM.is_file(), reason=absent("chromium"))
 
 
 @asynccontextmanager

@@ -40,7 +40,6 @@ def test_numbers_are_written_without_powers_of_ten(value: float, text: str) -> N
 
 
 def test_a_report_becomes_a_png(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     report = Report("Title", "a", [Figure("a", "x/s", [1.0, 2.0]), Figure("b", "x/s", [3.0, 4.0])])
 
     draw(report, tmp_path / "report.png")

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.optional_programs import needs
+
 ROOT = Path(__file__).parents[3]
 
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+pytestmark = needs("make")
 
 
 @pytest.fixture

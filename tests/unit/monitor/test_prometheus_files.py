@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from prometheus_client import generate_latest
 
 from stream.metrics import WorkerMetrics
 from stream.monitor.metrics import MonitorMetrics
+from tests.support.optional_programs import needs
 from tests.support.watched_pipeline import watched_engine
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
@@ -19,9 +19,7 @@ RULES = yaml.safe_load((DEPLOY / "prometheus/rules.yml").read_text(encoding="utf
 DASHBOARDS = sorted((DEPLOY / "grafana/dashboards").glob("*.json"))
 NAME = re.compile(r"\breviews[a-z0-9_:]*")
 
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed: apt-get install prometheus"
-)
+needs_promtool = needs("promtool")
 
 
 def promtool(*arguments):
