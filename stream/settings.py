@@ -215,6 +215,9 @@ class QueueSettings(_Section):
     session_hours: PositiveSeconds = Field(
         12.0, description="A sign-in holds this long after the last thing that was done."
     )
+    token_days: PositiveInt = Field(
+        90, le=3650, description="An API token ends after so many days, unless made with another."
+    )
     sign_in_attempts: PositiveInt = Field(
         10, description="Wrong passwords in 15 minutes per account; ten times that per address."
     )

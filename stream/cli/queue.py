@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from stream.cli.console import err, note, out
+from stream.cli.console import err, note, one_line, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.signals import StopSignals
 
@@ -33,6 +33,7 @@ app = typer.Typer(
     no_args_is_help=False,
 )
 _POLL_SECONDS: Final = 0.2
+_NOTE_LETTERS: Final = 100
 
 Name = Annotated[str, typer.Argument(help="Account's name.", show_default=False)]
 
@@ -77,7 +78,7 @@ def add_user(
     password = _password()
     if reset:
         accounts.reset(name, password)
-        note(f"{name} has a new password; former sign-ins are over")
+        note(f"{name} has a new password; former sign-ins and tokens are over")
         return
     accounts.add(name, password, lead=lead)
     note(f"{name} may sign in{' and leads' if lead else ''}")
@@ -108,13 +109,81 @@ def remove_user(name: Name) -> None:
     note(f"{name} is removed; sessions and tokens are over")
 
 
+@app.command("sign-out")
+def sign_out(name: Name) -> None:
+    """End all sessions of an account and revoke its tokens, e.g. after a device was lost."""
+    _accounts().end_sessions(name, tokens=True)
+    note(f"{name} is signed out everywhere; tokens are revoked")
+
+
 @app.command("token")
-def token(name: Name) -> None:
+def token(
+    name: Name,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=3650, help="How long it opens anything.", show_default=False),
+    ] = None,
+    purpose: Annotated[
+        str, typer.Option("--note", help="What it is for; the list shows it.", show_default=False)
+    ] = "",
+) -> None:
     """Print a new API token of an account. It cannot be shown again."""
-    out.print(_accounts().issue_token(name), markup=False)
+    from datetime import timedelta
+
+    lifetime = timedelta(days=days or settings_from(None, None).queue.token_days)
+    out.print(_accounts().issue_token(name, lifetime, purpose[:_NOTE_LETTERS]), markup=False)
+    note(f"it ends in {lifetime.days} days; [bold]reviews queue revoke-token[/bold] ends it now")
     note(
         "send it as [bold]Authorization: Bearer TOKEN[/bold]; /api/v1/openapi.json describes the API"
     )
+
+
+@app.command("tokens")
+def tokens(
+    name: Annotated[
+        str | None, typer.Argument(help="Account's name; all unless given.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List API tokens: whose, until when, what for. The tokens themselves are not kept."""
+    from datetime import UTC, datetime
+
+    now = datetime.now(UTC)
+    found = [
+        {
+            "account": account.name,
+            "id": token.id,
+            "made": token.made.isoformat(timespec="minutes") if token.made else None,
+            "expires": token.expires.isoformat(timespec="minutes") if token.expires else None,
+            "alive": token.is_alive(now),
+            "note": token.note,
+        }
+        for account in _accounts().all()
+        if name in {None, account.name}
+        for token in account.tokens
+    ]
+    if as_json:
+        out.print_json(json.dumps(found))
+        return
+    for row in found:
+        until = f"until {row['expires']}" if row["expires"] else "without an end"
+        state = until if row["alive"] else "over"
+        shown = (row["account"], row["id"], state, one_line(str(row["note"])))
+        out.print("\t".join(map(str, shown)), markup=False, soft_wrap=True)
+    if not found:
+        note("no tokens; [bold]reviews queue token NAME[/bold] makes one")
+
+
+@app.command("revoke-token")
+def revoke_token(
+    name: Name,
+    token_id: Annotated[
+        str, typer.Argument(metavar="ID", help="As the list shows it.", show_default=False)
+    ],
+) -> None:
+    """End an API token now."""
+    _accounts().revoke_token(name, token_id)
+    note(f"{name}'s token {token_id} is revoked")
 
 
 @app.command("rebuild")

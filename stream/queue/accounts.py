@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import functools
-import hashlib
-import json
-import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stream.private_files import kept_secret, locked, write_private
 from stream.queue.errors import AccountError
+from stream.queue.tokens import DEFAULT_LIFETIME, Token, digest_of, new_token
 
 MIN_PASSWORD: Final = 10
 MAX_PASSWORD: Final = 200
@@ -27,7 +26,12 @@ MAX_PASSWORD: Final = 200
 _NAME: Final = re.compile(r"[\w.@+-]{1,60}")
 # Each takes 64 MiB for about 50 ms: more of them at once would only starve the pages.
 _HASHES_AT_ONCE: Final = 2
-_TOKEN_PREFIX: Final = "rq_"  # noqa: S105 - marks our tokens, opens nothing
+# JavaScript's largest whole number: the accounts file may be read by other tools.
+_EPOCHS: Final = 2**53
+
+
+def _first_epoch() -> int:
+    return secrets.randbelow(_EPOCHS - 1_000_000)
 
 
 class Account(BaseModel):
@@ -40,10 +44,11 @@ class Account(BaseModel):
     """Leads settle disagreements and import."""
     password: str = ""
     """argon2id hash; empty: no password opens it."""
-    epoch: int = 1
-    """Sessions of another epoch are over: a sign-out or a new password raises it."""
-    tokens: tuple[str, ...] = ()
-    """SHA-256 of each API token. Tokens are random, so that a fast digest is enough."""
+    epoch: int = Field(default_factory=_first_epoch)
+    """Sessions of another epoch are over: a sign-out or a new password raises it. It begins at
+    random: an account that is made again under a removed one's name revives none of its sessions."""
+    tokens: tuple[Token, ...] = ()
+    """API tokens, as digests."""
 
 
 class _File(BaseModel):
@@ -56,10 +61,12 @@ class Accounts:
 
     Args:
         path: made when the first account is added; readable by its owner only.
+        now: the time; a test's own otherwise.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._path = path
+        self._now = now
         self._hasher = PasswordHasher()
         self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
         # A file's time is coarse: two changes may share it, but each is a new inode.
@@ -79,8 +86,16 @@ class Accounts:
         """Return an account, None if there is none of that name."""
         return self._read().accounts.get(name)
 
-    def add(self, name: str, password: str, *, lead: bool = False) -> Account:
+    def add(
+        self, name: str, password: str, *, lead: bool = False, only_first: bool = False
+    ) -> Account:
         """Make an account.
+
+        Args:
+            name: of the person.
+            password: kept as a hash.
+            lead: whether they may settle disagreements and import.
+            only_first: refuse where there is any account already, whoever made it meanwhile.
 
         Raises:
             AccountError: the name is taken or not allowed, or the password is too short.
@@ -91,6 +106,8 @@ class Accounts:
             )
         hashed = self._hash(password)
         with self._changing() as file:
+            if only_first and file.accounts:
+                raise AccountError("somebody has an account already", "sign in instead")
             if name in file.accounts:
                 raise AccountError(
                     f"there is an account {name} already", "choose another name, or --reset it"
@@ -99,15 +116,14 @@ class Accounts:
             return file.accounts[name]
 
     def reset(self, name: str, password: str) -> None:
-        """Give an account a new password. All its sessions end.
+        """Give an account a new password. All its sessions and tokens are over.
 
         Raises:
             AccountError: no such account, or the password is too short.
         """
         hashed = self._hash(password)
-        self._change(
-            name, lambda a: a.model_copy(update={"password": hashed, "epoch": a.epoch + 1})
-        )
+        over = {"password": hashed, "tokens": ()}
+        self._change(name, lambda a: a.model_copy(update={**over, "epoch": a.epoch + 1}))
 
     def remove(self, name: str) -> None:
         """Remove an account, its sessions and tokens. What it decided stays.
@@ -119,30 +135,68 @@ class Accounts:
             if file.accounts.pop(name, None) is None:
                 raise _unknown(name)
 
-    def end_sessions(self, name: str) -> None:
+    def end_sessions(self, name: str, *, tokens: bool = False) -> None:
         """Sign an account out everywhere.
 
+        Args:
+            name: of the account.
+            tokens: also revoke what its programs use. A person who signs out in the browser does
+                not mean them.
+
         Raises:
             AccountError: no such account.
         """
-        self._change(name, lambda a: a.model_copy(update={"epoch": a.epoch + 1}))
+        over: dict[str, object] = {"tokens": ()} if tokens else {}
+        self._change(name, lambda a: a.model_copy(update={**over, "epoch": a.epoch + 1}))
 
-    def issue_token(self, name: str) -> str:
+    def issue_token(self, name: str, lifetime: timedelta = DEFAULT_LIFETIME, note: str = "") -> str:
         """Return a new API token of an account. It cannot be read again.
 
+        Args:
+            name: of the account.
+            lifetime: how long it opens anything.
+            note: what it is for, shown in the list.
+
         Raises:
             AccountError: no such account.
         """
-        token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
-        self._change(name, lambda a: a.model_copy(update={"tokens": (*a.tokens, _digest(token))}))
-        return token
+        secret, token = new_token(self._now(), lifetime, note)
 
-    def by_token(self, token: str) -> Account | None:
-        """Return the account that a token belongs to."""
-        digest = _digest(token)
+        def with_token(account: Account) -> Account:
+            alive = [known for known in account.tokens if known.is_alive(self._now())]
+            return account.model_copy(update={"tokens": (*alive, token)})
+
+        self._change(name, with_token)
+        return secret
+
+    def revoke_token(self, name: str, token_id: str) -> None:
+        """End one token.
+
+        Args:
+            name: of the account.
+            token_id: as :attr:`~stream.queue.tokens.Token.id` tells.
+
+        Raises:
+            AccountError: no such account, or it has no such token.
+        """
+
+        def without(account: Account) -> Account:
+            left = tuple(token for token in account.tokens if token.id != token_id)
+            if left == account.tokens:
+                raise AccountError(
+                    f"{name} has no token {token_id}", f"`reviews queue tokens {name}` lists them"
+                )
+            return account.model_copy(update={"tokens": left})
+
+        self._change(name, without)
+
+    def by_token(self, secret: str) -> Account | None:
+        """Return the account that a token belongs to, while it is alive."""
+        digest, now = digest_of(secret), self._now()
         for account in self._read().accounts.values():
-            if any(secrets.compare_digest(digest, known) for known in account.tokens):
-                return account
+            for token in account.tokens:
+                if secrets.compare_digest(digest, token.digest):
+                    return account if token.is_alive(now) else None
         return None
 
     async def check(self, name: str, password: str) -> Account | None:
@@ -155,9 +209,11 @@ class Accounts:
 
     def _fits(self, known: str, password: str) -> bool:
         try:
-            return self._hasher.verify(known, password[:MAX_PASSWORD])
+            # Cut before it is hashed, so that nobody makes us hash megabytes; too long is wrong.
+            fits = self._hasher.verify(known, password[:MAX_PASSWORD])
         except (VerificationError, InvalidHashError):
             return False
+        return fits and len(password) <= MAX_PASSWORD
 
     def _hash(self, password: str) -> str:
         if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
@@ -189,9 +245,7 @@ class Accounts:
 
     @contextmanager
     def _changing(self) -> Iterator[_File]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._path):
             file = self._read().model_copy(deep=True)
             yield file
             write_private(self._path, file.model_dump_json(indent=1))
@@ -202,34 +256,16 @@ def server_secret(beside: Path) -> str:
 
     Args:
         beside: the accounts file.
+
+    Raises:
+        ConfigError: others can read it, or it is damaged.
     """
-    path = beside.with_name("queue-secret")
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return server_secret(beside)  # another server was quicker
-        with os.fdopen(descriptor, "w") as file:
-            file.write(json.dumps(secrets.token_urlsafe(48)))
-    return str(json.loads(path.read_text(encoding="utf-8")))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file at once and whole; only its owner can read it."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
+    return kept_secret(beside.with_name("queue-secret"))
 
 
 @functools.cache
 def _hash_of_nobody() -> str:
     return PasswordHasher().hash(secrets.token_hex())
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _unknown(name: str) -> AccountError:

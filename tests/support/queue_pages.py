@@ -99,11 +99,12 @@ def pages_settings(redis_url: str, prefix: str, folder: Path, **queue: Any) -> S
 
 @contextlib.asynccontextmanager
 async def served_pages(
-    settings: Settings, tasks: Sequence[RelabelTask] = ()
+    settings: Settings, tasks: Sequence[RelabelTask] = (), *, people: bool = True
 ) -> AsyncIterator[Pages]:
-    """Serve pages to ann, who leads, and to bob, until the block ends."""
-    add_people(settings, "ann", lead=True)
-    add_people(settings, "bob")
+    """Serve pages until the block ends: to ann, who leads, and to bob, or to nobody yet."""
+    if people:
+        add_people(settings, "ann", lead=True)
+        add_people(settings, "bob")
     redis = connect(settings)
     publisher = ListPublisher()
     site = make_site(settings, redis, publisher)

@@ -16,7 +16,7 @@ from stream.queue.web.errors import Malformed
 from stream.queue.web.forms import own_path
 from stream.queue.web.identity import CheckedForm, FromAnybody, FromPerson, TheSite
 from stream.queue.web.site import Site, Welcome
-from stream.queue.web.visitor import Visitor
+from stream.queue.web.visitor import Visitor, new_visit
 
 router = APIRouter(include_in_schema=False)
 _YEAR = 365 * 24 * 3600
@@ -71,15 +71,18 @@ async def welcome(
 @router.post("/welcome")
 async def first_account(site: TheSite, visitor: FromAnybody, form: CheckedForm) -> Response:
     """Make the first account. It leads."""
-    token, name = _field(form, "token"), _field(form, "name")
-    open_welcome = _check_welcome(site, token)
-    try:
-        account = await asyncio.to_thread(
-            site.accounts.add, name, _field(form, "password"), lead=True
-        )
-    except AccountError as error:
-        return site.page(visitor, "welcome.html", 400, token=token, name=name, error=error)
-    open_welcome.used = True
+    token, name, password = (_field(form, field) for field in ("token", "name", "password"))
+    # One at a time: hashing the password takes a while, and the link opens once. Another server's
+    # link is held off by the accounts file, which takes this account only as its first.
+    async with _check_welcome(site, token).opening:
+        open_welcome = _check_welcome(site, token)
+        try:
+            account = await asyncio.to_thread(
+                site.accounts.add, name, password, lead=True, only_first=True
+            )
+        except AccountError as error:
+            return site.page(visitor, "welcome.html", 400, token=token, name=name, error=error)
+        open_welcome.used = True
     return _session(site, account, "/")
 
 
@@ -105,6 +108,8 @@ def _session(site: Site, account: Account, back: str) -> Response:
     site.set_cookie(
         response, site.session_cookie, site.sessions.issue(account), site.sessions.seconds
     )
+    # Whoever planted the former one in this browser knows it; forms are bound to a new one.
+    site.set_visit(response, new_visit())
     return response
 
 

@@ -18,7 +18,7 @@ from stream.queue.desk import Person
 from stream.queue.errors import NotAllowed
 from stream.queue.web.errors import FormRefused, TooMany
 from stream.queue.web.site import Site, language_of, site_of
-from stream.queue.web.visitor import Theme, Visitor, Way
+from stream.queue.web.visitor import Theme, Visitor, Way, new_visit
 
 _PROXY_NAME: Final = re.compile(r"[\w.@+-]{1,60}")
 _OWN_SITES: Final = frozenset({"", "same-origin", "none"})
@@ -33,7 +33,7 @@ def visitor_of(request: Request) -> Visitor:
     return Visitor(
         person=person,
         way=way,
-        visit=visit or secrets.token_urlsafe(18),
+        visit=visit or new_visit(),
         is_new=not visit,
         language=language_of(request.cookies),
         theme=cast("Theme", theme if theme in {"light", "dark"} else "auto"),
@@ -113,7 +113,7 @@ def _here(request: Request) -> str:
 
 
 def _person(site: Site, request: Request) -> tuple[Person | None, Way]:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    scheme, _, token = _only(request, "authorization").partition(" ")
     if scheme.lower() == "bearer":
         account = site.accounts.by_token(token.strip())
         return (Person(account.name, account.lead), "token") if account else (None, "nobody")
@@ -127,8 +127,8 @@ def _by_proxy(site: Site, request: Request) -> Person | None:
     queue = site.queue
     if queue.proxy_header is None or queue.proxy_secret is None or request.client is None:
         return None
-    name = request.headers.get(queue.proxy_header, "")
-    secret = request.headers.get("x-proxy-secret", "").encode("utf-8", "replace")
+    name = _only(request, queue.proxy_header)
+    secret = _only(request, "x-proxy-secret").encode("utf-8", "replace")
     trusted = request.client.host in queue.proxy_addresses and secrets.compare_digest(
         secret, queue.proxy_secret.get_secret_value().encode()
     )
@@ -137,6 +137,15 @@ def _by_proxy(site: Site, request: Request) -> Person | None:
     # The proxy says who they are; an account of that name may say that they lead.
     account = site.accounts.get(name)
     return Person(name, account is not None and account.lead)
+
+
+def _only(request: Request, header: str) -> str:
+    """Return a header that says who is there; empty where it was sent more than once.
+
+    A proxy that adds its own to a visitor's, instead of replacing it, must not make us choose.
+    """
+    found = request.headers.getlist(header)
+    return found[0] if len(found) == 1 else ""
 
 
 FromAnybody = Annotated[Visitor, Depends(_visitor)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
 import secrets
@@ -30,6 +31,7 @@ from stream.queue.working_set import WorkingSet
 from stream.settings import Settings
 
 FOLDER: Final = Path(__file__).parent
+_VISIT_SECONDS: Final = 30 * 24 * 3600
 _ATTEMPT_SECONDS: Final = 15 * 60
 # A team behind one proxy has one address: some people's typing errors must not lock out the rest.
 _ATTEMPTS_PER_ADDRESS: Final = 10
@@ -41,10 +43,13 @@ class Welcome:
 
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     used: bool = False
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while an account is made with it."""
 
     def opens(self, token: str) -> bool:
         """Return whether this is the link's token, and it was not used yet."""
-        return not self.used and secrets.compare_digest(token.encode(), self.token.encode())
+        given = token.encode("utf-8", "replace")
+        return not self.used and secrets.compare_digest(given, self.token.encode())
 
 
 class Site:
@@ -103,6 +108,10 @@ class Site:
             name, value, max_age=seconds, httponly=True, secure=self.secure, samesite="lax"
         )
 
+    def set_visit(self, response: Response, visit: str) -> None:
+        """Give a browser its own cookie."""
+        self.set_cookie(response, self.visit_cookie, visit, _VISIT_SECONDS)
+
     def render(self, visitor: Visitor, template: str, **context: Any) -> str:
         """Return a template's HTML in the visitor's language. Everything is escaped."""
         language = visitor.language
@@ -129,7 +138,7 @@ class Site:
         """Return a page, and give a new browser its cookie."""
         response = HTMLResponse(self.render(visitor, template, **context), status)
         if visitor.is_new:
-            self.set_cookie(response, self.visit_cookie, visitor.visit, 30 * 24 * 3600)
+            self.set_visit(response, visitor.visit)
         return response
 
 

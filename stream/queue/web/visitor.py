@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,3 +51,8 @@ class Visitor:
     def is_lead(self) -> bool:
         """Whether they may settle disagreements and import."""
         return self.person is not None and self.person.lead
+
+
+def new_visit() -> str:
+    """Return a value for a browser's own cookie."""
+    return secrets.token_urlsafe(18)

@@ -1,0 +1,97 @@
+"""Files that only their owner may read: written whole, created exclusively, locked between processes.
+
+A folder that others may write to cannot turn a write of ours elsewhere: drafts have random names
+and are created with ``O_EXCL``, and locks follow no link (CWE-377, CWE-59).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from stream.errors import ConfigError
+
+_SECRET_BYTES: Final = 48
+_SHORTEST_SECRET: Final = 16
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file at once and whole; only its owner can read it.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    private_folder(path.parent)
+    # Random name, O_EXCL, O_NOFOLLOW and mode 0600: mkstemp promises all of them.
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(draft).unlink()
+        raise
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock that belongs to a file; other processes wait for it.
+
+    Raises:
+        OSError: the lock cannot be made, or a link stands in its place.
+    """
+    private_folder(path.parent)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path.with_suffix(".lock"), flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # gives the lock back
+
+
+def kept_secret(path: Path) -> str:
+    """Return the secret that a file keeps; the first call makes it.
+
+    Raises:
+        ConfigError: other accounts of this machine can read it, or it is damaged.
+        OSError: it cannot be read or made.
+    """
+    with locked(path):
+        if not path.exists():
+            write_private(path, json.dumps(secrets.token_urlsafe(_SECRET_BYTES)))
+        with path.open(encoding="utf-8") as file:
+            # Only "others": a volume of Kubernetes gives a group of its own to what it holds.
+            if os.fstat(file.fileno()).st_mode & stat.S_IRWXO:
+                raise ConfigError(
+                    f"other accounts of this machine can read the secret in {path}",
+                    f"`rm {path}`: a new one is made, and what the old one signed is over",
+                )
+            text = file.read()
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, str) or len(found) < _SHORTEST_SECRET:
+        raise ConfigError(f"{path} holds no secret", f"`rm {path}`: a new one is made")
+    return found
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder for its owner alone, unless it is there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
