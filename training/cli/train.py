@@ -256,8 +256,6 @@ def _family(
     tracker: Tracker,
 ) -> Manifest:
     from training.dataset import read_test_dataset
-    from training.export.folder import Options
-    from training.tracking.records import add_training, training_record
     from training.train import check_servable, train_family
 
     check_servable(family)
@@ -271,6 +269,10 @@ def _family(
                 f"no text is left to train on: {validation} holds all of them",
                 "calibrate on other reviews, or leave out --validation",
             )
+    # torch and what else a training needs: a mistake above is answered without waiting for them.
+    from training.export.folder import Options
+    from training.tracking.records import add_training, training_record
+
     options = Options(name=family, half_graph=half)
     with stage_bars() as progress, tracker.run(training_record(family, config)) as run:
         manifest = train_family(

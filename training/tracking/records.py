@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stream.model_folder import MANIFEST, Manifest
 from training.dataset import Dataset
-from training.evaluation.compare import Candidate, Run
 from training.evaluation.metrics import accuracy, macro_f1, weighted_f1
 from training.fit.config import TrainConfig
 from training.tracking.tracker import Record, TrackedRun, Tracker
 
 if TYPE_CHECKING:
+    from training.evaluation.compare import Candidate, Run
     from training.pretraining.mlm import PretrainConfig
 
 _CARD: Final = "README.md"
