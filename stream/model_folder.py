@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.categories import CATEGORIES, Category
 from stream.errors import ModelError
-from stream.text import TEXT_VERSION
+from stream.text import READABLE_BY, TEXT_VERSION
 
 MANIFEST: Final = "manifest.json"
 CPU_GRAPH: Final = "model.onnx"
@@ -166,7 +166,7 @@ def verify(folder: Path) -> Manifest:
 def _check_contract(folder: Path, manifest: Manifest) -> None:
     if manifest.categories != CATEGORIES:
         raise ModelError(f"{folder}: the model knows other categories than this version")
-    if manifest.text_version != TEXT_VERSION:
+    if manifest.text_version not in READABLE_BY:
         raise ModelError(
             f"{folder}: trained with text preprocessing {manifest.text_version}, "
             f"this version has {TEXT_VERSION}",
