@@ -23,6 +23,7 @@ from schemas.events import (
     SourcePosition,
 )
 from schemas.headers import (
+    Cut,
     DeadLetterReason,
     Headers,
     TraceContext,
@@ -49,6 +50,7 @@ __all__ = [
     "CategoryWindow",
     "ComparedOpinion",
     "ContractError",
+    "Cut",
     "DeadLetterReason",
     "DecidedBy",
     "Event",

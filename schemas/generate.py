@@ -52,6 +52,11 @@ _DEAD_LETTER: Final = {
     "dlq.source.timestamp": "Timestamp of the original, milliseconds.",
     "dlq.group": "Consumer group that refused it.",
     "dlq.worker": "Worker that refused it.",
+    "dlq.original.value-bytes": "Only if the original was cut: what its value took.",
+    "dlq.original.sha256": "Likewise: of the whole value, in hexadecimal digits.",
+    "dlq.original.key-bytes": "Likewise: what its key took.",
+    "dlq.original.header-bytes": "Likewise: what all its headers took.",
+    "dlq.source.last-offset": "Likewise, of a record batch that cannot be read: its last offset.",
 }
 
 

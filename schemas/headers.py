@@ -7,7 +7,7 @@ bare payload); Kafka Connect's dead-letter queue and KIP-1034 for what a dead le
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -75,7 +75,7 @@ def trace_context(headers: Iterable[tuple[str, bytes]]) -> TraceContext | None:
     """Return the span that a message was sent in; None where it names none, or a malformed one."""
     for name, value in headers:
         if name == TRACEPARENT:
-            found = _TRACEPARENT.fullmatch(value)
+            found = _TRACEPARENT.fullmatch(value or b"")
             if found is None:
                 return None
             trace_id, span_id, flags = (part.decode() for part in found.groups())
@@ -84,6 +84,53 @@ def trace_context(headers: Iterable[tuple[str, bytes]]) -> TraceContext | None:
 
 
 DEAD_LETTER_PREFIX: Final = "dlq."
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What an original was of which a dead letter holds the beginning only.
+
+    Of one that could be read, key and value are cut to their first KiB, and headers left out if
+    they are longer. Of a record batch that could not, the value is the batch as the broker stores it.
+    """
+
+    value_bytes: int | None
+    """None: it had no value."""
+    sha256: str
+    """Of the whole value, in hexadecimal digits; empty: there was none, or it was not all seen."""
+    key_bytes: int | None = None
+    header_bytes: int = 0
+    """Names and values of all headers."""
+    last_offset: int | None = None
+    """The dead letter stands for all offsets from ``source`` to this one; None: for one."""
+
+    def fields(self) -> dict[str, str]:
+        """Return what goes into headers, by name."""
+        found = {
+            "original.value-bytes": self.value_bytes,
+            "original.sha256": self.sha256,
+            "original.key-bytes": self.key_bytes,
+            "original.header-bytes": self.header_bytes,
+            "source.last-offset": self.last_offset,
+        }
+        return {name: str(value) for name, value in found.items() if value is not None}
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, str]) -> Cut | None:
+        """Return what headers say; None: the dead letter is whole."""
+        if "original.header-bytes" not in fields:
+            return None
+
+        def number(name: str) -> int | None:
+            return int(fields[name]) if name in fields else None
+
+        return cls(
+            number("original.value-bytes"),
+            fields["original.sha256"],
+            number("original.key-bytes"),
+            int(fields["original.header-bytes"]),
+            number("source.last-offset"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +143,8 @@ class DeadLetterReason:
     timestamp_ms: int
     group: str
     worker: str
+    cut: Cut | None = None
+    """None: the dead letter holds the original as it was."""
 
     def headers(self) -> Headers:
         """Return the headers that a dead letter carries beside the original ones."""
@@ -109,6 +158,7 @@ class DeadLetterReason:
             "source.timestamp": str(self.timestamp_ms),
             "group": self.group,
             "worker": self.worker,
+            **(self.cut.fields() if self.cut is not None else {}),
         }
         return [
             (DEAD_LETTER_PREFIX + name, value.encode("utf-8", "replace"))
@@ -125,7 +175,8 @@ class DeadLetterReason:
         found = {
             name.removeprefix(DEAD_LETTER_PREFIX): value.decode("utf-8", "replace")
             for name, value in headers
-            if name.startswith(DEAD_LETTER_PREFIX)
+            # Kafka allows a header without a value; ours have one.
+            if name.startswith(DEAD_LETTER_PREFIX) and value is not None
         }
         return cls(
             code=found["error.code"],
@@ -138,6 +189,7 @@ class DeadLetterReason:
             timestamp_ms=int(found["source.timestamp"]),
             group=found["group"],
             worker=found["worker"],
+            cut=Cut.from_fields(found),
         )
 
 

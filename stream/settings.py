@@ -144,6 +144,11 @@ class WorkerSettings(_Section):
     drain_timeout: PositiveSeconds = Field(
         10.0, description="Seconds to finish what is in flight at a rebalance or SIGTERM."
     )
+    stall_seconds: PositiveSeconds = Field(
+        60.0,
+        description="A partition with events that wait, and none committed for so long, ends "
+        "readiness. Longer than a micro-batch takes.",
+    )
     fetch_max_bytes: PositiveInt = Field(
         1_048_576, description="Read ahead per partition, bytes. Bounds the worker's memory."
     )

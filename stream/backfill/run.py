@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from stream.classifier import Classifier
 from stream.kafka import connection_options, start, unreachable
 from stream.offsets import committed_offset
+from stream.reading import BoundedConsumer
 from stream.settings import Settings
 from stream.topics_admin import create_topics, partitions_of
 from stream.worker import Worker
@@ -162,7 +163,7 @@ class Backfill:
         return self._first[tp]
 
     def _consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
+        return BoundedConsumer(
             **connection_options(self._settings.kafka),
             group_id=self._settings.worker.group,
             enable_auto_commit=False,

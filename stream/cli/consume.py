@@ -127,6 +127,7 @@ def _print_json(event: Any) -> None:
 
 def _dead_letter_json(letter: DeadLetter) -> dict[str, object]:
     from base64 import b64encode
+    from dataclasses import asdict
 
     value = letter.value
     return {
@@ -137,4 +138,5 @@ def _dead_letter_json(letter: DeadLetter) -> dict[str, object]:
         "key": letter.key.decode("utf-8", "replace") if letter.key is not None else None,
         "text": value.decode("utf-8", "replace") if value is not None else None,
         "value_base64": b64encode(value).decode() if value is not None else None,
+        "cut": asdict(letter.reason.cut) if letter.reason.cut is not None else None,
     }

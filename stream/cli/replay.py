@@ -42,5 +42,15 @@ def replay(
         out.print_json(json.dumps({**asdict(report), "dry_run": dry_run}))
     verb = "would be sent" if dry_run else "sent"
     note(f"{report.replayed:,} dead letters {verb} back to {settings.topic_names.incoming}")
+    if report.cut:
+        note(
+            f"[yellow]{report.cut:,} left out: only their beginning is kept. `reviews consume "
+            "--dead-letter --json` says where the originals stood[/yellow]"
+        )
+    if report.too_large:
+        note(
+            f"[yellow]{report.too_large:,} left out: larger than {settings.topic_names.incoming} "
+            "takes; they came in compressed[/yellow]"
+        )
     if report.foreign:
         note(f"[yellow]{report.foreign:,} left out: not dead letters of this pipeline[/yellow]")

@@ -34,7 +34,7 @@ class DeadLetter:
     reason: DeadLetterReason
     key: bytes | None
     value: bytes | None
-    """The original bytes."""
+    """The original bytes; their beginning, where ``reason.cut`` says so."""
     headers: Headers
     """The original headers."""
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, Literal, Self, TypeVar
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from schemas import ContractError
 from stream.errors import BrokerError
 from stream.kafka import connection_options, start, unreachable
+from stream.reading import BoundedConsumer, as_contract_error, unreadable_in
 from stream.settings import Settings, load_settings
 from stream.topics_admin import partitions_of
 
@@ -79,7 +80,7 @@ class TopicReader(Generic[T]):
         """
         kafka = self._settings.kafka
         partitions = await partitions_of(kafka, *self.topics)
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = BoundedConsumer(
             **connection_options(kafka),
             group_id=self._group,
             enable_auto_commit=False,
@@ -125,6 +126,8 @@ class TopicReader(Generic[T]):
             while self._buffer:
                 record = self._buffer.popleft()
                 try:
+                    if (unreadable := unreadable_in(record)) is not None:
+                        raise as_contract_error(unreadable)
                     event = self._parse(record)
                 except (ContractError, KeyError, ValueError) as error:
                     self._leave_out(record, error)

@@ -6,16 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.clients.consumer import DeadLetter, dead_letter
 from stream.errors import BrokerError
 from stream.kafka import connection_options, start, unreachable
+from stream.reading import BoundedConsumer
 from stream.settings import Settings
 from stream.topics_admin import partitions_of
 from stream.worker.answers import Fenced
 from stream.worker.routing import Message
+from stream.worker.size_limits import RecordsTooLarge, SizeLimits, message_bytes
 from stream.worker.takeover import Takeover
 from stream.worker.transactions import LaneProducer
 
@@ -29,6 +31,10 @@ class ReplayReport:
     """What a replay did, or would do."""
 
     replayed: int = 0
+    cut: int = 0
+    """Left out: only the beginning of the original is there. Where it stood, it may still be."""
+    too_large: int = 0
+    """Left out: the incoming topic does not take it, as it came in compressed."""
     foreign: int = 0
     """Left out: not a dead letter of ours, or from a topic that is not our incoming one."""
 
@@ -64,6 +70,7 @@ class DeadLetterReplay:
         self._dry_run = dry_run
         self._on_progress = on_progress
         self._report = ReplayReport()
+        self._limits = SizeLimits()
 
     async def run(self) -> ReplayReport:
         """Replay everything since the last replay.
@@ -75,7 +82,7 @@ class DeadLetterReplay:
         kafka = self._settings.kafka
         letters = await partitions_of(kafka, self._names.dead_letter)
         await partitions_of(kafka, self._names.incoming)
-        consumer = AIOKafkaConsumer(
+        consumer = BoundedConsumer(
             **connection_options(kafka),
             group_id=self.group,
             enable_auto_commit=False,
@@ -106,7 +113,17 @@ class DeadLetterReplay:
             consumer.assign([tp])
             await self._read(consumer, tp, end, None)
             return
-        producer = LaneProducer(self._settings, tp)
+        while True:
+            try:
+                await self._replay_partition_once(consumer, tp, end)
+            except RecordsTooLarge as error:
+                # Nothing of the batch was sent. It is made anew, without what was too large.
+                self._limits.refused(error)
+            else:
+                return
+
+    async def _replay_partition_once(self, consumer: Any, tp: TopicPartition, end: int) -> None:
+        producer = LaneProducer(self._settings, tp, self._limits)
         try:
             # It settles what a crashed replay left open, and says what was really sent.
             begin = await Takeover(tp, consumer, self.group, [self._names.incoming]).by(producer)
@@ -127,18 +144,30 @@ class DeadLetterReplay:
             records = [r for r in found.get(tp, []) if r.offset < end]
             if not records:
                 continue
-            letters = [letter for r in records if (letter := self._ours(r)) is not None]
+            ours = [letter for r in records if (letter := self._ours(r)) is not None]
+            whole = [letter for letter in ours if letter.reason.cut is None]
+            messages = [m for letter in whole if self._fits(m := self._message(letter))]
             if producer is not None:
-                messages = [self._message(letter) for letter in letters]
                 await producer.commit(messages, records[-1].offset + 1)
-            self._count(len(letters), len(records) - len(letters))
+            self._count(
+                replayed=len(messages),
+                cut=len(ours) - len(whole),
+                too_large=len(whole) - len(messages),
+                foreign=len(records) - len(ours),
+            )
 
     @property
     def _complete(self) -> bool:
         return self._limit is not None and self._report.replayed >= self._limit
 
-    def _count(self, replayed: int, foreign: int) -> None:
+    def _fits(self, message: Message) -> bool:
+        size = message_bytes(message.key, message.value, message.headers)
+        return self._limits.allows(message.topic, size)
+
+    def _count(self, *, replayed: int, cut: int, too_large: int, foreign: int) -> None:
         self._report.replayed += replayed
+        self._report.cut += cut
+        self._report.too_large += too_large
         self._report.foreign += foreign
         if self._on_progress is not None:
             self._on_progress(self._report)

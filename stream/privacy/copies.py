@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import TopicNames
 from stream.committed import records_until
 from stream.kafka import connection_options, start, unreachable
+from stream.reading import BoundedConsumer, moment_of
 from stream.settings import Settings
 from stream.text import normalize
 from stream.topics_admin import list_topics, partitions_of, topic_configs
@@ -79,7 +80,7 @@ async def find_copies(
     if not names:
         return Copies([], frozenset())
     search = _Search(review_id, await topic_configs(kafka, names))
-    consumer = AIOKafkaConsumer(
+    consumer = BoundedConsumer(
         **connection_options(kafka), enable_auto_commit=False, isolation_level="read_committed"
     )
     partitions = await partitions_of(kafka, *names)
@@ -128,7 +129,7 @@ class _Search:
             return
         topic = self._found.setdefault(record.topic, self._topic(record.topic))
         topic.records += 1
-        at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        at = moment_of(record.timestamp)
         topic.newest = max(topic.newest or at, at)
         self._open[tp] = self._open.get(tp, 0) + 1
         if isinstance(text := review.get("text"), str):

@@ -8,12 +8,11 @@ import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, Final, Literal
 
-from aiokafka import AIOKafkaConsumer
-
 from schemas import ContractError, Label, decode
 from stream.committed import records_until
 from stream.kafka import connection_options, start
 from stream.queue.label_studio import annotated_task
+from stream.reading import BoundedConsumer
 from stream.settings import Settings
 from stream.topics_admin import partitions_of
 
@@ -92,7 +91,7 @@ def _cell(value: Any) -> Any:
 async def _labels(settings: Settings) -> AsyncIterator[Label]:
     topic = settings.topic_names.labels
     partitions = await partitions_of(settings.kafka, topic)
-    consumer = AIOKafkaConsumer(
+    consumer = BoundedConsumer(
         **connection_options(settings.kafka),
         isolation_level="read_committed",
         auto_offset_reset="earliest",

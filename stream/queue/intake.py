@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
@@ -17,6 +17,7 @@ from stream.errors import BrokerError
 from stream.kafka import connection_options, start
 from stream.queue.filing import LEADER_SECONDS, Filing, Lost, RecordKind
 from stream.queue.records import TaskRecord, judgement_record, label_record
+from stream.reading import BoundedConsumer
 from stream.settings import Settings
 from stream.topics_admin import partitions_of
 
@@ -89,7 +90,7 @@ class Intake:
         return await self._filing.lead(self._name)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        consumer = AIOKafkaConsumer(
+        consumer = BoundedConsumer(
             **connection_options(self._settings.kafka),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -135,7 +136,7 @@ class Intake:
         """Return whether the leading server has filed what was on Kafka when this one began."""
         if not self._ends:
             await self._find_partitions()
-            consumer = AIOKafkaConsumer(
+            consumer = BoundedConsumer(
                 **connection_options(self._settings.kafka), isolation_level="read_committed"
             )
             await start(consumer, self._settings.kafka)

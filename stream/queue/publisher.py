@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from stream.errors import BrokerError
@@ -17,6 +17,7 @@ from stream.kafka import connection_options, start
 from stream.queue.acts import Act
 from stream.queue.errors import NotSaved
 from stream.queue.outbox import Outgoing, messages
+from stream.reading import BoundedConsumer
 from stream.settings import Settings
 from stream.topics_admin import require_topics
 
@@ -195,7 +196,7 @@ class DecisionPublisher:
 
     async def _is_committed(self, place: Place) -> bool:
         """Look whether a record of a settled transaction can be read."""
-        consumer = AIOKafkaConsumer(
+        consumer = BoundedConsumer(
             **connection_options(self._settings.kafka),
             isolation_level="read_committed",
             auto_offset_reset="earliest",

@@ -38,6 +38,7 @@ from stream.worker.microbatch import BatchQueue, MicroBatcher
 from stream.worker.models import ModelWatcher, ServedModels
 from stream.worker.outcome_log import log_outcomes
 from stream.worker.routing import SLUGS, Message, Router
+from stream.worker.size_limits import SizeLimits
 from stream.worker.summary import Timings, summarize
 from stream.worker.work import Work, take_in
 
@@ -51,6 +52,8 @@ POLL_RECORDS: Final = 256
 # Full micro-batches that may be on their way at a time, mostly as messages that wait for a commit.
 # More would not be faster, and each lane may hold eight: with 64 lanes, a gigabyte.
 MAX_BATCHES_IN_FLIGHT: Final = 16
+# And their bytes: an event may have a quarter of a megabyte, and what is no event two.
+MAX_BYTES_IN_FLIGHT: Final = 64 * 1024 * 1024
 _ROOM_POLL_SECONDS: Final = 0.005
 # Answers that may wait for Redis at a time. Beyond, they are not cached: memory stays bounded.
 MAX_CACHE_WRITES: Final = 32
@@ -79,15 +82,18 @@ class Worker:
         self._cache = PredictionCache(settings.cache, self.metrics)
         self._classification = Classification(self.models, self._cache, self.metrics)
         self._redacted = settings.privacy.redact_stored
+        limits = SizeLimits()
         self._router = Router(
             settings.topic_names,
             settings.worker.group,
             settings.worker.name,
             redacted=self._redacted,
+            limits=limits,
         )
         self._watcher = ModelWatcher(settings, self.models, self.metrics, self._show_model)
         names = settings.topic_names
-        self._lanes = Lanes(settings, self.metrics, self._fail, (*names.outputs(), names.batches))
+        outputs = (*names.outputs(), names.batches)
+        self._lanes = Lanes(settings, self.metrics, self._fail, outputs, limits)
         self._batches = BatchQueue[Work](
             MicroBatcher(
                 settings.worker.batch_tokens,
@@ -167,11 +173,11 @@ class Worker:
             await asyncio.gather(intake, *stages, stopping, return_exceptions=True)
 
     async def _intake(self, consumer: AIOKafkaConsumer) -> None:
-        most = MAX_BATCHES_IN_FLIGHT * self.settings.worker.batch_rows
         while True:
-            while self._lanes.in_flight >= most:  # noqa: ASYNC110 - any of many lanes makes room
+            while not self._has_room:  # noqa: ASYNC110 - any of many lanes makes room
                 await asyncio.sleep(_ROOM_POLL_SECONDS)
             try:
+                await self._lanes.pass_markers()
                 polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
             except KafkaError as error:
                 _log.warning("poll_failed", error=repr(error))
@@ -183,11 +189,15 @@ class Worker:
             for tp, records in polled.items():
                 # Without an open lane the events are void: it seeks back when it opens.
                 if (lane := self._lanes.get(tp)) is not None:
-                    works += [
-                        take_in(lane, record, now, redacted=self._redacted) for record in records
-                    ]
-                    lane.took_in(len(records))
+                    taken = [take_in(lane, r, now, redacted=self._redacted) for r in records]
+                    lane.took_in(len(taken), sum(work.held for work in taken))
+                    works += taken
             await self._batches.put(works)
+
+    @property
+    def _has_room(self) -> bool:
+        most = MAX_BATCHES_IN_FLIGHT * self.settings.worker.batch_rows
+        return self._lanes.in_flight < most and self._lanes.held < MAX_BYTES_IN_FLIGHT
 
     async def _prepare(self) -> None:
         while True:
@@ -297,6 +307,7 @@ class Worker:
             "model loaded": True,
             "consumer group joined": self._lanes.joined,
             "partitions open": self._lanes.all_open,
+            **self._lanes.progress(),
         }
 
     def _describe(self) -> dict[str, object]:

@@ -21,12 +21,15 @@ from aiokafka.errors import (
 from stream.errors import BrokerError
 from stream.worker.answers import Fenced
 from stream.worker.routing import Message
+from stream.worker.size_limits import RecordsTooLarge
 from stream.worker.takeover import Takeover
 from stream.worker.transactions import LaneProducer
 from stream.worker.work import Work
 
 # Two slices wait while a third is committed: enough to never idle, few enough to replay quickly.
 INBOX_SLICES: Final = 8
+# Ends of transactions are passed together: not one commit of ours for each of a producer's.
+PASS_SECONDS: Final = 1.0
 _FIRST_BACKOFF: Final = 0.1
 _LAST_BACKOFF: Final = 5.0
 
@@ -64,6 +67,7 @@ class Lane:
             if the partition was given to another worker, the rebalance closes this lane first.
         on_abort: told of every transaction that did not come to its end: "fenced" or "in-doubt".
         outputs: every topic that its transactions publish to.
+        on_too_large: told what a topic did not take, so that it is made otherwise the next time.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Lane:
         reopen_after_fence: float,
         on_abort: Callable[[str], None] = lambda _: None,
         outputs: Sequence[str] = (),
+        on_too_large: Callable[[RecordsTooLarge], None] = lambda _: None,
     ) -> None:
         self.tp = tp
         self.epoch = 0
@@ -85,10 +90,14 @@ class Lane:
         self._open_producer = open_producer
         self._reopen_after_fence = reopen_after_fence
         self._on_abort = on_abort
+        self._on_too_large = on_too_large
         self._producer: LaneProducer | None = None
         self._inbox: list[Slice] = []
         self._changed = asyncio.Condition()
         self._in_flight = 0
+        self._held = 0
+        self._passed: int | None = None
+        self._moved_at = time.monotonic()
         self._draining = False
         self._log = _log.bind(partition=f"{tp.topic}[{tp.partition}]")
 
@@ -102,9 +111,44 @@ class Lane:
         """How many events were taken in and are not committed yet."""
         return self._in_flight
 
-    def took_in(self, events: int) -> None:
-        """Count events that were read and are now on their way."""
+    @property
+    def held(self) -> int:
+        """How many bytes the events in flight keep in memory."""
+        return self._held
+
+    def took_in(self, events: int, held: int = 0) -> None:
+        """Count events that were read and are now on their way, and their bytes."""
         self._in_flight += events
+        self._held += held
+
+    def still_for(self, *, waiting: bool) -> float:
+        """Return for how many seconds nothing came to its end though something is to be done.
+
+        Ask often: it counts from the last time that it was asked and nothing was.
+
+        Args:
+            waiting: whether the topic holds events after the committed offset.
+        """
+        now = time.monotonic()
+        if self.is_open and not waiting and not self._in_flight:
+            self._moved_at = now
+        return now - self._moved_at
+
+    async def pass_to(self, position: int) -> None:
+        """Commit a position that is past the ends of transactions only, after a second of quiet.
+
+        They are no events, and are never answered: for as long as the committed offset stands
+        before them, everybody who counts offsets sees somebody wait.
+
+        Args:
+            position: where the consumer stands. All before it was taken in or was no event.
+        """
+        quiet = time.monotonic() - self._moved_at >= PASS_SECONDS
+        if not (self.accepting and quiet and not self._in_flight and position > self.committed):
+            return
+        async with self._changed:
+            self._passed = position
+            self._changed.notify_all()
 
     async def publish(self, part: Slice) -> None:
         """Hand a slice over, waiting for room; a slice from before a restart is dropped."""
@@ -139,6 +183,11 @@ class Lane:
                     self._on_abort("fenced")
                     self._log.warning("fenced", retry_in=self._reopen_after_fence)
                     wait = self._reopen_after_fence
+                except RecordsTooLarge as error:
+                    self._on_abort("in-doubt")
+                    self._on_too_large(error)
+                    self._log.warning("too_large_for_topic", topic=error.topic, bytes=error.size)
+                    wait = 0.0
                 except (KafkaError, TimeoutError, OSError) as error:
                     self._on_abort("in-doubt")
                     self._log.warning("transaction_in_doubt", error=repr(error), retry_in=wait)
@@ -174,19 +223,23 @@ class Lane:
     async def _publish_next(self) -> None:
         assert self._producer is not None  # noqa: S101 - run() opened it
         async with self._changed:
-            await self._changed.wait_for(lambda: self._inbox)
+            await self._changed.wait_for(lambda: self._inbox or self._passed is not None)
             parts, self._inbox = self._inbox, []
+            passed, self._passed = self._passed, None
             self._changed.notify_all()
         # All that waits is committed together: a slow commit makes the next one larger.
         messages = [message for part in parts for message in part.messages]
-        next_offset = parts[-1].works[-1].record.offset + 1
+        next_offset = parts[-1].works[-1].record.offset + 1 if parts else passed
+        assert next_offset is not None  # noqa: S101 - one of them was waited for
         started = time.perf_counter()
         await self._producer.commit(messages, next_offset)
         self.committed = next_offset
+        self._moved_at = time.monotonic()
         for part in parts:
             part.on_commit(time.perf_counter() - started)
         async with self._changed:
             self._in_flight -= sum(len(part.works) for part in parts)
+            self._held -= sum(work.held for part in parts for work in part.works)
             self._changed.notify_all()
 
     async def _reset(self) -> None:
@@ -195,6 +248,8 @@ class Lane:
         self.epoch += 1
         self._inbox = []
         self._in_flight = 0
+        self._held = 0
+        self._passed = None
         producer, self._producer = self._producer, None
         if self._consumer_owns():
             self._consumer.pause(self.tp)

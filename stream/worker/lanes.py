@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError
 
 from stream import kafka
+from stream.reading import BoundedConsumer
 from stream.settings import Settings
 from stream.worker.lane import Lane
+from stream.worker.size_limits import SizeLimits
 from stream.worker.transactions import LaneProducer
 from stream.worker.work import Work
 
@@ -41,6 +45,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         metrics: where lag, transactions and the number of partitions go.
         on_failure: called when a lane ends with an error that it cannot recover from.
         outputs: every topic that the lanes' transactions publish to.
+        limits: how large messages may be; lanes learn them.
     """
 
     def __init__(
@@ -49,8 +54,10 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         metrics: LaneMetrics,
         on_failure: Callable[[BaseException], None],
         outputs: Sequence[str] = (),
+        limits: SizeLimits | None = None,
     ) -> None:
         self._settings = settings
+        self._limits = limits or SizeLimits()
         self._outputs = outputs
         self._metrics = metrics
         self._on_failure = on_failure
@@ -74,11 +81,48 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         """Note how far each partition is behind, as far as the last fetch tells."""
         if self._consumer is None:
             return
-        assigned = self._consumer.assignment()
         for tp, lane in self._lanes.items():
-            end = self._consumer.last_stable_offset(tp) if tp in assigned else None
+            end = self._end(tp)
             if end is not None and lane.is_open:
                 self._metrics.lag.labels(str(tp.partition)).set(max(end - lane.committed, 0))
+            lane.still_for(waiting=self._waits(tp, lane))
+
+    async def pass_markers(self) -> None:
+        """Commit what is only the end of a transaction. Before a poll: all of the last is counted."""
+        assert self._consumer is not None  # noqa: S101 - attach() comes first
+        assigned = self._consumer.assignment()
+        for tp, lane in tuple(self._lanes.items()):
+            if tp in assigned and lane.accepting and not lane.in_flight:
+                with contextlib.suppress(IllegalStateError):  # a rebalance took it meanwhile
+                    await lane.pass_to(await self._consumer.position(tp))
+
+    def progress(self) -> dict[str, bool]:
+        """Return a check of readiness: whether all partitions advance, and if not, which stand."""
+        most = self._settings.worker.stall_seconds
+        standing = {
+            tp: still
+            for tp, lane in self._lanes.items()
+            if (still := lane.still_for(waiting=self._waits(tp, lane))) > most
+        }
+        if not standing:
+            return {"partitions advance": True}
+        named = ", ".join(
+            f"{tp.topic}[{tp.partition}] at {self._lanes[tp].committed} for {still:.0f} s"
+            for tp, still in sorted(standing.items())
+        )
+        return {f"partitions advance: {named}": False}
+
+    def _end(self, tp: TopicPartition) -> int | None:
+        """Return the last stable offset as of the last fetch; None: there was none."""
+        consumer = self._consumer
+        if consumer is None or tp not in consumer.assignment():
+            return None
+        end: int | None = consumer.last_stable_offset(tp)
+        return end
+
+    def _waits(self, tp: TopicPartition, lane: Lane) -> bool:
+        end = self._end(tp)
+        return end is not None and end > lane.committed
 
     @property
     def all_open(self) -> bool:
@@ -89,6 +133,11 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
     def in_flight(self) -> int:
         """How many events of all lanes were taken in and are not committed yet."""
         return sum(lane.in_flight for lane in self._lanes.values())
+
+    @property
+    def held(self) -> int:
+        """How many bytes they keep in memory."""
+        return sum(lane.held for lane in self._lanes.values())
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Open lanes. It returns at once: the group must not wait for transactions to settle."""
@@ -109,6 +158,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
                 after_fence,
                 self._count_abort,
                 self._outputs,
+                self._limits.refused,
             )
             self._lanes[tp] = lane
             task = asyncio.create_task(lane.run(), name=f"lane {tp.topic}[{tp.partition}]")
@@ -145,7 +195,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         self._metrics.partitions.set(len(self._lanes))
 
     def _open_producer(self, tp: TopicPartition) -> LaneProducer:
-        return LaneProducer(self._settings, tp)
+        return LaneProducer(self._settings, tp, self._limits)
 
     def _count_abort(self, outcome: str) -> None:
         self._metrics.transactions.labels(outcome).inc()
@@ -158,7 +208,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
 def lanes_consumer(settings: Settings) -> AIOKafkaConsumer:
     """Return the group member, not started, whose partitions lanes publish for."""
     worker = settings.worker
-    return AIOKafkaConsumer(
+    return BoundedConsumer(
         **kafka.connection_options(settings.kafka),
         group_id=worker.group,
         client_id=worker.name,

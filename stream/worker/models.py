@@ -20,6 +20,7 @@ from stream.classifier import Classifier
 from stream.errors import ModelError
 from stream.metrics import WorkerMetrics
 from stream.model_folder import MANIFEST
+from stream.reading import BoundedConsumer
 from stream.settings import Settings
 
 _HASH_SPACE: Final = 1 << 32
@@ -108,7 +109,7 @@ class ModelWatcher:
     @contextlib.asynccontextmanager
     async def _reading(self) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
         tp = TopicPartition(self._settings.topic_names.models, 0)
-        consumer = AIOKafkaConsumer(
+        consumer = BoundedConsumer(
             **kafka.connection_options(self._settings.kafka),
             isolation_level="read_committed",
             enable_auto_commit=False,

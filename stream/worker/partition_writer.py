@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.errors import NodeNotReadyError
@@ -16,6 +16,7 @@ from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBat
 from stream.worker.answers import Answer, answer_in
 from stream.worker.coordinators import TransactionCoordinator
 from stream.worker.routing import Message
+from stream.worker.size_limits import TOO_LARGE_CODES, RecordsTooLarge, SizeLimits
 
 # One batch a partition and transaction in nearly all cases.
 BATCH_BYTES: Final = 512 * 1024
@@ -31,6 +32,13 @@ _CODECS: Final = {
 }
 
 
+class _Batch(NamedTuple):
+    data: bytearray
+    size: int
+    """Before compression."""
+    records: int
+
+
 class PartitionWriter:
     """Writes records under a producer's id, epoch and sequence numbers.
 
@@ -42,15 +50,22 @@ class PartitionWriter:
         transaction: whose records these are; initialised.
         compression: of batches: none, gzip or lz4.
         timeout_ms: that a leader may wait for its replicas.
+        limits: of batches, by topic.
     """
 
     def __init__(
-        self, client: Any, transaction: TransactionCoordinator, compression: str, timeout_ms: int
+        self,
+        client: Any,
+        transaction: TransactionCoordinator,
+        compression: str,
+        timeout_ms: int,
+        limits: SizeLimits,
     ) -> None:
         self._client = client
         self._transaction = transaction
         self._codec = _CODECS[compression]
         self._timeout_ms = timeout_ms
+        self._limits = limits
         self._partitions: dict[str, int] = {}
         self._sequences: dict[TopicPartition, int] = {}
 
@@ -75,6 +90,7 @@ class PartitionWriter:
 
         Raises:
             Fenced: another producer has the transactional id.
+            RecordsTooLarge: a topic does not take a batch of this size.
             KafkaError: a broker refuses, or the connection broke.
         """
         waiting = {tp: self._batches(tp, group) for tp, group in messages.items()}
@@ -85,7 +101,7 @@ class PartitionWriter:
                 batches.popleft()
             waiting = {tp: batches for tp, batches in waiting.items() if batches}
 
-    async def _deliver(self, batches: dict[TopicPartition, bytearray]) -> None:
+    async def _deliver(self, batches: dict[TopicPartition, _Batch]) -> None:
         wait = _FIRST_RETRY_SECONDS
         while True:
             by_leader: dict[int, list[TopicPartition]] = {}
@@ -107,13 +123,11 @@ class PartitionWriter:
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LAST_RETRY_SECONDS)
 
-    async def _send(
-        self, node: int, batches: dict[TopicPartition, bytearray]
-    ) -> set[TopicPartition]:
+    async def _send(self, node: int, batches: dict[TopicPartition, _Batch]) -> set[TopicPartition]:
         """Return which were written; the rest may be sent again."""
         by_topic: dict[str, list[tuple[int, bytearray]]] = {}
         for tp, batch in batches.items():
-            by_topic.setdefault(tp.topic, []).append((tp.partition, batch))
+            by_topic.setdefault(tp.topic, []).append((tp.partition, batch.data))
         request = ProduceRequest(
             self._transaction.transactional_id,
             _ALL_IN_SYNC_REPLICAS,
@@ -124,16 +138,19 @@ class PartitionWriter:
             reply = await self._client.send(node, request)
         except NodeNotReadyError:  # nothing was sent
             return set()
-        return {
-            TopicPartition(topic, partition)
-            for topic, partitions in reply.topics
-            for partition, code, *_ in partitions
-            if answer_in([code]) is Answer.DONE
-        }
+        written = set()
+        for topic, partitions in reply.topics:
+            for partition, code, *_ in partitions:
+                tp = TopicPartition(topic, partition)
+                if code in TOO_LARGE_CODES:
+                    raise RecordsTooLarge(topic, batches[tp].size, batches[tp].records)
+                if answer_in([code]) is Answer.DONE:
+                    written.add(tp)
+        return written
 
-    def _batches(self, tp: TopicPartition, messages: Sequence[Message]) -> deque[bytearray]:
+    def _batches(self, tp: TopicPartition, messages: Sequence[Message]) -> deque[_Batch]:
         timestamp = int(time.time() * 1000)
-        finished: deque[bytearray] = deque()
+        finished: deque[_Batch] = deque()
         builder, count = self._builder(tp), 0
         for message in messages:
             fields = timestamp, message.key, message.value, message.headers
@@ -153,10 +170,10 @@ class PartitionWriter:
             producer_id=self._transaction.producer_id,
             producer_epoch=self._transaction.epoch,
             base_sequence=self._sequences.get(tp, 0),
-            batch_size=BATCH_BYTES,
+            batch_size=self._limits.most(tp.topic, BATCH_BYTES),
         )
 
-    def _finish(self, tp: TopicPartition, builder: Any, count: int) -> bytearray:
+    def _finish(self, tp: TopicPartition, builder: Any, count: int) -> _Batch:
         self._sequences[tp] = (self._sequences.get(tp, 0) + count) % _SEQUENCE_NUMBERS
-        batch: bytearray = builder.build()
-        return batch
+        size = builder.size()
+        return _Batch(builder.build(), size, count)

@@ -15,7 +15,6 @@ from schemas import (
     CATEGORIES,
     SCHEMA_VERSION,
     CategorizedReview,
-    DeadLetterReason,
     Event,
     Headers,
     RelabelTask,
@@ -27,8 +26,10 @@ from schemas import (
 )
 from stream.cache import CachedPrediction
 from stream.classifier import Classifier
-from stream.privacy import redact, redacted_message, redacted_review
-from stream.worker.work import Work
+from stream.privacy import redacted_review
+from stream.worker.dead_letters import DeadLetterMaker
+from stream.worker.size_limits import SizeLimits, message_bytes
+from stream.worker.work import Rejection, Work
 
 SLUGS: Final = tuple(category.value for category in CATEGORIES)
 _SOMEWHERE: Final = SourcePosition(topic="", partition=0, offset=0)
@@ -56,21 +57,32 @@ class Router:
         group: the worker's, for dead letters.
         worker: its name, for dead letters.
         redacted: personal data is masked in what waits for a label and in dead letters.
+        limits: how large messages may be.
     """
 
     def __init__(
-        self, topics: TopicNames, group: str, worker: str, *, redacted: bool = False
+        self,
+        topics: TopicNames,
+        group: str,
+        worker: str,
+        *,
+        redacted: bool = False,
+        limits: SizeLimits | None = None,
     ) -> None:
         self._topics = topics
-        self._group = group
-        self._worker = worker
         self._redacted = redacted
+        self._limits = limits or SizeLimits()
+        self._dead_letters = DeadLetterMaker(
+            topics.dead_letter, group, worker, redacted, self._limits
+        )
         self._category_topics = topics.categories
         kinds: tuple[type[Event], ...] = (CategorizedReview, RelabelTask)
         self._fixed_headers = {kind: _fixed_headers(kind) for kind in kinds}
 
     def route(self, work: Work, now: datetime | None = None) -> Message:
         """Return the one message that an input event ends in.
+
+        An outcome that its topic does not take is rejected here: a dead letter says so.
 
         Args:
             work: finished: it has a rejection, or a prediction and the model that made it.
@@ -83,14 +95,29 @@ class Router:
             return self._dead_letter(work)
         if work.prediction is None or work.review is None or work.model is None:
             raise ValueError(f"{work.source} was never classified")
+        message = self._outcome(work, work.review, work.prediction, work.model, now)
+        size = message_bytes(message.key, message.value, message.headers)
+        if self._limits.allows(message.topic, size):
+            return message
+        work.rejection = too_large_for(message.topic, size)
+        return self._dead_letter(work)
+
+    def _outcome(
+        self,
+        work: Work,
+        review: Review,
+        prediction: CachedPrediction,
+        model: Classifier,
+        now: datetime | None,
+    ) -> Message:
         time = (now or datetime.now(UTC)).isoformat()
         if work.sure:
-            value = _categorized(work, work.review, work.model, time)
+            value = _categorized(work, review, model, time)
             return self._message(
                 self._category_topics[work.best], CategorizedReview, value, work, time
             )
-        review = redacted_review(work.review) if self._redacted else work.review
-        value = _relabel(work, review, work.prediction, work.model, time)
+        review = redacted_review(review) if self._redacted else review
+        value = _relabel(work, review, prediction, model, time)
         return self._message(self._topics.relabel, RelabelTask, value, work, time)
 
     def _message(self, topic: str, kind: type[Event], value: str, work: Work, time: str) -> Message:
@@ -109,19 +136,15 @@ class Router:
 
     def _dead_letter(self, work: Work) -> Message:
         assert work.rejection is not None  # noqa: S101 - route() checked
-        record, message, value = work.record, work.rejection.message, work.record.value
-        if self._redacted:
-            message, value = redact(message), redacted_message(value)
-        reason = DeadLetterReason(
-            code=work.rejection.code,
-            message=message,
-            source=work.source,
-            timestamp_ms=record.timestamp,
-            group=self._group,
-            worker=self._worker,
+        key, value, headers = self._dead_letters.fields(
+            work.record, work.source, work.rejection.code, work.rejection.message
         )
-        headers = [*record.headers, *reason.headers()]
-        return Message(self._topics.dead_letter, record.key, value, headers)
+        return Message(self._topics.dead_letter, key, value, headers)
+
+
+def too_large_for(topic: str, size: int) -> Rejection:
+    """Return why a message that its topic does not take is a dead letter."""
+    return Rejection("too-large-for-topic", f"{topic} does not take the {size:,} bytes of it")
 
 
 def _categorized(work: Work, review: Review, model: Classifier, time: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from schemas import CATEGORIES, CONFIDENCE_BINS, BatchSummary, Category, CategoryCount
+from stream.reading import moment_of
 from stream.worker.work import Work
 
 
@@ -30,7 +30,7 @@ def summarize(
     confidence: defaultdict[Category, float] = defaultdict(float)
     histogram = [0] * CONFIDENCE_BINS
     for work in works:
-        if work.prediction is None:
+        if work.prediction is None or work.rejection is not None:
             continue
         category = CATEGORIES[work.best]
         (published if work.sure else relabelled)[category] += 1
@@ -44,7 +44,7 @@ def summarize(
         model_version=model_version,
         source_topic=first.source.topic,
         source_partition=first.source.partition,
-        first_offset=first.record.offset,
+        first_offset=first.first_offset,
         last_offset=last.record.offset,
         reviews=len(works),
         published=published.total(),
@@ -65,11 +65,6 @@ def summarize(
         queue_seconds=waited / len(works),
         tokenize_seconds=timings.tokenize,
         inference_seconds=timings.inference,
-        first_event_at=_moment(min(timestamps)),
-        last_event_at=_moment(max(timestamps)),
+        first_event_at=moment_of(min(timestamps)),
+        last_event_at=moment_of(max(timestamps)),
     )
-
-
-def _moment(milliseconds: int) -> datetime:
-    # A broken producer may stamp anything; the summary must not fail on it.
-    return datetime.fromtimestamp(min(max(milliseconds, 0), 253_402_300_799_000) / 1000, UTC)

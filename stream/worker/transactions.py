@@ -34,6 +34,7 @@ from stream.settings import Settings
 from stream.worker.coordinators import GroupOffsets, TransactionCoordinator
 from stream.worker.partition_writer import PartitionWriter
 from stream.worker.routing import Message
+from stream.worker.size_limits import SizeLimits
 
 # Closing what was aborted takes no time; this only bounds a failure.
 DISCARD_TIMEOUT: Final = 1.0
@@ -46,7 +47,9 @@ class LaneProducer:
     new producer with the same id settles it.
     """
 
-    def __init__(self, settings: Settings, tp: TopicPartition) -> None:
+    def __init__(
+        self, settings: Settings, tp: TopicPartition, limits: SizeLimits | None = None
+    ) -> None:
         worker, kafka = settings.worker, settings.kafka
         self._tp = tp
         self._group = worker.group
@@ -59,7 +62,11 @@ class LaneProducer:
         )
         self._offsets = GroupOffsets(self._client, worker.group)
         self._writer = PartitionWriter(
-            self._client, self._transaction, worker.compression, kafka.request_timeout_ms
+            self._client,
+            self._transaction,
+            worker.compression,
+            kafka.request_timeout_ms,
+            limits or SizeLimits(),
         )
 
     async def start(self) -> None:
@@ -81,6 +88,7 @@ class LaneProducer:
 
         Raises:
             Fenced: the partition has another owner; nothing was published.
+            RecordsTooLarge: a topic does not take so much; nothing was published.
             KafkaError, TimeoutError: the outcome is unknown; discard this producer.
         """
         async with asyncio.timeout(self._timeout):

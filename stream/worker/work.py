@@ -11,6 +11,7 @@ from schemas import ContractError, Review, SourcePosition, decode
 from stream.cache import CachedPrediction
 from stream.classifier import Classifier
 from stream.privacy import redact
+from stream.reading import unreadable_in
 from stream.text import fingerprint, normalize
 
 # Russian word pieces are about four characters long; [CLS] and [SEP] come on top. The estimate only
@@ -59,6 +60,8 @@ class Work:
     """Its probability."""
     sure: bool = False
     cached: bool = False
+    held: int = 0
+    """Bytes of the record, for as long as the event is on its way."""
 
     @property
     def stale(self) -> bool:
@@ -66,12 +69,26 @@ class Work:
         return self.epoch != self.lane.epoch
 
     @property
+    def first_offset(self) -> int:
+        """Of the event, or of the run of offsets that it stands for."""
+        unreadable = unreadable_in(self.record)
+        return int(self.record.offset) if unreadable is None else unreadable.first_offset
+
+    @property
     def source(self) -> SourcePosition:
         """Where the event stands on its topic."""
         tp = self.lane.tp
         return SourcePosition.model_construct(
-            topic=tp.topic, partition=tp.partition, offset=self.record.offset
+            topic=tp.topic, partition=tp.partition, offset=self.first_offset
         )
+
+
+def held_bytes(record: ConsumerRecord) -> int:
+    """Return how much an input event keeps in memory, as far as a producer decides about it."""
+    size = len(record.value or b"") + len(record.key or b"")
+    if record.headers and unreadable_in(record) is None:
+        size += sum(len(name) + len(value or b"") for name, value in record.headers)
+    return size
 
 
 def take_in(lane: Owner, record: ConsumerRecord, arrived: float, *, redacted: bool = False) -> Work:
@@ -83,7 +100,10 @@ def take_in(lane: Owner, record: ConsumerRecord, arrived: float, *, redacted: bo
         arrived: monotonic seconds.
         redacted: the model, and so the cache, sees the text without personal data.
     """
-    work = Work(lane, lane.epoch, record, arrived)
+    work = Work(lane, lane.epoch, record, arrived, held=held_bytes(record))
+    if (unreadable := unreadable_in(record)) is not None:
+        work.rejection = Rejection(unreadable.code, unreadable.message)
+        return work
     try:
         work.review = decode(Review, record.value)
     except ContractError as error:

@@ -17,18 +17,22 @@ from aiokafka.errors import KafkaError
 from schemas import ContractError, RelabelTask, decode
 from stream import kafka
 from stream.health import HealthServer
+from stream.reading import unreadable_in
 from stream.settings import Settings
 from stream.topics_admin import require_topics
 from stream.worker.lane import Lane, Slice
 from stream.worker.lanes import Lanes, by_lane, lanes_consumer
-from stream.worker.routing import Message, Router
-from stream.worker.work import Rejection, Work
+from stream.worker.routing import Message, Router, too_large_for
+from stream.worker.size_limits import SizeLimits, message_bytes
+from stream.worker.work import Rejection, Work, held_bytes
 from training.relabeller.decided import DecidedReviews
 from training.relabeller.deciding import Decider, Decision, open_decider
 from training.relabeller.messages import messages
 from training.relabeller.metrics import RelabellerMetrics
 
 _POLL_MS: Final = 500
+# A batch may wait for an LLM, and that for its next attempt.
+_STALL_SECONDS: Final = 600.0
 # Outcomes that a task may have, beside being bad.
 _LEFT: Final = "people"
 
@@ -56,11 +60,12 @@ class Relabeller:
         # One thread for all of them: the file of the LLM's kept answers belongs to its thread.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="cascade")
         worker = self.settings.worker
-        self._router = Router(settings.topic_names, worker.group, worker.name)
+        self._limits = SizeLimits()
+        self._router = Router(settings.topic_names, worker.group, worker.name, limits=self._limits)
         self.metrics = RelabellerMetrics()
         names = settings.topic_names
         outputs = (names.labels, names.dead_letter, *names.categories)
-        self._lanes = Lanes(self.settings, self.metrics, self._fail, outputs)
+        self._lanes = Lanes(self.settings, self.metrics, self._fail, outputs, self._limits)
         http = settings.http.model_copy(update={"port": settings.label.http_port})
         option = "REVIEWS_LABEL__HTTP_PORT"
         self.health = HealthServer(http, self.metrics.registry, self._checks, option)
@@ -87,6 +92,7 @@ class Relabeller:
             "ensemble loaded": self._decider is not None,
             "consumer group joined": self._lanes.joined,
             "partitions open": self._lanes.all_open,
+            **self._lanes.progress(),
         }
 
     async def _run(self, stop: asyncio.Event) -> None:
@@ -134,6 +140,7 @@ class Relabeller:
         rows = self.settings.label.batch_rows
         while not stop.is_set():
             try:
+                await self._lanes.pass_markers()
                 polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=rows)
             except KafkaError as error:
                 _log.warning("poll_failed", error=repr(error))
@@ -144,8 +151,9 @@ class Relabeller:
             for tp, records in polled.items():
                 # Without an open lane the events are void: it seeks back when it opens.
                 if (lane := self._lanes.get(tp)) is not None:
-                    taken += [_take_in(lane, record) for record in records]
-                    lane.took_in(len(records))
+                    works = [_take_in(lane, record) for record in records]
+                    lane.took_in(len(works), sum(work.held for work, _ in works))
+                    taken += works
             if taken:
                 await self._publish(taken)
 
@@ -176,13 +184,17 @@ class Relabeller:
         outcomes: Counter[str] = Counter()
         for work in works:
             task, verdict = tasks[work], verdicts.get(work)
+            decided: list[Message] = []
+            if task is not None and verdict is not None:
+                decided = messages(task, verdict, names, codebook, now)
+                self._check_size(work, decided)
             if work.rejection is not None:
                 outgoing.append(self._router.route(work))
                 outcomes["dead-letter"] += 1
-            elif task is None or verdict is None:
+            elif verdict is None:
                 outcomes[_LEFT] += 1
             else:
-                outgoing += messages(task, verdict, names, codebook, now)
+                outgoing += decided
                 outcomes[verdict.decided_by] += 1
 
         def count(_seconds: float) -> None:
@@ -191,6 +203,13 @@ class Relabeller:
             _log.info("relabelled", **outcomes)
 
         return Slice(works, outgoing, count)
+
+    def _check_size(self, work: Work, decided: list[Message]) -> None:
+        """Reject what a topic would not take: both messages or none are published."""
+        for message in decided:
+            size = message_bytes(message.key, message.value, message.headers)
+            if not self._limits.allows(message.topic, size):
+                work.rejection = too_large_for(message.topic, size)
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()
@@ -205,13 +224,20 @@ def _as_worker(settings: Settings) -> Settings:
     """Return settings under which the worker's lanes commit for the relabeller's group."""
     label = settings.label
     worker = settings.worker.model_copy(
-        update={"group": label.group, "transaction_timeout_ms": label.transaction_timeout_ms}
+        update={
+            "group": label.group,
+            "transaction_timeout_ms": label.transaction_timeout_ms,
+            "stall_seconds": max(settings.worker.stall_seconds, _STALL_SECONDS),
+        }
     )
     return settings.model_copy(update={"worker": worker})
 
 
 def _take_in(lane: Lane, record: Any) -> tuple[Work, RelabelTask | None]:
-    work = Work(lane, lane.epoch, record, 0.0)
+    work = Work(lane, lane.epoch, record, 0.0, held=held_bytes(record))
+    if (unreadable := unreadable_in(record)) is not None:
+        work.rejection = Rejection(unreadable.code, unreadable.message)
+        return work, None
     if record.value is None:  # a tombstone: the review was erased, there is nothing to decide
         return work, None
     try:

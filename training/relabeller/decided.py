@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from aiokafka import AIOKafkaConsumer
-
 from schemas import ContractError, Label, decode
 from stream.committed import records_until
 from stream.kafka import connection_options, start
+from stream.reading import BoundedConsumer
 from stream.settings import Settings
 from stream.topics_admin import partitions_of
 
@@ -21,7 +20,7 @@ class DecidedReviews:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._decided: set[str] = set()
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = BoundedConsumer(
             **connection_options(settings.kafka),
             enable_auto_commit=False,
             auto_offset_reset="earliest",

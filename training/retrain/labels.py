@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from schemas import ContractError, DecidedBy, Label, decode
 from stream.committed import records_until
 from stream.kafka import connection_options, start, unreachable
+from stream.reading import BoundedConsumer
 from stream.settings import Settings
 from stream.topics_admin import partitions_of
 
@@ -153,7 +154,7 @@ async def wait_for_labels(settings: Settings, since: dict[int, int], at_least: i
 
 
 async def _consumer(settings: Settings, partitions: list[TopicPartition]) -> AIOKafkaConsumer:
-    consumer = AIOKafkaConsumer(
+    consumer = BoundedConsumer(
         **connection_options(settings.kafka),
         isolation_level="read_committed",
         enable_auto_commit=False,

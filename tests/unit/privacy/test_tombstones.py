@@ -9,5 +9,5 @@ from training.relabeller.app import _take_in
 
 def test_an_erased_review_is_neither_decided_nor_a_dead_letter():
     lane = SimpleNamespace(tp=TopicPartition("reviews.relabel", 0), epoch=0)
-    work, task = _take_in(lane, SimpleNamespace(key=b"r1", value=None, offset=3))
+    work, task = _take_in(lane, SimpleNamespace(key=b"r1", value=None, offset=3, headers=()))
     assert (work.rejection, task) == (None, None)

@@ -43,6 +43,9 @@ class Consumer:
     def last_stable_offset(self, tp):
         return None
 
+    async def position(self, tp):
+        return 0
+
     def seek(self, tp, offset):
         pass
 
@@ -90,7 +93,7 @@ async def _until_in_flight(worker, events):
 
 async def test_while_no_commit_ends_no_more_is_taken_in(from_the_start, monkeypatch, tmp_path):
     never = asyncio.Event()
-    monkeypatch.setattr("stream.worker.lanes.LaneProducer", lambda settings, tp: Producer(never))
+    monkeypatch.setattr("stream.worker.lanes.LaneProducer", lambda *_: Producer(never))
     monkeypatch.setenv("REVIEWS_CACHE__URL", "")
     monkeypatch.setenv("REVIEWS_MODEL__WATCH", "false")
     monkeypatch.setenv("REVIEWS_WORKER__BATCH_ROWS", str(ROWS))
@@ -122,6 +125,7 @@ class _Batch(list):
 
 class _Committed:
     stale = False
+    held = 0
     record = ConsumerRecord(*PARTITIONS[0], 0, 0, 0, b"k", REVIEW, None, 1, 1, ())
 
 

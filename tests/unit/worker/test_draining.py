@@ -36,6 +36,9 @@ class EndlessConsumer:
     def assignment(self):
         return {TP}
 
+    async def position(self, tp):
+        return 0
+
     def last_stable_offset(self, tp):
         return None
 
@@ -95,7 +98,7 @@ def committed(monkeypatch):
     monkeypatch.setattr("stream.worker.takeover.committed_offset", committed_offset)
     monkeypatch.setattr("stream.worker.takeover.commit_was_decided", commit_was_decided)
     monkeypatch.setattr(
-        "stream.worker.lanes.LaneProducer", lambda settings, tp: CommittingProducer(offsets)
+        "stream.worker.lanes.LaneProducer", lambda settings, tp, limits: CommittingProducer(offsets)
     )
     monkeypatch.setenv("REVIEWS_CACHE__URL", "")
     monkeypatch.setenv("REVIEWS_MODEL__WATCH", "false")

@@ -36,6 +36,9 @@ class StillConsumer:
     def pause(self, *partitions):
         pass
 
+    async def position(self, tp):
+        return 0
+
     def last_stable_offset(self, tp):
         return 120
 
@@ -43,6 +46,9 @@ class StillConsumer:
 class OpenLane:
     is_open = True
     committed = 100
+
+    def still_for(self, *, waiting):
+        return 0.0
 
     async def drain(self, seconds):
         pass

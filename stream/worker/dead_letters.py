@@ -1,0 +1,117 @@
+"""Dead letters: the original as it was, or what can be told of one that is too large for that."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas import Cut, DeadLetterReason, Headers, SourcePosition, without_dead_letter
+from schemas.topics import DEAD_LETTER_MAX_BYTES
+from stream.privacy import redact, redacted_message
+from stream.reading import HEAD_BYTES, Unreadable, unreadable_in
+from stream.worker.size_limits import SizeLimits, message_bytes
+
+# A whole original, its key and its headers; the rest of what the topic takes is for the reason.
+WHOLE_BYTES: Final = DEAD_LETTER_MAX_BYTES - 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterMaker:
+    """Makes dead letters.
+
+    Args:
+        topic: where they go.
+        group: that refuses messages.
+        worker: its member.
+        redacted: whether personal data is masked.
+        limits: of the topic.
+    """
+
+    topic: str
+    group: str
+    worker: str
+    redacted: bool
+    limits: SizeLimits
+
+    def fields(
+        self, record: Any, source: SourcePosition, code: str, message: str
+    ) -> tuple[bytes | None, bytes | None, Headers]:
+        """Return key, value and headers of a dead letter.
+
+        Args:
+            record: the original, or what stands for it.
+            source: where it stands.
+            code: of what is wrong; stable.
+            message: what is wrong.
+        """
+        if (unreadable := unreadable_in(record)) is not None:
+            return self._cut(record, source, code, message, cut_of(unreadable), unreadable.head)
+        value = redacted_message(record.value) if self.redacted else record.value
+        headers = [
+            *without_dead_letter(record.headers),
+            *self._reason(record, source, code, message, None).headers(),
+        ]
+        size = message_bytes(record.key, value, headers)
+        if size <= WHOLE_BYTES and self.limits.allows(self.topic, size):
+            return record.key, value, headers
+        head = (record.value or b"")[:HEAD_BYTES]
+        return self._cut(record, source, code, message, _measured(record), head)
+
+    def _cut(
+        self,
+        record: Any,
+        source: SourcePosition,
+        code: str,
+        message: str,
+        cut: Cut,
+        head: bytes,
+    ) -> tuple[bytes | None, bytes | None, Headers]:
+        if unreadable_in(record) is not None or cut.header_bytes > HEAD_BYTES:
+            kept: Headers = []
+        else:
+            kept = without_dead_letter(record.headers)
+        reason = self._reason(record, source, code, message, cut)
+        value = redacted_message(head) if self.redacted else head
+        key = None if record.key is None else record.key[:HEAD_BYTES]
+        value = None if cut.value_bytes is None else value
+        return key, value, [*kept, *reason.headers()]
+
+    def _reason(
+        self, record: Any, source: SourcePosition, code: str, message: str, cut: Cut | None
+    ) -> DeadLetterReason:
+        return DeadLetterReason(
+            code=code,
+            message=redact(message) if self.redacted else message,
+            source=source,
+            timestamp_ms=record.timestamp,
+            group=self.group,
+            worker=self.worker,
+            cut=cut,
+        )
+
+
+def cut_of(unreadable: Unreadable) -> Cut:
+    """Return what a dead letter says of records that could not be given as they are."""
+    several = unreadable.last_offset != unreadable.first_offset
+    return Cut(
+        unreadable.value_bytes,
+        unreadable.sha256,
+        unreadable.key_bytes,
+        unreadable.header_bytes,
+        unreadable.last_offset if several else None,
+    )
+
+
+def _measured(record: Any) -> Cut:
+    return Cut(
+        None if record.value is None else len(record.value),
+        "" if record.value is None else hashlib.sha256(record.value).hexdigest(),
+        None if record.key is None else len(record.key),
+        _header_bytes(record.headers),
+    )
+
+
+def _header_bytes(headers: Sequence[tuple[str, bytes | None]]) -> int:
+    return sum(len(name.encode("utf-8", "replace")) + len(value or b"") for name, value in headers)
