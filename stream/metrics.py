@@ -64,7 +64,7 @@ class WorkerMetrics:
         )
         self.lag = Gauge(
             "reviews_partition_lag",
-            "Input events up to the last stable offset that are not yet committed; "
+            "Input events that are not yet committed, those behind an open transaction included; "
             "as of the last fetch.",
             ["partition"],
             registry=r,

@@ -13,6 +13,7 @@ Since version 7 it can be asked whether an offset is still part of a transaction
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -58,13 +59,28 @@ async def committed_offset(
         OffsetPending: it is not settled.
         KafkaError: the broker refuses, and asking again would not help.
     """
+    return (await committed_offsets(consumer, group, [tp], settled=settled))[tp]
+
+
+async def committed_offsets(
+    consumer: AIOKafkaConsumer,
+    group: str,
+    partitions: Sequence[TopicPartition],
+    *,
+    settled: bool = False,
+) -> dict[TopicPartition, int | None]:
+    """Return what the group has committed for some partitions; see :func:`committed_offset`."""
+    topics: dict[str, list[int]] = {}
+    for tp in partitions:
+        topics.setdefault(tp.topic, []).append(tp.partition)
     coordinator: Any = consumer._coordinator  # noqa: SLF001 - there is no public way to ask
     build = SettledOffsetFetch if settled else OffsetFetchRequest
     while True:
         await coordinator.ensure_coordinator_known()
         try:
-            request = build(group, [(tp.topic, [tp.partition])])
-            return offset_in(await coordinator._send_req(request), tp)  # noqa: SLF001 - likewise
+            request = build(group, list(topics.items()))
+            reply = await coordinator._send_req(request)  # noqa: SLF001 - likewise
+            return {tp: offset_in(reply, tp) for tp in partitions}
         except OffsetPending:
             raise
         except KafkaError as error:

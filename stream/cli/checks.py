@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from stream.classifier import Classifier
 from stream.errors import ReviewsError
-from stream.lag import worker_lag
+from stream.lag import PartitionLag, held_back, worker_lag
 from stream.settings import Settings
 from stream.topics_admin import describe_topics, uneven_partitions
 
@@ -106,10 +106,21 @@ async def _kafka(settings: Settings) -> list[Finding]:
         found = Finding("topics", "warning", "; ".join(problems), remedy)
     else:
         found = Finding("topics", "ok", f"all {len(topics)} are there")
-    behind = sum(partition.lag for partition in await worker_lag(settings))
+    return [broker, found, *_lag(settings, await worker_lag(settings))]
+
+
+def _lag(settings: Settings, partitions: list[PartitionLag]) -> list[Finding]:
+    behind = sum(partition.readable for partition in partitions)
     state: State = "ok" if behind == 0 else "warning"
     remedy = "" if behind == 0 else "start workers with `reviews work`"
-    return [broker, found, Finding("lag", state, f"{behind:,} reviews wait for a worker", remedy)]
+    findings = [Finding("lag", state, f"{behind:,} reviews wait for a worker", remedy)]
+    if held := held_back(settings.topic_names.incoming, partitions):
+        remedy = (
+            "end it where it was begun; else the broker does after its time-out, or an operator "
+            "with `kafka-transactions.sh abort`"
+        )
+        findings.append(Finding("transactions", "warning", "; ".join(held), remedy))
+    return findings
 
 
 async def _redis(settings: Settings) -> list[Finding]:

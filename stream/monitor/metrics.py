@@ -45,12 +45,19 @@ class MonitorMetrics(Collector):
 def _standing(engine: Engine) -> Iterator[Metric]:
     lag = GaugeMetricFamily(
         "reviews_monitor_partition_lag",
-        "Input events that wait for a worker, as the broker sees it.",
+        "Input events that are not answered, as the broker sees it.",
         labels=["partition"],
     )
-    for partition, events in engine.broker.lags.items():
-        lag.add_metric([str(partition)], events)
+    held = GaugeMetricFamily(
+        "reviews_monitor_partition_held",
+        "Those of them that nobody can read before an open transaction ends.",
+        labels=["partition"],
+    )
+    for number, partition in engine.broker.partitions.items():
+        lag.add_metric([str(number)], partition.lag)
+        held.add_metric([str(number)], partition.held)
     yield lag
+    yield held
     yield GaugeMetricFamily(
         "reviews_monitor_broker_up",
         "1 while the broker answers the monitor.",

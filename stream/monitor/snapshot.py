@@ -6,8 +6,10 @@ import math
 from typing import Any, Final
 
 from schemas import CATEGORIES, CATEGORY_INFO
+from stream.lag import PartitionLag
 from stream.monitor.bucket import Bucket, Tally
 from stream.monitor.engine import Engine
+from stream.open_transactions import OpenTransaction
 
 # A chart of 120 steps still tells single bars apart on a laptop's screen.
 _STEPS: Final = 120
@@ -169,9 +171,22 @@ def _broker(engine: Engine, start: float, end: float) -> dict[str, Any]:
     return {
         "lag": view.lag,
         "partitions": {str(partition): lag for partition, lag in sorted(view.lags.items())},
+        "held": [_held(partition) for partition in view.held],
         "backlog": engine.backlog,
         "settled": engine.decisions.settled,
         "past": [[round(at, 1), lag, backlog] for at, lag, backlog in thinned],
+    }
+
+
+def _held(partition: PartitionLag) -> dict[str, Any]:
+    found = partition.transaction or OpenTransaction()
+    return {
+        "partition": partition.partition,
+        "events": partition.held,
+        "since": found.since.timestamp() if found.since is not None else None,
+        "transactional_id": found.transactional_id,
+        "producer_id": found.producer_id,
+        "untold": found.untold,
     }
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from stream.lag import LagProbe, PartitionLag
 
-from stream.kafka import connection_options, start
-from stream.settings import Settings
-from stream.topics_admin import partitions_of
+__all__ = ["BrokerView", "LagProbe"]
 
 # Two looks a second for half an hour would be more than a chart can show: one in two seconds.
 _REMEMBERED: Final = 3600
@@ -22,8 +19,8 @@ _REMEMBERED: Final = 3600
 class BrokerView:
     """What the broker said last, and what it said before."""
 
-    lags: dict[int, int] = field(default_factory=dict)
-    """Events that wait for a worker, by input partition; empty: the broker has not answered."""
+    partitions: dict[int, PartitionLag] = field(default_factory=dict)
+    """How the workers stand, by input partition; empty: the broker has not answered."""
     asked_at: float | None = None
     """Seconds since 1970; None: it did not answer, or not the last time."""
     last_batch_at: float | None = None
@@ -32,9 +29,19 @@ class BrokerView:
     """Moment, lag and backlog."""
 
     @property
+    def lags(self) -> dict[int, int]:
+        """Events that are not answered, by input partition."""
+        return {number: partition.lag for number, partition in self.partitions.items()}
+
+    @property
     def lag(self) -> int | None:
-        """Events that wait for a worker; None: the broker did not say."""
+        """Events that are not answered; None: the broker did not say."""
         return None if self.asked_at is None else sum(self.lags.values())
+
+    @property
+    def held(self) -> list[PartitionLag]:
+        """Partitions whose readers wait for a transaction that stays open."""
+        return [p for p in self.partitions.values() if p.transaction is not None]
 
     def silence(self, now: float, since: float) -> float | None:
         """Return for how long no worker has finished a batch though reviews wait.
@@ -43,67 +50,15 @@ class BrokerView:
             now: seconds since 1970.
             since: when we began to listen.
         """
-        if self.lag is None:
+        if self.asked_at is None:
             return None
-        return now - max(self.last_batch_at or since, since) if self.lag else 0.0
+        # What an open transaction holds back is no worker's fault.
+        if not any(partition.readable for partition in self.partitions.values()):
+            return 0.0
+        return now - max(self.last_batch_at or since, since)
 
-    def answered(self, lags: Mapping[int, int], backlog: int, now: float) -> None:
+    def answered(self, partitions: Iterable[PartitionLag], backlog: int, now: float) -> None:
         """Note an answer of the broker."""
-        self.lags = dict(lags)
+        self.partitions = {partition.partition: partition for partition in partitions}
         self.asked_at = now
-        self.past.append((now, sum(lags.values()), backlog))
-
-
-class LagProbe:
-    """Asks the broker how far the workers are, without joining their group. Use as ``async with``.
-
-    Args:
-        settings: connection, the incoming topic, the workers' group.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._consumer: AIOKafkaConsumer | None = None
-        self._partitions: list[TopicPartition] = []
-
-    async def __aenter__(self) -> Self:
-        """Connect.
-
-        Raises:
-            BrokerError: Kafka cannot be reached or refuses us, or the incoming topic is absent.
-        """
-        settings = self._settings
-        self._partitions = await partitions_of(settings.kafka, settings.topic_names.incoming)
-        self._consumer = AIOKafkaConsumer(
-            **connection_options(settings.kafka),
-            group_id=settings.worker.group,
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-        )
-        await start(self._consumer, settings.kafka)
-        self._consumer.assign(self._partitions)
-        # It asks where topics end; the reviews themselves are no business of a monitor's.
-        self._consumer.pause(*self._partitions)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._consumer is not None:
-            await self._consumer.stop()
-
-    async def ask(self) -> dict[int, int]:
-        """Return the lag by partition, counted to the last stable offset.
-
-        Raises:
-            KafkaError, TimeoutError: the broker did not answer.
-        """
-        consumer = self._consumer
-        if consumer is None:
-            raise KafkaError("the probe is not connected")
-        ends = await consumer.end_offsets(self._partitions)
-        first = await consumer.beginning_offsets(self._partitions)
-        lags: dict[int, int] = {}
-        for tp in self._partitions:
-            committed = await consumer.committed(tp)
-            at = first[tp] if committed is None else max(committed, first[tp])
-            lags[tp.partition] = max(ends[tp] - at, 0)
-        return lags
+        self.past.append((now, sum(self.lags.values()), backlog))

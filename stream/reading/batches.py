@@ -142,6 +142,10 @@ def read_batch(batch: bytes, position: int, end: int, bounds: Bounds) -> ReadBat
     # The offset is not under the checksum.
     if header.last_offset_delta < 0 or not position <= header.last_offset < end:
         raise Broken(f"it names {header.last_offset} as its last offset")
+    if header.records > header.last_offset_delta + 1:
+        raise Broken(
+            f"it names {header.records} records for {header.last_offset_delta + 1} offsets"
+        )
     if header.codec == 0:
         return _plain(header, batch, batch, position, bounds)
     return _compressed(header, batch, position, bounds)

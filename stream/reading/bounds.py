@@ -22,3 +22,5 @@ class Bounds:
     """Bytes that a batch may decompress to; of a larger one only the beginning is read."""
     tries: int = 3
     """Fetches of a batch whose checksum or frame is wrong before it is passed over."""
+    again_seconds: float = 0.1
+    """Between them."""

@@ -33,8 +33,6 @@ from stream.reading.bounds import Bounds
 from stream.reading.records import HEADER_BYTES, BatchHeader
 from stream.reading.unreadable import Unreadable, mark_of
 
-_AGAIN_SECONDS: Final = 0.1
-
 _log = structlog.get_logger(__name__)
 _memory_records: Final = fetcher.MemoryRecords
 
@@ -134,7 +132,7 @@ class _Reading:
             topics.append((topic, read))
         reply.topics = topics
         if again:
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(self._bounds.again_seconds)
 
     async def _partition(
         self, tp: TopicPartition, position: int, end: int, data: bytes
@@ -155,6 +153,8 @@ class _Reading:
                 if not is_whole(batch):
                     # Brokers cut what is too long for the answer.
                     raise Broken("it is cut off")  # noqa: TRY301 - as every broken one
+                if not first and int.from_bytes(batch[:8], signed=True) < at:
+                    raise Broken("it overlaps the one before")  # noqa: TRY301 - likewise
                 read = read_batch(batch, at, end, self._bounds)
             except Exception as error:  # noqa: BLE001 - a partition must not stop for any
                 given_up = self._give_up(tp, position, end, data, error) if first else None

@@ -82,7 +82,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         if self._consumer is None:
             return
         for tp, lane in self._lanes.items():
-            end = self._end(tp)
+            end = self._consumer.highwater(tp) if self._end(tp) is not None else None
             if end is not None and lane.is_open:
                 self._metrics.lag.labels(str(tp.partition)).set(max(end - lane.committed, 0))
             lane.still_for(waiting=self._waits(tp, lane))

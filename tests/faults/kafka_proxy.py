@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, Self
@@ -69,6 +69,8 @@ class KafkaProxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._refusing = False
+        self.rewrite: Callable[[bytes], bytes] = bytes
+        """What is made of every reply on its way; it must not change its length."""
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -198,7 +200,7 @@ class _Link:
                 await asyncio.sleep(rule.seconds)
             await self._proxy.flowing()
             # A client that has gone misses the reply; the broker is still listened to.
-            await _send(self._to_client, frame)
+            await _send(self._to_client, self._proxy.rewrite(frame))
         self.abort()
 
 

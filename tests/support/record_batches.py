@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -124,13 +124,15 @@ class Fetches:
     """A partition that is fetched until its end, as a consumer of ours does it.
 
     Args:
-        log: all of its batches.
+        log: all of its batches; or each with its last offset, as a broker's index knows it.
         end: offset after the last.
         bounds: of the consumer.
     """
 
-    def __init__(self, log: bytes, end: int, bounds: Bounds | None = None) -> None:
-        self._log = log
+    def __init__(
+        self, log: bytes | Sequence[tuple[int, bytes]], end: int, bounds: Bounds | None = None
+    ) -> None:
+        self._log = list(_indexed(log)) if isinstance(log, bytes) else log
         self._end = end
         self._reading = _Reading(bounds or Bounds())
         self.fetches = 0
@@ -168,20 +170,21 @@ class Fetches:
         raise AssertionError(f"stands at {position} of {self._end} after {self.fetches} fetches")
 
     def _from(self, position: int) -> bytes:
-        """Return the batches from the one that holds an offset, as a broker's index finds it."""
-        at = 0
-        while at + HEADER.size <= len(self._log):
-            base, length = struct.unpack_from(">qi", self._log, at)
-            if length < 0 or self._last(at, base) >= position:
-                break
-            at += 12 + length
-        return self._log[at:]
+        """Return the batches from the one that holds an offset."""
+        return b"".join(data for last, data in self._log if last >= position)
 
-    def _last(self, at: int, base: int) -> int:
-        if self._log[at + 16] < 2:
-            return base
-        (delta,) = struct.unpack_from(">i", self._log, at + 23)
-        return base + int(delta)
+
+def _indexed(log: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + HEADER.size <= len(log):
+        base, length = struct.unpack_from(">qi", log, at)
+        if length < 0:
+            break
+        (delta,) = struct.unpack_from(">i", log, at + 23) if log[at + 16] >= 2 else (0,)
+        yield base + delta, log[at : at + 12 + length]
+        at += 12 + length
+    if at < len(log):
+        yield 2**62, log[at:]
 
 
 def offsets_told(records: Iterable[ConsumerRecord]) -> list[int]:

@@ -5,6 +5,7 @@ import random
 import time
 
 from schemas import BatchSummary, Category, CategoryCount, Label, ModelAnnouncement
+from stream.lag import PartitionLag
 from stream.monitor.engine import Engine
 from stream.settings import MonitorSettings
 from tests.support.summaries import at
@@ -43,7 +44,10 @@ def watched_engine(minutes=15, *, now=None, drifting=True, **options):
         if i % 3 == 0 and progress > 0.2:
             backlog_settled += 1
             engine.decisions.apply(i % 4, i, label(f"r{i}", moment[0], random_))
-        lags = {p: int(max(0, random_.gauss(9, 6) + (220 if late else 0))) for p in range(4)}
+        lags = [
+            PartitionLag(p, 0, int(max(0, random_.gauss(9, 6) + (220 if late else 0))))
+            for p in range(4)
+        ]
         engine.broker.answered(lags, engine.backlog, moment[0])
         engine.look()
     announcement = ModelAnnouncement(

@@ -177,12 +177,20 @@ function drawPast(id, column, { broker, series, alerts }, mark) {
   lineChart(one(`#${id} .chart`), { points, from: series.start, to, format: short, clock, mark, limit, label: word(id) });
 }
 
+// An open transaction: nobody can read what lies behind it, however many workers there are.
+function heldBack(held) {
+  const named = [held.transactional_id, held.producer_id === null ? null : `producer ${held.producer_id}`, held.untold];
+  const since = held.since === null ? "" : ` ${word("since")} ${new Date(held.since * 1000).toLocaleTimeString(word("locale"))}`;
+  return `${word("partition")} ${held.partition}: ${number(held.events)} ${word("heldBack")}${since} (${named.filter(Boolean).join(", ")})`;
+}
+
 function drawBroker(all) {
   drawPast("lag", 1, all, "--c1");
   drawPast("backlog", 2, all, "--c5");
   const { broker, categories } = all;
   one("#lag .bars").replaceChildren(...Object.entries(broker.partitions).map(([partition, lag]) =>
-    element("span", {}, `${word("partition")} ${partition}: `, element("b", {}, number(lag)))));
+    element("span", {}, `${word("partition")} ${partition}: `, element("b", {}, number(lag)))),
+    ...broker.held.map((held) => element("span", { class: "held" }, heldBack(held))));
   const by = (who) => categories.reduce((sum, row) => sum + row.decided[who], 0);
   one("#backlog .facts").replaceChildren(...["ensemble", "llm", "person"].map((who) =>
     element("span", {}, `${word(who)}: `, element("b", {}, number(by(who))))));
