@@ -42,8 +42,9 @@ test: $(ALL_READY) ## Run all tests
 faults: $(ALL_READY) ## Break everything on purpose and check that each review ends exactly once
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-fuzz: $(ALL_READY) ## Decode and route 100,000 malformed messages
+fuzz: $(ALL_READY) ## Decode and route 100,000 malformed messages; read 20,000 damaged batches
 	@$(BIN)/python -m tests.faults.fuzz $(ARGS)
+	@$(BIN)/python -m tests.faults.fuzz_batches
 
 soak: $(ALL_READY) ## 20 minutes of twice the capacity; then the backlog
 	@$(BIN)/python -m tests.faults.soak $(ARGS)

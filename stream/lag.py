@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -42,7 +43,8 @@ class PartitionLag:
     held: int = 0
     """Events behind an open transaction, its own included."""
     transaction: OpenTransaction | None = None
-    """The one that holds them, once it stays open; None: none does."""
+    """The one that holds them, once it stays open; None: none does. Open since it was first seen, if
+    nobody says more."""
 
     @property
     def lag(self) -> int:
@@ -160,8 +162,10 @@ class LagProbe:
             return None
         known = self._found.get(tp)
         if known is None or known[0] != at:
-            transaction = await open_transaction(self._committed._client, tp)  # noqa: SLF001 - no public way
-            self._found[tp] = known = at, transaction
+            found = await open_transaction(self._committed._client, tp)  # noqa: SLF001 - no public way
+            if found.since is None:
+                found = replace(found, since=datetime.now(UTC))
+            self._found[tp] = known = at, found
         return known[1]
 
 

@@ -58,6 +58,7 @@ def _standing(engine: Engine) -> Iterator[Metric]:
         held.add_metric([str(number)], partition.held)
     yield lag
     yield held
+    yield _open_transactions(engine)
     yield GaugeMetricFamily(
         "reviews_monitor_broker_up",
         "1 while the broker answers the monitor.",
@@ -73,6 +74,19 @@ def _standing(engine: Engine) -> Iterator[Metric]:
         "Event time before which windows are closed.",
         value=engine.history.watermark,
     )
+
+
+def _open_transactions(engine: Engine) -> Metric:
+    seconds = GaugeMetricFamily(
+        "reviews_monitor_open_transaction_seconds",
+        "How long the transaction has been open that readers of a partition wait for.",
+        labels=["partition"],
+    )
+    for partition in engine.broker.held:
+        if partition.transaction is not None and partition.transaction.since is not None:
+            age = engine.clock() - partition.transaction.since.timestamp()
+            seconds.add_metric([str(partition.partition)], max(age, 0.0))
+    return seconds
 
 
 def _totals(total: Bucket) -> Iterator[Metric]:
