@@ -10,7 +10,12 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+)
 
 from stream.errors import BrokerError
 from stream.kafka import connection_options, start
@@ -173,6 +178,14 @@ class DecisionPublisher:
             raise NotSaved(
                 "another queue server uses this one's name",
                 "give each its own REVIEWS_QUEUE__NAME",
+            ) from error
+        except MessageSizeTooLargeError as error:
+            _log.error("decision_too_large", error=repr(error))
+            await self._discard()
+            raise NotSaved(
+                "the review is larger than the topics take that decisions go to; nothing was "
+                "published",
+                f"raise max.message.bytes of {self._topics.labels} and the category topics",
             ) from error
         except (KafkaError, BrokerError, TimeoutError, OSError) as error:
             _log.warning("decision_transaction_failed", error=repr(error))

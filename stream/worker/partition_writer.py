@@ -170,7 +170,7 @@ class PartitionWriter:
             producer_id=self._transaction.producer_id,
             producer_epoch=self._transaction.epoch,
             base_sequence=self._sequences.get(tp, 0),
-            batch_size=self._limits.most(tp.topic, BATCH_BYTES),
+            batch_size=self._limits.batch_bytes(tp.topic, BATCH_BYTES),
         )
 
     def _finish(self, tp: TopicPartition, builder: Any, count: int) -> _Batch:

@@ -41,15 +41,16 @@ class SizeLimits:
     """What topics took, learned from what they refused; for as long as a process runs."""
 
     def __init__(self) -> None:
-        self._most: dict[str, int] = {}
+        self._message: dict[str, int] = {}
+        self._batch: dict[str, int] = {}
 
     def allows(self, topic: str, size: int) -> bool:
         """Tell whether nothing speaks against a message of this size (:func:`message_bytes`)."""
-        return size <= self._most.get(topic, size)
+        return size <= self._message.get(topic, size)
 
-    def most(self, topic: str, otherwise: int) -> int:
+    def batch_bytes(self, topic: str, otherwise: int) -> int:
         """Return how large a batch for a topic may be, or what is given if that is less."""
-        return min(otherwise, self._most.get(topic, otherwise))
+        return min(otherwise, self._batch.get(topic, otherwise))
 
     def refused(self, error: RecordsTooLarge) -> None:
         """Learn from a refusal.
@@ -57,14 +58,18 @@ class SizeLimits:
         Raises:
             BrokerError: the topic takes next to nothing; no message of ours would fit.
         """
-        # Of several records nobody knows which is too large, or whether only all of them are.
-        most = error.size - 1 if error.count == 1 else error.size // 2
-        if most < LEAST_BYTES:
+        if error.count > 1:
+            # Nobody knows which is too large, or whether only all of them are.
+            self._batch[error.topic] = error.size // 2
+            return
+        if error.size <= LEAST_BYTES:
             raise BrokerError(
                 f"{error.topic} takes no message of {error.size:,} bytes",
                 f"raise its max.message.bytes to {2 * LEAST_BYTES:,} or more",
             )
-        self._most[error.topic] = min(most, self._most.get(error.topic, most))
+        most = min(error.size - 1, self._message.get(error.topic, error.size))
+        self._message[error.topic] = most
+        self._batch[error.topic] = min(most, self._batch.get(error.topic, most))
 
 
 def message_bytes(

@@ -54,10 +54,11 @@ def test_a_single_message_that_was_refused_is_not_allowed_again_and_smaller_ones
 
 def test_of_several_that_were_refused_together_half_is_tried_until_one_stands_alone():
     limits, sizes = SizeLimits(), [512 * 1024]
-    while sizes[-1] > 40_000:
+    while sizes[-1] > 5000:
         limits.refused(RecordsTooLarge("t", sizes[-1], 10))
-        sizes.append(limits.most("t", 512 * 1024))
-    assert len(sizes) == 5
+        sizes.append(limits.batch_bytes("t", 512 * 1024))
+    assert len(sizes) == 8
+    assert limits.allows("t", 512 * 1024), "no message alone was refused yet"
 
 
 def test_a_topic_that_takes_next_to_nothing_is_an_error_that_names_the_remedy():
