@@ -4,7 +4,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from schemas import Category, DeadLetterReason, Review, encode
+from schemas import BatchSummary, Category, DeadLetterReason, Review, decode, encode
 from stream.errors import BrokerError
 from stream.topics_admin import create_topics
 from tests.support.pipeline import (
@@ -16,7 +16,6 @@ from tests.support.pipeline import (
     send,
     source_of,
 )
-from tests.support.summaries import summaries
 from tests.support.tiny_model import tiny_classifier
 
 pytestmark = pytest.mark.kafka
@@ -64,7 +63,7 @@ async def test_an_outcome_that_its_topic_does_not_take_is_a_dead_letter_and_the_
     reasons = [DeadLetterReason.from_headers(letter.headers) for letter in letters]
     assert [reason.code for reason in reasons] == ["too-large-for-topic"] * 2
     assert topics.category(Category.CLOTHING) in reasons[0].message
-    told = summaries(batches)
+    told = [decode(BatchSummary, record.value) for record in batches]
     assert (sum(s.published for s in told), sum(s.dead for s in told)) == (2, 2)
     assert sum(s.relabelled for s in told) == 0
 
