@@ -9,6 +9,7 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import NotLeaderForPartitionError
 from aiokafka.protocol.produce import ProduceRequest
 
 from deploy.local import LocalKafka
@@ -51,8 +52,11 @@ async def produce(kafka, settings):
     async def send(data):
         request = ProduceRequest(None, -1, 10_000, [(topic, [(0, data)])])
         node = next(iter(client.cluster.brokers())).nodeId
-        reply = await client.send(node, request)
-        ((_, ((_, code, *_),)),) = reply.topics
+        code = NotLeaderForPartitionError.errno
+        # A topic that was made just now has no leader yet.
+        while code == NotLeaderForPartitionError.errno:
+            reply = await client.send(node, request)
+            ((_, ((_, code, *_),)),) = reply.topics
         return code
 
     yield send
@@ -133,6 +137,7 @@ async def test_what_a_broker_refuses_never_gets_in(produce):
         "no end of a transaction from a client": raw_batch(SENT, 1, attributes=0x30),
         "records that are none": raw_batch(b"\xff" * 40, 1),
     }
+    assert await produce(raw_batch(SENT, 1)) == 0
     codes = {}
     for name, data in refused.items():
         try:

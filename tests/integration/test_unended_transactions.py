@@ -98,7 +98,7 @@ async def test_a_replay_ends_what_the_former_one_left_and_nothing_is_there_twice
     await former._write([Message(topics.incoming, b"k", LEFT[0], [])], 1)
     former.start = started
 
-    def open_producer(settings, tp):
+    def open_producer(settings, tp, _limits):
         return former if tp.partition == 0 else LaneProducer(settings, tp)
 
     async def decided(consumer, transactional_id):
