@@ -1,6 +1,8 @@
 """Small on the wire, huge when read: no compressed message stops a partition or fills the memory."""
 
+import asyncio
 import hashlib
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -9,8 +11,9 @@ from schemas import Category, DeadLetterReason, Review, encode
 from stream.clients.replay import DeadLetterReplay
 from stream.settings import Settings
 from stream.topics_admin import create_topics
+from tests.support.command_line import running
 from tests.support.pipeline import by_topic, pipeline_settings, read_outputs, running_worker
-from tests.support.tiny_model import tiny_classifier
+from tests.support.tiny_model import tiny_classifier, write_tiny_model
 
 pytestmark = pytest.mark.kafka
 
@@ -107,3 +110,51 @@ async def test_a_cut_dead_letter_is_left_out_of_a_replay(kafka, settings, tmp_pa
     report = await DeadLetterReplay(settings).run()
     assert (report.replayed, report.cut, report.too_large) == (0, 1, 1)
     assert await DeadLetterReplay(settings).run() == type(report)()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+async def test_a_worker_stays_small_whatever_its_partitions_become_when_they_are_read(
+    kafka, settings, tmp_path
+):
+    topics = settings.topic_names
+    write_tiny_model(tmp_path / "model")
+    # Right events, each with much white space: a batch of them is as large as one may be.
+    wide = GOOD + b" " * 200_000
+    for partition in range(4):
+        async with AIOKafkaProducer(
+            bootstrap_servers=kafka,
+            compression_type="zstd",
+            max_request_size=400 * MB,
+            max_batch_size=100 * MB,
+            linger_ms=500,
+        ) as producer:
+            await producer.send_and_wait(topics.incoming, GOOD, partition=partition)
+            for size in (150 * MB, 60 * MB, 150 * MB):
+                await producer.send_and_wait(topics.incoming, bytes(size), partition=partition)
+            sent = [
+                await producer.send(topics.incoming, wide, partition=partition) for _ in range(300)
+            ]
+            await asyncio.gather(*sent)
+    variables = {
+        "REVIEWS_KAFKA__BOOTSTRAP_SERVERS": kafka,
+        "REVIEWS_TOPICS__PREFIX": topics.prefix,
+        "REVIEWS_WORKER__GROUP": settings.worker.group,
+        "REVIEWS_CACHE__URL": "",
+        "REVIEWS_HTTP__PORT": "0",
+        "REVIEWS_MODEL__FOLDER": str(tmp_path / "model"),
+    }
+    with running("work", **variables) as worker:
+        records = by_topic(await read_outputs(kafka, topics, 4 * 304))
+        peak = peak_megabytes(worker.pid)
+    assert len(records[topics.dead_letter]) == 4 * 3
+    assert len(records[topics.category(Category.CLOTHING)]) == 4 * 301
+    # An idle worker has 140. Before batches were read in pieces, one of 150 MB took 4,500.
+    assert peak < 350, f"{peak} MB"
+
+
+def peak_megabytes(pid):
+    """Return the most memory that a process has had."""
+    status = Path(f"/proc/{pid}/status").read_text("utf-8")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) // 1000
