@@ -115,7 +115,7 @@ async def test_a_cut_dead_letter_is_left_out_of_a_replay(kafka, settings, tmp_pa
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 async def test_a_worker_stays_small_whatever_its_partitions_become_when_they_are_read(
-    kafka, settings, tmp_path
+    kafka, settings, tmp_path, record_property
 ):
     topics = settings.topic_names
     write_tiny_model(tmp_path / "model")
@@ -147,6 +147,7 @@ async def test_a_worker_stays_small_whatever_its_partitions_become_when_they_are
     with running("work", **variables) as worker:
         records = by_topic(await read_outputs(kafka, topics, 4 * 304))
         peak = peak_megabytes(worker.pid)
+    record_property("peak_megabytes", peak)
     assert len(records[topics.dead_letter]) == 4 * 3
     assert len(records[topics.category(Category.CLOTHING)]) == 4 * 301
     # An idle worker has 140. Before batches were read in pieces, one of 150 MB took 4,500.
