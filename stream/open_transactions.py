@@ -14,7 +14,13 @@ from typing import Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.client import CoordinationType
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    for_code,
+)
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     CompactArray,
@@ -30,6 +36,7 @@ from stream.reading import moment_of
 from stream.transaction_state import DescribeTransaction
 
 _NO_TRANSACTION: Final = -1
+_REFUSED: Final = (TopicAuthorizationFailedError, TransactionalIdAuthorizationFailed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +66,22 @@ async def open_transaction(client: Any, tp: TopicPartition) -> OpenTransaction:
     try:
         producers = await _producers(client, tp)
     except IncompatibleBrokerVersion:
-        return OpenTransaction(untold="its producer: the broker is older than Kafka 2.8")
+        return OpenTransaction(untold="its producer, which a broker before Kafka 2.8 does not say")
     except KafkaError as error:
-        return OpenTransaction(untold=f"its producer: {_why(error)} (needs Read on {tp.topic})")
+        return OpenTransaction(untold=f"its producer, {_why(error, f'Read on {tp.topic}')}")
     open_ones = [p for p in producers if p.first_offset != _NO_TRANSACTION]
     if not open_ones:  # it has ended meanwhile
-        return OpenTransaction(untold="its producer: the broker names none any more")
+        return OpenTransaction(untold="its producer, as the broker names none any more")
     oldest = min(open_ones, key=lambda producer: producer.first_offset)
     wrote = moment_of(oldest.last_timestamp)
     try:
         transactional_id = await _transactional_id(client, oldest.producer_id)
         if transactional_id is None:
-            untold = "its transactional id: no coordinator names it, or we may not Describe it"
+            untold = "its transactional id, which no coordinator names, or we may not Describe"
             return OpenTransaction(wrote, None, oldest.producer_id, untold)
         began = await _began(client, transactional_id)
     except (KafkaError, NotImplementedError) as error:
-        untold = f"its transactional id: {_why(error)}"
+        untold = f"its transactional id, {_why(error, 'Describe on it')}"
         return OpenTransaction(wrote, None, oldest.producer_id, untold)
     return OpenTransaction(began or wrote, transactional_id, oldest.producer_id)
 
@@ -124,8 +131,10 @@ def _raise_for(code: int) -> None:
         raise error
 
 
-def _why(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _why(error: Exception, right: str) -> str:
+    if isinstance(error, _REFUSED):
+        return f"which may not be asked without {right}"
+    return f"as asking failed: {str(error) or type(error).__name__}"
 
 
 class _ProducersReply(Response):  # type: ignore[misc]  # aiokafka ships no types

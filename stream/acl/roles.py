@@ -101,7 +101,7 @@ def _relabeller(settings: Settings) -> tuple[Rule, ...]:
     return (
         on_topic(names.relabel, _READ),
         on_topic(names.labels, _READ, _WRITE),
-        *(on_topic(name, _WRITE) for name in names.categories),
+        *(on_topic(name, _WRITE) for name in (*names.categories, names.dead_letter)),
         on_group(group, _READ),
         transactions_under(f"{group}.{names.relabel}."),
     )

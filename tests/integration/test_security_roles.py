@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaProducer
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 from redis.exceptions import ConnectionError as NoConnection
@@ -16,6 +17,7 @@ from stream.acl import ROLES, redis_rules, role_rules
 from stream.acl.apply import grant
 from stream.clients import CategoryConsumer, ReviewProducer
 from stream.errors import BrokerError
+from stream.lag import LagProbe
 from stream.monitor.service import Monitor
 from stream.settings import load_settings
 from stream.topics_admin import create_topics
@@ -52,7 +54,7 @@ WRITES = {
     "consumer": frozenset(),
     "worker": CATEGORIES | {NAMES.relabel, NAMES.dead_letter, NAMES.batches},
     "queue": CATEGORIES | {NAMES.labels, NAMES.judgements},
-    "relabeller": CATEGORIES | {NAMES.labels},
+    "relabeller": CATEGORIES | {NAMES.labels, NAMES.dead_letter},
     "monitor": {NAMES.stats},
     "trainer": {NAMES.models},
     "operator": EVERYTHING,
@@ -245,6 +247,31 @@ async def test_the_monitor_keeps_its_state_and_publishes_with_its_own_rights(bro
     finally:
         stop.set()
         await asyncio.wait_for(running, WAIT_SECONDS)
+
+
+async def test_whose_transaction_is_open_is_told_to_whoever_may_ask(broker):
+    await give_everybody_their_role(broker, "held")
+    await create_topics(settings_of(broker, "operator", "held"))
+    topic = TopicNames("held").incoming
+    async with AIOKafkaProducer(
+        bootstrap_servers=broker.kafka.bootstrap_servers, transactional_id="held.importer"
+    ) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, b"x", partition=0)
+        told = {}
+        for role in ("monitor", "operator"):
+            async with LagProbe(settings_of(broker, role, "held")) as probe:
+                await probe.ask()
+                (first, *_) = await probe.ask()
+                assert (first.lag, first.held) == (1, 1)
+                told[role] = first.transaction
+        await producer.abort_transaction()
+    assert told["operator"].transactional_id == "held.importer"
+    assert told["operator"].untold == ""
+    assert told["monitor"].transactional_id is None
+    assert told["monitor"].untold == (
+        "its producer, which may not be asked without Read on held.incoming"
+    )
 
 
 async def test_a_worker_that_may_not_see_its_topics_says_which(broker, tmp_path):
