@@ -9,6 +9,7 @@ may come twice; and each record or stub must end as one message that can be writ
 
 from __future__ import annotations
 
+import logging
 import random
 import resource
 import struct
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any, Final
 
+import structlog
 import typer
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from rich.console import Console
@@ -300,6 +302,8 @@ def main(
     """Fuzz the reading of record batches."""
     seed = seed or random.SystemRandom().randrange(1, 10**6)
     _messages.print(f"seed {seed}: `--seed {seed}` repeats it")
+    # Each batch that is passed over has its line, which would be a hundred thousand.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     started = time.monotonic()
     tally = fuzz_batches(batches, seed)
     seconds = time.monotonic() - started
