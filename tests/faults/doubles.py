@@ -69,8 +69,8 @@ class Trap:
         self._watch_requests()
         took_in = Lane.took_in
 
-        def watched(lane: Lane, events: int) -> None:
-            took_in(lane, events)
+        def watched(lane: Lane, events: int, held: int = 0) -> None:
+            took_in(lane, events, held)
             self.reached("fetched")
 
         Lane.took_in = watched  # type: ignore[method-assign,assignment]
