@@ -1,11 +1,17 @@
 """A message that is larger than its topic takes never loops: it becomes a dead letter, or an error."""
 
+from datetime import UTC, datetime
+
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas import BatchSummary, Category, DeadLetterReason, Review, decode, encode
 from stream.errors import BrokerError
+from stream.queue.acts import Verdict, act_on
+from stream.queue.errors import NotSaved
+from stream.queue.item import Item
+from stream.queue.publisher import DecisionPublisher
 from stream.topics_admin import create_topics
 from tests.support.pipeline import (
     by_topic,
@@ -16,6 +22,7 @@ from tests.support.pipeline import (
     send,
     source_of,
 )
+from tests.support.queue import task
 from tests.support.tiny_model import tiny_classifier
 
 pytestmark = pytest.mark.kafka
@@ -101,3 +108,22 @@ async def test_a_topic_that_takes_next_to_nothing_ends_the_worker_with_the_remed
             await read_topic(kafka, topics.batches, 1)
     assert topics.batches in str(failed.value)
     assert "max.message.bytes" in failed.value.remedy
+
+
+async def test_a_decision_that_its_topic_does_not_take_is_refused_with_the_remedy(kafka, settings):
+    topics = settings.topic_names
+    item = Item(kind="first", task=task(1), expires=datetime.now(UTC), blind=False)
+    act = act_on(item, Verdict("ann", Category.KIDS), None, "1")
+    publisher = DecisionPublisher(settings)
+    await publisher.start()
+    try:
+        await publisher.publish([act])
+        await limit(kafka, topics.labels, 200)
+        with pytest.raises(NotSaved, match="larger than the topics take") as failed:
+            await publisher.publish([act])
+        assert topics.labels in failed.value.remedy
+        await limit(kafka, topics.labels, 1_000_000)
+        await publisher.publish([act])
+    finally:
+        await publisher.stop()
+    assert len(await read_topic(kafka, topics.labels, 2)) == 2
