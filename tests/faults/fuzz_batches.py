@@ -16,8 +16,9 @@ import struct
 import time
 from binascii import crc32
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any, Final
@@ -73,16 +74,20 @@ class BatchTally:
     """Seconds of the slowest case."""
 
 
+def damaged_batches(seed: int) -> Iterator[tuple[str, bytes]]:
+    """Yield damaged batches without end, each with the name of its damage."""
+    rng = random.Random(seed)
+    names = list(_DAMAGES)
+    while True:
+        name = rng.choice(names)
+        yield name, _DAMAGES[name](rng, rng.choice(list(CODECS.values())))
+
+
 def fuzz_batches(count: int, seed: int) -> BatchTally:
     """Read so many damaged batches."""
-    rng = random.Random(seed)
     tally = BatchTally()
-    names = list(_DAMAGES)
-    for _ in range(count):
-        name = rng.choice(names)
-        codec = rng.choice(list(CODECS.values()))
+    for name, damaged in islice(damaged_batches(seed), count):
         tally.cases += 1
-        damaged = _DAMAGES[name](rng, codec)
         started = time.monotonic()
         try:
             tally.ends[f"{name}: {_ending(damaged)}"] += 1

@@ -5,17 +5,21 @@ disk or a network that changes bytes: a proxy does that here.
 """
 
 import asyncio
+from collections import Counter
+from itertools import islice
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import NotLeaderForPartitionError
+from aiokafka.errors import KafkaError, NotLeaderForPartitionError
 from aiokafka.protocol.produce import ProduceRequest
 
 from deploy.local import LocalKafka
 from deploy.local.ports import HOST, free_ports
 from schemas import Category, DeadLetterReason, Review, encode
+from stream.lag import LagProbe
 from stream.topics_admin import create_topics
+from tests.faults.fuzz_batches import damaged_batches
 from tests.faults.kafka_proxy import KafkaProxy
 from tests.support.pipeline import (
     by_topic,
@@ -146,3 +150,36 @@ async def test_what_a_broker_refuses_never_gets_in(produce):
         except Exception as error:  # noqa: BLE001 - a broker may also end the connection
             codes[name] = type(error).__name__
     assert 0 not in codes.values(), codes
+
+
+@pytest.mark.timeout(300)
+async def test_each_offset_of_damaged_batches_that_a_broker_takes_is_answered_once(
+    kafka, settings, produce, tmp_path, record_property
+):
+    topics, answers = settings.topic_names, Counter()
+    for name, data in islice(damaged_batches(seed=5), 600):
+        try:
+            async with asyncio.timeout(20):
+                answers["taken" if await produce(data) == 0 else "refused"] += 1
+        except (KafkaError, TimeoutError) as error:  # it may also end the connection
+            answers[f"{name}: {type(error).__name__}"] += 1
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        last = await producer.send_and_wait(topics.incoming, GOOD, partition=0)
+    async with running_worker(settings, tiny_classifier(tmp_path / "model")) as worker:
+        async with asyncio.timeout(120), LagProbe(settings) as probe:
+            # It is asked, and so not told of a commit.
+            while any(partition.lag for partition in await probe.ask()):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+        assert worker.ready
+    record_property("answers", dict(answers))
+    assert answers["taken"] > 60
+    assert answers["refused"] > 60
+    told = []
+    for record in await read_outputs(kafka, topics, 1):
+        (_, first) = source_of(record, topics)
+        reason = record.topic == topics.dead_letter and DeadLetterReason.from_headers(
+            record.headers
+        )
+        cut = reason.cut if reason else None
+        told += range(first, (cut.last_offset if cut and cut.last_offset else first) + 1)
+    assert sorted(told) == list(range(last.offset + 1))

@@ -17,7 +17,7 @@ from stream.acl import ROLES, redis_rules, role_rules
 from stream.acl.apply import grant
 from stream.clients import CategoryConsumer, ReviewProducer
 from stream.errors import BrokerError
-from stream.lag import LagProbe
+from stream.lag import LagProbe, worker_lag
 from stream.monitor.service import Monitor
 from stream.settings import load_settings
 from stream.topics_admin import create_topics
@@ -266,6 +266,9 @@ async def test_whose_transaction_is_open_is_told_to_whoever_may_ask(broker):
                 assert (first.lag, first.held) == (1, 1)
                 told[role] = first.transaction
         await producer.abort_transaction()
+    # A record that nobody will see, and the end of its transaction: who may look in finds no event.
+    lags = [await worker_lag(settings_of(broker, who, "held")) for who in ("monitor", "operator")]
+    assert [sum(partition.lag for partition in lag) for lag in lags] == [2, 0]
     assert told["operator"].transactional_id == "held.importer"
     assert told["operator"].untold == ""
     assert told["monitor"].transactional_id is None
