@@ -165,12 +165,14 @@ async def test_each_offset_of_damaged_batches_that_a_broker_takes_is_answered_on
             answers[f"{name}: {type(error).__name__}"] += 1
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         last = await producer.send_and_wait(topics.incoming, GOOD, partition=0)
-    async with running_worker(settings, tiny_classifier(tmp_path / "model")) as worker:
-        async with asyncio.timeout(120), LagProbe(settings) as probe:
-            # It is asked, and so not told of a commit.
-            while any(partition.lag for partition in await probe.ask()):  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
-        assert worker.ready
+    async with (
+        running_worker(settings, tiny_classifier(tmp_path / "model")),
+        asyncio.timeout(120),
+        LagProbe(settings) as probe,
+    ):
+        # It is asked, and so not told of a commit.
+        while any(partition.lag for partition in await probe.ask()):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
     record_property("answers", dict(answers))
     assert answers["taken"] > 60
     assert answers["refused"] > 60

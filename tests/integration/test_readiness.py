@@ -42,9 +42,11 @@ async def readiness(port):
         return answer.status, await answer.text()
 
 
-async def readiness_when(port, status):
+async def readiness_when(worker, status):
     async with asyncio.timeout(WAIT_SECONDS):
-        while (found := await readiness(port))[0] != status:  # noqa: ASYNC110 - polled, as a probe does
+        while not worker.health.port:  # noqa: ASYNC110 - it listens first of all
+            await asyncio.sleep(0.05)
+        while (found := await readiness(worker.health.port))[0] != status:  # noqa: ASYNC110 - polled, as a probe does
             await asyncio.sleep(0.1)
     return found[1]
 
@@ -56,12 +58,12 @@ async def test_a_partition_that_stands_ends_readiness_and_says_where(kafka, topi
     classifier = tiny_classifier(tmp_path / "model")
     classifier._graph = graph = GatedGraph(classifier._graph)
     async with running_worker(settings, classifier) as worker:
-        await readiness_when(worker.health.port, 200)
+        await readiness_when(worker, 200)
         await send(kafka, topics.incoming, [(b"k", GOOD)])
-        text = await readiness_when(worker.health.port, 503)
+        text = await readiness_when(worker, 503)
         (line,) = (line for line in text.splitlines() if line.startswith("[-]"))
         assert line.startswith(f"[-] partitions advance: {topics.incoming}[")
         assert "at 0 for " in line
         graph.gate.set()
         await read_outputs(kafka, topics, 1)
-        assert "[+] partitions advance\n" in await readiness_when(worker.health.port, 200)
+        assert "[+] partitions advance\n" in await readiness_when(worker, 200)
