@@ -160,7 +160,10 @@ async def test_each_offset_of_damaged_batches_that_a_broker_takes_is_answered_on
     for name, data in islice(damaged_batches(seed=5), 600):
         try:
             async with asyncio.timeout(20):
-                answers["taken" if await produce(data) == 0 else "refused"] += 1
+                # Offsets are the broker's to give: it wants to see none, and they are not under
+                # the checksum.
+                code = await produce(bytes(8) + data[8:])
+                answers["taken" if code == 0 else "refused"] += 1
         except (KafkaError, TimeoutError) as error:  # it may also end the connection
             answers[f"{name}: {type(error).__name__}"] += 1
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
