@@ -9,7 +9,7 @@ from collections import Counter
 from itertools import islice
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, NotLeaderForPartitionError
 from aiokafka.protocol.produce import ProduceRequest
@@ -17,6 +17,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from deploy.local import LocalKafka
 from deploy.local.ports import HOST, free_ports
 from schemas import Category, DeadLetterReason, Review, encode
+from stream.committed import records_until
 from stream.lag import LagProbe
 from stream.topics_admin import create_topics
 from tests.faults.fuzz_batches import damaged_batches
@@ -180,7 +181,7 @@ async def test_each_offset_of_damaged_batches_that_a_broker_takes_is_answered_on
     assert answers["taken"] > 60
     assert answers["refused"] > 60
     told = []
-    for record in await read_outputs(kafka, topics, 1):
+    for record in await all_of(kafka, topics.outputs()):
         (_, first) = source_of(record, topics)
         reason = record.topic == topics.dead_letter and DeadLetterReason.from_headers(
             record.headers
@@ -188,3 +189,14 @@ async def test_each_offset_of_damaged_batches_that_a_broker_takes_is_answered_on
         cut = reason.cut if reason else None
         told += range(first, (cut.last_offset if cut and cut.last_offset else first) + 1)
     assert sorted(told) == list(range(last.offset + 1))
+
+
+async def all_of(kafka, topics):
+    """Return every committed record of some topics, as far as they go now."""
+    async with AIOKafkaConsumer(
+        bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest"
+    ) as consumer:
+        partitions = [TopicPartition(topic, number) for topic in topics for number in range(4)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        return [record async for record in records_until(consumer, ends)]
