@@ -152,6 +152,12 @@ class WorkerSettings(_Section):
     fetch_max_bytes: PositiveInt = Field(
         1_048_576, description="Read ahead per partition, bytes. Bounds the worker's memory."
     )
+    batch_max_bytes: PositiveInt = Field(
+        67_108_864,
+        description="A producer's batch may become so large when it is decompressed. Of a larger one "
+        "the beginning is read, and a dead letter names the rest. Raise it with the topic's "
+        "max.message.bytes: compressed reviews grow to ten times their size.",
+    )
     compression: Literal["none", "gzip", "lz4"] = Field("none", description="Of what we publish.")
 
 

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError
 
 from stream import kafka
-from stream.reading import BoundedConsumer
+from stream.reading import BoundedConsumer, Bounds
 from stream.settings import Settings
 from stream.worker.lane import Lane
 from stream.worker.size_limits import SizeLimits
@@ -220,6 +220,7 @@ def lanes_consumer(settings: Settings) -> AIOKafkaConsumer:
         # A member that drains must not be evicted for it.
         rebalance_timeout_ms=worker.session_timeout_ms + int(worker.drain_timeout * 2000),
         max_partition_fetch_bytes=worker.fetch_max_bytes,
+        bounds=Bounds(batch_bytes=worker.batch_max_bytes),
     )
 
 

@@ -14,6 +14,7 @@ from tests.support.record_batches import TP, Fetches, batch
 async def test_fetches_go_through_the_client_that_a_consumer_keeps():
     consumer = BoundedConsumer(bootstrap_servers="127.0.0.1:1")
     assert consumer._client.send == consumer._send_and_read
+    await consumer.stop()
     # The fetcher sends with the client that it is given, and nothing else.
     source = inspect.getsource(fetcher.Fetcher._proc_fetch_request)
     assert "await self._client.send(node_id, request)" in source

@@ -11,7 +11,7 @@ from stream.metrics import WorkerMetrics
 from stream.settings import load_settings
 from stream.worker import lane as lane_module
 from stream.worker.lane import Lane, Slice
-from stream.worker.lanes import Lanes
+from stream.worker.lanes import Lanes, lanes_consumer
 
 TP = TopicPartition("reviews.incoming", 2)
 
@@ -154,3 +154,10 @@ async def test_nothing_is_passed_that_may_yet_have_to_be_answered(pipeline, cloc
     await asyncio.sleep(0)
     assert committed.empty()
     assert lane.committed == 0
+
+
+async def test_how_large_a_batch_may_become_is_a_setting():
+    settings = load_settings(worker={"batch_max_bytes": 10_000_000})
+    consumer = lanes_consumer(settings)
+    assert consumer._reading._bounds.batch_bytes == 10_000_000
+    await consumer.stop()
