@@ -12,7 +12,7 @@ bytes of a fetch:
 """
 
 from stream.reading.bounds import BATCH_BYTES, PIECE_BYTES, Bounds
-from stream.reading.consumer import BoundedConsumer, as_contract_error, unreadable_in
+from stream.reading.consumer import BoundedConsumer, as_contract_error, read_bounded, unreadable_in
 from stream.reading.timestamps import moment_of
 from stream.reading.unreadable import HEAD_BYTES, Unreadable
 
@@ -25,5 +25,6 @@ __all__ = [
     "Unreadable",
     "as_contract_error",
     "moment_of",
+    "read_bounded",
     "unreadable_in",
 ]

@@ -46,20 +46,31 @@ class BoundedConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships
 
     def __init__(self, *topics: str, bounds: Bounds | None = None, **options: Any) -> None:
         super().__init__(*topics, **options)
-        self._reading = _Reading(bounds or Bounds())
-        self._send: Any = self._client.send
-        self._client.send = self._send_and_read
+        read_bounded(self, bounds or Bounds())
 
-    async def _send_and_read(self, node: Any, request: Any, *args: Any, **options: Any) -> Any:
-        reply = await self._send(node, request, *args, **options)
+
+def read_bounded(consumer: AIOKafkaConsumer, bounds: Bounds) -> None:
+    """Let a consumer that somebody else makes read as a :class:`BoundedConsumer` does.
+
+    Args:
+        consumer: not started yet.
+        bounds: of what is held and looked at.
+    """
+    client: Any = consumer._client  # noqa: SLF001 - see above
+    reading, send = _Reading(bounds), client.send
+
+    async def send_and_read(node: Any, request: Any, *args: Any, **options: Any) -> Any:
+        reply = await send(node, request, *args, **options)
         if isinstance(request, FetchRequest):
             positions = {
                 TopicPartition(topic, partition): offset
                 for topic, partitions in request.topics
                 for partition, offset, _ in partitions
             }
-            await self._reading.read(reply, positions)
+            await reading.read(reply, positions)
         return reply
+
+    client.send = send_and_read
 
 
 def unreadable_in(record: ConsumerRecord) -> Unreadable | None:

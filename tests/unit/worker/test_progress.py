@@ -156,8 +156,10 @@ async def test_nothing_is_passed_that_may_yet_have_to_be_answered(pipeline, cloc
     assert lane.committed == 0
 
 
-async def test_how_large_a_batch_may_become_is_a_setting():
-    settings = load_settings(worker={"batch_max_bytes": 10_000_000})
-    consumer = lanes_consumer(settings)
-    assert consumer._reading._bounds.batch_bytes == 10_000_000
-    await consumer.stop()
+async def test_how_large_a_batch_may_become_is_a_setting(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "stream.worker.lanes.BoundedConsumer", lambda **options: asked.append(options)
+    )
+    lanes_consumer(load_settings(worker={"batch_max_bytes": 10_000_000}))
+    assert asked[0]["bounds"].batch_bytes == 10_000_000
