@@ -184,7 +184,7 @@ async def test_with_the_coordinators_broker_killed_lag_is_right_or_unknown(tmp_p
             assert sum(partition.lag for partition in await probe.ask()) == 0
             coordinator = probe._committed._coordinator
             await coordinator.ensure_coordinator_known()
-            cluster.kill(coordinator.coordinator_id)
+            cluster.kill(coordinator.coordinator_id - 1)  # brokers count from one
             told = []
             async with asyncio.timeout(WAIT):
                 while len(told) < 3:
