@@ -17,6 +17,9 @@ from stream.queue.records import category_of
 from stream.queue.redis_scripts import Scripts
 
 _HOUR_MS = 3_600_000
+# From less no pace can be told: a minute's four decisions once promised twelve hours of work.
+_LEAST_MINUTES = 5.0
+_LEAST_DECISIONS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,15 @@ class Progress:
     """Decisions of this person within the last hour."""
     team_pace: int
     """Decisions of everybody within the last hour."""
+    team_minutes: float
+    """Since the first of them."""
 
     @property
     def remaining_minutes(self) -> int | None:
-        """Minutes until nothing waits at the team's pace; None while nobody decides."""
-        return round(self.waiting / self.team_pace * 60) if self.team_pace else None
+        """Minutes until nothing waits at the team's pace; None while that is not known yet."""
+        if self.team_pace < _LEAST_DECISIONS or self.team_minutes < _LEAST_MINUTES:
+            return None
+        return round(self.waiting / self.team_pace * self.team_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +134,8 @@ class Statistics:
 
     async def progress(self, who: str) -> Progress:
         """Return a person's progress, and the team's."""
-        key, since = self._key, int(time.time() * 1000) - _HOUR_MS
+        key, now = self._key, int(time.time() * 1000)
+        since = now - _HOUR_MS
         names = cast("list[str]", await self._redis.hkeys(key("done")))
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hlen(key("meta"))
@@ -135,10 +143,19 @@ class Statistics:
         pipeline.hget(key("done"), who)
         for name in names:
             pipeline.zcount(key(f"pace:{name}"), since, "+inf")
-        waiting, today, total, *paces = await pipeline.execute()
+            pipeline.zrange(
+                key(f"pace:{name}"), since, "+inf", byscore=True, offset=0, num=1, withscores=True
+            )
+        waiting, today, total, *rest = await pipeline.execute()
+        paces, firsts = rest[::2], [first[0][1] for first in rest[1::2] if first]
         pace = dict(zip(names, paces, strict=True))
         return Progress(
-            waiting, int(today or 0), int(total or 0), int(pace.get(who, 0)), sum(paces)
+            waiting,
+            int(today or 0),
+            int(total or 0),
+            int(pace.get(who, 0)),
+            sum(paces),
+            (now - min(firsts)) / 60_000 if firsts else 0.0,
         )
 
     async def recent(self, limit: int, who: str | None = None) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import random
 import time
@@ -202,6 +203,28 @@ class WorkingSet:
         found = [hit async for hit in self._matches(query)]
         found.sort(key=lambda hit: (-hit.score, hit.task.review.review_id))
         return found[:limit]
+
+    async def foremost(self, limit: int) -> list[Found]:
+        """Return the most informative of what waits, without a walk over all of it.
+
+        Of many, near-identical reviews show one, and what is on somebody's screen is left out.
+
+        Raises:
+            Rebuilding: the working set is being restored.
+        """
+        await self._require_open()
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hlen(self._scripts.key("meta"))
+        for category in CATEGORIES:
+            key = self._scripts.key(f"info:{category.value}")
+            pipeline.zrange(key, 0, limit - 1, desc=True, withscores=True)
+        total, *queues = await pipeline.execute()
+        if total <= limit:
+            return await self.search(Query(), limit)
+        scores = dict(pair for queue in queues for pair in queue)
+        best = heapq.nsmallest(limit, scores, key=lambda review_id: (-scores[review_id], review_id))
+        tasks = await self.waiting(best)
+        return [Found(task, scores[i], leased=False) for i, task in tasks.items()]
 
     async def disputes(self, limit: int) -> list[Item]:
         """Return disagreements that wait to be settled, oldest first. Nothing is leased.

@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-from deploy.local import LocalRedis
 from schemas import CATEGORIES, Category
 from tests.support.chromium import needs_chromium, opened
 from tests.support.desk_window import (
@@ -26,13 +25,10 @@ pytestmark = [pytest.mark.browser, needs_chromium]
 CHECK = (Path(__file__).parents[1] / "support" / "accessibility.js").read_text(encoding="utf-8")
 SECTIONS = ("/search?words=отличный", "/figures", "/history", "/files", "/guidelines", "/disputes")
 PHONE = {"viewport": {"width": 390, "height": 844}}
+TOUCHED = {**PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 3}
+# A window of 1280x800 at 200%.
+ZOOMED = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2}
 ALIKE = [task(20 + n, f"Отличный чайник, заказ {n} доставлен", Category.KIDS) for n in range(3)]
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory):
-    with LocalRedis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest_asyncio.fixture
@@ -95,17 +91,6 @@ async def test_the_keys_can_be_switched_off(page, pages):
     assert pages.publisher.acts == []
 
 
-async def test_what_kafka_did_not_take_is_said_and_leads_back(page, pages):
-    pages.publisher.broken = True
-    first = await press(page, "1")
-    message = page.locator("#message")
-    await message.wait_for()
-    assert (await message.inner_text()).startswith("Не сохранено: Kafka не приняла решение")
-    pages.publisher.broken = False
-    await message.locator("a").click()
-    assert await shown(page) == first
-
-
 async def test_a_blind_review_shows_no_opinion_of_the_model(
     chromium, redis_server, topic_prefix, tmp_path
 ):
@@ -136,6 +121,12 @@ async def test_search_finds_and_opens(page, pages):
     assert await shown(page) == "r1"
 
 
+async def test_the_search_page_lists_what_waits_before_anything_is_typed(page, pages):
+    await page.goto(f"{pages.url}/search")
+    assert await page.locator(".texts li").count() == len(TEXTS) + len(ALIKE)
+    await page.locator("main [role=status]", has_text=f"Ждут: {len(TEXTS) + len(ALIKE)}").wait_for()
+
+
 async def test_a_filter_shows_only_its_category(page, pages):
     await page.goto(f"{pages.url}/?filter=kids")
     await until_keys_are_heard(page)
@@ -162,7 +153,11 @@ async def test_english_is_one_button_away_and_complete(page, pages):
         assert not re.search("[а-яё]", text, re.IGNORECASE), address
 
 
-@pytest.mark.parametrize(("theme", "size"), [("light", {}), ("dark", PHONE)], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("theme", "size"),
+    [("light", {}), ("dark", TOUCHED), ("light", ZOOMED)],
+    ids=["desktop", "phone", "zoomed"],
+)
 async def test_every_page_is_accessible(chromium, pages, theme, size):
     async with opened(chromium, color_scheme=theme, **size) as window:
         await window.goto(f"{pages.url}/sign-in")
@@ -176,6 +171,31 @@ async def test_every_page_is_accessible(chromium, pages, theme, size):
                 faults.append(f"{address}: scrolls sideways")
         assert faults == []
         assert window.faults == []
+
+
+async def test_a_long_review_is_whole_on_a_phone_and_elsewhere_its_end_is_marked(
+    chromium, redis_server, topic_prefix, tmp_path
+):
+    settings = pages_settings(redis_server.url, topic_prefix, tmp_path)
+    long = task(1, "Очень длинный отзыв о сапогах, которые промокли. " * 60)
+    cut = "text => [text.scrollHeight > text.clientHeight + 1, getComputedStyle(text).backgroundImage]"
+    async with served_pages(settings, [long]) as pages:
+        for size, is_cut in ((TOUCHED, False), (ZOOMED, False), ({}, True)):
+            async with opened(chromium, **size) as window:
+                await sign_in(window, pages.url)
+                hidden, marks = await window.locator("#text").evaluate(cut)
+                assert hidden is is_cut
+                assert not hidden or "gradient" in marks
+
+
+async def test_at_twice_the_size_the_keys_are_still_told_and_on_a_phone_they_are_not(
+    chromium, pages
+):
+    for size, told in ((ZOOMED, True), (TOUCHED, False)):
+        async with opened(chromium, **size) as window:
+            await sign_in(window, pages.url)
+            assert await window.locator(".choice kbd").first.is_visible() is told
+            assert await window.locator(".keys").is_visible() is told
 
 
 async def test_the_theme_can_be_chosen(page):

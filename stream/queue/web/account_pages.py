@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,10 +12,12 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from stream.queue.accounts import Account
+from stream.queue.desk import Person
 from stream.queue.errors import AccountError, QueueError, SignInRefused
 from stream.queue.web.errors import Malformed
 from stream.queue.web.forms import own_path
 from stream.queue.web.identity import CheckedForm, FromAnybody, FromPerson, TheSite
+from stream.queue.web.kept import Kept
 from stream.queue.web.site import Site, Welcome
 from stream.queue.web.visitor import Visitor, new_visit
 
@@ -27,26 +30,33 @@ async def ask(site: TheSite, visitor: FromAnybody, back: Annotated[str, Query()]
     """Ask for name and password."""
     if visitor.person is not None:
         return RedirectResponse(own_path(back), 303)
-    return site.page(visitor, "sign-in.html", back=own_path(back), name="", error=None)
+    return sign_in_page(site, visitor, own_path(back))
 
 
 @router.post("/sign-in")
 async def sign_in(site: TheSite, visitor: FromAnybody, form: CheckedForm) -> Response:
     """Start a session, or say that name and password do not belong together."""
     name, back = _field(form, "name"), own_path(_field(form, "back"))
+    kept = Kept.unsealed(form.get("kept"))
     by_name, by_address = f"name {name}", visitor.address
     if site.attempts.is_reached(by_name) or site.attempts_from.is_reached(by_address):
         refusal: QueueError = SignInRefused("too many attempts", "wait a quarter of an hour")
-        return _again(site, visitor, name, back, refusal, 429)
+        return sign_in_page(site, visitor, back, 429, name=name, error=refusal, kept=kept)
     # Counted before the slow check, so that many at once do not slip through.
     site.attempts.note(by_name)
     site.attempts_from.note(by_address)
     account = await site.accounts.check(name, _field(form, "password"))
     if account is None:
-        return _again(site, visitor, name, back, SignInRefused("wrong name or password"), 401)
+        refusal = SignInRefused("wrong name or password")
+        return sign_in_page(site, visitor, back, 401, name=name, error=refusal, kept=kept)
     site.attempts.clear(by_name)
     site.attempts_from.take_back(by_address)  # a whole team may sign in from one office
-    return _session(site, account, back)
+    # Offered to whom its page was made for: not to the next person at the same browser.
+    if kept and site.sessions.is_form_token(kept.token, visitor.visit, account.name):
+        person, visit = Person(account.name, account.lead), new_visit()
+        now = replace(visitor, person=person, way="session", visit=visit, is_new=False)
+        return _session(site, account, site.page(now, "resend.html", kept=kept), visit)
+    return _session(site, account, RedirectResponse(back, 303))
 
 
 @router.post("/sign-out")
@@ -83,7 +93,7 @@ async def first_account(site: TheSite, visitor: FromAnybody, form: CheckedForm) 
         except AccountError as error:
             return site.page(visitor, "welcome.html", 400, token=token, name=name, error=error)
         open_welcome.used = True
-    return _session(site, account, "/")
+    return _session(site, account, RedirectResponse("/", 303))
 
 
 @router.post("/preferences")
@@ -103,20 +113,41 @@ def _check_welcome(site: Site, token: str) -> Welcome:
     return site.welcome
 
 
-def _session(site: Site, account: Account, back: str) -> Response:
-    response = RedirectResponse(back, 303)
+def sign_in_page(
+    site: Site,
+    visitor: Visitor,
+    back: str,
+    status: int = 200,
+    *,
+    name: str = "",
+    error: QueueError | None = None,
+    kept: Kept | None = None,
+    ended: bool = False,
+) -> HTMLResponse:
+    """Return the page that asks for name and password.
+
+    Args:
+        site: makes it.
+        visitor: who is to sign in.
+        back: where they go on.
+        status: of the answer.
+        name: as it was typed.
+        error: why the last attempt failed.
+        kept: a form to be offered again afterwards.
+        ended: the session had ended when they sent a form.
+    """
+    return site.page(
+        visitor, "sign-in.html", status, name=name, back=back, error=error, kept=kept, ended=ended
+    )
+
+
+def _session(site: Site, account: Account, response: Response, visit: str = "") -> Response:
     site.set_cookie(
         response, site.session_cookie, site.sessions.issue(account), site.sessions.seconds
     )
     # Whoever planted the former one in this browser knows it; forms are bound to a new one.
-    site.set_visit(response, new_visit())
+    site.set_visit(response, visit or new_visit())
     return response
-
-
-def _again(
-    site: Site, visitor: Visitor, name: str, back: str, error: QueueError, status: int
-) -> HTMLResponse:
-    return site.page(visitor, "sign-in.html", status, name=name, back=back, error=error)
 
 
 def _field(form: FormData, name: str) -> str:

@@ -19,6 +19,7 @@ from stream.queue.web.api import create_api
 from stream.queue.web.errors import NotSignedIn
 from stream.queue.web.guard import Guard
 from stream.queue.web.identity import visitor_of
+from stream.queue.web.kept import Kept
 from stream.queue.web.renewal import Renewal
 from stream.queue.web.site import FOLDER, Site, site_of
 from stream.queue.web.words import say
@@ -69,6 +70,9 @@ async def _say(request: Request, error: Exception) -> Response:
     site, visitor = site_of(request), visitor_of(request)
     is_script = request.headers.get("x-partial") == "1"
     if isinstance(said, NotSignedIn) and not is_script:
+        if request.method == "POST":
+            kept = Kept.of(request.url.path, await request.form())
+            return account_pages.sign_in_page(site, visitor, "/", 401, kept=kept, ended=True)
         back = visitor.here
         return RedirectResponse(
             f"/sign-in?back={quote(back, safe='')}" if back != "/" else "/sign-in", 303

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.responses import Response
 
 from stream.queue.desk import Answer
@@ -102,6 +102,13 @@ async def show_skipped(site: TheSite, visitor: FromPerson, form: CheckedForm) ->
     return RedirectResponse(read_form(View, form).address, 303)
 
 
+@router.get("/form-token")
+async def form_token(site: TheSite, visitor: FromPerson) -> JSONResponse:
+    """Return who is signed in, and the token for forms: a page may be older than a sign-in."""
+    token = site.sessions.form_token(visitor.visit, visitor.name)
+    return JSONResponse({"who": visitor.name, "token": token})
+
+
 @router.get("/progress-bar")
 async def progress_bar(site: TheSite, visitor: FromPerson) -> HTMLResponse:
     """Return the strip of figures above the review."""
@@ -129,10 +136,10 @@ async def similar(
 async def bulk(site: TheSite, visitor: FromPerson, form: CheckedForm) -> HTMLResponse:
     """Decide near-identical reviews together, as they were shown."""
     said = read_form(BulkForm, form, many=("chosen",))
-    answers = []
-    for entry in said.chosen[: site.queue.bulk_limit]:
-        fingerprint, _, review_id = entry.partition(" ")
-        answers.append(Answer(review_id, said.category, fingerprint, "first", shown=True))
+    answers = [
+        Answer(review_id, said.category, fingerprint, "first", shown=True)
+        for review_id, fingerprint in said.texts[: site.queue.bulk_limit]
+    ]
     outcome = await site.desk.decide_many(visitor.acting, answers, "bulk")
     return site.page(visitor, "bulk.html", outcome=outcome, category=said.category)
 

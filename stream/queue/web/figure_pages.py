@@ -19,7 +19,6 @@ from stream.queue.label_studio import INTERFACE, read_annotations
 from stream.queue.records import category_of
 from stream.queue.web.errors import Malformed
 from stream.queue.web.identity import CheckedForm, FromLead, FromPerson, TheSite
-from stream.queue.working_set import Found
 from stream.queue.working_set import Query as Wanted
 
 router = APIRouter(include_in_schema=False)
@@ -63,15 +62,17 @@ def _percent(text: str, otherwise: float) -> float:
 async def search(
     site: TheSite, visitor: FromPerson, search: Annotated[Search, Query()]
 ) -> HTMLResponse:
-    """Find what waits."""
-    found: list[Found] | None = None
-    if search != Search():
-        found = await site.working_set.search(search.wanted(), _HITS)
+    """Find what waits; without a condition, the most informative of it."""
+    wanted, working_set = search.wanted(), site.working_set
+    anything = wanted == Wanted()
+    found = await (working_set.foremost(_HITS) if anything else working_set.search(wanted, _HITS))
+    progress = await site.statistics.progress(visitor.name)
     return site.page(
         visitor,
         "search.html",
         search=search,
         found=found,
+        waiting=progress.waiting if anything else None,
         most=_HITS,
         is_blind=site.working_set.is_blind,
     )

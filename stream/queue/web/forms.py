@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
@@ -19,7 +19,14 @@ def _empty_is_none(value: object) -> object:
 
 
 MaybeCategory = Annotated[Category | None, BeforeValidator(_empty_is_none)]
-ReviewIdField = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _unquoted(value: object) -> object:
+    return unquote(value, errors="strict") if isinstance(value, str) else value
+
+
+# Percent-encoded in our forms: see the templates' filter ``quoted``.
+ReviewIdField = Annotated[str, BeforeValidator(_unquoted), Field(min_length=1, max_length=200)]
 # The browser's clock: a page left open over lunch says nothing about the review.
 Seconds = Annotated[Annotated[float, Field(ge=0, le=1e6)] | None, BeforeValidator(_empty_is_none)]
 
@@ -58,7 +65,13 @@ class BulkForm(BaseModel):
 
     category: Category
     chosen: Annotated[list[str], Field(min_length=1)]
-    """Ids and fingerprints, ``fingerprint id``."""
+    """Fingerprints and ids, ``fingerprint id``."""
+
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """Id and fingerprint of each."""
+        pairs = (entry.partition(" ") for entry in self.chosen)
+        return [(unquote(review_id), fingerprint) for fingerprint, _, review_id in pairs]
 
 
 async def view_of(

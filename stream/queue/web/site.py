@@ -25,6 +25,7 @@ from stream.queue.guidelines import GUIDELINES, Language
 from stream.queue.limits import Limit
 from stream.queue.statistics import Statistics
 from stream.queue.web.sessions import Sessions
+from stream.queue.web.shares import apart, percent
 from stream.queue.web.visitor import Visitor
 from stream.queue.web.words import say
 from stream.queue.working_set import WorkingSet
@@ -119,6 +120,8 @@ class Site:
             visitor=visitor,
             language=language,
             csrf=self.sessions.form_token(visitor.visit, visitor.name),
+            percent=lambda share: percent(share, language),
+            apart=lambda share, bound: apart(share, bound, language),
             t=lambda key, **values: say(language, key, **values),
             title_of=lambda category: (
                 say(language, "cannot-tell")
@@ -163,8 +166,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = _asset
-    environment.filters["in_query"] = lambda text: quote(text, safe="")
-    environment.filters["percent"] = lambda share: f"{share * 100:.0f}"
+    # Ids are any text: browsers turn a line break in a form's field into two characters, and drop NUL.
+    environment.filters["quoted"] = lambda text: quote(text, safe="")
     environment.filters["points"] = lambda share: f"{share * 100:+.0f}".replace("-", "\u2212")
     for name in environment.list_templates():
         environment.get_template(name)  # compiled now: the first visitor should not wait for it

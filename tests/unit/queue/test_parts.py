@@ -20,9 +20,11 @@ from stream.queue.limits import Limit
 from stream.queue.priority import in_sample, informativeness
 from stream.queue.server import listening
 from stream.queue.similarity import NEAR_IDENTICAL, bands, jaccard, shingles
+from stream.queue.statistics import Progress
 from stream.queue.web import site
 from stream.queue.web.forms import own_path
 from stream.queue.web.sessions import Sessions
+from stream.queue.web.shares import apart, percent
 from stream.queue.web.words import WORDS
 from tests.support.queue import PASSWORD, task
 
@@ -55,6 +57,37 @@ def test_texts_that_differ_in_a_number_are_near_identical_and_share_a_band():
 
 def test_texts_about_different_things_are_not_near_identical():
     assert jaccard(shingles("сапоги промокли"), shingles("платье село")) < NEAR_IDENTICAL
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_share_below_its_bound_is_never_shown_as_reaching_it(one, other):
+    share, bound = sorted((one, other))
+    said, needed = (float(text) for text in apart(share, bound))
+    assert said <= needed
+    assert bound - share < 1e-4 or said < needed
+    assert bound == 1.0 or needed < 100
+
+
+def test_percent_is_written_as_the_language_does_and_reaches_100_only_with_the_whole():
+    assert [percent(share) for share in (0.0, 0.123, 0.995, 0.99999999, 1.0)] == [
+        "0",
+        "12",
+        "99.5",
+        "99.999",
+        "100",
+    ]
+    assert apart(0.9, 0.996, "ru") == ("90,0", "99,6")
+
+
+@pytest.mark.parametrize(
+    ("decided", "minutes", "remaining"),
+    [(4, 1.0, None), (4, 30.0, None), (20, 1.0, None), (10, 5.0, 25), (60, 60.0, 50)],
+)
+def test_the_time_left_is_told_once_the_pace_is_known(decided, minutes, remaining):
+    progress = Progress(
+        waiting=50, today=0, total=0, pace=0, team_pace=decided, team_minutes=minutes
+    )
+    assert progress.remaining_minutes == remaining
 
 
 async def test_a_page_goes_out_without_waiting_for_acknowledgements():

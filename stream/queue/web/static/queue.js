@@ -3,48 +3,56 @@
 (() => {
   "use strict";
 
+  const { keyOf, Unsaved } = globalThis.Desk;
   const place = document.getElementById("card-place");
   const message = document.getElementById("message");
+  const state = document.getElementById("state");
+  const leftBehind = document.getElementById("left");
   const status = document.getElementById("status");
   const progress = document.getElementById("progress");
+  const words = message.dataset;
+  const who = place.dataset.who;
   const HEADERS = { "X-Partial": "1" };
   // Of what the page asks by itself: it does not prolong the session of somebody who has left.
   const BY_ITSELF = { ...HEADERS, "X-By-Itself": "1" };
+  const ANSWER_MS = 15_000; // a network that drops packets says nothing at all
   const KEEP_MS = 120_000; // a lease holds five minutes
-  const POLL_MS = 5_000;
+  const TICK_MS = 5_000;
+  // More would outgrow the ten reviews that the server lets one person hold, in two windows.
+  const MOST_UNSAVED = 3;
 
   let ready = null; // promise of the next card's HTML
   let shownAt = performance.now();
-  let sending = Promise.resolve();
-  const underWay = new Set(); // answered, not yet saved: still ours, and not to be shown again
   let busy = false;
   let undoable = false; // a card that was fetched ahead does not know of what was decided since
+  let token = document.querySelector("[name=csrf]").value;
 
   const card = () => document.getElementById("card");
-  const form = () => document.getElementById("decision");
-  const idOf = (element) => element.dataset.id;
+  const form = () => document.getElementById("decision"); // none while the server is away
+  const idOf = (element) => element.dataset.id; // percent-encoded, as are the forms' ids
 
   class Refused extends Error {
-    constructor(code, text) {
+    constructor(code, text, final = false) {
       super(text);
       this.code = code;
+      this.final = final; // asking again will not help
     }
   }
 
   async function call(address, options = {}) {
     let response;
     try {
-      response = await fetch(address, { headers: HEADERS, ...options, credentials: "same-origin" });
+      response = await fetch(address, {
+        headers: HEADERS, ...options, credentials: "same-origin", signal: AbortSignal.timeout(ANSWER_MS),
+      });
+      if (response.ok && !response.redirected) return await response.text();
     } catch {
-      throw new Refused("offline", message.dataset.offline);
+      throw new Refused("offline", words.offline);
     }
-    if (response.status === 401) {
-      location.reload();
-      await new Promise(() => {});
-    }
-    if (response.ok) return response.text();
+    if (response.redirected) throw new Refused("not-signed-in", words.ended); // to a proxy's own page
     const said = await response.json().catch(() => ({}));
-    throw new Refused(said.code || "", said.message || `HTTP ${response.status}`);
+    const again = response.status >= 500 || [401, 408, 429].includes(response.status) || said.code === "form";
+    throw new Refused(said.code || "", said.message || `HTTP ${response.status}`, !again);
   }
 
   function nextAddress(held) {
@@ -53,23 +61,138 @@
     for (const name of ["order", "filter"]) {
       if (here.get(name)) address.searchParams.set(name, here.get(name));
     }
-    for (const id of held) address.searchParams.append("on_screen", id);
+    for (const id of held) address.searchParams.append("on_screen", decodeURIComponent(id));
     return address;
   }
 
   function parsed(html) {
     const template = document.createElement("template");
     template.innerHTML = html; // our own page's part, escaped by the server
-    return template.content.getElementById("card");
+    const element = template.content.getElementById("card");
+    if (element.dataset.who !== who) { // somebody else signed in meanwhile, in another window
+      location.reload();
+      throw new Refused("not-signed-in", words.ended);
+    }
+    token = element.querySelector("[name=csrf]").value;
+    return element;
   }
 
+  // Saving.
+
+  async function send(entry) {
+    const body = new FormData();
+    for (const [name, value] of entry.fields) body.set(name, value);
+    const post = () => {
+      body.set("csrf", token);
+      return call(entry.address, { method: "POST", body, keepalive: true });
+    };
+    let html;
+    try {
+      html = await post();
+    } catch (error) {
+      if (error.code !== "form") throw error;
+      const now = JSON.parse(await call("/form-token")); // signed in anew, in another window
+      if (now.who !== who) throw new Refused("not-signed-in", words.ended);
+      token = now.token;
+      html = await post();
+    }
+    progress.innerHTML = html;
+    status.textContent = entry.said;
+    if (entry.address !== "/decide") return;
+    undoable = true;
+    offerUndo();
+  }
+
+  const unsaved = new Unsaved(who, send);
+
+  // Sends what is not saved yet; returns the error that stands in the way, null if none does.
+  async function settle() {
+    const failure = await unsaved.flush((entry, error) => complain(error, entry.review));
+    tell(failure);
+    return failure;
+  }
+
+  // Says what stands in the way, for as long as it does.
+  function tell(error) {
+    if (!error) {
+      state.hidden = true;
+      return;
+    }
+    const kept = words.kept.replace("%", unsaved.size);
+    const text = unsaved.size ? `${words.failed} ${error.message} ${kept} ` : `${error.message} `;
+    if (!state.hidden && state.dataset.text === text) return; // not to be read aloud again
+    state.dataset.text = text;
+    state.replaceChildren(text);
+    if (error.code === "not-signed-in") {
+      const back = encodeURIComponent(location.pathname + location.search);
+      state.append(linkTo(`/sign-in?back=${back}`, words.signIn));
+    }
+    state.hidden = false;
+  }
+
+  function complain(error, reviewId) {
+    if (error.code === "not-signed-in") {
+      tell(error);
+      return;
+    }
+    const what = reviewId ? `${words.failed} ` : ""; // else nothing was to be saved
+    message.replaceChildren(`${what}${error.message} `);
+    if (reviewId) message.append(linkTo(`/?item=${reviewId}`, words.back), " ");
+    message.append(buttonFor(words.dismiss, () => { message.hidden = true; }));
+    message.hidden = false;
+  }
+
+  function linkTo(address, text) {
+    const link = document.createElement("a");
+    link.href = address;
+    link.textContent = text;
+    return link;
+  }
+
+  function buttonFor(text, act) {
+    const button = document.createElement("button");
+    button.textContent = text;
+    button.addEventListener("click", act);
+    return button;
+  }
+
+  // What was decided before a reload, a lost session or a closed window, and was not confirmed.
+  async function offerLeft() {
+    const { fresh, old } = await unsaved.left();
+    const decisions = old.filter((entry) => entry.address === "/decide");
+    if (fresh.length) {
+      unsaved.adopt(fresh);
+      settle();
+    }
+    if (!decisions.length || !leftBehind.hidden) return;
+    const list = document.createElement("ul");
+    for (const entry of decisions) {
+      const line = document.createElement("li");
+      line.append(linkTo(`/?item=${entry.review}`, decodeURIComponent(entry.review)), ` → ${entry.choice}`);
+      list.append(line);
+    }
+    const answer = (act) => async () => { // as it is now: some may have been decided anew
+      leftBehind.hidden = true;
+      act((await unsaved.left()).old);
+      await settle();
+    };
+    leftBehind.replaceChildren(
+      words.left.replace("%", decisions.length), list,
+      buttonFor(words.save, answer((entries) => unsaved.adopt(entries))), " ",
+      buttonFor(words.discard, answer((entries) => unsaved.discard(entries))),
+    );
+    leftBehind.hidden = false;
+  }
+
+  // What is on the screen.
+
   const prefetch = () => {
-    const held = [idOf(card()), ...underWay];
+    const held = [idOf(card()), ...unsaved.reviews];
     ready = held[0] ? call(nextAddress(held)).catch(() => null) : null;
   };
 
   function offerUndo() {
-    const undo = undoable && form().querySelector('[data-key="u"]');
+    const undo = undoable && form()?.querySelector('[data-key="u"]');
     if (undo) undo.disabled = false;
   }
 
@@ -82,90 +205,72 @@
     prefetch();
   }
 
-  const isFresh = (element) => !idOf(element) || Number(element.dataset.expires) > Date.now() + 5_000;
+  // Nothing to read until the server answers; the clock below goes on from here.
+  function stall() {
+    ready = null;
+    place.replaceChildren(document.getElementById("stalled").content.cloneNode(true));
+    document.getElementById("card-title").focus({ preventScroll: true });
+  }
+
+  function isNext(element) {
+    const id = element && idOf(element);
+    const isFresh = id && Number(element.dataset.expires) > Date.now() + 5_000;
+    return isFresh && !unsaved.reviews.includes(id) && unsaved.size <= MOST_UNSAVED;
+  }
 
   // Shows the next card: the one that was fetched ahead, or a new one.
-  async function advance(leaving) {
+  async function advance() {
     const html = ready && (await ready);
     const element = html && parsed(html);
     // "Nothing" that was fetched ahead may be out of date by now.
-    if (element && idOf(element) && idOf(element) !== leaving && isFresh(element)) {
+    if (isNext(element)) {
       show(element);
       return;
     }
-    await sending;
-    show(parsed(await call(nextAddress([]))));
-  }
-
-  function complain(error, reviewId) {
-    const what = reviewId ? `${message.dataset.failed} ` : ""; // else nothing was to be saved
-    message.replaceChildren(`${what}${error.message} `);
-    if (reviewId) {
-      const link = document.createElement("a");
-      link.href = `/?item=${encodeURIComponent(reviewId)}`;
-      link.textContent = message.dataset.back;
-      message.append(link, " ");
-    }
-    const close = document.createElement("button");
-    close.textContent = message.dataset.dismiss;
-    close.addEventListener("click", () => { message.hidden = true; });
-    message.append(close);
-    message.hidden = false;
-  }
-
-  async function post(address, body, said, reviewId) {
     try {
-      progress.innerHTML = await call(address, { method: "POST", body });
-      status.textContent = said;
-      if (address === "/decide") {
-        undoable = true;
-        offerUndo();
-      }
+      const failure = await settle();
+      if (failure) throw failure;
+      show(parsed(await call(nextAddress([]))));
     } catch (error) {
-      complain(error, reviewId);
+      tell(error);
+      stall();
     }
   }
 
-  function bodyOf(button) {
-    const body = new FormData(form());
-    if (button.name) body.set(button.name, button.value);
-    body.set("seconds", ((performance.now() - shownAt) / 1000).toFixed(2));
-    return body;
-  }
+  // Deciding.
 
   async function leave(button, address) {
-    const leaving = idOf(card());
-    const body = bodyOf(button);
-    const name = button.querySelector(".choice-name") || button;
-    const said = address === "/skip"
-      ? message.dataset.skipped
-      : message.dataset.saved.replace("%", () => name.textContent.trim());
-    if (body.get("kind") === "adjudication") { // its list is where one goes on
-      await post(address, body, said, leaving);
-      if (message.hidden) location.assign("/disputes");
+    const fields = new FormData(form());
+    if (button.name) fields.set(button.name, button.value);
+    fields.set("seconds", ((performance.now() - shownAt) / 1000).toFixed(2));
+    fields.delete("csrf");
+    const choice = (button.querySelector(".choice-name") || button.querySelector("span")).textContent.trim();
+    const said = address === "/skip" ? words.skipped : words.saved.replace("%", () => choice);
+    unsaved.add(idOf(card()), { address, choice, said, fields: [...fields] });
+    message.hidden = true;
+    const settled = settle();
+    if (fields.get("kind") === "adjudication") { // its list is where one goes on
+      if (!(await settled) && message.hidden) location.assign("/disputes");
       return;
     }
-    // One after the other, so that undo finds them in the order in which they were made.
-    underWay.add(leaving);
-    sending = sending
-      .then(() => post(address, body, said, leaving))
-      .finally(() => underWay.delete(leaving));
-    await advance(leaving);
+    await advance();
   }
 
   async function undo() {
+    if (await settle()) throw new Refused("", words.noUndo); // it may have arrived, unanswered
     const body = new FormData(form());
-    await sending;
+    body.set("csrf", token);
     const restored = parsed(await call("/undo", { method: "POST", body }));
     undoable = false; // what came knows whether there is more
     show(restored);
-    status.textContent = message.dataset.undone;
+    status.textContent = words.undone;
     progress.innerHTML = await call("/progress-bar");
   }
 
   async function act(button) {
     if (busy) return;
     busy = true;
+    place.ariaBusy = "true";
     try {
       const address = button.getAttribute("formaction") || form().getAttribute("action");
       if (address === "/undo") await undo();
@@ -175,6 +280,7 @@
       complain(error);
     } finally {
       busy = false;
+      place.ariaBusy = "false";
     }
   }
 
@@ -192,47 +298,54 @@
     localStorage.setItem("queue_keys", keysOn.checked ? "on" : "off");
   });
 
-  // By the key's place on the board, so that U and S work in the Russian layout too.
-  function keyOf(event) {
-    if (event.key === "?") return "?";
-    if (event.shiftKey) return "";
-    const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
-    if (digit) return digit[1];
-    return { KeyU: "u", KeyS: "s", Slash: "/" }[event.code] || (event.key === "Enter" ? "Enter" : "");
-  }
-
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.isComposing) return;
     const target = event.target;
     if (!keysOn.checked || target.closest("select, textarea, input:not([type=checkbox])")) return;
     const key = keyOf(event);
-    if (key === "Enter" && target.closest("button, a, summary")) return;
-    if (key === "/" && event.key === "/") {
+    if (!key || (key === "Enter" && target.closest("button, a, summary"))) return;
+    if (key === "/") {
       event.preventDefault();
-      location.assign("/search");
+      const saved = busy || settle();
+      Promise.race([saved, new Promise((done) => setTimeout(done, 1_000))]).then(() => location.assign("/search"));
       return;
     }
     const selector = key === "Enter" ? "[data-top]" : `[data-key="${key}"]`;
-    const button = key && key !== "/" && form() && form().querySelector(selector);
+    const button = form()?.querySelector(selector);
+    const why = key === "Enter" && document.getElementById("no-guess");
+    if (!button && why) why.hidden = false;
     if (!button || button.disabled) return;
     event.preventDefault();
     act(button);
   });
 
-  // While somebody reads, the review stays theirs; while nothing waits, look again.
+  // While somebody reads, the review stays theirs.
   setInterval(() => {
     if (document.hidden || busy || !idOf(card())) return;
-    fetch("/keep", { method: "POST", headers: BY_ITSELF, body: new FormData(form()) }).catch(() => {});
+    const body = new FormData(form());
+    fetch("/keep", { method: "POST", headers: BY_ITSELF, body }).catch(() => {});
   }, KEEP_MS);
-  setInterval(() => {
+
+  // What could not be saved is sent again; while nothing is on the screen, the queue is asked again.
+  async function tick() {
+    if (busy) return;
+    await offerLeft();
+    if (unsaved.size && (await settle())) return;
     if (document.hidden || busy || idOf(card())) return;
-    call(nextAddress([]), { headers: BY_ITSELF }).then((html) => {
-      const element = parsed(html);
-      if (idOf(element)) show(element);
-    }).catch(() => {});
-  }, POLL_MS);
+    try {
+      const element = parsed(await call(nextAddress([]), { headers: BY_ITSELF }));
+      tell(null);
+      if (!busy && !idOf(card()) && (idOf(element) || !form())) show(element);
+    } catch (error) {
+      tell(error);
+    }
+  }
+  setInterval(tick, TICK_MS);
+  window.addEventListener("online", tick);
+  document.addEventListener("visibilitychange", tick);
 
   if (matchMedia("(max-width: 60rem)").matches) document.getElementById("rules").open = false;
   document.getElementById("card-title").focus({ preventScroll: true });
   prefetch();
+  offerLeft();
 })();
