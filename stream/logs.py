@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 import structlog
 
-from stream.privacy import redact
+from stream.credentials import hide_accounts
+from stream.privacy import ALWAYS, Kind, redact
 from stream.settings import LogSettings
+from stream.terminal import visible
+
+# A key or an error may hold megabytes: a line must cost nobody a second, nor fill a disk.
+MAX_VALUE: Final = 2_000
+"""Characters of one value that are logged; a traceback may have ten times as many."""
+_MAX_ITEMS: Final = 50
+_MAX_DEPTH: Final = 4
+
+Clean = Callable[[str], str]
 
 
-def configure_logs(log: LogSettings) -> None:
-    """Send structlog and the standard library's logging to standard error in one format."""
+def configure_logs(log: LogSettings, kinds: Iterable[Kind] = ALWAYS) -> None:
+    """Send structlog and the standard library's logging to standard error in one format.
+
+    Args:
+        log: level, format, and whether personal data is masked.
+        kinds: of personal data that are masked.
+    """
     as_json = log.format == "json" or (log.format == "auto" and not sys.stderr.isatty())
     level = logging.getLevelNamesMapping()[log.level.upper()]
     shared: list[Any] = [
@@ -21,7 +37,7 @@ def configure_logs(log: LogSettings) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        *([_redacted] if log.redact else []),
+        _cleaner(frozenset(kinds) if log.redact else frozenset()),
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -47,6 +63,41 @@ def configure_logs(log: LogSettings) -> None:
     root.setLevel(max(level, logging.WARNING))
 
 
-def _redacted(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Mask personal data that a library's or a broker's words may carry."""
-    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+def _cleaner(kinds: frozenset[Kind]) -> Callable[[Any, str, dict[str, Any]], dict[str, Any]]:
+    """Return the step that makes every value of a log line short, visible and, if asked, masked."""
+
+    def clean(text: str, limit: int = MAX_VALUE) -> str:
+        cut = text[:limit]
+        masked = hide_accounts(redact(cut, kinds) if kinds else cut)
+        shown = visible(masked, one_line=limit == MAX_VALUE)
+        rest = len(text) - limit
+        return f"{shown}… ({rest:,} more characters)" if rest > 0 else shown
+
+    def step(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+        return {
+            key: value
+            if key.startswith("_")  # structlog's own, taken out before the line is written
+            else clean(value, 10 * MAX_VALUE)
+            if key == "exception" and isinstance(value, str)
+            else _cleaned(value, clean)
+            for key, value in event.items()
+        }
+
+    return step
+
+
+def _cleaned(value: Any, clean: Clean, depth: int = 0) -> Any:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return clean(value)
+        case bytes():
+            return clean(value[: 2 * MAX_VALUE].decode("utf-8", "replace"))
+        case Mapping() if depth < _MAX_DEPTH:
+            items = list(value.items())[:_MAX_ITEMS]
+            return {clean(str(k)): _cleaned(v, clean, depth + 1) for k, v in items}
+        case list() | tuple() | set() | frozenset() if depth < _MAX_DEPTH:
+            return [_cleaned(item, clean, depth + 1) for item in list(value)[:_MAX_ITEMS]]
+        case _:
+            return clean(repr(value))

@@ -32,6 +32,7 @@ from pydantic_settings import (
 
 from schemas.topics import TopicNames
 from stream.errors import ConfigError
+from stream.privacy.kinds import ALWAYS, Kind
 
 CONFIG_VARIABLE: Final = "REVIEWS_CONFIG"
 DEFAULT_CONFIG: Final = Path("reviews.toml")
@@ -491,7 +492,7 @@ class LogSettings(_Section):
     )
     redact: bool = Field(
         True,
-        description="Mask phone numbers, e-mail, card and street addresses in log lines.",
+        description="Mask the kinds of personal data that `privacy.redact_kinds` names in log lines.",
     )
 
 
@@ -500,9 +501,13 @@ class PrivacySettings(_Section):
 
     redact_stored: bool = Field(
         False,
-        description="Workers mask phone numbers, e-mail, card and street addresses before they "
-        "store a text to be labelled or a dead letter, or classify one. Category topics keep "
-        "what was sent.",
+        description="Workers mask personal data before they store a text to be labelled or a dead "
+        "letter, or classify one. Category topics keep what was sent.",
+    )
+    redact_kinds: tuple[Kind, ...] = Field(
+        ALWAYS,
+        description="What is masked, there and in logs; also passport, snils, account (bank "
+        "accounts), messenger (names and links). In the environment: a JSON list.",
     )
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
+from stream.credentials import MASK, shown_address, shown_command
 from stream.settings import BUNDLED_MODEL, Settings, config_file
 
-_MASK: Final = "**********"
 _ABOUT: Final = (
     "Every option of the online half. The first that speaks wins: a command's own option, the "
     "environment, the TOML file that `REVIEWS_CONFIG` names (`reviews.toml` unless set), the "
@@ -47,7 +46,7 @@ def settings_in_force(settings: Settings) -> Iterator[SettingInForce]:
         yield SettingInForce(
             name=f"{section}.{option}",
             variable=_variable(section, option),
-            value=_shown(getattr(getattr(settings, section), option)),
+            value=_shown(getattr(getattr(settings, section), option), option),
             origin=origin or "default",
             meaning=_meaning(field),
         )
@@ -86,21 +85,18 @@ def _gives(given: dict[str, Any], section: str, option: str) -> bool:
     return isinstance(found, dict) and option in found
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, option: str = "") -> str:
+    """Return a value for people, without anything that signs in."""
     if isinstance(value, SecretStr):
-        return _masked(value)
-    return "" if value is None else str(value)
-
-
-def _masked(secret: SecretStr) -> str:
-    """Mask a secret; of an address keep what is none."""
-    value = secret.get_secret_value()
-    if "://" not in value:
-        return _MASK if value else ""
-    parts = urlsplit(value)
-    account, at, host = parts.netloc.rpartition("@")
-    netloc = f"{_MASK}{at}{host}" if account else host
-    return parts._replace(netloc=netloc, query="").geturl()
+        secret = value.get_secret_value()
+        return shown_address(secret) if "://" in secret else MASK if secret else ""
+    if value is None:
+        return ""
+    text = str(value)
+    if option.endswith("_command"):
+        # A variable may be set before the program: "TOKEN=... get-token".
+        return MASK if "=" in text.split(maxsplit=1)[0] else shown_command(text)
+    return shown_address(text) if "://" in text else text
 
 
 def _default(field: FieldInfo) -> str:

@@ -277,7 +277,7 @@ def _work(
 ) -> None:
     """Body of a worker process; it tells its open lanes under its number, if that is wanted."""
     began = time.monotonic()
-    configure_logs(settings.log)
+    configure_logs(settings.log, settings.privacy.redact_kinds)
     model = settings.model
     if seconds is None:
         classifier = Classifier.load(model.folder, model.device, model.threads, model.chunk_tokens)

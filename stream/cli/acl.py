@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stream.cli.console import note, out
+from stream.cli.console import note, out, print_line
 from stream.cli.options import Json, Prefix, Servers, settings_from
 
 
@@ -76,10 +76,10 @@ def acl(
         out.print_json(json.dumps(found))
         return
     for rule in rules:
-        typer.echo(rule.command(user, settings.kafka.bootstrap_servers))
+        print_line(rule.command(user, settings.kafka.bootstrap_servers))
     if redis:
         words = " ".join(f"'{rule}'" for rule in redis)
-        typer.echo(f"redis-cli ACL SETUSER {redis_user} on '>PASSWORD' {words}")
+        print_line(f"redis-cli ACL SETUSER {redis_user} on '>PASSWORD' {words}")
     note(f"[dim]next: reviews acl {role} --apply, as an administrator of the cluster[/dim]")
 
 

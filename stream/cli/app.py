@@ -34,7 +34,7 @@ from stream.cli import (
     tune,
     work,
 )
-from stream.cli.console import note, print_error
+from stream.cli.console import note, print_error, print_traceback
 from stream.cli.extras import missing_extra
 from stream.errors import DiskFull, InputError, ReviewsError
 
@@ -109,6 +109,7 @@ def main() -> NoReturn:
     """Run the command line; never returns."""
     # Without this a library's log lines stand beside the one line that explains the failure.
     logging.getLogger().addHandler(logging.NullHandler())
+    sys.excepthook = print_traceback
     try:
         add_plugins(app)
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from stream.cli.console import err, note, one_line, out
+from stream.cli.console import err, note, one_line, out, print_line
 from stream.cli.options import Prefix, Servers, settings_from
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _print_json(event: Any) -> None:
     else:
         line = json.dumps(_dead_letter_json(event), ensure_ascii=False)
     # Not through Rich: a program reads this, byte for byte.
-    typer.echo(line)
+    print_line(line)
 
 
 def _dead_letter_json(letter: DeadLetter) -> dict[str, object]:

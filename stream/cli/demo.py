@@ -148,7 +148,9 @@ def _go_on(settings: Settings, reviews: list[Review], folder: Path) -> None:
     from stream.logs import configure_logs
 
     # Alerts and troubles; what goes well is on the page.
-    configure_logs(settings.log.model_copy(update={"level": "error"}))
+    configure_logs(
+        settings.log.model_copy(update={"level": "error"}), settings.privacy.redact_kinds
+    )
     note("")
     note("reviews go on arriving, four a second; [bold]Ctrl-C[/bold] ends this")
     asyncio.run(_serve_page(settings, folder, reviews))

@@ -33,7 +33,7 @@ def monitor(
 
     sections: dict[str, Any] = {"monitor": {"port": port}} if port is not None else {}
     settings = settings_from(servers, prefix, **sections)
-    configure_logs(settings.log)
+    configure_logs(settings.log, settings.privacy.redact_kinds)
     stopped_by = asyncio.run(_monitor(settings))
     if stopped_by == signal.SIGINT:
         raise typer.Exit(130)

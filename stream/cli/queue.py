@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from stream.cli.console import err, note, one_line, out
+from stream.cli.console import err, note, one_line, out, print_data
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.signals import StopSignals
 
@@ -58,7 +58,7 @@ def queue(
     given: dict[str, Any] = {"host": host, "port": port}
     section = {name: value for name, value in given.items() if value is not None}
     settings = settings_from(servers, prefix, **({"queue": section} if section else {}))
-    configure_logs(settings.log)
+    configure_logs(settings.log, settings.privacy.redact_kinds)
     if asyncio.run(_serve(settings)) == signal.SIGINT:
         raise typer.Exit(130)
 
@@ -210,7 +210,7 @@ def export(
     chosen: Format = form
     labels = asyncio.run(standing_labels(settings_from(servers, prefix)))
     for part in written(labels, chosen):
-        sys.stdout.write(part)
+        print_data(part)
     err.print(f"{len(labels):,} decisions", style="dim")
 
 

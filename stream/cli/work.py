@@ -51,7 +51,7 @@ def work(
     if port is not None:
         sections["http"] = {"port": port}
     settings = settings_from(servers, prefix, **sections)
-    configure_logs(settings.log)
+    configure_logs(settings.log, settings.privacy.redact_kinds)
     stopped_by = asyncio.run(_work(settings, stop_at_eof=stop_at_eof))
     if stopped_by == signal.SIGINT:
         raise typer.Exit(130)

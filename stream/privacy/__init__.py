@@ -1,5 +1,20 @@
-"""Personal data: what is taken out of a text before it is kept or shown, and erasing a review."""
+"""What may tell who a person is: found and masked, found and erased."""
 
-from stream.privacy.redaction import redact, redacted_message, redacted_review
+from stream.privacy.kinds import ALWAYS, Kind
+from stream.privacy.redaction import (
+    PersonalPart,
+    personal_parts,
+    redact,
+    redacted_message,
+    redacted_review,
+)
 
-__all__ = ["redact", "redacted_message", "redacted_review"]
+__all__ = [
+    "ALWAYS",
+    "Kind",
+    "PersonalPart",
+    "personal_parts",
+    "redact",
+    "redacted_message",
+    "redacted_review",
+]

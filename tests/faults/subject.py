@@ -42,7 +42,7 @@ async def _announce_readiness(subject: Subject) -> None:
 
 async def _run(make: Callable[[Settings, Controls], Subject]) -> None:
     settings = load_settings()
-    configure_logs(settings.log)
+    configure_logs(settings.log, settings.privacy.redact_kinds)
     controls, stop = Controls(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     subject = make(settings, controls)

@@ -43,7 +43,7 @@ def relabel_auto(
     if port is not None:
         label["http_port"] = port
     settings = settings_from(servers, prefix, label=label)
-    configure_logs(settings.log)
+    configure_logs(settings.log, settings.privacy.redact_kinds)
     outcomes, stopped_by = asyncio.run(_relabel(settings))
     decided = outcomes["ensemble"] + outcomes["llm"]
     note(f"{decided:,} reviews decided, {outcomes['people']:,} left to people")

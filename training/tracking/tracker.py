@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeVar
 
+from stream.credentials import hide_accounts
+
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 Tags = Mapping[str, str]
 
-# An address in somebody else's message may hold a password.
-_ACCOUNT: Final = re.compile(r"//[^/@\s]*@")
 _LONGEST_REASON: Final = 200
 # What HTTP clients say of a server that is down, in the middle of a long sentence.
 _SILENT: Final = "Max retries exceeded"
@@ -156,5 +155,5 @@ def _why(error: Exception) -> str:
     """Return what went wrong in one line without accounts."""
     if _SILENT in str(error):
         return "it does not answer"
-    line = " ".join(_ACCOUNT.sub("//", str(error)).split()) or type(error).__name__
+    line = " ".join(hide_accounts(str(error)).split()) or type(error).__name__
     return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1].rstrip() + "…"
