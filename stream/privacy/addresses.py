@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from stream.privacy.folding import BARRIER
+from stream.privacy.folding import UNMARKED
 
 _DIGIT: Final = re.compile(r"[0-9]")
 _GAP: Final = r"\s{0,3}+"
@@ -51,13 +51,14 @@ _SURE_HOUSE: Final = rf"\s{{0,2}}+[,.;]?{_GAP}{_HOUSE_WORD}{_NUMBER}{_PARTS}"
 _ADJECTIVE: Final = r"(?i:ий|ый|ое|ой|ая|яя|ом|ем|ую|ого|его|а)"
 # What stands before a street: "630099, г. Томск, ".
 _TOWN: Final = re.compile(
-    r"(?<!\w)(?:\d{6}(?:,\s?|\s))?(?:(?:г|гор|город)\b\.?\s?[А-ЯЁ][А-Яа-яЁё-]{1,30}+(?:,\s?|\s))?\Z"
+    UNMARKED
+    + r"(?:\d{6}(?:,\s?|\s))?(?:(?:г|гор|город)\b\.?\s?[А-ЯЁ][А-Яа-яЁё-]{1,30}+(?:,\s?|\s))?\Z"
 )
 _TOWN_LENGTH: Final = 80
 _PLACES: Final = r"(?i:\bадрес\w{0,3}|\bжив[уё]\w{0,2}|\bпрожива\w{1,4}|\bпривез\w{1,4}|\bприезжай\w{0,2}|\bдостав\w{1,6})"
 
 _ADDRESS: Final = re.compile(
-    rf"(?<![\w{BARRIER}])(?=\w)(?:"
+    UNMARKED + r"(?=\w)(?:"
     rf"{_SHORT}{_ANY_NAME}{_HOUSE}|{_SHORT}{_NUMBER}\s{{0,2}}+,?{_GAP}{_SURE_HOUSE}"
     rf"|{_UNSURE}{_NAME}{_HOUSE}|{_WORD}\s{{1,3}}{_NAME}{_HOUSE}"
     rf"|{_WORD}\s{{1,3}}{_ANY_NAME}{_SURE_HOUSE}"
@@ -80,7 +81,7 @@ _PLACE: Final = re.compile(
     rf"([А-ЯЁ][а-яё-]{{2,30}}\s{{0,2}},?\s{{0,3}}(?:{_HOUSE_WORD})?{_NUMBER}{_PARTS})"
 )
 _LATIN: Final = re.compile(
-    r"(?<!\w)(?:ul|ulitsa|ulica|prospekt|pr-t|pereulok|per|street|st)\b\.?\s{0,3}"
+    UNMARKED + r"(?:ul|ulitsa|ulica|prospekt|pr-t|pereulok|per|street|st)\b\.?\s{0,3}"
     r"[A-Za-z][A-Za-z'-]{2,30}+(?:\s{1,3}[A-Za-z'-]{2,30}+)?,?\s{0,3}(?:(?:d|dom|house)\b\.?\s{0,3})?"
     r"\d{1,4}(?:[/-]\d{1,4})?[a-z]?(?!\w)(?:,?\s{0,3}(?:kv|korp|apt|flat)\b\.?\s{0,3}\d{1,4}(?!\w)){0,2}"
 )

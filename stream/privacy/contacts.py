@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from stream.privacy.folding import BARRIER
+from stream.privacy.folding import BARRIER, UNMARKED
 
 _LOCAL: Final = r"[\w.+-]"
 _BEGIN: Final = rf"(?<![\w.+{BARRIER}-])"
@@ -21,14 +21,15 @@ _OBSCURED: Final = re.compile(
     rf"{_BEGIN}[\w.+-]{{1,64}}+{_AT}[\w-]{{1,63}}?(?:{_DOT}[\w-]{{1,63}}?)??{_DOT}{_ZONE}(?!\w)",
     re.IGNORECASE,
 )
-_HANDLE: Final = re.compile(r"(?<![\w@./])@[A-Za-z][A-Za-z0-9_.]{2,31}+(?!\w)")
+_HANDLE: Final = re.compile(UNMARKED + r"(?<![@./])@[A-Za-z][A-Za-z0-9_.]{2,31}+(?!\w)")
 _LINK: Final = re.compile(
-    r"(?<!\w)(?:https?://)?(?:www\.)?(?:t\.me|telegram\.me|wa\.me|vk\.com|vk\.ru|ok\.ru|m\.me"
+    UNMARKED + r"(?:https?://)?(?:www\.)?(?:t\.me|telegram\.me|wa\.me|vk\.com|vk\.ru|ok\.ru|m\.me"
     r"|instagram\.com|facebook\.com)/[\w.+/-]{2,64}+",
     re.IGNORECASE,
 )
 _NAMED: Final = re.compile(
-    r"(?<!\w)(?:телеграм\w{0,3}|телега|телеге|тг|telegram|tg|скайп\w{0,2}|skype|инста(?:грам\w{0,2})?"
+    UNMARKED
+    + r"(?:телеграм\w{0,3}|телега|телеге|тг|telegram|tg|скайп\w{0,2}|skype|инста(?:грам\w{0,2})?"
     r"|инсте|instagram|insta|вк|vk|вконтакте|icq|аська|дискорд|discord|вайбер|viber|whatsapp|ватсап)"
     r"(?:\s{1,2}+(?:мой|ник|логин|id))?[\s:=-]{1,3}+@?([A-Za-z][A-Za-z0-9_.:-]{3,40}+)(?!\w)",
     re.IGNORECASE,

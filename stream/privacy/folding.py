@@ -16,6 +16,8 @@ from stream.privacy.kinds import Kind
 
 BARRIER: Final = "\ue000"
 """Stands for what is masked already. It is no letter, digit, space or mark: no pattern crosses it."""
+UNMARKED: Final = rf"(?<![\w{BARRIER}])"
+"""Neither a letter, a digit nor a mask stands before what follows."""
 
 _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u30fc\ufe58\ufe63\uff0d"
 _SPACES: Final = "\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"

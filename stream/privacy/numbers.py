@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
-from stream.privacy.folding import BARRIER
+from stream.privacy.folding import BARRIER, UNMARKED
 from stream.privacy.kinds import Kind
 
 Span = tuple[int, int]
@@ -67,7 +67,7 @@ _SERIES: Final = re.compile(
     r"\bсери[яию]\W{1,3}[0-9]{2}\s?[0-9]{2}\W{1,3}(?:номер|№|N)\W{0,3}[0-9]{6}(?!\w)", re.IGNORECASE
 )
 _IBAN: Final = re.compile(
-    r"(?<!\w)[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"
+    UNMARKED + r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"
 )
 
 

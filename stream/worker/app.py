@@ -81,7 +81,8 @@ class Worker:
         self._failure: asyncio.Future[None] | None = None
         self._cache = PredictionCache(settings.cache, self.metrics)
         self._classification = Classification(self.models, self._cache, self.metrics)
-        self._redacted = settings.privacy.redact_stored
+        privacy = settings.privacy
+        self._redacted = privacy.redact_kinds if privacy.redact_stored else ()
         limits = SizeLimits()
         self._router = Router(
             settings.topic_names,

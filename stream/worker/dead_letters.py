@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from schemas import Cut, DeadLetterReason, Headers, SourcePosition, without_dead_letter
 from schemas.topics import DEAD_LETTER_MAX_BYTES
-from stream.privacy import redact, redacted_message
+from stream.privacy import Kind, redact, redacted_message
 from stream.reading import HEAD_BYTES, Unreadable, unreadable_in
 from stream.worker.size_limits import SizeLimits, message_bytes
 
@@ -25,14 +25,14 @@ class DeadLetterMaker:
         topic: where they go.
         group: that refuses messages.
         worker: its member.
-        redacted: whether personal data is masked.
+        redacted: kinds of personal data that are masked.
         limits: of the topic.
     """
 
     topic: str
     group: str
     worker: str
-    redacted: bool
+    redacted: Sequence[Kind]
     limits: SizeLimits
 
     def fields(
@@ -48,7 +48,7 @@ class DeadLetterMaker:
         """
         if (unreadable := unreadable_in(record)) is not None:
             return self._cut(record, source, code, message, cut_of(unreadable), unreadable.head)
-        value = redacted_message(record.value) if self.redacted else record.value
+        value = redacted_message(record.value, self.redacted) if self.redacted else record.value
         headers = [
             *without_dead_letter(record.headers),
             *self._reason(record, source, code, message, None).headers(),
@@ -73,7 +73,7 @@ class DeadLetterMaker:
         else:
             kept = without_dead_letter(record.headers)
         reason = self._reason(record, source, code, message, cut)
-        value = redacted_message(head) if self.redacted else head
+        value = redacted_message(head, self.redacted) if self.redacted else head
         key = None if record.key is None else record.key[:HEAD_BYTES]
         value = None if cut.value_bytes is None else value
         return key, value, [*kept, *reason.headers()]
@@ -83,7 +83,7 @@ class DeadLetterMaker:
     ) -> DeadLetterReason:
         return DeadLetterReason(
             code=code,
-            message=redact(message) if self.redacted else message,
+            message=redact(message, self.redacted) if self.redacted else message,
             source=source,
             timestamp_ms=record.timestamp,
             group=self.group,

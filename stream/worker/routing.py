@@ -7,6 +7,7 @@ the result against the pydantic models.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -26,7 +27,7 @@ from schemas import (
 )
 from stream.cache import CachedPrediction
 from stream.classifier import Classifier
-from stream.privacy import redacted_review
+from stream.privacy import Kind, redacted_review
 from stream.worker.dead_letters import DeadLetterMaker
 from stream.worker.size_limits import SizeLimits, message_bytes
 from stream.worker.work import Rejection, Work
@@ -56,7 +57,8 @@ class Router:
         topics: names.
         group: the worker's, for dead letters.
         worker: its name, for dead letters.
-        redacted: personal data is masked in what waits for a label and in dead letters.
+        redacted: kinds of personal data that are masked in what waits for a label and in dead
+            letters.
         limits: how large messages may be.
     """
 
@@ -66,7 +68,7 @@ class Router:
         group: str,
         worker: str,
         *,
-        redacted: bool = False,
+        redacted: Sequence[Kind] = (),
         limits: SizeLimits | None = None,
     ) -> None:
         self._topics = topics
@@ -116,7 +118,7 @@ class Router:
             return self._message(
                 self._category_topics[work.best], CategorizedReview, value, work, time
             )
-        review = redacted_review(review) if self._redacted else review
+        review = redacted_review(review, self._redacted) if self._redacted else review
         value = _relabel(work, review, prediction, model, time)
         return self._message(self._topics.relabel, RelabelTask, value, work, time)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -10,7 +11,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from schemas import ContractError, Review, SourcePosition, decode
 from stream.cache import CachedPrediction
 from stream.classifier import Classifier
-from stream.privacy import redact
+from stream.privacy import Kind, redact
 from stream.reading import unreadable_in
 from stream.text import fingerprint, normalize
 
@@ -91,14 +92,16 @@ def held_bytes(record: ConsumerRecord) -> int:
     return size
 
 
-def take_in(lane: Owner, record: ConsumerRecord, arrived: float, *, redacted: bool = False) -> Work:
+def take_in(
+    lane: Owner, record: ConsumerRecord, arrived: float, *, redacted: Sequence[Kind] = ()
+) -> Work:
     """Decode and normalise an input event. A bad one becomes a rejection, never an exception.
 
     Args:
         lane: that it came in by.
         record: as the broker gave it.
         arrived: monotonic seconds.
-        redacted: the model, and so the cache, sees the text without personal data.
+        redacted: kinds of personal data that the model, and so the cache, does not see.
     """
     work = Work(lane, lane.epoch, record, arrived, held=held_bytes(record))
     if (unreadable := unreadable_in(record)) is not None:
@@ -109,7 +112,7 @@ def take_in(lane: Owner, record: ConsumerRecord, arrived: float, *, redacted: bo
     except ContractError as error:
         work.rejection = Rejection(error.code, str(error))
         return work
-    work.text = normalize(redact(work.review.text) if redacted else work.review.text)
+    work.text = normalize(redact(work.review.text, redacted) if redacted else work.review.text)
     work.fingerprint = fingerprint(work.text)
     work.cost = len(work.text) // CHARS_PER_TOKEN + SPECIAL_TOKENS
     return work

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemas import DeadLetterReason, SourcePosition, TopicNames
 from schemas.topics import DEAD_LETTER_MAX_BYTES
 from stream.errors import BrokerError
+from stream.privacy import ALWAYS
 from stream.reading import Unreadable
 from stream.worker.dead_letters import DeadLetterMaker
 from stream.worker.lane import Lane, Slice
@@ -30,7 +31,7 @@ def record(value=b"{}", key=b"k", headers=()):
     return ConsumerRecord(*TP, 7, 1_700_000_000_000, 0, key, value, None, 1, 1, headers)
 
 
-def letter(original, *, redacted=False, limits=None):
+def letter(original, *, redacted=(), limits=None):
     maker = DeadLetterMaker(DEAD, "g", "w", redacted, limits or SizeLimits())
     key, value, headers = maker.fields(original, SOURCE, "not-json", "no JSON")
     assert message_bytes(key, value, headers) <= DEAD_LETTER_MAX_BYTES
@@ -97,13 +98,19 @@ def test_one_that_does_not_is_cut_and_measured(original):
 def test_what_redaction_makes_longer_is_measured_after_it():
     value = ('{"text": "' + "я" * 900_000 + ' +7 912 345-67-89"}').encode()
     assert letter(record(value))[3].cut is None
-    _key, cut, _, reason = letter(record(value), redacted=True)
+    _key, cut, _, reason = letter(record(value), redacted=ALWAYS)
     assert (len(cut), reason.cut.value_bytes) == (1024, len(value))
+
+
+def test_only_the_kinds_that_are_wanted_are_redacted():
+    value = b"a@b.ru 112-233-445 95"
+    assert letter(record(value), redacted=["snils"])[1] == b"a@b.ru [snils]"
+    assert letter(record(value), redacted=ALWAYS)[1] == b"[email] 112-233-445 95"
 
 
 def test_the_beginning_of_one_that_is_cut_is_redacted_too():
     value = b"+7 912 345-67-89 " + b"x" * 3_000_000
-    assert letter(record(value), redacted=True)[1].startswith(b"[phone] ")
+    assert letter(record(value), redacted=ALWAYS)[1].startswith(b"[phone] ")
 
 
 def test_a_letter_that_its_topic_refused_is_cut_however_small_the_topics_limit():
