@@ -103,3 +103,10 @@ def test_a_wrong_rule_is_refused_by_name(tmp_path, change, words):
 def test_an_absent_rule_file_is_one_clear_line(tmp_path):
     with pytest.raises(RulesError, match="cannot be read"):
         load_rules(tmp_path / "none.toml")
+
+
+# A pattern with two ways to read one dash doubles its time with each: forty of them took days.
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("mark", ["-:", "- ", ":(", ", -"], ids=ascii)
+def test_marks_after_a_word_do_not_multiply_the_work(mark):
+    assert Lexicon(load_rules()).find("подарок " + mark * 100 + "х").hits is not None
