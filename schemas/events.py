@@ -171,6 +171,10 @@ class ModelAnnouncement(Event):
     canary_share: Probability = Field(default=0.0, description="Share of keys for a canary.")
     announced_at: datetime = Field(default_factory=now)
     announced_by: str = ""
+    signature: str = Field(
+        default="",
+        description="Ed25519, over all other fields: id of the key, a colon, base64. Empty: unsigned.",
+    )
 
 
 class CategoryCount(BaseModel):
@@ -194,6 +198,10 @@ class BatchSummary(Event):
 
     worker: str
     model_version: str
+    refused_model: str | None = Field(
+        default=None,
+        description="Version that was announced to serve and that this worker refused.",
+    )
     source_topic: str
     source_partition: int = Field(ge=0)
     first_offset: int = Field(ge=0)

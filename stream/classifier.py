@@ -90,14 +90,21 @@ class Classifier:
         Raises:
             ModelError: the folder is absent, damaged, or does not compute what it should.
         """
-        manifest = verify(folder)
         try:
+            manifest = verify(folder)
             tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        except Exception as error:  # noqa: BLE001 - the Rust side raises bare Exception
-            raise ModelError(f"{folder / TOKENIZER} cannot be loaded: {error}") from None
-        graph = open_graph(folder, device, threads, manifest.max_length)
-        classifier = cls(manifest, tokenizer, graph, chunk_tokens)
-        classifier.self_test()
+            graph = open_graph(folder, device, threads, manifest.max_length)
+            classifier = cls(manifest, tokenizer, graph, chunk_tokens)
+            classifier.self_test()
+        except (ModelError, KeyboardInterrupt, SystemExit):
+            raise
+        # What is in the folder decides what is raised, and by which library: Rust's panics are no
+        # Exception even. Whatever it is, the folder cannot serve.
+        except BaseException as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ModelError(
+                f"{folder} cannot be loaded: {reason}", "restore the folder from the registry"
+            ) from error
         return classifier
 
     @property
@@ -171,11 +178,15 @@ class Classifier:
         """Compare the model with the logits stored in its manifest.
 
         Raises:
-            ModelError: a stored text gets another category, or logits that are too far away.
+            ModelError: a stored text gets another category, or logits that are too far away; or
+                nothing is stored, so that nobody knows what the model should compute.
         """
         cases = self.manifest.self_test
         if not cases:
-            return
+            raise ModelError(
+                f"model {self.version} has no self-test: its manifest holds no stored answers",
+                "export the model again with `reviews train`",
+            )
         logits, _ = self.logits(self.tokenize([case.text for case in cases]).ids)
         stored = np.asarray([case.logits for case in cases], dtype=np.float32)
         worst = float(np.abs(logits - stored).max())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
 from aiohttp import web
@@ -15,6 +15,9 @@ from stream.settings import HttpSettings
 Checks = Callable[[], Mapping[str, bool]]
 """Names what readiness needs, and whether each holds now."""
 
+Notes = Callable[[], Iterable[str]]
+"""Tells what a person should know and readiness does not depend on, one line each."""
+
 
 class HealthServer:
     """A small HTTP server beside the work. Use as ``async with``."""
@@ -25,6 +28,7 @@ class HealthServer:
         registry: CollectorRegistry,
         checks: Checks,
         option: str = "REVIEWS_HTTP__PORT",
+        notes: Notes = tuple,
     ) -> None:
         """Serve nothing yet.
 
@@ -33,11 +37,13 @@ class HealthServer:
             registry: of the metrics.
             checks: tell readiness.
             option: that sets the port, for whoever finds it taken.
+            notes: shown by ``/readyz?verbose`` beside the checks.
         """
         self._option = option
         self._settings = settings
         self._registry = registry
         self._checks = checks
+        self._notes = notes
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -82,6 +88,7 @@ class HealthServer:
         checks = self._checks()
         ready = all(checks.values())
         lines = [f"[{'+' if ok else '-'}] {name}" for name, ok in checks.items()]
+        lines += [f"[i] {note}" for note in self._notes()]
         text = "\n".join(lines) if "verbose" in request.query else "ready" if ready else "not ready"
         return web.Response(text=text + "\n", status=200 if ready else 503)
 

@@ -79,11 +79,21 @@ class WorkerMetrics:
         self.model_swaps = Counter(
             "reviews_model_swaps_total", "Announced models by outcome.", ["outcome"], registry=r
         )
+        self.model_refused = Gauge(
+            "reviews_model_refused",
+            "1 while what was announced last for a role is refused, and another model has it.",
+            ["role"],
+            registry=r,
+        )
         # Known from the start: a rate over a series that appears with its first event misses it.
         for outcome in ("committed", "fenced", "in-doubt"):
             self.transactions.labels(outcome)
         for result in ("hit", "miss", "error"):
             self.cache_lookups.labels(result)
+        for outcome in ("swapped", "refused"):
+            self.model_swaps.labels(outcome)
+        for role in ("serving", "shadow", "canary"):
+            self.model_refused.labels(role)
 
     def forget_lag(self, partition: int) -> None:
         """Drop the lag of a partition that was given away: another worker tells it now."""

@@ -128,18 +128,37 @@ def read_manifest(folder: Path) -> Manifest:
             "set REVIEWS_MODEL__FOLDER, or make one with `reviews train starter`",
         )
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
     except FileNotFoundError:
         raise ModelError(
             f"{folder} is no model folder: it has no {MANIFEST}",
             "name a folder that `reviews train` or the registry wrote",
         ) from None
-    except (OSError, ValidationError) as error:
-        raise ModelError(
-            f"{path} cannot be read: {error}", "restore the folder from the registry"
-        ) from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return parse_manifest(data, folder)
+
+
+def parse_manifest(data: bytes, folder: Path) -> Manifest:
+    """Return a manifest that was read, if it is one for this version.
+
+    Args:
+        data: of ``manifest.json``.
+        folder: where it lies, for messages.
+
+    Raises:
+        ModelError: it is no manifest, or was made for another contract.
+    """
+    try:
+        manifest = Manifest.model_validate_json(data)
+    except (ValidationError, RecursionError, MemoryError) as error:
+        raise _unreadable(folder / MANIFEST, error) from None
     _check_contract(folder, manifest)
     return manifest
+
+
+def _unreadable(path: Path, error: Exception) -> ModelError:
+    return ModelError(f"{path} cannot be read: {error}", "restore the folder from the registry")
 
 
 def verify(folder: Path) -> Manifest:

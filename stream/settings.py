@@ -179,6 +179,25 @@ class ModelSettings(_Section):
         "CPU, 2048 on a GPU.",
     )
     watch: bool = Field(True, description="Follow reviews.models and swap without a restart.")
+    trusted_keys: tuple[str, ...] = Field(
+        (),
+        description="Public keys: of announced models only those that one of them signed are "
+        "served. `reviews model keygen` makes a pair.",
+    )
+    trusted_keys_file: Path | None = Field(
+        None, description="File of public keys, one a line, besides `trusted_keys`."
+    )
+    trial_seconds: PositiveSeconds = Field(
+        30.0,
+        description="An announced model that takes longer to be read, or to load and warm up, is "
+        "refused.",
+    )
+    trial_memory_mb: PositiveInt = Field(
+        2048, description="An announced model that needs more to load and warm up is refused."
+    )
+    max_folder_mb: PositiveInt = Field(
+        2048, description="An announced model whose files are larger together is refused."
+    )
 
 
 class CacheSettings(_Section):
@@ -406,9 +425,18 @@ class MonitorSettings(_Section):
 class LearningSettings(_Section):
     """The learning loop: `reviews retrain` and `reviews model`."""
 
-    registry: Path = Field(Path(".reviews/registry"), description="Folder of all model versions.")
+    registry: Path = Field(
+        Path(".reviews/registry"),
+        description="Folder of all model versions. Workers serve announced models from here alone.",
+    )
     registry_seen_at: Path | None = Field(
         None, description="The same folder as the workers see it, if they mount it elsewhere."
+    )
+    signing_key: SecretStr | None = Field(
+        None, description="Private key that signs what is announced to workers."
+    )
+    signing_key_file: Path | None = Field(
+        None, description="File of the private key, which its owner alone may read."
     )
     family: str = Field("bert", min_length=1, description="Model family in force.")
     runs: Path = Field(Path(".reviews/retrain"), description="Datasets and reports of retrainings.")

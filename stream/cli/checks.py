@@ -7,21 +7,19 @@ import platform
 import shutil
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from stream.classifier import Classifier
+from stream.cli.findings import Finding, State
+from stream.cli.model_checks import announced_models, configured_model, signatures
 from stream.errors import ReviewsError
 from stream.lag import PartitionLag, held_back, worker_lag
 from stream.settings import Settings
 from stream.topics_admin import describe_topics, uneven_partitions
-
-State = Literal["ok", "warning", "failed", "skipped"]
 
 _PACKAGES: Final = ("reviews-stream", "aiokafka", "onnxruntime", "tokenizers", "redis")
 # Kafka's segments and a model folder or two; below this the next surprise is a full disk.
@@ -30,23 +28,15 @@ _LEAST_FREE_BYTES: Final = 1024**3
 _REDIS_SECONDS: Final = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    name: str
-    state: State
-    detail: str
-    remedy: str = ""
-
-
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything, side by side; a failure of one look never hides the others."""
     looks: list[tuple[str, Callable[[Settings], Awaitable[list[Finding]]]]] = [
         ("versions", _versions),
         ("disk", _disk),
-        ("model", _model),
+        ("model", configured_model),
         ("kafka", _kafka),
+        ("announced", announced_models),
+        ("signing", signatures),
         ("redis", _redis),
         ("port", _port),
     ]
@@ -77,15 +67,6 @@ async def _disk(_: Settings) -> list[Finding]:
     if free < _LEAST_FREE_BYTES:
         return [Finding("disk", "warning", detail, "free some space before running Kafka here")]
     return [Finding("disk", "ok", detail)]
-
-
-async def _model(settings: Settings) -> list[Finding]:
-    model = settings.model
-    classifier = await asyncio.to_thread(
-        Classifier.load, model.folder, model.device, model.threads, model.chunk_tokens
-    )
-    name = f"{classifier.manifest.name} {classifier.version} on {classifier.device}"
-    return [Finding("model", "ok", f"{name}, self-test passed ({model.folder})")]
 
 
 async def _kafka(settings: Settings) -> list[Finding]:

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import structlog
 
-from schemas import BatchSummary, CategoryWindow, ModelAnnouncement
+from schemas import BatchSummary, CategoryWindow
+from stream.model.signing import TrustedKeys
 from stream.monitor.alerts import Alert
+from stream.monitor.announcements import Announcements
 from stream.monitor.decisions import Decisions
 from stream.monitor.history import Change, History, TimeRules
 from stream.monitor.references import References
@@ -60,6 +62,8 @@ class Engine:
         model_folder: the model that workers serve unless another one is announced: its manifest
             tells what is normal.
         clock: seconds since 1970.
+        registry: announced models lie below it; None: they cannot be seen from here.
+        trusted: whose announcements count; everybody's unless given.
     """
 
     def __init__(
@@ -67,6 +71,8 @@ class Engine:
         settings: MonitorSettings,
         model_folder: Path | None = None,
         clock: Callable[[], float] = time.time,
+        registry: Path | None = None,
+        trusted: TrustedKeys | None = None,
     ) -> None:
         self.settings = settings
         rules = TimeRules(
@@ -82,7 +88,9 @@ class Engine:
         self.references = References(self.history.baseline, settings.baseline_reviews)
         self.watch = Watch(settings, self.history, self.references)
         self.changes: deque[AlertChange] = deque(maxlen=_REMEMBERED_CHANGES)
-        self.announcements: list[ModelAnnouncement] = []
+        self.announcements = Announcements(
+            self.references, registry, TrustedKeys(()) if trusted is None else trusted
+        )
         self.broker = BrokerView()
         self.kinds = {
             "tumbling": WindowKind(settings.window_seconds, settings.window_seconds),
@@ -104,12 +112,8 @@ class Engine:
     def apply_batch(self, partition: int, offset: int, summary: BatchSummary) -> list[Change]:
         """Take a summary in; return what must be made durable."""
         self.broker.last_batch_at = self.clock()
+        self.announcements.told(summary)
         return self.history.apply(partition, offset, summary)
-
-    def apply_announcement(self, announcement: ModelAnnouncement) -> None:
-        """Note a model; what it says of itself is what is normal for it."""
-        self.announcements.append(announcement)
-        self.references.learn(Path(announcement.location))
 
     @property
     def backlog(self) -> int:

@@ -123,7 +123,7 @@ class MonitorApp:
             announcement = _read(ModelAnnouncement, event)
             key = f"{event.message.offset:020d}"
             if announcement is not None and key not in self._models:
-                self._engine.apply_announcement(announcement)
+                self._engine.announcements.apply(announcement)
                 self._models[key] = announcement.model_dump(mode="json")
             yield
 
@@ -136,9 +136,9 @@ class MonitorApp:
         self._engine.decisions.restore(self._decisions.items(), self._words.items())
 
     def _models_restored(self) -> None:
-        self._engine.announcements.clear()
+        self._engine.announcements.all.clear()
         for _, value in sorted(self._models.items()):
-            self._engine.apply_announcement(ModelAnnouncement.model_validate(value))
+            self._engine.announcements.apply(ModelAnnouncement.model_validate(value))
 
     def _marks_restored(self) -> None:
         self._engine.marks = {kind: mark["until"] for kind, mark in self._marks.items()}

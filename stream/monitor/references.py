@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
-from pydantic import ValidationError
 
 from schemas import CATEGORIES
 from stream.model_folder import MANIFEST, Manifest
@@ -61,10 +60,12 @@ class References:
     def learn(self, folder: Path) -> None:
         """Take over what a model's folder says of itself; one that cannot be read says nothing."""
         try:
-            manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-        except (OSError, ValidationError) as error:
+            self.take(Manifest.model_validate_json((folder / MANIFEST).read_bytes()))
+        except (OSError, ValueError, RecursionError, MemoryError) as error:
             _log.info("no_reference", folder=str(folder), error=type(error).__name__)
-            return
+
+    def take(self, manifest: Manifest) -> None:
+        """Take over what a model says of itself."""
         given = manifest.reference
         mix = tuple(given.category_share.get(category, 0.0) for category in CATEGORIES)
         if sum(mix) > 0 and sum(given.confidence_histogram) > 0:

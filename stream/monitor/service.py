@@ -14,6 +14,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from stream.errors import BrokerError
+from stream.model.signing import trusted_keys
 from stream.monitor.engine import Engine
 from stream.monitor.faust_app import MonitorApp
 from stream.monitor.metrics import MonitorMetrics
@@ -42,7 +43,12 @@ class Monitor:
     def __init__(self, settings: Settings, on_link: Callable[[str], None] = lambda _: None) -> None:
         self._settings = settings
         self._on_link = on_link
-        self.engine = Engine(settings.monitor, settings.model.folder)
+        self.engine = Engine(
+            settings.monitor,
+            settings.model.folder,
+            registry=settings.learning.registry,
+            trusted=trusted_keys(settings.model),
+        )
         self.app: MonitorApp | None = None
         registry = MonitorMetrics(self.engine).registry
         self.server = MonitorServer(

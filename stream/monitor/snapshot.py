@@ -47,8 +47,13 @@ def snapshot(engine: Engine, span: int) -> dict[str, Any]:
         "categories": _categories(engine, start, start + step * count),
         "models": _models(buckets, start, step),
         "announcements": [
-            {"at": a.announced_at.timestamp(), "version": a.version, "role": a.role}
-            for a in engine.announcements[-20:]
+            {
+                "at": one.announcement.announced_at.timestamp(),
+                "version": one.announcement.version,
+                "role": one.announcement.role,
+                "refused": engine.announcements.refusal(one),
+            }
+            for one in engine.announcements.all[-20:]
         ],
         "broker": _broker(engine, start, start + step * count),
         "alerts": _alerts(engine),

@@ -106,7 +106,9 @@ class Worker:
         self._prepared: asyncio.Queue[Prepared] = asyncio.Queue(1)
         self._classified: asyncio.Queue[asyncio.Task[Classified]] = asyncio.Queue(1)
         self._cache_writes: set[asyncio.Task[None]] = set()
-        self.health = HealthServer(settings.http, self.metrics.registry, self._checks)
+        self.health = HealthServer(
+            settings.http, self.metrics.registry, self._checks, notes=self._watcher.notes
+        )
         self._show_model()
 
     @property
@@ -129,7 +131,7 @@ class Worker:
             try:
                 await self._check_topics(consumer)
                 if self.settings.model.watch:
-                    await self._watcher.catch_up()
+                    await self._learn_models(stop)
                 self._lanes.attach(consumer)
                 consumer.subscribe([self.settings.topic_names.incoming], listener=self._lanes)
                 _log.info("worker_started", health_port=self.health.port, **self._describe())
@@ -139,6 +141,21 @@ class Worker:
                 await consumer.stop()
                 await self._close()
         _log.info("worker_stopped")
+
+    async def _learn_models(self, stop: asyncio.Event) -> None:
+        """Load what was announced before we came, unless we are to stop meanwhile."""
+        if not self._watcher.signed:
+            _log.warning(
+                "announced_models_need_no_signature",
+                advice="`reviews model keygen`, then REVIEWS_MODEL__TRUSTED_KEYS",
+            )
+        tasks = [asyncio.create_task(self._watcher.catch_up()), asyncio.create_task(stop.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _check_topics(self, consumer: AIOKafkaConsumer) -> None:
         names = self.settings.topic_names
@@ -238,7 +255,9 @@ class Worker:
 
     def _summary(self, works: list[Work], model_version: str, timings: Timings) -> Message:
         worker = self.settings.worker.name
-        summary = summarize(works, worker, model_version, timings)
+        refusal = self._watcher.refusals.get("serving")
+        refused = refusal.version if refusal else None
+        summary = summarize(works, worker, model_version, timings, refused)
         event_id = f"{works[0].source}-{summary.last_offset}"
         headers = cloud_event(type(summary), event_id, worker, summary.processed_at)
         topic = self.settings.topic_names.batches

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
 import zlib
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import UnknownTopicOrPartitionError
 
-from schemas import ContractError, ModelAnnouncement, decode
-from stream import kafka
+from schemas import ModelAnnouncement, decode
 from stream.classifier import Classifier
 from stream.errors import ModelError
 from stream.metrics import WorkerMetrics
+<<<<<<< HEAD
 from stream.model_folder import MANIFEST
 from stream.reading import BoundedConsumer
+=======
+from stream.model.loading import AnnouncedModel
+from stream.model.signing import trusted_keys
+from stream.model.topic import ROLES, last_of_each_role, reading
+from stream.model.trial import brief
+>>>>>>> 9cf151d (Announced models are tried in a child process, come from the registry alone, and can be signed)
 from stream.settings import Settings
 
 _HASH_SPACE: Final = 1 << 32
 _RETRY_SECONDS: Final = 2.0
-# Reading the topic takes milliseconds and loading a model seconds; a start must not hang on either.
+# Reading the topic takes milliseconds. With the time of one model's trial besides, that is all that a
+# start waits for; what takes longer is loaded beside the work.
 _CATCH_UP_SECONDS: Final = 30.0
+# When what was announced last is refused at a start, so many announcements before it are tried.
+_LOOK_BACK: Final = 4
+# Clocks of two trainers may differ by so much. What is older was sent again by somebody else.
+_CLOCKS_DIFFER: Final = timedelta(minutes=10)
 
 _log = structlog.get_logger(__name__)
 
@@ -56,14 +66,27 @@ def key_share(review_id: str) -> float:
     return zlib.crc32(review_id.encode("utf-8", "surrogatepass")) / _HASH_SPACE
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An announced model that was not put in its role."""
+
+    version: str
+    reason: str
+
+
 class ModelWatcher:
     """Follows ``reviews.models`` and loads what is announced beside what is served.
+
+    Whatever is announced, by whomever: it is served or refused, and neither ends the worker.
 
     Args:
         settings: connection, topic names, device.
         models: where a loaded model is put.
         metrics: counts swaps and refusals.
         on_swap: called after the serving model changed.
+
+    Raises:
+        ConfigError: the keys that announcements are to be signed with cannot be read.
     """
 
     def __init__(
@@ -77,18 +100,39 @@ class ModelWatcher:
         self._models = models
         self._metrics = metrics
         self._on_swap = on_swap
+        self._trusted = trusted_keys(settings.model)
+        self.refusals: dict[str, Refusal] = {}
+        """By role: what was announced last for it, and why it has not got it."""
+        self._refused: dict[bytes | None, bytes] = {}
+        self._announced_at: dict[str, datetime] = {}
+
+    @property
+    def signed(self) -> bool:
+        """Whether only signed announcements count."""
+        return bool(self._trusted)
+
+    def notes(self) -> Iterator[str]:
+        """Yield what a person should know of the models, one line each."""
+        yield f"model {self._models.serving.version} serves"
+        if self.signed:
+            yield f"announced models must be signed with {' or '.join(self._trusted.ids)}"
+        else:
+            yield "announced models need no signature: who writes to the topic chooses among them"
+        for role, refusal in self.refusals.items():
+            yield f"announced {role} model {refusal.version} is refused: {refusal.reason}"
 
     async def run(self) -> None:
         """Follow announcements until cancelled. Without the topic or a broker, wait for them."""
         while True:
             try:
-                async with self._reading() as (consumer, tp):
+                async with reading(self._settings) as (consumer, tp):
                     await self._catch_up(consumer, tp)
                     async for record in consumer:
                         await self.apply(record.key, record.value)
             except UnknownTopicOrPartitionError:
                 pass  # nobody has announced anything yet
-            except (KafkaError, OSError) as error:
+            # Broken batches raise more than Kafka's own errors, and the work goes on without news.
+            except Exception as error:  # noqa: BLE001
                 _log.warning("models_not_followed", error=repr(error))
             await asyncio.sleep(_RETRY_SECONDS)
 
@@ -99,13 +143,15 @@ class ModelWatcher:
         tries again.
         """
         try:
-            async with asyncio.timeout(_CATCH_UP_SECONDS), self._reading() as (consumer, tp):
+            limit = _CATCH_UP_SECONDS + self._settings.model.trial_seconds
+            async with asyncio.timeout(limit), reading(self._settings) as (consumer, tp):
                 await self._catch_up(consumer, tp)
         except UnknownTopicOrPartitionError:
             pass
-        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+        except Exception as error:  # noqa: BLE001 - as in run()
             _log.warning("announced_models_not_read", error=repr(error))
 
+<<<<<<< HEAD
     @contextlib.asynccontextmanager
     async def _reading(self) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
         tp = TopicPartition(self._settings.topic_names.models, 0)
@@ -125,38 +171,87 @@ class ModelWatcher:
             with contextlib.suppress(KafkaError):
                 await consumer.stop()
 
+=======
+>>>>>>> 9cf151d (Announced models are tried in a child process, come from the registry alone, and can be signed)
     async def _catch_up(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
-        end = (await consumer.end_offsets([tp]))[tp]
-        # Only the last word of each role counts.
-        latest: dict[bytes | None, ConsumerRecord] = {}
-        while await consumer.position(tp) < end:
-            for record in (await consumer.getmany(timeout_ms=200)).get(tp, []):
-                latest[record.key] = record
-        for record in latest.values():
-            await self.apply(record.key, record.value)
+        """Put each role's last announcement in force; refused, the last good one before it."""
+        found = await last_of_each_role(consumer, tp, 1 + _LOOK_BACK)
+        for key, records in found.items():
+            for place, record in enumerate(reversed(records)):
+                if await self.apply(key, record.value, last=place == 0) or key != b"serving":
+                    break
 
-    async def apply(self, key: bytes | None, value: bytes | None) -> None:
+    async def apply(self, key: bytes | None, value: bytes | None, *, last: bool = True) -> bool:
         """Load an announced model and put it in its role. A bad one is refused; the old serves on.
 
         Args:
             key: the role.
             value: a :class:`~schemas.ModelAnnouncement`; None ends a shadow or a canary.
+            last: nothing was announced for the role since.
+
+        Returns:
+            Whether it is in force now.
         """
         if value is None:
             self._end(key)
-            return
+            return key != b"serving"  # a role that cannot end: what was announced before counts
+        if self._refused.get(key) == value:
+            return False  # nothing has changed since
+        version = "?"
         try:
             announcement = decode(ModelAnnouncement, value)
-            if self._is_in_place(announcement):
-                return
-            classifier = await asyncio.to_thread(self._load, announcement)
-        except (ContractError, ModelError, OSError) as error:
-            self._metrics.model_swaps.labels("refused").inc()
-            _log.error("model_refused", reason=str(error), serving=self._models.serving.version)
-            return
-        self._put(announcement, classifier)
-        self._metrics.model_swaps.labels("swapped").inc()
-        _log.info("model_swapped", role=announcement.role, version=announcement.version)
+            version = brief(announcement.version)
+            self._check(key, announcement)
+            if not self._is_in_place(announcement):
+                classifier = await AnnouncedModel(announcement, self._settings).load()
+                self._put(announcement, classifier)
+                self._metrics.model_swaps.labels("swapped").inc()
+                _log.info("model_swapped", role=announcement.role, version=version)
+        # No message may end a worker, nor what happens to lie where it leads.
+        except Exception as error:  # noqa: BLE001
+            if last:
+                self._refused[key] = value
+            self._refuse(key, Refusal(version, brief(str(error) or type(error).__name__)), last)
+            return False
+        self._announced_at[announcement.role] = announcement.announced_at
+        if last:
+            self._clear(announcement.role)
+        return True
+
+    def _check(self, key: bytes | None, announcement: ModelAnnouncement) -> None:
+        """Make sure that an announcement counts at all.
+
+        Raises:
+            ModelError: its key names another role, or who wrote it had no right to.
+        """
+        if key != announcement.role.encode():
+            raise ModelError(f"a {announcement.role} model is announced under another role's key")
+        self._trusted.check(announcement)
+        latest = self._announced_at.get(announcement.role)
+        if self.signed and latest and announcement.announced_at < latest - _CLOCKS_DIFFER:
+            raise ModelError(
+                f"an announcement of {announcement.announced_at:%Y-%m-%d %H:%M} was sent again",
+                "`reviews model announce` puts the champion in force",
+            )
+
+    def _refuse(self, key: bytes | None, refusal: Refusal, last: bool) -> None:
+        role = (key or b"").decode("ascii", "replace")
+        self._metrics.model_swaps.labels("refused").inc()
+        if last and role in ROLES:
+            self.refusals[role] = refusal
+            self._metrics.model_refused.labels(role).set(1)
+        _log.error(
+            "model_refused",
+            role=brief(role),
+            version=refusal.version,
+            reason=refusal.reason,
+            serving=self._models.serving.version,
+        )
+
+    def _clear(self, role: str) -> None:
+        self._refused.pop(role.encode(), None)
+        self.refusals.pop(role, None)
+        self._metrics.model_refused.labels(role).set(0)
 
     def _end(self, key: bytes | None) -> None:
         if key == b"canary":
@@ -165,6 +260,7 @@ class ModelWatcher:
             self._models.shadow = None
         else:
             return
+        self._clear(key.decode())
         _log.info("role_ended", role=key.decode())
 
     def _is_in_place(self, announcement: ModelAnnouncement) -> bool:
@@ -183,15 +279,6 @@ class ModelWatcher:
         if serves:
             models.shadow = None
         return serves or (models.shadow is not None and models.shadow.version == version)
-
-    def _load(self, announcement: ModelAnnouncement) -> Classifier:
-        folder = Path(announcement.location)
-        model = self._settings.model
-        classifier = Classifier.load(folder, model.device, model.threads, model.chunk_tokens)
-        digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
-        if (classifier.version, digest) != (announcement.version, announcement.manifest_digest):
-            raise ModelError(f"{folder} does not hold the announced model {announcement.version}")
-        return classifier
 
     def _put(self, announcement: ModelAnnouncement, classifier: Classifier) -> None:
         models = self._models

@@ -22,7 +22,11 @@ class Timings:
 
 
 def summarize(
-    works: Sequence[Work], worker: str, model_version: str, timings: Timings
+    works: Sequence[Work],
+    worker: str,
+    model_version: str,
+    timings: Timings,
+    refused_model: str | None = None,
 ) -> BatchSummary:
     """Sum up finished work of one lane; ``works`` is not empty and in offset order."""
     published: Counter[Category] = Counter()
@@ -42,6 +46,7 @@ def summarize(
     return BatchSummary(
         worker=worker,
         model_version=model_version,
+        refused_model=refused_model,
         source_topic=first.source.topic,
         source_partition=first.source.partition,
         first_offset=first.first_offset,

@@ -169,8 +169,8 @@ async def test_announced_models_are_remembered(kafka, names, tmp_path):
     settings = settings_of(kafka, names)
     for _ in range(2):
         async with running_monitor(settings) as monitor:
-            await until(lambda: monitor.engine.announcements)
-            assert [a.version for a in monitor.engine.announcements] == ["m2"]
+            await until(lambda: monitor.engine.announcements.all)
+            assert [a.announcement.version for a in monitor.engine.announcements.all] == ["m2"]
 
 
 async def test_lag_and_silence_raise_alerts(kafka, names):

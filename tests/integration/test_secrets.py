@@ -26,6 +26,7 @@ SECRETS = {
     "REVIEWS_QUEUE__SECRET": "sekret-session-5e6f-" * 2,
     "REVIEWS_QUEUE__PROXY_SECRET": "sekret-proxy-6a7b",
     "REVIEWS_MONITOR__TOKEN": "sekret-monitor-7c8d",
+    "REVIEWS_LEARNING__SIGNING_KEY": "sekretSign0b1c" * 3 + "0=",
     "REVIEWS_LABEL__LLM_API_KEY": "sekret-llm-8e9f",
     "REVIEWS_TRACKING__URI": "http://track:sekret-track-9f0a@127.0.0.1:1",
 }

@@ -56,7 +56,7 @@ def watched_engine(minutes=15, *, now=None, drifting=True, **options):
         manifest_digest="0" * 64,
         announced_at=at(begin + minutes * 60 * 0.55),
     )
-    engine.apply_announcement(announcement)
+    engine.announcements.apply(announcement)
     moment[0] = now
     return engine
 

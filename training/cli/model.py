@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stream.cli.console import note, out
+from stream.cli.console import err, note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def promote(
 ) -> None:
     """Make a version the champion, and have all workers serve it. The gate is not asked."""
     settings, store = _open(registry, servers, prefix)
+    _try_out(settings, store, store.resolve(version))
     record = store.promote(version, why=why)
     _tell(settings, store, record, quiet)
     _print(record, as_json)
@@ -182,6 +183,7 @@ def shadow(
     """Let a version score live reviews beside the serving model; only disagreement is counted."""
     settings, store = _open(registry, servers, prefix)
     record = store.resolve(version)
+    _try_out(settings, store, record)
     _tell(settings, store, record, False, role="shadow")
     _print(record, as_json)
     note("its agreement: metric [bold]reviews_shadow_total[/bold]; [bold]reviews model off shadow")
@@ -201,6 +203,7 @@ def canary(
     """Let a version decide a share of the reviews, chosen by a hash of their ids."""
     settings, store = _open(registry, servers, prefix)
     record = store.resolve(version)
+    _try_out(settings, store, record)
     _tell(settings, store, record, False, role="canary", share=share)
     _print(record, as_json)
     note("[bold]reviews model promote[/bold] gives it all of them, [bold]off canary[/bold] none")
@@ -219,6 +222,43 @@ def off(
     note(f"the {role} ends on every worker as soon as it hears of it")
 
 
+@app.command()
+def keygen(
+    folder: Annotated[
+        Path, typer.Argument(help="Where the two files go.", show_default=True)
+    ] = Path(".reviews/keys"),
+    as_json: Json = False,
+) -> None:
+    """Make a pair of keys: trainers sign what they announce, workers serve nothing else."""
+    from rich.markup import escape
+
+    from stream.errors import InputError
+    from stream.model.signing import new_key
+
+    key = new_key()
+    private, public = folder / "model-signing.key", folder / "model-signing.pub"
+    try:
+        key.save(private)
+        public.write_text(f"{key.public_text}\n", encoding="ascii")
+    except FileExistsError:
+        raise InputError(
+            f"{private} is there already, and is not replaced: what it signed would be refused",
+            "name another folder; workers may trust several keys at a time",
+        ) from None
+    if as_json:
+        said = {"id": key.id, "public": key.public_text, "files": [str(private), str(public)]}
+        out.print_json(json.dumps(said))
+        return
+    out.print(f"key {key.id}: {private} (keep it secret), {public}", markup=False)
+    note(
+        "next, for who trains and announces: "
+        f"[bold]export REVIEWS_LEARNING__SIGNING_KEY_FILE={escape(str(private))}[/bold]\n"
+        "      then: [bold]reviews model announce[/bold] signs what is announced already\n"
+        "      last, for all workers: "
+        f"[bold]export REVIEWS_MODEL__TRUSTED_KEYS='[\"{key.public_text}\"]'[/bold]"
+    )
+
+
 def _open(
     folder: Path | None, servers: str | None = None, prefix: str | None = None
 ) -> tuple[Settings, Registry]:
@@ -227,6 +267,15 @@ def _open(
     sections: dict[str, Any] = {"learning": {"registry": folder}} if folder is not None else {}
     settings = settings_from(servers, prefix, **sections)
     return settings, Registry(settings.learning.registry)
+
+
+def _try_out(settings: Settings, store: Registry, record: VersionRecord) -> None:
+    """Load a version as workers do before they serve it: what they would refuse is not announced."""
+    from stream.model.trial import Trial
+
+    store.check(record)
+    with err.status("trying it out"):
+        Trial(store.path(record), settings.model).run()
 
 
 def _tell(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stream.errors import ModelError
+from stream.model.trial import Trial
 from stream.model_folder import read_manifest
 from stream.settings import GateSettings, ModelSettings
 from training.dataset import read_test_dataset
@@ -64,6 +65,7 @@ def judge(
     progress("infrastructure", 0, 3)
     old = None if serving is None else load(serving, how, texts)[0]
     try:
+        Trial(candidate, how).run()  # what may never end must not do so here
         new, loads = load(candidate, how, texts)
     except ModelError as error:
         return verdict([not_loaded(error)])

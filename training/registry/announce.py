@@ -9,7 +9,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas import ModelAnnouncement, cloud_event, encode
+from stream.errors import ConfigError, ModelError
 from stream.kafka import connection_options, start, unreachable
+from stream.model.signing import signing_key, trusted_keys
 from stream.settings import Settings
 from stream.topics_admin import require_topics
 from training.registry.records import VersionRecord
@@ -51,15 +53,32 @@ def announcement(
 
 
 async def announce(settings: Settings, message: ModelAnnouncement) -> None:
-    """Publish an announcement, once, acknowledged by all replicas in sync.
+    """Publish an announcement, once, acknowledged by all replicas in sync; signed, if we have a key.
 
     Raises:
+        ConfigError: the workers want a signature and no key is set here, or it cannot be read.
         BrokerError: no broker answers, or it refuses us.
         TopicMissing: there is no topic for it.
     """
+    message = _signed(settings, message)
     event_id = f"{message.role}:{message.version}:{message.announced_at.isoformat()}"
     headers = cloud_event(ModelAnnouncement, event_id, message.role, message.announced_at)
     await _publish(settings, message.role, encode(message), headers)
+
+
+def _signed(settings: Settings, message: ModelAnnouncement) -> ModelAnnouncement:
+    key, trusted = signing_key(settings.learning), trusted_keys(settings.model)
+    if key is not None:
+        message = key.sign(message)
+    try:
+        trusted.check(message)
+    except ModelError as error:
+        raise ConfigError(
+            f"workers would refuse this announcement: {error.message}",
+            "set REVIEWS_LEARNING__SIGNING_KEY_FILE, or REVIEWS_LEARNING__SIGNING_KEY, to the key "
+            "of one in REVIEWS_MODEL__TRUSTED_KEYS",
+        ) from None
+    return message
 
 
 async def withdraw(settings: Settings, role: Literal["shadow", "canary"]) -> None:

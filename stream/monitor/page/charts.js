@@ -163,10 +163,9 @@ function timeline(box, { stretches, events, from, to, clock, label, colour }) {
   }
   for (const event of events) {
     if (event.at < from || event.at > to) continue;
-    svg.append(
-      node("line", { class: "cursor", x1: x(event.at), x2: x(event.at), y1: 12, y2: 48 }),
-      node("text", { x: x(event.at) + 4, y: 11 }, event.label),
-    );
+    const words = node("text", { x: x(event.at) + 4, y: 11 }, event.label);
+    if (event.title) words.append(node("title", {}, event.title));
+    svg.append(node("line", { class: "cursor", x1: x(event.at), x2: x(event.at), y1: 12, y2: 48 }), words);
   }
   box.replaceChildren(svg);
 }

@@ -221,7 +221,7 @@ function drawModels({ models, announcements, series }) {
   timeline(one("#models .chart"), {
     stretches: models, from: series.start, to: series.start + series.step * series.reviews.length, clock, label: word("models"),
     colour: (version) => `var(${colours[versions.indexOf(version) % colours.length]})`,
-    events: announcements.map((a) => ({ at: a.at, label: `${word(a.role)} ${a.version.slice(0, 8)}` })),
+    events: announcements.map((a) => ({ at: a.at, label: `${word(a.role)} ${a.version.slice(0, 8)}${a.refused ? ` — ${word("modelRefused")}` : ""}`, title: a.refused })),
   });
 }
 

@@ -21,7 +21,7 @@ const WORDS = {
     mixJs: "Состав категорий, Йенсен–Шеннон, бит", unknownShare: "Незнакомые слова", relabelShare: "Доля неуверенных", limit: "Черта: порог тревоги.", tooFew: "Отзывов мало ({0}): тревоги о сдвиге молчат, пока их меньше {1}.",
     partition: "раздел", backlogUnit: "отзывы, в которых модель не уверена", ensemble: "ансамбль", llm: "LLM", person: "люди", model: "модель",
     categories: "По категориям", category: "Категория", share: "Доля", relabelled: "На разметку", decidedBy: "Решили: ансамбль · LLM · люди",
-    models: "Версии модели", modelsUnit: "какая отвечала", serving: "основная", canary: "канарейка", shadow: "теневая",
+    models: "Версии модели", modelsUnit: "какая отвечала", serving: "основная", canary: "канарейка", shadow: "теневая", modelRefused: "отвергнута",
     changes: "Журнал тревог", raised: "поднята", cleared: "снята", noChanges: "Тревог не было.", since: "с", none: "Пока нечего показать.",
     alert: {
       lag: ["Воркеры отстают", "Запустите ещё воркеров, до одного на раздел."],
@@ -54,7 +54,7 @@ const WORDS = {
     mixJs: "Category mix, Jensen–Shannon, bits", unknownShare: "Unknown words", relabelShare: "Unsure share", limit: "Mark: where an alert is raised.", tooFew: "Few reviews ({0}): alerts about drift are silent below {1}.",
     partition: "partition", backlogUnit: "reviews that the model is unsure of", ensemble: "ensemble", llm: "LLM", person: "people", model: "model",
     categories: "By category", category: "Category", share: "Share", relabelled: "To relabel", decidedBy: "Decided: ensemble · LLM · people",
-    models: "Model versions", modelsUnit: "which one answered", serving: "serving", canary: "canary", shadow: "shadow",
+    models: "Model versions", modelsUnit: "which one answered", serving: "serving", canary: "canary", shadow: "shadow", modelRefused: "refused",
     changes: "Alert log", raised: "raised", cleared: "cleared", noChanges: "There were no alerts.", since: "since", none: "Nothing to show yet.",
     alert: null, // the server's own titles are English
   },
