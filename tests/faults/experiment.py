@@ -288,6 +288,8 @@ class Experiment:
             "REVIEWS_CACHE__URL": self.arena.redis_proxy.url,
             "REVIEWS_HTTP__PORT": "0",
             "REVIEWS_LOG__FORMAT": "json",
+            # Announced models are served from here alone.
+            "REVIEWS_LEARNING__REGISTRY": str(self.folder.resolve()),
             **TIMEOUTS,
             **self.scenario.environment,
         }

@@ -148,7 +148,7 @@ async def poison(run: Experiment) -> str:
 def _announcement(folder: Path) -> ModelAnnouncement:
     return ModelAnnouncement(
         version=verify(folder).version,
-        location=str(folder),
+        location=str(folder.resolve()),
         manifest_digest=file_digest(folder / MANIFEST),
     )
 
