@@ -18,7 +18,7 @@ from stream.chunking import plan_chunks
 from stream.decision import DecisionRule
 from stream.errors import ModelError
 from stream.inference import Device, Graph, open_graph
-from stream.model_folder import TOKENIZER, Manifest, verify
+from stream.model_folder import TOKENIZER, Manifest, read_manifest, verify
 
 # int8 kernels differ between processors (VNNI or not): logits move by a few hundredths.
 SELF_TEST_TOLERANCE: Final = 0.5
@@ -83,15 +83,28 @@ class Classifier:
 
     @classmethod
     def load(
-        cls, folder: Path, device: Device = "auto", threads: int = 0, chunk_tokens: int = 0
+        cls,
+        folder: Path,
+        device: Device = "auto",
+        threads: int = 0,
+        chunk_tokens: int = 0,
+        *,
+        checked: bool = False,
     ) -> Classifier:
         """Load a model folder, check its digests, and run its self-test.
+
+        Args:
+            folder: of the model.
+            device: see :func:`~stream.inference.open_graph`.
+            threads: likewise.
+            chunk_tokens: see the class.
+            checked: the digests are known to be right; only what is loaded needs to be there.
 
         Raises:
             ModelError: the folder is absent, damaged, or does not compute what it should.
         """
         try:
-            manifest = verify(folder)
+            manifest = read_manifest(folder) if checked else verify(folder)
             tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
             graph = open_graph(folder, device, threads, manifest.max_length)
             classifier = cls(manifest, tokenizer, graph, chunk_tokens)

@@ -43,7 +43,9 @@ class AnnouncedModel:
         """
         model = self._settings.model
         return await self._within_limits(
-            lambda folder: Classifier.load(folder, model.device, model.threads, model.chunk_tokens)
+            lambda folder: Classifier.load(
+                folder, model.device, model.threads, model.chunk_tokens, checked=True
+            )
         )
 
     async def examine(self) -> None:
@@ -70,7 +72,7 @@ class AnnouncedModel:
         most = settings.model.max_folder_mb * 1_000_000
         try:
             with checked_copy(self._announcement, settings.learning.registry, most) as folder:
-                self._trial = Trial(folder, settings.model)
+                self._trial = Trial(folder, settings.model, checked=True)
                 try:
                     self._trial.run()
                     return then(folder)

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from schemas import ModelAnnouncement
 from stream.committed import records_until
 from stream.kafka import connection_options
+from stream.reading import BoundedConsumer
 from stream.settings import Settings
 
 ROLES: Final[tuple[str, ...]] = get_args(ModelAnnouncement.model_fields["role"].annotation)
@@ -27,7 +28,7 @@ async def reading(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, T
         KafkaError: the broker does not answer, or refuses us.
     """
     tp = TopicPartition(settings.topic_names.models, 0)
-    consumer = AIOKafkaConsumer(
+    consumer = BoundedConsumer(
         **connection_options(settings.kafka),
         isolation_level="read_committed",
         enable_auto_commit=False,

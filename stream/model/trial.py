@@ -21,7 +21,7 @@ from stream.errors import ModelError
 from stream.model.trial_child import TrialOptions
 from stream.settings import ModelSettings
 
-_REPORT_CHARS: Final = 300
+_REPORT_CHARS: Final = 500
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -29,12 +29,12 @@ class Trial:
     """One trial of one model folder.
 
     Args:
-        folder: holds nothing that was not checked.
+        folder: of the model.
         settings: how a worker loads it, and the limits.
+        checked: its digests are known to be right.
     """
 
-    def __init__(self, folder: Path, settings: ModelSettings) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, settings: ModelSettings, *, checked: bool = False) -> None:
         self._options = TrialOptions(
             str(folder),
             settings.device,
@@ -42,6 +42,7 @@ class Trial:
             settings.chunk_tokens,
             settings.trial_seconds,
             settings.trial_memory_mb,
+            checked,
         )
         self._child: subprocess.Popen[bytes] | None = None
         self._stopped = False

@@ -36,6 +36,7 @@ class TrialOptions:
     chunk_tokens: int
     seconds: float
     memory_mb: int
+    checked: bool
 
 
 def main() -> None:
@@ -76,7 +77,13 @@ def _try(options: TrialOptions) -> None:
 
     folder = Path(options.folder)
     device = options.device
-    model = Classifier.load(folder, device, options.threads, options.chunk_tokens)  # type: ignore[arg-type]
+    model = Classifier.load(
+        folder,
+        device,  # type: ignore[arg-type]  # settings made sure that it is one
+        options.threads,
+        options.chunk_tokens,
+        checked=options.checked,
+    )
     for texts in _WARM_UP:
         predictions = model.classify([normalize(text) for text in texts])
         if not np.isfinite(predictions.probabilities).all():

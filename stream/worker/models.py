@@ -17,15 +17,10 @@ from schemas import ModelAnnouncement, decode
 from stream.classifier import Classifier
 from stream.errors import ModelError
 from stream.metrics import WorkerMetrics
-<<<<<<< HEAD
-from stream.model_folder import MANIFEST
-from stream.reading import BoundedConsumer
-=======
 from stream.model.loading import AnnouncedModel
 from stream.model.signing import trusted_keys
 from stream.model.topic import ROLES, last_of_each_role, reading
 from stream.model.trial import brief
->>>>>>> 9cf151d (Announced models are tried in a child process, come from the registry alone, and can be signed)
 from stream.settings import Settings
 
 _HASH_SPACE: Final = 1 << 32
@@ -151,28 +146,6 @@ class ModelWatcher:
         except Exception as error:  # noqa: BLE001 - as in run()
             _log.warning("announced_models_not_read", error=repr(error))
 
-<<<<<<< HEAD
-    @contextlib.asynccontextmanager
-    async def _reading(self) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
-        tp = TopicPartition(self._settings.topic_names.models, 0)
-        consumer = BoundedConsumer(
-            **kafka.connection_options(self._settings.kafka),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-        )
-        await consumer.start()
-        try:
-            if tp.topic not in await consumer.topics():
-                raise UnknownTopicOrPartitionError(tp.topic)
-            consumer.assign([tp])
-            consumer.seek(tp, (await consumer.beginning_offsets([tp]))[tp])
-            yield consumer, tp
-        finally:
-            with contextlib.suppress(KafkaError):
-                await consumer.stop()
-
-=======
->>>>>>> 9cf151d (Announced models are tried in a child process, come from the registry alone, and can be signed)
     async def _catch_up(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
         """Put each role's last announcement in force; refused, the last good one before it."""
         found = await last_of_each_role(consumer, tp, 1 + _LOOK_BACK)

@@ -16,13 +16,16 @@ from schemas import CATEGORIES, ModelAnnouncement
 from stream.model_folder import CPU_GRAPH, MANIFEST, file_digest, write_manifest
 from tests.support.tiny_model import write_tiny_model
 
+# The version of a model is that of its content: those here must not pass for a good one.
+OTHER_THAN_GOOD = 7.0
+
 
 def announcement_of(folder: Path, **changes: Any) -> ModelAnnouncement:
     """Return an unsigned announcement of what a folder holds."""
     data = (folder / MANIFEST).read_bytes()
     try:
         version = json.loads(data)["version"]
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, TypeError):
         version = "unreadable"
     fields = {
         "version": version,
@@ -73,7 +76,7 @@ def endless_loop(folder: Path, *, from_length: int = 0) -> None:
 
 def without_self_test(folder: Path) -> None:
     """Write a model that says nothing of what it should compute."""
-    manifest = write_tiny_model(folder)
+    manifest = write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     write_manifest(folder, manifest.model_copy(update={"self_test": ()}))
 
 
@@ -135,38 +138,38 @@ def memory_eater(folder: Path) -> None:
 
 def immense_padding(folder: Path) -> None:
     """Write a manifest with a number that no array holds: NumPy raises an OverflowError."""
-    write_tiny_model(folder)
+    write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     _edit(folder, pad_id=1 << 70)
 
 
 def deep_manifest(folder: Path) -> None:
     """Write a manifest nested so deeply that a recursive parser gives up."""
-    write_tiny_model(folder)
+    write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     (folder / MANIFEST).write_text('{"metrics":' + "[" * 200_000)
 
 
 def manifest_of_another_shape(folder: Path) -> None:
     """Write a manifest that is JSON, but a list."""
-    write_tiny_model(folder)
+    write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     (folder / MANIFEST).write_text("[[], 1, null]")
 
 
 def huge_manifest(folder: Path) -> None:
     """Write a manifest of 3 MB, right in every other way."""
-    write_tiny_model(folder)
+    write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     _edit(folder, name="x" * 3_000_000)
 
 
 def huge_file(folder: Path) -> None:
     """Write a file of 4 GB beside the model, which takes no space on disk."""
-    write_tiny_model(folder)
+    write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     with (folder / "model.safetensors").open("wb") as file:
         file.truncate(4 << 30)
 
 
 def linked_graph(folder: Path) -> None:
     """Write a model whose graph is a link to the same bytes elsewhere."""
-    write_tiny_model(folder)
+    write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     elsewhere = folder.parent / f"{folder.name}-elsewhere.onnx"
     (folder / CPU_GRAPH).rename(elsewhere)
     (folder / CPU_GRAPH).symlink_to(elsewhere)
@@ -174,7 +177,7 @@ def linked_graph(folder: Path) -> None:
 
 def pipe(folder: Path) -> None:
     """Write a model with a pipe in it: who opens one waits for a writer."""
-    write_tiny_model(folder)
+    write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     import os  # noqa: PLC0415 - here alone
 
     os.mkfifo(folder / "pipe")
@@ -183,7 +186,7 @@ def pipe(folder: Path) -> None:
 
 def file_outside(folder: Path) -> None:
     """Write a manifest that lists a file beside the folder."""
-    write_tiny_model(folder)
+    write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     outside = folder.parent / "outside.txt"
     outside.write_text("not yours")
     files = json.loads((folder / MANIFEST).read_text())["files"]
@@ -192,27 +195,27 @@ def file_outside(folder: Path) -> None:
 
 def damaged_graph(folder: Path) -> None:
     """Write a model whose graph lost its end after the manifest was written."""
-    write_tiny_model(folder)
+    write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     graph = folder / CPU_GRAPH
     graph.write_bytes(graph.read_bytes()[:-10])
 
 
 def no_graph_at_all(folder: Path) -> None:
     """Write bytes in a graph's place, with their right digest."""
-    manifest = write_tiny_model(folder)
+    manifest = write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     (folder / CPU_GRAPH).write_bytes(b"\x08\xff" * 5000)
     write_manifest(folder, manifest)
 
 
 def broken_tokenizer(folder: Path) -> None:
     """Write a tokenizer that is none, with its right digest."""
-    manifest = write_tiny_model(folder)
+    manifest = write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     (folder / "tokenizer.json").write_text('{"version": "1.0", "model": {"type": "' + "[" * 5000)
     write_manifest(folder, manifest)
 
 
 def _with_graph(folder: Path, change: Callable[[Any], None]) -> None:
-    manifest = write_tiny_model(folder)
+    manifest = write_tiny_model(folder, sure_logit=OTHER_THAN_GOOD)
     model = onnx.load(folder / CPU_GRAPH)
     change(model.graph)
     model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
