@@ -38,6 +38,11 @@ def registry(tmp_path):
 
 
 @pytest.fixture
+def settings(kafka, topics, registry):
+    return pipeline_settings(kafka, topics.prefix, learning={"registry": registry.folder})
+
+
+@pytest.fixture
 def first(registry):
     return Classifier.load(registry.path(registry.resolve(1)), device="cpu", threads=1)
 
@@ -60,11 +65,11 @@ def swaps(worker, outcome):
 
 
 async def test_promotion_and_rollback_from_the_command_line_reach_a_running_worker(
-    kafka, topics, registry, first, version
+    settings, kafka, topics, registry, first, version
 ):
     where = ("-b", kafka, "-p", topics.prefix, "--registry", str(registry.folder))
     registry.promote(1)
-    async with running_worker(pipeline_settings(kafka, topics.prefix), first) as worker:
+    async with running_worker(settings, first) as worker:
         promoted = await asyncio.to_thread(reviews, "model", "promote", "2", *where)
         assert promoted.returncode == 0, promoted.stderr
         await eventually(lambda: worker.models.serving.version == version[2])
@@ -80,9 +85,8 @@ async def test_promotion_and_rollback_from_the_command_line_reach_a_running_work
 
 
 async def test_a_worker_that_starts_later_begins_with_the_announced_model(
-    kafka, topics, registry, first, version
+    settings, kafka, topics, registry, first, version
 ):
-    settings = pipeline_settings(kafka, topics.prefix)
     await announce(settings, announcement(registry, registry.resolve(2)))
     async with running_worker(settings, first) as worker:
         await eventually(lambda: worker.ready)
@@ -90,9 +94,8 @@ async def test_a_worker_that_starts_later_begins_with_the_announced_model(
 
 
 async def test_canary_and_shadow_begin_and_end_without_touching_the_serving_model(
-    kafka, topics, registry, first, version
+    settings, kafka, topics, registry, first, version
 ):
-    settings = pipeline_settings(kafka, topics.prefix)
     second = registry.resolve(2)
     async with running_worker(settings, first) as worker:
         models = worker.models
@@ -109,8 +112,9 @@ async def test_canary_and_shadow_begin_and_end_without_touching_the_serving_mode
         assert models.serving.version == version[1]
 
 
-async def test_a_canary_that_is_promoted_serves_everybody(kafka, topics, registry, first, version):
-    settings = pipeline_settings(kafka, topics.prefix)
+async def test_a_canary_that_is_promoted_serves_everybody(
+    settings, kafka, topics, registry, first, version
+):
     second = registry.resolve(2)
     async with running_worker(settings, first) as worker:
         await announce(settings, announcement(registry, second, "canary", share=0.5))
@@ -121,9 +125,8 @@ async def test_a_canary_that_is_promoted_serves_everybody(kafka, topics, registr
 
 
 async def test_a_broken_folder_is_refused_and_the_old_model_serves_on(
-    kafka, topics, registry, first, version
+    settings, kafka, topics, registry, first, version
 ):
-    settings = pipeline_settings(kafka, topics.prefix)
     message = announcement(registry, registry.resolve(2))
     graph = registry.path(registry.resolve(2)) / "model.onnx"
     graph.chmod(0o644)
@@ -136,9 +139,8 @@ async def test_a_broken_folder_is_refused_and_the_old_model_serves_on(
 
 
 async def test_a_folder_that_holds_another_model_than_announced_is_refused(
-    kafka, topics, registry, first, version
+    settings, kafka, topics, registry, first, version
 ):
-    settings = pipeline_settings(kafka, topics.prefix)
     message = announcement(registry, registry.resolve(2))
     other = message.model_copy(update={"manifest_digest": "0" * 64})
     async with running_worker(settings, first) as worker:
