@@ -200,3 +200,22 @@ async def test_metrics_and_health_are_open(server):
             assert "reviews_monitor_relabel_backlog" in await answer.text()
         async with client.get(f"{server.url}/readyz") as answer:
             assert answer.status == 200
+
+
+async def test_a_refused_model_is_shown_where_it_was_announced(page, server, engine):
+    announced = engine.announcements.all[-1].announcement
+    engine.announcements.told(
+        batch(engine.clock(), "9f2c41d07ab3e655", random.Random(1), 1, shifted=False).model_copy(
+            update={"worker": "worker-7", "refused_model": announced.version}
+        )
+    )
+    await signed_in(page, server)
+    label = page.locator("#models text", has_text=announced.version[:8]).last
+    assert re.search("refused|отвергнута", await label.text_content())
+    assert "refused by worker-7" in await label.locator("title").text_content()
+    engine.announcements.told(
+        batch(engine.clock(), announced.version, random.Random(1), 1, shifted=False).model_copy(
+            update={"worker": "worker-7"}
+        )
+    )
+    assert engine.announcements.refusal(engine.announcements.all[-1]) is None
