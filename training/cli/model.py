@@ -23,6 +23,13 @@ app = typer.Typer(
     help="Model versions: list, compare, promote, roll back, try out.", no_args_is_help=True
 )
 
+# Column of `list`, and the metric of the manifest that it shows.
+_FIGURES = {
+    "F1": "weighted_f1",
+    "precision": "published_precision",
+    "published": "published_coverage",
+}
+
 Folder = Annotated[
     Path | None,
     typer.Option("--registry", help="Else REVIEWS_LEARNING__REGISTRY.", show_default=False),
@@ -92,15 +99,27 @@ def promote(
     version: Version,
     registry: Folder = None,
     why: Why = "",
+    despite_gate: Annotated[
+        str,
+        typer.Option(
+            "--despite-gate",
+            metavar="REASON",
+            help="Promote what the gate refused; the reason is kept.",
+            show_default=False,
+        ),
+    ] = "",
     quiet: Quiet = False,
     servers: Servers = None,
     prefix: Prefix = None,
     as_json: Json = False,
 ) -> None:
-    """Make a version the champion, and have all workers serve it. The gate is not asked."""
+    """Make a version the champion, and have all workers serve it.
+
+    The gate is not asked; what it refused before needs --despite-gate and a reason.
+    """
     settings, store = _open(registry, servers, prefix)
     _try_out(settings, store, store.resolve(version))
-    record = store.promote(version, why=why)
+    record = store.promote(version, why=why, despite_gate=despite_gate)
     _tell(settings, store, record, quiet)
     _print(record, as_json)
     note("next: [bold]reviews model rollback[/bold] takes it back")
@@ -118,8 +137,14 @@ def rollback(
     """Make the former champion serve again."""
     settings, store = _open(registry, servers, prefix)
     record = store.rollback(why=why)
+    state = store.state()
     _tell(settings, store, record, quiet)
     _print(record, as_json)
+    if (left := state.find(state.history[-1].previous or 0)) is not None:
+        note(
+            f"rolled back from version {left.number} ({left.version}) "
+            f"to version {record.number} ({record.version})"
+        )
     note("next: [bold]reviews model list[/bold] shows who serves now")
 
 
@@ -317,14 +342,15 @@ def _table(state: State) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name in ("", "version", "added", "by", "family", "MB", "name", "why"):
-        table.add_column(name, justify="right" if name in {"", "MB"} else "left")
+    right = {"", "MB", *_FIGURES}
+    for name in ("", "version", "added", "by", "family", "MB", *_FIGURES, "gate", "name", "why"):
+        table.add_column(name, justify="right" if name in right else "left")
     last = {change.number: change for change in state.history}
     for record in state.versions:
         is_champion = record.number == state.champion
         role = "champion" if is_champion else ""
         role = role or ("challenger" if record.number == state.challenger else "")
-        role = role or ("refused" if last[record.number].action == "refused" else "")
+        verdict = state.verdict(record.number)
         table.add_row(
             str(record.number),
             record.version,
@@ -332,11 +358,17 @@ def _table(state: State) -> Table:
             record.added_by,
             record.family,
             f"{record.size_bytes / 1e6:.1f}",
+            *(_share(record.metrics.get(metric)) for metric in _FIGURES.values()),
+            "-" if verdict is None else verdict.action,
             role,
-            last[record.number].why or record.why,
+            last[record.number].despite_gate or last[record.number].why or record.why,
             style="bold" if is_champion else None,
         )
     return table
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _when(at: Any) -> str:
@@ -346,7 +378,8 @@ def _when(at: Any) -> str:
 def _said(change: Any) -> str:
     instead = f" instead of {change.previous}" if change.previous else ""
     why = f": {change.why}" if change.why else ""
-    return f"{change.action} {change.number}{instead} by {change.by}{why}"
+    despite = f", despite the gate: {change.despite_gate}" if change.despite_gate else ""
+    return f"{change.action} {change.number}{instead} by {change.by}{why}{despite}"
 
 
 def _brief(value: object) -> str:

@@ -3,6 +3,7 @@
 ::
 
     RegistryError(TrainingError)    the registry cannot do what was asked             exit 1
+    ├── RefusedByGate               the gate refused this version                     exit 1
     ├── UnknownVersion              there is no such number or name                   exit 2
     ├── RegistryDamaged             a stored model is not what was stored             exit 3
     └── NothingToRollBack           no other version has served before                exit 1
@@ -15,6 +16,10 @@ from training.errors import TrainingError
 
 class RegistryError(TrainingError):
     """The registry cannot do what was asked."""
+
+
+class RefusedByGate(RegistryError):
+    """The gate refused the version, and nobody said why it should serve all the same."""
 
 
 class UnknownVersion(RegistryError):

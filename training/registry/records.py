@@ -11,7 +11,7 @@ CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
 
 Name = Literal["champion", "challenger"]
-Action = Literal["added", "promoted", "rolled-back", "challenger", "refused"]
+Action = Literal["added", "promoted", "rolled-back", "challenger", "passed", "refused"]
 
 
 class _Record(BaseModel):
@@ -46,6 +46,9 @@ class Change(_Record):
     number: int
     previous: int | None = Field(default=None, description="Champion before, if that changed.")
     why: str = ""
+    despite_gate: str = Field(
+        default="", description="Why a version was promoted that the gate had refused."
+    )
 
 
 class State(_Record):
@@ -60,6 +63,18 @@ class State(_Record):
     def find(self, number: int) -> VersionRecord | None:
         """Return the version of a number, if there is one."""
         return next((v for v in self.versions if v.number == number), None)
+
+    def verdict(self, number: int) -> Change | None:
+        """Return what the gate said of a version last; None: it was not asked.
+
+        >>> at = datetime.now(UTC)
+        >>> said = [("added", 1), ("refused", 1), ("promoted", 1), ("added", 2)]
+        >>> state = State(history=tuple(Change(at=at, by="", action=a, number=n) for a, n in said))
+        >>> state.verdict(1).action, state.verdict(2)
+        ('refused', None)
+        """
+        said = (c for c in reversed(self.history) if c.number == number)
+        return next((c for c in said if c.action in {"passed", "refused"}), None)
 
     @property
     def next_number(self) -> int:

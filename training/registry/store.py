@@ -22,7 +22,12 @@ from pydantic import ValidationError
 
 from stream.errors import ModelError
 from stream.model_folder import CPU_GRAPH, MANIFEST, Manifest, file_digest, verify
-from training.registry.errors import NothingToRollBack, RegistryDamaged, UnknownVersion
+from training.registry.errors import (
+    NothingToRollBack,
+    RefusedByGate,
+    RegistryDamaged,
+    UnknownVersion,
+)
 from training.registry.files import copy_model, locked, sync_folder, write_atomically
 from training.registry.records import (
     CHALLENGER,
@@ -154,14 +159,32 @@ class Registry:
             )
         return record
 
-    def promote(self, what: str | int, *, why: str = "") -> VersionRecord:
+    def promote(self, what: str | int, *, why: str = "", despite_gate: str = "") -> VersionRecord:
         """Make a version the champion. A challenger that is promoted is a challenger no more.
 
+        Args:
+            what: number, name or content version.
+            why: goes into the history.
+            despite_gate: why it should serve although the gate refused it; kept in the history.
+
         Raises:
+            RefusedByGate: the gate refused it and ``despite_gate`` is empty; nothing changed.
             UnknownVersion: there is none.
             RegistryDamaged: what is stored is not what was added; nothing changed.
         """
-        return self._move("promoted", lambda state: self.resolve(what, state), why)
+
+        def chosen(state: State) -> VersionRecord:
+            record = self.resolve(what, state)
+            verdict = state.verdict(record.number)
+            if verdict is not None and verdict.action == "refused" and not despite_gate.strip():
+                raise RefusedByGate(
+                    f"the gate refused version {record.number}: {verdict.why or 'no reason is kept'}",
+                    f"`reviews model promote {record.number} --despite-gate REASON` promotes it "
+                    "all the same, and keeps the reason",
+                )
+            return record
+
+        return self._move("promoted", chosen, why, despite_gate.strip())
 
     def rollback(self, *, why: str = "") -> VersionRecord:
         """Make the former champion champion again.
@@ -196,6 +219,14 @@ class Registry:
                 self._write(after, self._change("challenger", record, why))
         return record
 
+    def approve(self, what: str | int, *, why: str) -> VersionRecord:
+        """Write down that a version passed the gate. Its names stay as they are."""
+        with locked(self.folder / _LOCK):
+            state = self.state()
+            record = self.resolve(what, state)
+            self._write(state, self._change("passed", record, why))
+        return record
+
     def refuse(self, what: str | int, *, why: str) -> VersionRecord:
         """Write down that the gate refused a version. It stays in the registry, without a name."""
         with locked(self.folder / _LOCK):
@@ -207,7 +238,11 @@ class Registry:
         return record
 
     def _move(
-        self, action: Action, choose: Callable[[State], VersionRecord], why: str
+        self,
+        action: Action,
+        choose: Callable[[State], VersionRecord],
+        why: str,
+        despite_gate: str = "",
     ) -> VersionRecord:
         with locked(self.folder / _LOCK):
             state = self.state()
@@ -216,8 +251,13 @@ class Registry:
             if state.champion == record.number:
                 return record
             challenger = None if state.challenger == record.number else state.challenger
+            verdict = state.verdict(record.number)
+            refused = verdict is not None and verdict.action == "refused"
             change = self._change(action, record, why).model_copy(
-                update={"previous": state.champion}
+                update={
+                    "previous": state.champion,
+                    "despite_gate": despite_gate if refused else "",
+                }
             )
             names = {"champion": record.number, "challenger": challenger}
             self._write(state.model_copy(update=names), change)

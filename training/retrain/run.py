@@ -154,6 +154,7 @@ def decide(
     if not verdict.passed:
         registry.refuse(record.number, why=why)
         return verdict, False
+    registry.approve(record.number, why=why)
     if plan.role == "serving":
         registry.promote(record.number, why=why)
     if plan.tell_workers:

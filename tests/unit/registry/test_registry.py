@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from stream.classifier import Classifier
 from stream.errors import ModelError
 from tests.support.tiny_model import write_tiny_model
-from training.registry.errors import NothingToRollBack, RegistryDamaged, UnknownVersion
+from training.registry.errors import (
+    NothingToRollBack,
+    RefusedByGate,
+    RegistryDamaged,
+    UnknownVersion,
+)
 from training.registry.records import Change, State, now
 from training.registry.store import Registry
 
@@ -217,3 +222,30 @@ def test_rolling_back_never_returns_to_what_was_taken_back(steps):
         change = Change(at=now(), by="", action=action, number=number, previous=state.champion)
         state = state.model_copy(update={"champion": number, "history": (*state.history, change)})
         assert state.former_champions() == model[-2::-1]
+
+
+def test_what_the_gate_refused_is_promoted_for_a_reason_alone_and_the_reason_is_kept(
+    registry, model
+):
+    registry.promote(registry.add(model(6.0)).number)
+    registry.add(model(5.0))
+    registry.refuse(2, why="worse on shoes")
+    for reason in ("", "  "):
+        with pytest.raises(RefusedByGate, match="worse on shoes") as caught:
+            registry.promote(2, despite_gate=reason)
+        assert "--despite-gate" in caught.value.remedy
+    assert registry.state().champion == 1
+    registry.promote(2, despite_gate="shoes are not sold any more")
+    last = registry.state().history[-1]
+    assert (last.number, last.previous) == (2, 1)
+    assert last.despite_gate == "shoes are not sold any more"
+
+
+def test_a_later_verdict_counts_and_moves_of_names_leave_it(registry, model):
+    registry.add(model(6.0))
+    assert registry.state().verdict(1) is None
+    registry.refuse(1, why="worse on shoes")
+    registry.approve(1, why="better after all")
+    registry.promote(1, despite_gate="not needed")
+    assert registry.state().verdict(1).why == "better after all"
+    assert not registry.state().history[-1].despite_gate
