@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import secrets
 import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import numpy as np
 import structlog
@@ -19,13 +21,19 @@ from redis.exceptions import RedisError
 
 from schemas.categories import CATEGORIES
 from stream.metrics import WorkerMetrics
+from stream.private_files import kept_secret
+from stream.seal import SEAL_BYTES, Seal
 from stream.settings import CacheSettings
 
 KEY_PREFIX: Final = "reviews:prediction:"
-_MAGIC: Final = b"RP1"
+_MAGIC: Final = b"RP2"
 # magic, model version (16 hex digits), text fingerprint (32 hex digits), 9 probabilities, tokens,
-# unknown tokens. Plain numbers: nothing read from Redis is ever interpreted as code.
+# unknown tokens; behind it the seal of all of them. Plain numbers: nothing read from Redis is ever
+# interpreted as code.
 _LAYOUT: Final = struct.Struct(f"<3s16s32s{len(CATEGORIES)}fHH")
+_SIZE: Final = _LAYOUT.size + SEAL_BYTES
+_PURPOSE: Final = b"prediction cache"
+_HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _log = structlog.get_logger(__name__)
 
@@ -40,9 +48,33 @@ class CachedPrediction:
     unknown: int
 
 
-def pack(version: str, fingerprint: str, prediction: CachedPrediction) -> bytes:
-    """Return the value to store. It names its own key and model."""
-    return _LAYOUT.pack(
+def cache_seal(settings: CacheSettings) -> Seal:
+    """Return what seals the cache's values; where no key is set or kept yet, make one.
+
+    Raises:
+        ConfigError: the file of the key is damaged, or others can read it.
+    """
+    if settings.key is not None:
+        return Seal(settings.key.get_secret_value(), _PURPOSE)
+    if not is_on_this_machine(settings):
+        _log.warning("cache_key_is_this_machines", remedy="set REVIEWS_CACHE__KEY on all workers")
+    try:
+        return Seal(kept_secret(settings.key_file), _PURPOSE)
+    except OSError as error:
+        # The cache fails open: it then serves this process alone.
+        _log.warning("cache_key_not_kept", file=str(settings.key_file), error=repr(error))
+        return Seal(secrets.token_urlsafe(), _PURPOSE)
+
+
+def is_on_this_machine(settings: CacheSettings) -> bool:
+    """Return whether only workers of this machine share the cache, as far as its address tells."""
+    parts = urlsplit(settings.url.get_secret_value() if settings.url else "")
+    return parts.scheme in {"", "unix"} or parts.hostname in _HERE
+
+
+def pack(seal: Seal, version: str, fingerprint: str, prediction: CachedPrediction) -> bytes:
+    """Return the value to store. It names its own key and model, and is sealed."""
+    value = _LAYOUT.pack(
         _MAGIC,
         version.encode(),
         fingerprint.encode(),
@@ -50,17 +82,20 @@ def pack(version: str, fingerprint: str, prediction: CachedPrediction) -> bytes:
         min(prediction.tokens, 0xFFFF),
         min(prediction.unknown, 0xFFFF),
     )
+    return value + seal.of(value)
 
 
-def unpack(version: str, fingerprint: str, value: object) -> CachedPrediction | None:
-    """Read a stored value, or nothing if it does not answer this very question.
+def unpack(seal: Seal, version: str, fingerprint: str, value: object) -> CachedPrediction | None:
+    """Read a stored value, or nothing if it is not ours or does not answer this very question.
 
-    A client library may hand us another key's reply (redis-py #2624, #2665), an operator may write
-    into our keys: what does not name this model and this text is a miss.
+    A client library may hand us another key's reply (redis-py #2624, #2665), somebody may write
+    into our keys: what does not name this model and this text, or lacks our seal, is a miss.
     """
-    if not isinstance(value, bytes) or len(value) != _LAYOUT.size:
+    if not isinstance(value, bytes) or len(value) != _SIZE:
         return None
-    magic, its_version, its_fingerprint, *numbers = _LAYOUT.unpack(value)
+    if not seal.holds(value[-SEAL_BYTES:], value[:-SEAL_BYTES]):
+        return None
+    magic, its_version, its_fingerprint, *numbers = _LAYOUT.unpack_from(value)
     if (magic, its_version, its_fingerprint) != (_MAGIC, version.encode(), fingerprint.encode()):
         return None
     *probabilities, tokens, unknown = numbers
@@ -105,7 +140,14 @@ class Breaker:
 
 
 class PredictionCache:
-    """Predictions by model version and text fingerprint."""
+    """Predictions by model version and text fingerprint.
+
+    The keys name the sealing key, too: workers with another one are out of each other's way, and a
+    new key begins with an empty cache.
+
+    Raises:
+        ConfigError: the file of the sealing key is damaged, or others can read it.
+    """
 
     def __init__(self, settings: CacheSettings, metrics: WorkerMetrics) -> None:
         self._ttl = settings.ttl
@@ -113,12 +155,14 @@ class PredictionCache:
         self._metrics = metrics
         self._breaker = Breaker(settings.breaker_failures, settings.breaker_reset)
         self._redis = _connect(settings)
+        self._seal = cache_seal(settings) if self._redis else Seal("", _PURPOSE)
+        self._prefix = f"{KEY_PREFIX}{self._seal.key_id}:"
 
     async def get(self, version: str, fingerprints: Sequence[str]) -> dict[str, CachedPrediction]:
         """Return what is known of these texts; nothing when Redis cannot say in time."""
         if self._redis is None or not fingerprints or self._breaker.open:
             return {}
-        keys = [f"{KEY_PREFIX}{version}:{fingerprint}" for fingerprint in fingerprints]
+        keys = [f"{self._prefix}{version}:{fingerprint}" for fingerprint in fingerprints]
         try:
             values = await self._redis.mget(keys)
             answers = dict(zip(fingerprints, values, strict=True))
@@ -128,10 +172,10 @@ class PredictionCache:
         found = {
             fingerprint: prediction
             for fingerprint, value in answers.items()
-            if (prediction := unpack(version, fingerprint, value)) is not None
+            if (prediction := unpack(self._seal, version, fingerprint, value)) is not None
         }
         if len(found) < sum(value is not None for value in values):
-            # Some value answers another question. If the connection is out of step, all that
+            # Some value answers another question, or is not ours. If the connection is out of step, all that
             # follows on it will, too.
             await self._note_failure(ValueError("a value that is not its key's"))
         else:
@@ -144,10 +188,15 @@ class PredictionCache:
         """Store predictions, all in one round trip. A failure is noted and forgotten."""
         if self._redis is None or not predictions or self._breaker.open:
             return
-        values = {print_: pack(version, print_, found) for print_, found in predictions.items()}
         commands = [
-            ("SET", f"{KEY_PREFIX}{version}:{print_}", value, "EX", self._ttl)
-            for print_, value in values.items()
+            (
+                "SET",
+                f"{self._prefix}{version}:{print_}",
+                pack(self._seal, version, print_, found),
+                "EX",
+                self._ttl,
+            )
+            for print_, found in predictions.items()
         ]
         try:
             await _send_all(self._redis, commands, self._timeout)

@@ -39,6 +39,7 @@ DEFAULT_CONFIG: Final = Path("reviews.toml")
 BUNDLED_MODEL: Final = Path(__file__).resolve().parent.parent / "deploy" / "model"
 BUNDLED_HELDOUT: Final = BUNDLED_MODEL.parent / "examples" / "heldout.jsonl"
 
+_LEAST_KEY: Final = 16
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
 
@@ -64,6 +65,14 @@ def _redis_url(url: SecretStr | None) -> SecretStr | None:
             "percent-encoded"
         )
     return url
+
+
+def _sealing_key(key: SecretStr | None) -> SecretStr | None:
+    if key is None or not key.get_secret_value():
+        return None  # a container's variable that nobody set
+    if len(key.get_secret_value()) < _LEAST_KEY:
+        raise ValueError(f"a key has {_LEAST_KEY} characters or more")
+    return key
 
 
 Levels = Annotated[tuple[float, float], AfterValidator(_ordered)]
@@ -214,8 +223,17 @@ class CacheSettings(_Section):
     breaker_failures: PositiveInt = Field(3, description="Failures in a row that open the breaker.")
     breaker_reset: PositiveSeconds = Field(5.0, description="Seconds until Redis is tried again.")
     ssl_ca_file: Path | None = Field(None, description="PEM file of the authority to trust.")
+    key: SecretStr | None = Field(
+        None,
+        description="Seals what is kept, so that nobody else who writes into Redis decides; the same "
+        "for all workers, 16 characters or more. Unless set, made at first start and kept in a file.",
+    )
+    key_file: Path = Field(
+        Path(".reviews/cache-key"), description="Where it is kept, for the workers of one machine."
+    )
 
     _url_is_one = field_validator("url")(_redis_url)
+    _key_is_long = field_validator("key")(_sealing_key)
 
 
 class QueueSettings(_Section):

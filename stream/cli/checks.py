@@ -14,11 +14,12 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from stream.cache import is_on_this_machine
 from stream.cli.findings import Finding, State
 from stream.cli.model_checks import announced_models, configured_model, signatures
 from stream.errors import ReviewsError
 from stream.lag import PartitionLag, held_back, worker_lag
-from stream.settings import Settings
+from stream.settings import CacheSettings, Settings
 from stream.topics_admin import describe_topics, uneven_partitions
 
 _PACKAGES: Final = ("reviews-stream", "aiokafka", "onnxruntime", "tokenizers", "redis")
@@ -130,7 +131,23 @@ async def _redis(settings: Settings) -> list[Finding]:
         ]
     finally:
         await client.aclose()
-    return [Finding("redis", "ok", f"version {info['redis_version']} answers")]
+    answers = Finding("redis", "ok", f"version {info['redis_version']} answers")
+    return [answers, _cache_key(settings.cache)]
+
+
+def _cache_key(cache: CacheSettings) -> Finding:
+    if cache.key is not None:
+        return Finding("cache key", "ok", "set; the same one on every worker shares the answers")
+    if is_on_this_machine(cache):
+        return Finding(
+            "cache key", "ok", f"kept in {cache.key_file} for the workers of this machine"
+        )
+    return Finding(
+        "cache key",
+        "warning",
+        "REVIEWS_CACHE__KEY is not set: workers on several machines do not share their answers",
+        "set it to one random text on all of them; it must not stand in Redis",
+    )
 
 
 async def _port(settings: Settings) -> list[Finding]:

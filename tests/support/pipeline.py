@@ -28,7 +28,7 @@ def pipeline_settings(
     base: dict[str, Any] = {
         "kafka": {"bootstrap_servers": kafka},
         "topics": {"prefix": prefix},
-        "cache": {"url": redis_url or ""},
+        "cache": {"url": redis_url or "", "key": "the key of the tests' caches"},
         "http": {"port": 0},
         "worker": {"group": f"{prefix}-workers", "heartbeat_interval_ms": 500},
     }

@@ -8,17 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 
-from stream.cache import Breaker, CachedPrediction, PredictionCache, pack, unpack
+from stream.cache import Breaker, CachedPrediction, PredictionCache, cache_seal, pack, unpack
 from stream.metrics import WorkerMetrics
+from stream.seal import SEAL_BYTES, Seal
 from stream.settings import CacheSettings
 
 VERSION = "0123456789abcdef"
 PRINT = "a" * 32
+SETTINGS = CacheSettings(key="a key of the tests alone")
+SEAL = cache_seal(SETTINGS)
 PREDICTION = CachedPrediction(np.full(9, 1 / 9, dtype=np.float32), tokens=12, unknown=3)
 
 
 def test_a_prediction_survives_the_round_trip():
-    read = unpack(VERSION, PRINT, pack(VERSION, PRINT, PREDICTION))
+    read = unpack(SEAL, VERSION, PRINT, pack(SEAL, VERSION, PRINT, PREDICTION))
     assert read is not None
     assert read.probabilities.tolist() == PREDICTION.probabilities.tolist()
     assert (read.tokens, read.unknown) == (12, 3)
@@ -28,17 +31,50 @@ def test_a_prediction_survives_the_round_trip():
     ("version", "print_"), [("f" * 16, PRINT), (VERSION, "b" * 32)], ids=["model", "text"]
 )
 def test_an_answer_to_another_question_is_a_miss(version, print_):
-    assert unpack(version, print_, pack(VERSION, PRINT, PREDICTION)) is None
+    assert unpack(SEAL, version, print_, pack(SEAL, VERSION, PRINT, PREDICTION)) is None
 
 
 @given(st.one_of(st.none(), st.text(), st.binary(max_size=200)))
 def test_garbage_is_a_miss(value):
-    assert unpack(VERSION, PRINT, value) is None
+    assert unpack(SEAL, VERSION, PRINT, value) is None
 
 
 def test_probabilities_that_do_not_sum_to_one_are_a_miss():
     wrong = CachedPrediction(np.full(9, 0.5, dtype=np.float32), 1, 0)
-    assert unpack(VERSION, PRINT, pack(VERSION, PRINT, wrong)) is None
+    assert unpack(SEAL, VERSION, PRINT, pack(SEAL, VERSION, PRINT, wrong)) is None
+
+
+@given(st.integers(0, len(pack(SEAL, VERSION, PRINT, PREDICTION)) * 8 - 1))
+def test_a_value_of_which_one_bit_was_changed_is_a_miss(bit):
+    value = bytearray(pack(SEAL, VERSION, PRINT, PREDICTION))
+    value[bit // 8] ^= 1 << bit % 8
+    assert unpack(SEAL, VERSION, PRINT, bytes(value)) is None
+
+
+def test_a_value_that_somebody_without_the_key_made_is_a_miss():
+    sure = CachedPrediction(np.eye(9, dtype=np.float32)[1], tokens=1, unknown=0)
+    for seal in (Seal("", b"prediction cache"), Seal("another secret", b"prediction cache")):
+        assert unpack(SEAL, VERSION, PRINT, pack(seal, VERSION, PRINT, sure)) is None
+    unsealed = pack(SEAL, VERSION, PRINT, sure)[:-SEAL_BYTES]
+    assert unpack(SEAL, VERSION, PRINT, unsealed) is None
+
+
+def test_workers_of_one_machine_share_a_key_that_is_kept(tmp_path):
+    here = CacheSettings(key_file=tmp_path / "state" / "cache-key")
+    assert cache_seal(here).key_id == cache_seal(here).key_id
+    assert here.key_file.stat().st_mode & 0o077 == 0
+
+
+def test_a_key_that_cannot_be_kept_leaves_the_cache_to_this_process(tmp_path):
+    (tmp_path / "state").write_text("a file where the folder should be")
+    nowhere = CacheSettings(key_file=tmp_path / "state" / "cache-key")
+    assert cache_seal(nowhere).key_id != cache_seal(nowhere).key_id
+
+
+def test_a_short_key_is_refused_and_an_empty_one_is_none():
+    with pytest.raises(ValueError, match="16 characters"):
+        CacheSettings(key="short")
+    assert CacheSettings(key="").key is None
 
 
 class Clock:
@@ -91,12 +127,12 @@ class ConfusedRedis:
 
 
 def cache_behind(redis):
-    cache = PredictionCache(CacheSettings(), WorkerMetrics())
+    cache = PredictionCache(SETTINGS, WorkerMetrics())
     cache._redis = redis
     return cache
 
 
-SOMEBODY_ELSES = [pack(VERSION, "b" * 32, PREDICTION)]
+SOMEBODY_ELSES = [pack(SEAL, VERSION, "b" * 32, PREDICTION)]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +146,9 @@ async def test_another_calls_reply_is_a_miss_and_the_connections_are_dropped(rep
     assert redis.disconnected == 1
 
 
-@pytest.mark.parametrize("reply", [[None], [pack(VERSION, PRINT, PREDICTION)]], ids=["miss", "hit"])
+@pytest.mark.parametrize(
+    "reply", [[None], [pack(SEAL, VERSION, PRINT, PREDICTION)]], ids=["miss", "hit"]
+)
 async def test_an_honest_reply_keeps_the_connections(reply):
     redis = ConfusedRedis(reply)
     await cache_behind(redis).get(VERSION, [PRINT])
