@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, get_args
 
@@ -41,10 +40,7 @@ class Folded:
         self.text = _MASK.sub(lambda mask: BARRIER * len(mask[0]), text.translate(_ONE_TO_ONE))
         self._origins: list[int] | None = None
         if _FOREIGN.search(self.text) is not None:
-            parts = list(_parts(self.text))
-            self.text = "".join(folded for folded, _ in parts)
-            self._origins = [at for folded, ats in parts for at in ats]
-            self._origins.append(len(text))
+            self.text, self._origins = _one_form(self.text)
 
     def written(self, start: int, end: int) -> tuple[int, int]:
         """Return where in the text as written a stretch of the folded text stands."""
@@ -61,16 +57,24 @@ class Folded:
         self.text = "".join([*parts, self.text[last:]])
 
 
-def _parts(text: str) -> Iterator[tuple[str, range | list[int]]]:
+def _one_form(text: str) -> tuple[str, list[int]]:
+    """Return the folded text and, for each of its characters and its end, where that stood."""
+    # No object a character: the collector of garbage would look at each of them again and again.
+    parts: list[str] = []
+    origins: list[int] = []
     last = 0
     for foreign in _FOREIGN.finditer(text):
-        start = foreign.start()
-        yield text[last:start], range(last, start)
-        for at, character in enumerate(foreign[0], start):
+        parts.append(text[last : foreign.start()])
+        origins += range(last, foreign.start())
+        for at, character in enumerate(foreign[0], foreign.start()):
             folded = _folded(character)
-            yield folded, [at] * len(folded)
+            parts.append(folded)
+            for _ in folded:
+                origins.append(at)
         last = foreign.end()
-    yield text[last:], range(last, len(text))
+    parts.append(text[last:])
+    origins += range(last, len(text) + 1)
+    return "".join(parts), origins
 
 
 @lru_cache(maxsize=4096)
