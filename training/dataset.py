@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -46,19 +46,25 @@ class Dataset:
         weight: how far to trust the row, float32 [rows], above zero.
         origin: where the row comes from: "validated", "pool", "unsure", "written", "synthetic",
             "person", ...
+        product: what each row's review is of, as its file says it; empty where nothing is said.
+            Reviews of one product resemble each other: only other products' show what a model makes
+            of goods that it never saw.
     """
 
     texts: list[str]
     probabilities: NDArray[np.float32]
     weight: NDArray[np.float32]
     origin: list[str]
+    product: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         rows = len(self.texts)
+        if not self.product:
+            object.__setattr__(self, "product", [""] * rows)
         if self.probabilities.shape != (rows, CATEGORY_COUNT):
             raise DataError(f"labels of shape {self.probabilities.shape} for {rows} texts")
-        if self.weight.shape != (rows,) or len(self.origin) != rows:
-            raise DataError(f"weights or origins do not fit {rows} texts")
+        if self.weight.shape != (rows,) or {len(self.origin), len(self.product)} != {rows}:
+            raise DataError(f"weights, origins or products do not fit {rows} texts")
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -93,6 +99,7 @@ class Dataset:
             self.probabilities[chosen],
             self.weight[chosen],
             [self.origin[i] for i in chosen],
+            [self.product[i] for i in chosen],
         )
 
     def without_texts_of(self, *others: Dataset) -> Dataset:
@@ -107,14 +114,16 @@ class Dataset:
         return self.digest
 
     def _lines(self) -> Iterable[str]:
-        rows = zip(self.texts, self.probabilities, self.weight, self.origin, strict=True)
-        for text, label, weight, origin in rows:
-            row = {
+        columns = (self.texts, self.probabilities, self.weight, self.origin, self.product)
+        for text, label, weight, origin, product in zip(*columns, strict=True):
+            row: dict[str, object] = {
                 "text": text,
                 "probabilities": [round(float(p), _DIGITS) for p in label],
                 "weight": round(float(weight), _DIGITS),
                 "origin": origin,
             }
+            if product:
+                row["product"] = product
             yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
@@ -125,6 +134,7 @@ def join(*parts: Dataset) -> Dataset:
         np.concatenate([part.probabilities for part in parts]),
         np.concatenate([part.weight for part in parts]),
         [origin for part in parts for origin in part.origin],
+        [product for part in parts for product in part.product],
     )
 
 
@@ -160,6 +170,7 @@ def labelled(
     categories: Sequence[int] | NDArray[np.int64],
     origin: str,
     weight: float = 1.0,
+    product: Sequence[str] = (),
 ) -> Dataset:
     """Make a dataset of texts with one known category each.
 
@@ -168,11 +179,12 @@ def labelled(
         categories: category ids.
         origin: said of every row.
         weight: of every row.
+        product: of each row, or nothing.
     """
     one_hot = np.eye(CATEGORY_COUNT, dtype=np.float32)[np.asarray(categories, dtype=np.int64)]
     weights = np.full(len(texts), weight, dtype=np.float32)
     probabilities = one_hot.reshape(len(texts), CATEGORY_COUNT)
-    return Dataset(list(texts), probabilities, weights, [origin] * len(texts))
+    return Dataset(list(texts), probabilities, weights, [origin] * len(texts), list(product))
 
 
 def read_labelled_dataset(path: Path, origin: str) -> Dataset:
@@ -222,7 +234,12 @@ def read_rows(path: Path, origin: str) -> Dataset:
 
 
 def _of(rows: Sequence[LabelledItem], origin: str) -> Dataset:
-    return labelled([row.item.text for row in rows], [row.category.id for row in rows], origin)
+    return labelled(
+        [row.item.text for row in rows],
+        [row.category.id for row in rows],
+        origin,
+        product=[row.product for row in rows],
+    )
 
 
 def read_dataset(path: Path) -> Dataset:
@@ -231,7 +248,7 @@ def read_dataset(path: Path) -> Dataset:
     Raises:
         DataError: the file is absent or no dataset.
     """
-    texts, probabilities, weights, origins = [], [], [], []
+    texts, probabilities, weights, origins, products = [], [], [], [], []
     try:
         with path.open(encoding="utf-8") as file:
             for line in file:
@@ -239,6 +256,7 @@ def read_dataset(path: Path) -> Dataset:
                 text, weight = str(row["text"]), float(row["weight"])
                 probabilities.append(_distribution(row["probabilities"], weight))
                 origins.append(str(row["origin"]))
+                products.append(str(row.get("product", "")))
                 weights.append(weight)
                 texts.append(text)
     except OSError as error:
@@ -249,7 +267,7 @@ def read_dataset(path: Path) -> Dataset:
             "write it with `Dataset.write`, or pass labelled reviews instead",
         ) from None
     labels = np.asarray(probabilities, dtype=np.float32).reshape(len(texts), CATEGORY_COUNT)
-    return Dataset(texts, labels, np.asarray(weights, dtype=np.float32), origins)
+    return Dataset(texts, labels, np.asarray(weights, dtype=np.float32), origins, products)
 
 
 def _distribution(label: Sequence[float], weight: float) -> list[float]:

@@ -42,6 +42,13 @@ class What(StrEnum):
     CURVE = "curve"
 
 
+class HeldOut(StrEnum):
+    """What a fold holds."""
+
+    PRODUCTS = "products"
+    ROWS = "rows"
+
+
 _DEFAULT_SEEDS: Final = 3
 
 
@@ -71,6 +78,14 @@ def compare(
             help="Score the labelled rows themselves, each by a model trained without it.",
         ),
     ] = False,
+    held_out: Annotated[
+        HeldOut | None,
+        typer.Option(
+            help="What --out-of-fold holds back: whole products, where the labels have a column "
+            "product or source, or rows at random, which flatters.",
+            show_default="products",
+        ),
+    ] = None,
     guessed: Annotated[
         int | None,
         typer.Option(
@@ -99,7 +114,17 @@ def compare(
 
     Ctrl-C keeps the finished runs and epochs: the same command goes on there.
     """
-    base = config_of(options_of(config, encoder=encoder, epochs=epochs, device=device))
+    base = config_of(
+        options_of(
+            config,
+            encoder=encoder,
+            epochs=epochs,
+            device=device,
+            held_out=None if held_out is None else held_out.value,
+        )
+    )
+    if held_out is not None and not out_of_fold:
+        raise InputError("--held-out says what a fold holds", "add --out-of-fold")
     if out_of_fold and test:
         raise InputError("--out-of-fold scores the labelled rows themselves", "leave out --test")
     if out_of_fold and what is What.CURVE:
@@ -163,6 +188,7 @@ def _compared(
     scored = tests or {OUT_OF_FOLD: scored_out_of_fold(candidates, dataset)}
     if tests is None:
         _tell_of_known(scored[OUT_OF_FOLD], candidates[0].config)
+        _tell_of_products(scored[OUT_OF_FOLD], candidates[0].config)
     record = comparison_record(what, candidates, dataset, scored, seeds)
     with stage_bars() as progress, tracker.run(record) as kept:
 
@@ -196,6 +222,17 @@ def _with_enough(candidates: list[Candidate], dataset: Dataset) -> list[Candidat
     if len(kept) < len(candidates):
         note(f"early stopping is left out: it needs {LEAST_TRUSTED} trusted rows in each fold")
     return kept
+
+
+def _tell_of_products(rows: Dataset, config: TrainConfig) -> None:
+    """Say whether what is scored is of goods that the model did not see."""
+    products = set(rows.product) - {""}
+    if not products:
+        note("no column product or source: rows are held out at random, which may flatter")
+    elif config.held_out == HeldOut.ROWS:
+        note(f"rows are held out at random: their {len(products)} products were trained on")
+    else:
+        note(f"{len(products)} products are held out as wholes: scores are of unseen goods")
 
 
 def _tell_of_known(scored: Dataset, config: TrainConfig) -> None:

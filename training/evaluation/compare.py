@@ -160,8 +160,8 @@ def compare_out_of_fold(
         return Run(candidate.name, config.seed, logits, (), seconds, 0, 0.0, 0.0)
 
     scored = scored_out_of_fold(candidates, dataset)
-    folds = candidates[0].config.folds
-    parts = [dataset.digest, f"{OUT_OF_FOLD} {folds}", scored.digest]
+    first = candidates[0].config
+    parts = [dataset.digest, f"{OUT_OF_FOLD} {first.folds} {first.held_out}", scored.digest]
     runs = _runs(candidates, seeds, parts, work, train, progress, finished)
     return runs, scored
 

@@ -13,7 +13,7 @@ from training.dataset import CATEGORY_COUNT, Dataset, trusted
 from training.errors import DataError
 from training.export.known import known
 from training.fit.config import Progress, TrainConfig
-from training.fit.pruning import folds_of
+from training.fit.pruning import folds_by_product, folds_of
 from training.models.family import family
 
 # Rows that the base never saw must be at least so many to measure on them alone: with fewer, nine
@@ -73,7 +73,10 @@ def measured_rows(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
 def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Progress) -> HeldOut:
     """Train once a fold on all other rows, and predict the fold's rows; see :func:`measured_rows`.
 
-    Rows that are not measured on are in every training set. Finished folds are kept in the
+    Where rows name their product, a fold holds whole products, unless the configuration wants rows at
+    random: reviews of goods that were trained on are easier, and a shop's next goods are others.
+
+    Rows that are not measured on are in every training set, but for those of a product in the fold. Finished folds are kept in the
     configuration's checkpoint folder until :func:`forget` is called.
 
     Args:
@@ -88,7 +91,10 @@ def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Prog
     measured = np.flatnonzero(measured_rows(dataset, config))
     rows = dataset.take(measured)
     folds = min(config.folds, len(rows))
-    fold = folds_of(rows.categories, folds, config.seed)
+    if config.held_out == "products":
+        fold = folds_by_product(rows, folds, config.seed)
+    else:
+        fold = folds_of(rows.categories, folds, config.seed)
     logits = np.zeros((len(rows), CATEGORY_COUNT), dtype=np.float32)
     for number in range(folds):
         held = np.flatnonzero(fold == number)
@@ -96,6 +102,8 @@ def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Prog
             continue
         training = np.ones(len(dataset), dtype=np.bool_)
         training[measured[held]] = False
+        if config.held_out == "products":
+            training &= ~_of_the_products(dataset, rows.take(held))
         # A text that occurs twice must not be on both sides.
         rest = dataset.take(training).without_texts_of(rows.take(held))
         if not len(rest):
@@ -109,6 +117,11 @@ def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Prog
         model = family(name).fit(rest, part.measured_on(held_texts), told)
         logits[held] = model.logits(held_texts)
     return HeldOut(rows, logits, int(known(rows, config).sum()))
+
+
+def _of_the_products(dataset: Dataset, held: Dataset) -> NDArray[np.bool_]:
+    names = set(held.product) - {""}
+    return np.array([name in names for name in dataset.product], dtype=np.bool_)
 
 
 def _folder(config: TrainConfig, number: int) -> Path | None:

