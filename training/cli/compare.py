@@ -229,7 +229,7 @@ def _tell_of_products(rows: Dataset, config: TrainConfig) -> None:
     products = set(rows.product) - {""}
     if not products:
         note("no column product or source: rows are held out at random, which may flatter")
-    elif config.held_out == HeldOut.ROWS:
+    elif config.held_out == "rows":
         note(f"rows are held out at random: their {len(products)} products were trained on")
     else:
         note(f"{len(products)} products are held out as wholes: scores are of unseen goods")
