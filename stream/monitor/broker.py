@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import aiokafka
 from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
-from faust.transport.drivers.aiokafka import (
-    AIOKafkaConsumerThread,
-    Consumer,
-    Producer,
-    Transport,
-)
+from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
 from faust.types.auth import AuthProtocol
 
 from stream.kafka import connection_options
+from stream.monitor.consumer_thread import BoundedConsumerThread
+from stream.reading import Bounds, read_bounded
 from stream.settings import KafkaSettings
 
 # Changes of tables that may wait to be sent. Beyond, Faust stops taking events in, with a warning.
@@ -23,33 +20,67 @@ _BUFFERED_CHANGES: Final = 5_000
 _DRAIN_SECONDS: Final = 0.01
 
 
-class _CommittedThread(AIOKafkaConsumerThread):
+class _CommittedThread(BoundedConsumerThread):
     def _create_worker_consumer(self, transport: Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         # Faust reads committed events only when it writes in transactions of its own, which
         # duplicate at rebalances (faust-streaming/faust#323). The fetcher, which reads this
         # option, is made when the consumer starts.
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - there is no other way
+        read_bounded(consumer, Bounds())
         return consumer
 
 
-class _CommittedConsumer(Consumer):
-    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+class CommittedConsumer(Consumer):
+    """Reads what is committed, in a thread that ends."""
+
+    @property
+    def thread(self) -> BoundedConsumerThread:
+        """The thread that reads."""
+        return cast("BoundedConsumerThread", self._thread)
+
+    def _new_consumer_thread(self) -> BoundedConsumerThread:
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
 
-class _FlushingProducer(Producer):
+class FlushingProducer(Producer):
+    """Sends everything before positions are committed."""
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.buffer.max_messages = _BUFFERED_CHANGES
+        self._made: list[aiokafka.AIOKafkaProducer] = []
+
+    @property
+    def unacknowledged(self) -> int:
+        """Changes that wait to be sent, and batches that the broker has not acknowledged."""
+        accumulators = [producer._message_accumulator for producer in self._made]  # noqa: SLF001
+        return self.buffer.size + sum(
+            len(accumulator._pending_batches) + len(accumulator._batches)  # noqa: SLF001
+            for accumulator in accumulators
+        )
 
     async def flush(self) -> None:
+        """Wait until everything is acknowledged."""
         # Faust's own gives up after a tenth of a second without progress, and would then commit
         # positions whose changes are not on the broker yet.
         while self.buffer.size and self.buffer.state == "running":
             await self.buffer.flush()
             await asyncio.sleep(_DRAIN_SECONDS)
         await super().flush()
+
+    async def abandon(self) -> None:
+        """Close the connections; what is not acknowledged is given up."""
+        for producer in self._made:
+            sender = producer._sender  # noqa: SLF001 - its stop() waits for acknowledgements
+            if sender is not None:
+                await sender.close()
+            await producer.client.close()
+
+    def _new_producer(self, transactional_id: str | None = None) -> aiokafka.AIOKafkaProducer:
+        producer = super()._new_producer(transactional_id)
+        self._made.append(producer)
+        return producer
 
 
 class CommittedTransport(Transport):
@@ -59,8 +90,8 @@ class CommittedTransport(Transport):
     was derived from what lies before them is on the broker.
     """
 
-    Consumer = _CommittedConsumer
-    Producer = _FlushingProducer
+    Consumer = CommittedConsumer
+    Producer = FlushingProducer
 
 
 def broker_urls(kafka: KafkaSettings) -> list[str]:

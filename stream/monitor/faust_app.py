@@ -29,6 +29,7 @@ from schemas.events import now
 from stream.monitor.broker import CommittedTransport, broker_urls, credentials
 from stream.monitor.engine import Engine, Windows
 from stream.monitor.history import Change
+from stream.reading import as_contract_error, unreadable_in
 from stream.settings import Settings
 
 # State and positions are made durable this often; a crash repeats at most so much.
@@ -203,10 +204,13 @@ def _read(event_type: type[Event], event: Any) -> Any:
     """Decode an event; what breaks the contract, or has no value, is left out."""
     if event.value is None:
         return None
+    message = event.message
+    unreadable = unreadable_in(message)
     try:
+        if unreadable is not None:
+            raise as_contract_error(unreadable)
         return decode(event_type, event.value)
     except ContractError as error:
-        message = event.message
         where = f"{message.topic}[{message.partition}]@{message.offset}"
         _log.warning("event_left_out", position=where, code=error.code)
         return None

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import faust
 import structlog
 from aiokafka.errors import KafkaError
 
 from stream.errors import BrokerError
 from stream.model.signing import trusted_keys
+from stream.monitor.bounded import Stopped, Until, first_of
 from stream.monitor.engine import Engine
 from stream.monitor.faust_app import MonitorApp
+from stream.monitor.faust_run import FaustRun
 from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.standing import LagProbe
 from stream.monitor.web import MonitorServer
@@ -26,7 +28,6 @@ from stream.topics_admin import create_compacted, create_topics, partitions_of
 _TICK_SECONDS: Final = 1.0
 _PROBE_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 5.0
-_STOP_SECONDS: Final = 15.0
 
 _log = structlog.get_logger(__name__)
 
@@ -61,62 +62,46 @@ class Monitor:
         return self.app is not None and self.app.ready
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Watch until ``stop`` is set.
+        """Watch until ``stop`` is set; then end within 15 seconds, whatever state it is in.
 
         Raises:
             BrokerError: no broker answers, or it refuses us.
             PortTaken: the page's port is in use.
         """
-        await create_topics(self._settings)
-        async with self.server:
-            if self._settings.monitor.token is None:
-                self._on_link(self.server.new_link())
-            _log.info("monitor_started", port=self.server.port, name=self._settings.monitor.name)
-            with TemporaryDirectory(prefix="reviews-monitor-") as folder:
-                await self._watch(stop, Path(folder))
+        until = Until(stop)
+        with contextlib.suppress(Stopped):
+            await until.stopped_or(create_topics(self._settings))
+            async with self.server:
+                if self._settings.monitor.token is None:
+                    self._on_link(self.server.new_link())
+                name = self._settings.monitor.name
+                _log.info("monitor_started", port=self.server.port, name=name)
+                with TemporaryDirectory(prefix="reviews-monitor-") as folder:
+                    await self._watch(until, Path(folder))
         _log.info("monitor_stopped")
 
     def _checks(self) -> dict[str, bool]:
         return {"state restored": self.ready, "broker answers": self.engine.broker.lag is not None}
 
-    async def _watch(self, stop: asyncio.Event, folder: Path) -> None:
+    async def _watch(self, until: Until, folder: Path) -> None:
         settings = self._settings
         names = settings.topic_names
-        counted = Counter(
-            tp.topic
-            for tp in await partitions_of(settings.kafka, names.batches, names.labels, names.models)
+        partitions = await until.stopped_or(
+            partitions_of(settings.kafka, names.batches, names.labels, names.models)
         )
+        counted = Counter(tp.topic for tp in partitions)
         self.app = MonitorApp(settings, self.engine, counted, folder)
         # Before Faust looks: it takes a changelog that it has just asked for itself, and that the
         # broker does not show yet, for one without partitions, and gives up.
-        await create_compacted(settings, self.app.changelogs())
-        faust = self.app.faust
-        faust.finalize()
-        await faust.maybe_start()
-        tasks = [
-            asyncio.create_task(task, name=name)
-            for name, task in (
-                ("monitor ticks", self._tick_forever()),
-                ("lag probe", self._probe_forever()),
-                ("stop", stop.wait()),
-                ("faust", faust.wait_until_stopped()),
+        await until.stopped_or(create_compacted(settings, self.app.changelogs()))
+        async with FaustRun(self.app.faust) as run:
+            await until.stopped_or(
+                first_of(self._tick_forever(), self._probe_forever(), run.wait())
             )
-        ]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                if task.done():
-                    task.result()
-            if faust.crashed:
-                raise BrokerError(
-                    f"the monitor lost its connection: {faust.crash_reason!r}",
-                    "start it again; its state is on Kafka",
-                )
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await _stop(faust)
+            raise BrokerError(
+                f"the monitor lost its connection: {self.app.faust.crash_reason!r}",
+                "start it again; its state is on Kafka",
+            )
 
     async def _tick_forever(self) -> None:
         while True:
@@ -148,21 +133,3 @@ class Monitor:
                 engine.broker.asked_at = None
                 _log.warning("lag_unknown", error=repr(error))
             await asyncio.sleep(_RETRY_SECONDS)
-
-
-async def _stop(app: faust.App) -> None:
-    """Stop Faust, in bounded time.
-
-    Now and then its consumer waits for itself while it stops. It is then left behind: the state is on
-    Kafka, and what is delivered again counts once. Its thread would poll for ever, so its loop is
-    stopped.
-    """
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await app.stop()
-    except TimeoutError:
-        _log.warning("faust_did_not_stop", seconds=_STOP_SECONDS)
-        thread = getattr(app.consumer, "_thread", None)
-        loop = getattr(thread, "thread_loop", None)
-        if loop is not None and loop.is_running():
-            loop.call_soon_threadsafe(loop.stop)

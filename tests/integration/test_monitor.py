@@ -6,6 +6,7 @@ import time
 
 import pytest
 import pytest_asyncio
+import structlog
 from aiokafka import AIOKafkaProducer
 
 from schemas import CategoryWindow, Label, ModelAnnouncement, TopicNames, decode, encode
@@ -193,6 +194,20 @@ async def test_a_bad_event_is_left_out(kafka, names):
     await send(kafka, names.batches, [(b"w1", b"no json"), (b"w1", encode(summary(BEGIN)))])
     async with running_monitor(settings_of(kafka, names)) as monitor:
         await until(lambda: reviews(monitor) == 10)
+
+
+async def test_a_huge_compressed_message_is_passed_over_and_what_is_behind_it_counts(kafka, names):
+    # 150 KB on the wire, 150 MB when they are read.
+    async with AIOKafkaProducer(
+        bootstrap_servers=kafka, compression_type="gzip", max_request_size=200_000_000
+    ) as producer:
+        await producer.send_and_wait(names.batches, bytes(150_000_000), key=b"w1", partition=0)
+        await producer.send_and_wait(names.batches, encode(summary(BEGIN)), key=b"w1", partition=0)
+    with structlog.testing.capture_logs() as logs:
+        async with running_monitor(settings_of(kafka, names)) as monitor:
+            await until(lambda: reviews(monitor) == 10)
+    (left_out,) = [line for line in logs if line["event"] == "event_left_out"]
+    assert (left_out["position"], left_out["code"]) == (f"{names.batches}[0]@0", "too-large")
 
 
 async def test_the_monitor_keeps_up_with_a_thousand_summaries(kafka, names):
