@@ -50,6 +50,14 @@ class Alert:
         self.value: float | None = None
         """What was seen last."""
         self._beyond_since: float | None = None
+        self._seen_at = 0.0
+
+    @property
+    def due_in(self) -> float:
+        """Seconds that a value which would raise it must go on for, as of what was seen last."""
+        if self.active or self._beyond_since is None:
+            return self.rule.hold
+        return self.rule.hold - (self._seen_at - self._beyond_since)
 
     def observe(self, value: float | None, now: float) -> bool:
         """Note a value; return whether the alert was raised or cleared by it.
@@ -66,6 +74,7 @@ class Alert:
         if not beyond:
             self._beyond_since = None
             return False
+        self._seen_at = now
         if self._beyond_since is None:
             self._beyond_since = now
         if now - self._beyond_since < self.rule.hold:

@@ -57,6 +57,10 @@ def snapshot(engine: Engine, span: int) -> dict[str, Any]:
         ],
         "broker": _broker(engine, start, start + step * count),
         "alerts": _alerts(engine),
+        "watched": [
+            {"name": w.name, "value": _round(w.value), "due_in": math.ceil(w.due_in)}
+            for w in engine.watch.watched()
+        ],
         "changes": [
             {"name": c.name, "raised": c.raised, "value": _round(c.value), "at": c.at}
             for c in reversed(engine.changes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream.monitor.alerts import Alert, Rule
+from stream.monitor.bucket import Bucket
 from stream.monitor.history import History
 from stream.monitor.references import References
 from stream.settings import MonitorSettings
@@ -26,6 +27,18 @@ class Standing:
     """Seconds since a worker finished a batch, while reviews wait; 0 when none wait."""
     backlog: int | None = None
     """Reviews that wait for a person or the ensemble."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A value that is beyond a level, though its alert is not raised yet."""
+
+    name: str
+    """Of the rule."""
+    value: float
+    """In the newest window."""
+    due_in: float
+    """The alert is raised if it stays so for so many seconds of events."""
 
 
 class Watch:
@@ -49,6 +62,19 @@ class Watch:
     def alerts(self) -> list[Alert]:
         """Every alert, raised or not."""
         return [*self._of_standing, *self._of_windows]
+
+    def watched(self) -> list[Watched]:
+        """Return what the newest window holds that would raise an alert, if it stays so.
+
+        That window ends with a bucket that still fills: what is judged ends before it.
+        """
+        rules = self._history.rules
+        values = self._values(rules.start_of(self._history.latest) + rules.bucket)
+        return [
+            Watched(alert.rule.name, value, alert.due_in)
+            for alert, value in zip(self._of_windows, values, strict=True)
+            if not alert.active and value is not None and value >= alert.rule.raise_at
+        ]
 
     def restart(self) -> None:
         """Forget the alerts about windows; the next look derives them from the history."""
@@ -87,12 +113,18 @@ class Watch:
 
     def _measure(self, end: int) -> tuple[float | None, ...]:
         """Return the values that the rules about windows judge, in their order."""
-        window = self._history.window(end - self._settings.hopping_window_seconds, end)
-        if window.reviews < self._settings.alert_reviews:
+        if self._window(end).reviews < self._settings.alert_reviews:
             return (None,) * len(self._of_windows)
+        return self._values(end)
+
+    def _values(self, end: int) -> tuple[float | None, ...]:
+        window = self._window(end)
         drift = self._references.drift(window)
-        dead = window.dead / window.reviews
+        dead = window.dead / window.reviews if window.reviews else None
         return window.relabel_share, drift.mix_psi, drift.confidence_psi, window.unknown_share, dead
+
+    def _window(self, end: int) -> Bucket:
+        return self._history.window(end - self._settings.hopping_window_seconds, end)
 
 
 def _window_rules(s: MonitorSettings) -> tuple[Rule, ...]:

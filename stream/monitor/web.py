@@ -14,13 +14,18 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
 from stream.errors import PortTaken
-from stream.monitor.access import Access
+from stream.monitor.access import BROWSER_SECONDS, Access
 from stream.monitor.engine import Engine
 from stream.monitor.snapshot import categories, snapshot
 from stream.settings import MonitorSettings
+from stream.web.hosts import Hosts, is_loopback, refuse_clear_text
 
 PAGE: Final = Path(__file__).resolve().parent / "page"
 COOKIE: Final = "reviews_monitor"
+_BROWSER_COOKIE: Final = "reviews_monitor_browser"
+# Probes reach a container by its address, whatever browsers call it.
+_PROBES: Final = frozenset({"/livez", "/readyz"})
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _TYPES: Final = {
     "index.html": "text/html",
     "style.css": "text/css",
@@ -44,6 +49,7 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_ONLY_HTTPS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -76,6 +82,9 @@ class MonitorServer:
         self._checks = checks
         self._on_link_used = on_link_used
         self.access = Access(settings)
+        self._hosts = Hosts(settings.host, settings.public_url)
+        self._secure = (settings.public_url or "").startswith("https:")
+        self._headers = _HEADERS | (_ONLY_HTTPS if self._secure else {})
         self._runner: web.AppRunner | None = None
         self._streams = 0
         self._stopping = asyncio.Event()
@@ -85,13 +94,17 @@ class MonitorServer:
         """Listen.
 
         Raises:
+            ConfigError: keys and tokens would cross a network in the clear.
             PortTaken: another process listens on the port.
         """
-        app = web.Application(client_max_size=_MAX_BODY, middlewares=[_secured])
+        host, public_url = self._settings.host, self._settings.public_url
+        refuse_clear_text(host, public_url, secrets="tokens", section="MONITOR")
+        app = web.Application(client_max_size=_MAX_BODY, middlewares=[self._guarded])
         app.router.add_get("/", self._index)
         app.router.add_get("/page/{name}", self._file)
         app.router.add_get("/session", self._session)
         app.router.add_post("/session", self._sign_in)
+        app.router.add_delete("/session", self._sign_out)
         app.router.add_get("/events", self._events)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
@@ -120,12 +133,14 @@ class MonitorServer:
     @property
     def url(self) -> str:
         """Where a browser finds the page."""
-        if self._settings.public_url:
-            return self._settings.public_url
         host = self._settings.host
-        if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
-            host = "127.0.0.1"
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        local = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return self._settings.public_url or local
+
+    @property
+    def cookie(self) -> str:
+        """Name of the session's cookie. ``__Host-`` makes a browser refuse it from elsewhere."""
+        return f"__Host-{COOKIE}" if self._secure else COOKIE
 
     def new_link(self) -> str:
         """Return a link that opens the page once.
@@ -145,43 +160,50 @@ class MonitorServer:
         return _static(name)
 
     async def _session(self, request: web.Request) -> web.StreamResponse:
-        signed_in = self.access.may_see(request.cookies.get(COOKIE))
+        signed_in = self.access.may_see(request.cookies.get(self.cookie))
         return web.Response(status=204 if signed_in else 403)
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
-        key = await request.text()
-        if self.access.blocked:
-            raise web.HTTPTooManyRequests(text="too many attempts")
-        session = self.access.sign_in(key.strip())
+        address, browser = request.remote or "", request.cookies.get(_BROWSER_COOKIE, "")
+        session = self.access.sign_in((await request.text()).strip(), address, browser)
         if session is None:
+            if self.access.is_blocked(address, browser):
+                raise web.HTTPTooManyRequests(text="too many attempts")
             raise web.HTTPForbidden(text="no such key")
         response = web.Response(status=204)
-        response.set_cookie(
-            COOKIE,
-            session,
-            max_age=self.access.session_seconds,
-            httponly=True,
-            samesite="Strict",
-            secure=self.url.startswith("https://"),
-        )
+        self._set_cookie(response, self.cookie, session, self.access.session_seconds)
+        self._set_cookie(response, _BROWSER_COOKIE, self.access.new_browser(), BROWSER_SECONDS)
         if self._settings.token is None:
             self._on_link_used(self.new_link())
         return response
 
+    async def _sign_out(self, request: web.Request) -> web.StreamResponse:
+        self.access.sign_out(request.cookies.get(self.cookie))
+        response = web.Response(status=204)
+        response.del_cookie(self.cookie, secure=self._secure, httponly=True, samesite="Strict")
+        return response
+
+    def _set_cookie(self, response: web.Response, name: str, value: str, seconds: int) -> None:
+        response.set_cookie(
+            name, value, max_age=seconds, httponly=True, samesite="Strict", secure=self._secure
+        )
+
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        if not self.access.may_see(request.cookies.get(COOKIE)):
+        session = request.cookies.get(self.cookie)
+        if not self.access.may_see(session):
             raise web.HTTPUnauthorized(text="sign in first")
         if self._streams >= _MAX_STREAMS:
             raise web.HTTPServiceUnavailable(text="too many viewers")
         span = _SPANS.get(request.query.get("span", ""), _SPANS["15m"])
         response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"} | _HEADERS
+            headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"} | self._headers
         )
         await response.prepare(request)
         self._streams += 1
         try:
             await response.write(_event("categories", categories()))
-            while not self._stopping.is_set():
+            # A page that stays open shows nothing more once its session has ended.
+            while not self._stopping.is_set() and self.access.may_see(session):
                 await response.write(_event("state", snapshot(self._engine, span)))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_EVERY_SECONDS):
@@ -191,6 +213,26 @@ class MonitorServer:
         finally:
             self._streams -= 1
         return response
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Ask who is meant and who asks, before anything else; bind the browser afterwards."""
+        try:
+            self._check(request)
+            response = await handler(request)
+        except web.HTTPException as error:
+            error.headers.update(self._headers)
+            raise
+        if not response.prepared:
+            response.headers.update(self._headers)
+        return response
+
+    def _check(self, request: web.Request) -> None:
+        probes = _PROBES if is_loopback(self._settings.host) else _PROBES | {"/metrics"}
+        if request.path not in probes and not self._hosts.knows(request.headers.getall("Host", [])):
+            raise web.HTTPMisdirectedRequest(text="unknown host; set REVIEWS_MONITOR__PUBLIC_URL\n")
+        if request.method not in _SAFE and not self._hosts.sent_it(request.headers):
+            raise web.HTTPForbidden(text="sent by another site's page\n")
 
     async def _livez(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -205,18 +247,6 @@ class MonitorServer:
     async def _metrics(self, _: web.Request) -> web.Response:
         body = generate_latest(self._registry)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4"})
-
-
-@web.middleware
-async def _secured(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        response = await handler(request)
-    except web.HTTPException as error:
-        error.headers.update(_HEADERS)
-        raise
-    if not response.prepared:
-        response.headers.update(_HEADERS)
-    return response
 
 
 def _static(name: str) -> web.Response:

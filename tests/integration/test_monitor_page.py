@@ -126,6 +126,16 @@ async def test_a_token_opens_the_page(page, engine):
         await page.wait_for_selector("#board:not([hidden])")
 
 
+async def test_signing_out_takes_one_click_and_everything_off_the_page(page, server):
+    await signed_in(page, server)
+    await page.click("#sign-out")
+    await page.wait_for_selector("#sign-in:not([hidden])")
+    assert await page.locator("#tiles .tile").count() == 0
+    await page.reload()
+    await page.wait_for_selector("#sign-in:not([hidden])")
+    assert await page.locator("#sign-out").is_hidden()
+
+
 async def test_english_is_one_key_away_and_remembered(page, server):
     await signed_in(page, server)
     await page.click("#language")
@@ -178,15 +188,6 @@ async def test_the_page_allows_no_foreign_code(server):
         assert "<script>" not in await answer.text()
 
 
-async def test_guessing_is_slowed_down(server):
-    async with aiohttp.ClientSession() as client:
-        codes = []
-        for attempt in range(12):
-            async with client.post(f"{server.url}/session", data=f"guess {attempt}") as answer:
-                codes.append(answer.status)
-    assert codes == [403] * 10 + [429] * 2
-
-
 async def test_only_the_pages_own_files_are_served(server):
     async with aiohttp.ClientSession() as client:
         for name in ("../web.py", "..%2fweb.py", "access.py", ""):
@@ -219,3 +220,38 @@ async def test_a_refused_model_is_shown_where_it_was_announced(page, server, eng
         )
     )
     assert engine.announcements.refusal(engine.announcements.all[-1]) is None
+
+
+async def test_a_red_bar_is_not_called_calm_but_watched(page):
+    # What drifts must do so for an hour: every bar is red, and no alert is raised.
+    engine = watched_engine(alert_hold_seconds=3600, alert_lag=(10**6, 10**6))
+    registry = MonitorMetrics(engine).registry
+    async with MonitorServer(MonitorSettings(port=0), engine, registry, dict) as server:
+        await signed_in(page, server)
+        assert await page.locator("#drift .meter.bad").count() > 0
+        assert await page.locator(".alert.calm").count() == 0
+        watched = page.locator(".alert.watched", has_text="Состав категорий изменился")
+        assert "Под наблюдением" in await watched.inner_text()
+        assert "порог 0,25" in await watched.inner_text()
+        assert "Тревога через" in await watched.locator("p").inner_text()
+
+
+async def test_too_few_reviews_for_an_alert_are_named_as_the_reason(page):
+    engine = watched_engine(alert_reviews=10**6)
+    registry = MonitorMetrics(engine).registry
+    async with MonitorServer(MonitorSettings(port=0), engine, registry, dict) as server:
+        await signed_in(page, server)
+        await page.click("#language")
+        remark = await page.locator(".alert.watched p").first.inner_text()
+        assert re.fullmatch(r"No alert yet: [\d,]+ reviews, of 1,000,000 that it takes\.", remark)
+        assert await page.locator(".alert.calm").count() == 0
+
+
+async def test_calm_is_calm(page):
+    engine = watched_engine(drifting=False)
+    registry = MonitorMetrics(engine).registry
+    async with MonitorServer(MonitorSettings(port=0), engine, registry, dict) as server:
+        await signed_in(page, server)
+        assert await page.locator("#drift .meter.bad").count() == 0
+        assert await page.locator(".alert.watched").count() == 0
+        assert await page.locator(".alert.calm").count() == 1

@@ -46,11 +46,12 @@ function pulse(kind) {
 
 function show(id) {
   for (const name of ["sign-in", "board", "waiting"]) one(`#${name}`).hidden = name !== id;
+  one("#sign-out").hidden = id !== "board";
 }
 
 // -- the parts of the board ---------------------------------------------------------------------
 
-const ICONS = { calm: "M4 12.5l5 5L20 6.5", alarm: "M12 3L22 20H2L12 3zm0 7v4m0 3v.5" };
+const ICONS = { calm: "M4 12.5l5 5L20 6.5", alarm: "M12 3L22 20H2L12 3zm0 7v4m0 3v.5", watched: "M2 12s4-7 10-7 10 7 10 7-4 7-10 7-10-7-10-7zm10 3a3 3 0 1 0 0-6 3 3 0 0 0 0 6z" };
 function icon(name) {
   return node("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, node("path", { d: ICONS[name], fill: "none", stroke: "currentColor", "stroke-width": 2.2, "stroke-linecap": "round", "stroke-linejoin": "round" }));
 }
@@ -67,7 +68,15 @@ function alertValue(name, value) {
   return ["lag", "backlog"].includes(name) ? number(value) : number(value, 2);
 }
 
-function drawAlerts({ alerts }) {
+// Beyond a mark, and no alert yet: the page says so instead of calling it calm above a red bar.
+function watchedCard({ name, value, due_in: due }, rule, { enough, reviews, needed }) {
+  const remark = enough ? fill("dueIn", number(due)) : fill("silentBelow", number(reviews), number(needed));
+  return element("div", { class: "alert watched" }, icon("watched"), element("b", {}, fill("watched", alertWords(rule)[0])),
+    element("span", { class: "value" }, alertValue(name, value), element("small", {}, `${word("mark")} ${alertValue(name, rule.raise_at)}`)),
+    element("p", {}, remark));
+}
+
+function drawAlerts({ alerts, watched, window: now }) {
   const active = alerts.filter((alert) => alert.active).sort((a, b) => a.severity.localeCompare(b.severity));
   const cards = active.map((alert) => {
     const [title, advice] = alertWords(alert);
@@ -75,6 +84,7 @@ function drawAlerts({ alerts }) {
       element("span", { class: "value" }, alertValue(alert.name, alert.value), element("small", {}, `${word("since")} ${clock(alert.since)}`)),
       element("p", {}, advice));
   });
+  cards.push(...watched.map((one) => watchedCard(one, alerts.find((alert) => alert.name === one.name), now)));
   if (!cards.length) cards.push(element("div", { class: "alert calm" }, icon("calm"), element("span", {}, word("calm"))));
   one("#alerts").replaceChildren(...cards);
 }
@@ -291,6 +301,14 @@ async function begin() {
   else show("sign-in");
 }
 
+async function signOut() {
+  state.source?.close();
+  state.source = state.last = null; // what another viewer must not see any more
+  await fetch("/session", { method: "DELETE" });
+  location.replace("/");
+}
+
+one("#sign-out").addEventListener("click", signOut);
 one("#sign-in").addEventListener("submit", (event) => { event.preventDefault(); signIn(one("#key").value); });
 one("#language").addEventListener("click", () => {
   state.language = localStorage.language = state.language === "ru" ? "en" : "ru";

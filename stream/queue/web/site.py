@@ -22,7 +22,6 @@ from stream.queue.accounts import Accounts
 from stream.queue.desk import Desk
 from stream.queue.filing import Filing
 from stream.queue.guidelines import GUIDELINES, Language
-from stream.queue.limits import Limit
 from stream.queue.statistics import Statistics
 from stream.queue.web.sessions import Sessions
 from stream.queue.web.shares import apart, percent
@@ -30,6 +29,7 @@ from stream.queue.web.visitor import Visitor
 from stream.queue.web.words import say
 from stream.queue.working_set import WorkingSet
 from stream.settings import Settings
+from stream.web.limits import Limit
 
 FOLDER: Final = Path(__file__).parent
 _VISIT_SECONDS: Final = 30 * 24 * 3600

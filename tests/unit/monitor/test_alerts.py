@@ -54,6 +54,15 @@ def test_silence_of_the_measure_starts_the_hold_anew():
     assert not alert.active
 
 
+def test_it_says_for_how_long_a_value_must_stay_until_it_is_raised():
+    alert = Alert(RULE)
+    assert alert.due_in == 60
+    feed(alert, [0.5] * 4)
+    assert alert.due_in == 30
+    alert.observe(0.1, 40)
+    assert alert.due_in == 60
+
+
 def test_without_a_hold_one_value_is_enough():
     alert = Alert(Rule("lag", "Lag", 100, 10))
     assert alert.observe(100, 0)

@@ -131,6 +131,26 @@ def test_alerts_of_a_drifting_stream_are_raised_and_logged():
     assert {c.name for c in engine.changes} >= {"category-mix", "lag"}
 
 
+def test_what_is_beyond_a_level_and_not_raised_yet_is_watched():
+    engine = watched_engine(15, alert_hold_seconds=3600)
+    (mix,) = [watched for watched in engine.watch.watched() if watched.name == "category-mix"]
+    assert mix.value >= engine.settings.alert_mix_psi[0]
+    assert 0 < mix.due_in < 3600
+    shown = snapshot(engine, 900)["watched"]
+    assert "category-mix" in [watched["name"] for watched in shown]
+
+
+def test_what_is_raised_is_no_longer_only_watched():
+    engine = watched_engine(15)
+    raised = {alert.rule.name for alert in engine.watch.alerts if alert.active}
+    assert "category-mix" in raised
+    assert not raised & {watched.name for watched in engine.watch.watched()}
+
+
+def test_a_calm_stream_is_not_watched():
+    assert watched_engine(15, drifting=False).watch.watched() == []
+
+
 def test_prometheus_sees_what_the_page_sees():
     engine = watched_engine(15)
     text = generate_latest(MonitorMetrics(engine).registry).decode()

@@ -16,7 +16,6 @@ from stream.queue.accounts import Accounts
 from stream.queue.errors import AccountError
 from stream.queue.export import written
 from stream.queue.label_studio import annotated_task, open_task, read_annotations
-from stream.queue.limits import Limit
 from stream.queue.priority import in_sample, informativeness
 from stream.queue.server import listening
 from stream.queue.similarity import NEAR_IDENTICAL, bands, jaccard, shingles
@@ -26,6 +25,7 @@ from stream.queue.web.forms import own_path
 from stream.queue.web.sessions import Sessions
 from stream.queue.web.shares import apart, percent
 from stream.queue.web.words import WORDS
+from stream.web.limits import Limit
 from tests.support.queue import PASSWORD, task
 
 shares = st.floats(0, 1)

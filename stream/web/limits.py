@@ -31,6 +31,10 @@ class Limit:
         self._clock = clock
         self._events: dict[str, deque[float]] = {}
 
+    def __len__(self) -> int:
+        """How many keys are counted."""
+        return len(self._events)
+
     def is_reached(self, key: str) -> bool:
         """Return whether the key has no event left now."""
         events = self._recent(key)
