@@ -1,0 +1,48 @@
+"""How a command hears that it is to end, and what happens when it does not."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+WAIT_SECONDS = 60
+COMMAND = """
+import asyncio, threading
+from stream.cli.signals import StopSignals
+
+async def main(blocked):
+    signals = StopSignals(ends_within={seconds})
+    print("ready", flush=True)
+    await signals.stop.wait()
+    if blocked:
+        threading.Event().wait()
+    print(signals.first.name, flush=True)
+
+asyncio.run(main({blocked}))
+"""
+
+
+def told_to_end(number, *, seconds, blocked):
+    code = COMMAND.format(seconds=seconds, blocked=blocked)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        said, logged = process.communicate(timeout=WAIT_SECONDS)
+    return process.returncode, said, logged
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("seconds", [None, WAIT_SECONDS])
+def test_a_command_that_ends_says_what_it_heard(number, seconds):
+    assert told_to_end(number, seconds=seconds, blocked=False) == (0, f"{number.name}\n", "")
+
+
+def test_a_command_that_does_not_end_is_ended_with_a_log_line_and_all_stacks():
+    code, said, logged = told_to_end(signal.SIGTERM, seconds=0.1, blocked=True)
+    assert code == 1
+    assert "process_did_not_end" in said + logged  # where logs go is not set up here
+    assert "SIGTERM" not in said
+    assert "most recent call first" in logged
