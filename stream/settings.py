@@ -11,7 +11,7 @@ import os
 import socket
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -39,6 +39,10 @@ DEFAULT_CONFIG: Final = Path("reviews.toml")
 BUNDLED_MODEL: Final = Path(__file__).resolve().parent.parent / "deploy" / "model"
 BUNDLED_HELDOUT: Final = BUNDLED_MODEL.parent / "examples" / "heldout.jsonl"
 
+EMBEDDED_REDIS: Final = Path(".reviews/redis/redis.sock")
+"""Socket of the Redis that `reviews up` starts, as seen from the folder that it was started in."""
+USUAL_REDIS: Final = "redis://127.0.0.1:6379/0"
+
 _LEAST_KEY: Final = 16
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -48,6 +52,13 @@ def _ordered(levels: tuple[float, float]) -> tuple[float, float]:
     if levels[1] > levels[0]:
         raise ValueError("an alert is cleared at a level below the one that raises it")
     return levels
+
+
+def _nearest_redis() -> SecretStr:
+    """Return the address of the Redis that was started in this folder, or else the usual one."""
+    if EMBEDDED_REDIS.is_socket():
+        return SecretStr(f"unix://{quote(str(EMBEDDED_REDIS.resolve()))}")
+    return SecretStr(USUAL_REDIS)
 
 
 def _redis_url(url: SecretStr | None) -> SecretStr | None:
@@ -213,8 +224,9 @@ class CacheSettings(_Section):
     """The Redis cache; it fails open."""
 
     url: SecretStr | None = Field(
-        SecretStr("redis://127.0.0.1:6379/0"),
-        description="redis:// or rediss:// (TLS). Empty: no cache.",
+        default_factory=_nearest_redis,
+        description="redis://, rediss:// (TLS) or unix:// (a socket). Empty: no cache. Unless set, "
+        "the Redis that `reviews up` started in this folder, or else redis://127.0.0.1:6379/0.",
     )
     ttl: PositiveInt = Field(7 * 24 * 3600, description="Seconds that an answer is kept.")
     timeout: PositiveSeconds = Field(

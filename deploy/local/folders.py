@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,13 +33,13 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a data folder, with room in it.
+    """Make a data folder, with room in it. A new one is its owner's alone.
 
     Raises:
         DataFolderError: it cannot be made or written, or the disk is nearly full.
     """
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise PermissionError(None, "permission denied")
         free = shutil.disk_usage(folder).free
@@ -48,6 +49,45 @@ def make_folder(folder: Path) -> None:
             f"{_NEEDED_BYTES // 1024**2} needed",
             "make room, or choose another data folder",
         )
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a server's data folder, with room in it, that no other account may enter.
+
+    Raises:
+        DataFolderError: as of :func:`make_folder`, or it belongs to another account.
+    """
+    make_folder(folder)
+    private_folder(folder)
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder that no other account may enter; close one that is there.
+
+    Raises:
+        DataFolderError: it cannot be made, is a link, or belongs to another account.
+    """
+    with writing(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        if ours and stat.S_IMODE(found.st_mode) != stat.S_IRWXU:
+            folder.chmod(stat.S_IRWXU)
+    if not ours:
+        raise DataFolderError(
+            f"{folder} belongs to another account of this machine",
+            "choose another data folder",
+        )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that a new server reads; a new one is its owner's alone.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
 
 
 def size(folder: Path) -> int:

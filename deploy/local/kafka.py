@@ -13,12 +13,12 @@ from typing import Final, Self
 
 from deploy.local.broker import Broker
 from deploy.local.errors import StartFailed
-from deploy.local.folders import make_folder, writing
+from deploy.local.folders import make_private_folder, write_private, writing
 from deploy.local.jars import KAFKA_VERSION, DownloadProgress, JarCache
 from deploy.local.java import Java
 from deploy.local.kafka_config import CLIENT, Endpoint, Node, properties, render
 from deploy.local.ports import HOST, free_ports, require_free
-from deploy.local.process import STOP_SECONDS
+from deploy.local.process import PRIVATE_UMASK, STOP_SECONDS
 
 Progress = Callable[[str], None]
 """Told in a few words what is being waited for."""
@@ -122,7 +122,7 @@ class LocalKafka:
             StartFailed: a broker ended or was not ready in time. None runs then.
         """
         java = self._java()
-        make_folder(self.data_dir)
+        make_private_folder(self.data_dir)
         self._progress(f"starting Apache Kafka {KAFKA_VERSION}")
         try:
             self._configure(java)
@@ -193,9 +193,7 @@ class LocalKafka:
         with writing(self.data_dir):
             for node in nodes:
                 settings = properties(node, nodes, self._properties)
-                (self.data_dir / f"{node.name}.properties").write_text(
-                    render(settings), encoding="ascii"
-                )
+                write_private(self.data_dir / f"{node.name}.properties", render(settings))
             cluster = self._cluster_id()
         new = [n for n in nodes if not (self.data_dir / n.data / "meta.properties").exists()]
         with ThreadPoolExecutor(len(nodes)) as pool:
@@ -206,7 +204,7 @@ class LocalKafka:
         if not file.exists():
             # Kafka's form of a UUID; "X" first, since a leading dash would read as an option.
             random = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            file.write_text(f"X{random[1:]}", encoding="ascii")
+            write_private(file, f"X{random[1:]}")
         return file.read_text(encoding="ascii").strip()
 
     def _format(self, java: Java, node: Node, cluster: str) -> None:
@@ -224,6 +222,7 @@ class LocalKafka:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=_FORMAT_SECONDS,
+            umask=PRIVATE_UMASK,
             check=False,
         )
         if done.returncode != 0:

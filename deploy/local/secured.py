@@ -83,16 +83,16 @@ def secured_kafka(
 
 
 def redis_acl(users: Mapping[str, Sequence[str]], passwords: Mapping[str, str]) -> list[str]:
-    """Return redis-server arguments: these users, and nobody without a name.
+    """Return lines of an ACL file: these users, and nobody without a name.
 
     Args:
         users: rules of each, as ``~reviews:* +get``.
         passwords: of each.
     """
-    arguments = ["--user", "default", "off"]
-    for name, rules in users.items():
-        arguments += ["--user", name, "on", f">{passwords[name]}", *rules]
-    return arguments
+    lines = [
+        f"user {name} on >{passwords[name]} {' '.join(granted)}" for name, granted in users.items()
+    ]
+    return ["user default off", *lines]
 
 
 def _scram(name: str, password: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from deploy.local.folders import make_folder, size, writing
 from deploy.local.jars import DownloadProgress
 from deploy.local.kafka import LocalKafka, Progress
 from deploy.local.locks import exclusive
+from deploy.local.ports import HOST
 from deploy.local.process import STOP_SECONDS, ProcessId
 from deploy.local.redis import LocalRedis
 from deploy.local.state import ServerRecord, StackState
@@ -27,6 +28,7 @@ from deploy.local.state import ServerRecord, StackState
 DEFAULT_DATA_DIR: Final = Path(".reviews")
 
 _REDIS: Final = "redis"
+_NO_PORT: Final = 0  # it listens on a socket in its folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class ServerStatus:
 
     Attributes:
         name: ``redis`` or ``kafka-1``.
-        port: for clients.
+        address: for clients.
         pid: as it was started; another process may have that number now if it is not running.
         running: the process exists.
         answering: it answered a request just now.
@@ -45,7 +47,7 @@ class ServerStatus:
     """
 
     name: str
-    port: int
+    address: str
     pid: int
     running: bool
     answering: bool
@@ -94,7 +96,6 @@ class LocalStack:
     Args:
         data_dir: visible and deletable; ``.reviews/`` in the working folder unless given.
         kafka_port: a free one unless given; of the first broker.
-        redis_port: likewise.
         brokers: 1, or 3 for a cluster.
         heap: Java heap of each broker.
         redis_args: further arguments of redis-server.
@@ -107,7 +108,6 @@ class LocalStack:
         data_dir: Path = DEFAULT_DATA_DIR,
         *,
         kafka_port: int | None = None,
-        redis_port: int | None = None,
         brokers: int = 1,
         heap: str = "512m",
         redis_args: Sequence[str] = (),
@@ -116,7 +116,6 @@ class LocalStack:
     ) -> None:
         self.data_dir = data_dir.resolve()
         self._kafka_port = kafka_port
-        self._redis_port = redis_port
         self._count = brokers
         self._heap = heap
         self._redis_args = tuple(redis_args)
@@ -210,7 +209,7 @@ class LocalStack:
             data_dir=str(self.data_dir),
             bootstrap_servers=state.bootstrap_servers,
             redis_url=state.redis_url,
-            servers=tuple(_status(record) for record in state.servers),
+            servers=tuple(_status(record, state.redis_url) for record in state.servers),
             data_bytes=size(self.data_dir),
             owner_pid=state.owner.pid if state.owner else None,
         )
@@ -261,9 +260,7 @@ class LocalStack:
             progress=self._progress,
             on_download=self._on_download,
         )
-        redis = LocalRedis(
-            self.data_dir / _REDIS, self._redis_port, self._redis_args, attached=attached
-        )
+        redis = LocalRedis(self.data_dir / _REDIS, self._redis_args, attached=attached)
         return kafka, redis
 
     def _end_former(self) -> bool:
@@ -286,7 +283,7 @@ def _state(kafka: LocalKafka, redis: LocalRedis, owner: ProcessId | None) -> Sta
         if b.id is not None
     ]
     if redis.id is not None:
-        records.append(ServerRecord(_REDIS, redis.id, redis.port, redis.port, str(redis.log)))
+        records.append(ServerRecord(_REDIS, redis.id, _NO_PORT, _NO_PORT, str(redis.log)))
     return StackState(kafka.bootstrap_servers, redis.url, owner, tuple(records))
 
 
@@ -304,19 +301,20 @@ def _end(processes: list[psutil.Process]) -> bool:
     return bool(processes)
 
 
-def _status(record: ServerRecord) -> ServerStatus:
+def _status(record: ServerRecord, redis_url: str) -> ServerStatus:
     process = record.id.find()
-    ping = redis_server.ping if record.name == _REDIS else broker.ping
+    redis = record.name == _REDIS
     memory = 0
     if process is not None:
         with suppress(psutil.NoSuchProcess):
             memory = process.memory_info().rss
     return ServerStatus(
         name=record.name,
-        port=record.port,
+        address=redis_url if redis else f"{HOST}:{record.port}",
         pid=record.id.pid,
         running=process is not None,
-        answering=process is not None and ping(record.health_port),
+        answering=process is not None
+        and (redis_server.ping(redis_url) if redis else broker.ping(record.health_port)),
         uptime_seconds=time.time() - record.id.started if process is not None else 0.0,
         memory_bytes=memory,
         log=record.log,

@@ -19,8 +19,8 @@ class ServerRecord:
     Attributes:
         name: ``redis`` or ``kafka-1``.
         id: its process.
-        port: for clients.
-        health_port: where it can be asked how it is.
+        port: for clients; 0 for Redis, which has none.
+        health_port: where it can be asked how it is; likewise.
         log: path of its log.
     """
 

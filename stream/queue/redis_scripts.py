@@ -10,7 +10,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.commands.core import AsyncScript
 
 from schemas import TopicNames
-from stream.settings import Settings
+from stream.settings import USUAL_REDIS, Settings
 
 _FOLDER: Final = Path(__file__).parent / "scripts"
 _PARTS: Final = {
@@ -31,7 +31,7 @@ _TIMEOUT: Final = 5.0
 def connect(settings: Settings) -> Redis:
     """Return a client of the queue's Redis. It connects when first used."""
     secret = settings.queue.redis_url or settings.cache.url
-    url = secret.get_secret_value() if secret else "redis://127.0.0.1:6379/0"
+    url = secret.get_secret_value() if secret else USUAL_REDIS
     return connect_to(url, settings.cache.ssl_ca_file)
 
 

@@ -53,7 +53,7 @@ class Arena:
         )
         self.proxies = [KafkaProxy(*pair) for pair in zip(fronts, backs, strict=True)]
         self.redis = LocalRedis(folder / "redis")
-        self.redis_proxy = RedisProxy(self.redis.port)
+        self.redis_proxy = RedisProxy(self.redis.socket)
         self._stack = contextlib.AsyncExitStack()
 
     @property
@@ -121,7 +121,7 @@ class Arena:
 
     async def empty_cache(self) -> None:
         """Forget what earlier experiments have left in Redis, or no text would reach the model."""
-        async with Redis.from_url(f"redis://127.0.0.1:{self.redis.port}/0") as client:
+        async with Redis.from_url(self.redis.url) as client:
             await client.flushall()
 
     async def delete_topics(self, topics: TopicNames) -> None:

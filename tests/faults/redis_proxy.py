@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from enum import Enum, auto
+from pathlib import Path
 from typing import Self
 
 from tests.faults.resp import array, elements, read_reply
@@ -30,11 +31,11 @@ class RedisProxy:
     """Passes commands to a Redis. Use as ``async with``; set :attr:`mode` at any time.
 
     Args:
-        redis_port: where the real one listens.
+        socket: where the real one listens.
     """
 
-    def __init__(self, redis_port: int) -> None:
-        self.redis_port = redis_port
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
         self.port = 0
         self.wrong_answers = 0
         """Replies that were not the ones to their commands."""
@@ -84,7 +85,7 @@ class RedisProxy:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_redis, to_redis = await asyncio.open_connection("127.0.0.1", self.redis_port)
+        from_redis, to_redis = await asyncio.open_unix_connection(self._socket)
         former = b""
         try:
             while True:

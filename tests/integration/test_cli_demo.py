@@ -110,11 +110,15 @@ def test_an_interrupted_demo_leaves_no_orphan(model, source, tmp_path, number):
 
 def test_what_up_starts_stays_until_down(model, source, tmp_path):
     data = str(tmp_path / "data")
-    ports = ("--kafka-port", "0", "--redis-port", "0")
+    ports = ("--kafka-port", "0")
     try:
         up = reviews("up", "--data-dir", data, "--json", *ports)
         assert up.returncode == 0, up.stderr
-        server = json.loads(up.stdout)["bootstrap_servers"]
+        found = json.loads(up.stdout)
+        server = found["bootstrap_servers"]
+        again = json.loads(reviews("up", "--data-dir", data, "--json", *ports).stdout)
+        assert [s["pid"] for s in again["servers"]] == [s["pid"] for s in found["servers"]]
+        assert again["redis_url"] == found["redis_url"]
         assert reviews("status", "--data-dir", data).returncode == 0
         demo = reviews("demo", "-i", str(source), "--data-dir", data, **model)
         assert f"Kafka on {server}" in demo.stdout
@@ -131,7 +135,7 @@ def test_what_up_starts_stays_until_down(model, source, tmp_path):
 def test_a_taken_port_is_one_clear_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        result = reviews("up", "--data-dir", str(tmp_path), "--redis-port", port)
+        result = reviews("up", "--data-dir", str(tmp_path), "--kafka-port", port)
     assert_one_clear_line(result, 6, port, "taken")
 
 

@@ -5,9 +5,10 @@ from contextlib import closing
 from socket import socket
 
 import pytest
-import redis
 from pydantic import SecretStr
 
+from deploy.local import LocalRedis
+from deploy.local.secured import redis_acl
 from stream.demo.worker_process import free_port
 from stream.settings import Settings
 from tests.support.command_line import SECONDS, reviews, running, wait_for_line
@@ -113,19 +114,17 @@ def test_a_file_of_settings_that_does_not_parse_is_not_quoted(tmp_path):
 
 
 @pytest.fixture
-def redis_with_passwords(redis_url):
+def redis_with_passwords(tmp_path):
     """Return the variables of two users of a real Redis whose passwords are secrets of ours."""
-    address = redis_url.removeprefix("redis://")
-    with redis.Redis.from_url(redis_url) as client:
-        for user in ("cache", "queue"):
-            client.acl_setuser(
-                user, enabled=True, passwords=[f"+sekret-{user}"], keys=["*"], categories=["+@all"]
-            )
+    users = dict.fromkeys(("cache", "queue"), ("~*", "+@all"))
+    server = LocalRedis(
+        tmp_path / "redis", users=redis_acl(users, {user: f"sekret-{user}" for user in users})
+    )
+    with server:
         yield {
-            "REVIEWS_CACHE__URL": f"redis://cache:sekret-cache@{address}",
-            "REVIEWS_QUEUE__REDIS_URL": f"redis://queue:sekret-queue@{address}",
+            f"REVIEWS_{section}": server.url.replace("//", f"//{user}:sekret-{user}@")
+            for section, user in (("CACHE__URL", "cache"), ("QUEUE__REDIS_URL", "queue"))
         }
-        client.acl_deluser("cache", "queue")
 
 
 @pytest.mark.parametrize(

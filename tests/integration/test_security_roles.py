@@ -156,11 +156,12 @@ async def redis_server(broker, tmp_path_factory):
     passwords = {role: password_of(role) for role in users}
     server = LocalRedis(
         tmp_path_factory.mktemp("redis"),
-        extra_args=("--save", "", *redis_acl(users, passwords)),
+        extra_args=("--save", ""),
+        users=redis_acl(users, passwords),
     )
     certificate = broker.authority.folder / "broker.pem"
     with server:
-        async with tls_in_front_of(server.port, certificate) as port:
+        async with tls_in_front_of(server.socket, certificate) as port:
 
             def of(user, password=None, authority=broker.authority):
                 secret = password or password_of(user)

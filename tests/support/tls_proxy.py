@@ -1,4 +1,4 @@
-"""TLS in front of a server that has none: the Redis of the wheel is built without it."""
+"""TLS in front of a server that has none: the embedded Redis listens on a socket."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _CHUNK = 65_536
 
 
 @contextlib.asynccontextmanager
-async def tls_in_front_of(port: int, certificate: Path) -> AsyncIterator[int]:
-    """Listen with TLS and pass everything on to a port of this machine; yields our port.
+async def tls_in_front_of(behind: Path, certificate: Path) -> AsyncIterator[int]:
+    """Listen with TLS and pass everything on to a socket of this machine; yields our port.
 
     Args:
-        port: of the plain server.
+        behind: socket of the plain server.
         certificate: PEM file with key and certificate.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection(HOST, port)
+        behind_reader, behind_writer = await asyncio.open_unix_connection(behind)
         with contextlib.suppress(OSError):
             await asyncio.gather(_pass(reader, behind_writer), _pass(behind_reader, writer))
 
