@@ -280,7 +280,10 @@ class QueueSettings(_Section):
         90, le=3650, description="An API token ends after so many days, unless made with another."
     )
     sign_in_attempts: PositiveInt = Field(
-        10, description="Wrong passwords in 15 minutes per account; ten times that per address."
+        10,
+        description="Wrong passwords of one account from one address, or in one browser that it was "
+        "signed in with, before each further try waits: 15 seconds, doubling up to 15 minutes. Ten "
+        "times as many of an account from everywhere, and from an address for all accounts.",
     )
     requests_per_minute: PositiveInt = Field(
         600, description="Changes that one person may make; ten a second is faster than a hand."
@@ -292,7 +295,9 @@ class QueueSettings(_Section):
         ("127.0.0.1", "::1"), description="Addresses that the proxy header is believed from."
     )
     proxy_secret: SecretStr | None = Field(
-        None, description="What the proxy must send in X-Proxy-Secret. Needed for `proxy_header`."
+        None,
+        description="What the proxy must send in X-Proxy-Secret. Needed for `proxy_header`; with it "
+        "X-Forwarded-For is believed, too, so that wrong passwords are counted by visitor.",
     )
     lease_seconds: PositiveSeconds = Field(
         300.0, description="An item shown to one person is shown to nobody else for so long."

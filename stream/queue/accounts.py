@@ -22,8 +22,9 @@ from stream.queue.tokens import DEFAULT_LIFETIME, Token, digest_of, new_token
 
 MIN_PASSWORD: Final = 10
 MAX_PASSWORD: Final = 200
+MAX_NAME: Final = 60
 # Letters of any alphabet. No separators that our keys and headers use.
-_NAME: Final = re.compile(r"[\w.@+-]{1,60}")
+_NAME: Final = re.compile(rf"[\w.@+-]{{1,{MAX_NAME}}}")
 # Each takes 64 MiB for about 50 ms: more of them at once would only starve the pages.
 _HASHES_AT_ONCE: Final = 2
 # JavaScript's largest whole number: the accounts file may be read by other tools.
@@ -102,7 +103,7 @@ class Accounts:
         """
         if not _NAME.fullmatch(name):
             raise AccountError(
-                "a name has 1 to 60 letters, digits or . @ + - _", "choose another name"
+                f"a name has 1 to {MAX_NAME} letters, digits or . @ + - _", "choose another name"
             )
         hashed = self._hash(password)
         with self._changing() as file:

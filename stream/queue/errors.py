@@ -11,7 +11,8 @@
     ├── NothingToUndo       nothing of yours that is still yours to take back
     ├── NotSaved            Kafka did not take the decision: nothing was published
     ├── NotAllowed          this needs a lead
-    ├── SignInRefused       wrong name or password, or too many attempts
+    ├── SignInRefused       wrong name or password
+    ├── LinkRefused         a one-time link that was used already, or is none
     └── AccountError        an account cannot be made or changed as asked           exit 2
 """
 
@@ -82,9 +83,16 @@ class NotAllowed(QueueError):
 
 
 class SignInRefused(QueueError):
-    """The name and the password do not belong together, or there were too many attempts."""
+    """The name and the password do not belong together."""
 
     code = "sign-in"
+    status = 401
+
+
+class LinkRefused(QueueError):
+    """The one-time link was used, or is none of ours."""
+
+    code = "link"
     status = 401
 
 

@@ -221,3 +221,102 @@ async def test_signing_in_gives_the_browser_a_new_visit(pages):
         refused = await client.post("/skip", data={"csrf": planted})
     assert visit != "planted"
     assert refused.status_code == 403
+
+
+async def sign_ins(pages, name, password, times, **headers):
+    """Try a password as somebody without a cookie; return the last answer."""
+    async with client_of(pages, **headers) as client:
+        person = Reviewer(client)
+        for _ in range(times):
+            answer = await person.sign_in(name, password)
+        return answer
+
+
+async def known_browser(pages, stack, name):
+    """Sign somebody in and out again, and return their browser."""
+    client = await stack.enter_async_context(client_of(pages))
+    await Reviewer(client).sign_in(name)
+    page = await client.get("/")
+    out = await client.post("/sign-out", data={"csrf": hidden(page.text)["csrf"]})
+    assert out.status_code == 303
+    return Reviewer(client)
+
+
+async def test_wrong_passwords_in_somebodys_name_do_not_shut_them_out(serve):
+    async with serve(sign_in_attempts=2) as pages, contextlib.AsyncExitStack() as stack:
+        ann = await known_browser(pages, stack, "ann")
+        attacker = await sign_ins(pages, "ann", "a wrong one", 3)
+        stranger = await sign_ins(pages, "ann", PASSWORD, 1)
+        hers = await ann.sign_in("ann")
+    assert [answer.status_code for answer in (attacker, stranger, hers)] == [429, 429, 303]
+    assert 0 < int(attacker.headers["retry-after"]) <= 15
+    assert "Попробуйте снова через" in attacker.text
+
+
+async def test_wrong_passwords_for_everybody_do_not_shut_a_team_out_behind_its_proxy(serve):
+    """Everybody has the proxy's address there."""
+    async with serve(sign_in_attempts=1) as pages, contextlib.AsyncExitStack() as stack:
+        bob = await known_browser(pages, stack, "bob")
+        tries = [await sign_ins(pages, f"nobody{n}", "wrong", 1) for n in range(11)]
+        his = await bob.sign_in("bob")
+    assert [answer.status_code for answer in tries] == [401] * 10 + [429]
+    assert his.status_code == 303
+
+
+async def test_a_known_browser_is_held_up_by_its_own_wrong_passwords(serve):
+    async with serve(sign_in_attempts=2) as pages, contextlib.AsyncExitStack() as stack:
+        ann = await known_browser(pages, stack, "ann")
+        answers = [(await ann.sign_in("ann", "a wrong one")).status_code for _ in range(3)]
+    assert answers == [401, 401, 429]
+
+
+async def test_one_persons_browser_is_no_help_against_another(serve):
+    async with serve(sign_in_attempts=2) as pages, contextlib.AsyncExitStack() as stack:
+        bob = await known_browser(pages, stack, "bob")
+        answers = [(await bob.sign_in("ann", "a wrong one")).status_code for _ in range(3)]
+    assert answers == [401, 401, 429]
+
+
+async def test_a_new_password_forgets_the_browsers(serve):
+    async with serve(sign_in_attempts=1) as pages, contextlib.AsyncExitStack() as stack:
+        bob = await known_browser(pages, stack, "bob")
+        accounts_of(pages).reset("bob", PASSWORD + " new")
+        await sign_ins(pages, "bob", "a wrong one", 1)
+        answer = await bob.sign_in("bob", PASSWORD + " new")
+    assert answer.status_code == 429
+
+
+def through_proxy(address, secret=SECRET):
+    return {"X-Proxy-Secret": secret, "X-Forwarded-For": address}
+
+
+async def test_a_proxy_with_a_secret_tells_visitors_apart(serve):
+    async with serve(sign_in_attempts=1, proxy_secret=SECRET) as pages:
+        attacker = [
+            await sign_ins(pages, "ann", "wrong", 1, **through_proxy("192.0.2.7")) for _ in "12"
+        ]
+        ann = await sign_ins(pages, "ann", PASSWORD, 1, **through_proxy("192.0.2.8"))
+    assert [answer.status_code for answer in (*attacker, ann)] == [401, 429, 303]
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        lambda n: through_proxy(f"10.0.0.{n}, 192.0.2.7"),
+        lambda n: through_proxy(f"2001:db8::{n}"),
+        lambda n: through_proxy(f"not-an-address-{n}"),
+        lambda n: through_proxy(f"10.0.0.{n}", secret="guessed"),
+    ],
+    ids=["before the proxy's word", "one IPv6 network", "no address", "wrong secret"],
+)
+async def test_a_made_up_address_escapes_no_wait(serve, escape):
+    async with serve(sign_in_attempts=1, proxy_secret=SECRET) as pages:
+        answers = [await sign_ins(pages, "ann", "wrong", 1, **escape(n)) for n in (1, 2)]
+    assert [answer.status_code for answer in answers] == [401, 429]
+
+
+async def test_a_name_of_a_megabyte_is_neither_kept_nor_sent_back(pages):
+    async with client_of(pages) as client:
+        answer = await Reviewer(client).sign_in("a" * 900_000)
+    assert answer.status_code == 401
+    assert len(answer.content) < 10_000

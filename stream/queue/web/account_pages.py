@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from math import ceil
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,9 +12,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from stream.queue.accounts import Account
+from stream.queue.accounts import MAX_NAME, Account
 from stream.queue.desk import Person
-from stream.queue.errors import AccountError, QueueError, SignInRefused
+from stream.queue.errors import AccountError, LinkRefused, QueueError, SignInRefused
+from stream.queue.throttle import Attempt
 from stream.queue.web.errors import Malformed
 from stream.queue.web.forms import own_path
 from stream.queue.web.identity import CheckedForm, FromAnybody, FromPerson, TheSite
@@ -36,27 +38,31 @@ async def ask(site: TheSite, visitor: FromAnybody, back: Annotated[str, Query()]
 @router.post("/sign-in")
 async def sign_in(site: TheSite, visitor: FromAnybody, form: CheckedForm) -> Response:
     """Start a session, or say that name and password do not belong together."""
-    name, back = _field(form, "name"), own_path(_field(form, "back"))
+    back = own_path(_field(form, "back"))
+    # Longer than any name that an account may have; what is longer is nobody's.
+    name = _field(form, "name")[: MAX_NAME + 1]
     kept = Kept.unsealed(form.get("kept"))
-    by_name, by_address = f"name {name}", visitor.address
-    if site.attempts.is_reached(by_name) or site.attempts_from.is_reached(by_address):
-        refusal: QueueError = SignInRefused("too many attempts", "wait a quarter of an hour")
-        return sign_in_page(site, visitor, back, 429, name=name, error=refusal, kept=kept)
+    known = site.accounts.get(name)
+    device = site.devices.mark(visitor.device, known)
+    attempt = Attempt(name, known is not None, visitor.address, device)
+    if wait := ceil(site.throttle.wait(attempt)):
+        page = sign_in_page(site, visitor, back, 429, name=name, wait=wait, kept=kept)
+        page.headers["retry-after"] = str(wait)
+        return page
     # Counted before the slow check, so that many at once do not slip through.
-    site.attempts.note(by_name)
-    site.attempts_from.note(by_address)
+    site.throttle.note(attempt)
     account = await site.accounts.check(name, _field(form, "password"))
     if account is None:
         refusal = SignInRefused("wrong name or password")
         return sign_in_page(site, visitor, back, 401, name=name, error=refusal, kept=kept)
-    site.attempts.clear(by_name)
-    site.attempts_from.take_back(by_address)  # a whole team may sign in from one office
+    site.throttle.succeeded(attempt)
     # Offered to whom its page was made for: not to the next person at the same browser.
     if kept and site.sessions.is_form_token(kept.token, visitor.visit, account.name):
         person, visit = Person(account.name, account.lead), new_visit()
         now = replace(visitor, person=person, way="session", visit=visit, is_new=False)
-        return _session(site, account, site.page(now, "resend.html", kept=kept), visit)
-    return _session(site, account, RedirectResponse(back, 303))
+        resend = site.page(now, "resend.html", kept=kept)
+        return _session(site, visitor, account, resend, visit)
+    return _session(site, visitor, account, RedirectResponse(back, 303))
 
 
 @router.post("/sign-out")
@@ -93,7 +99,7 @@ async def first_account(site: TheSite, visitor: FromAnybody, form: CheckedForm) 
         except AccountError as error:
             return site.page(visitor, "welcome.html", 400, token=token, name=name, error=error)
         open_welcome.used = True
-    return _session(site, account, RedirectResponse("/", 303))
+    return _session(site, visitor, account, RedirectResponse("/", 303))
 
 
 @router.post("/preferences")
@@ -109,7 +115,7 @@ async def preferences(site: TheSite, form: CheckedForm) -> Response:
 
 def _check_welcome(site: Site, token: str) -> Welcome:
     if site.welcome is None or not site.welcome.opens(token) or site.accounts.all():
-        raise SignInRefused("this link was used or is not valid", "sign in instead")
+        raise LinkRefused("this link was used or is not valid", "sign in instead")
     return site.welcome
 
 
@@ -121,6 +127,7 @@ def sign_in_page(
     *,
     name: str = "",
     error: QueueError | None = None,
+    wait: int = 0,
     kept: Kept | None = None,
     ended: bool = False,
 ) -> HTMLResponse:
@@ -133,20 +140,32 @@ def sign_in_page(
         status: of the answer.
         name: as it was typed.
         error: why the last attempt failed.
+        wait: seconds until another attempt may be made.
         kept: a form to be offered again afterwards.
         ended: the session had ended when they sent a form.
     """
     return site.page(
-        visitor, "sign-in.html", status, name=name, back=back, error=error, kept=kept, ended=ended
+        visitor,
+        "sign-in.html",
+        status,
+        name=name,
+        back=back,
+        error=error,
+        wait=wait,
+        kept=kept,
+        ended=ended,
     )
 
 
-def _session(site: Site, account: Account, response: Response, visit: str = "") -> Response:
+def _session(
+    site: Site, visitor: Visitor, account: Account, response: Response, visit: str = ""
+) -> Response:
     site.set_cookie(
         response, site.session_cookie, site.sessions.issue(account), site.sessions.seconds
     )
     # Whoever planted the former one in this browser knows it; forms are bound to a new one.
     site.set_visit(response, visit or new_visit())
+    site.set_device(response, visitor.device, account)
     return response
 
 

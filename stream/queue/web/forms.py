@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 from urllib.parse import unquote, urlencode
 
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from starlette.datastructures import FormData
 
 from schemas import Category
 from stream.queue.item import Kind, Order
 from stream.queue.web.errors import Malformed
+
+_MOST_FIELDS: Final = 1000
 
 
 def _empty_is_none(value: object) -> object:
@@ -80,6 +82,23 @@ async def view_of(
 ) -> View:
     """Return the view that an address names; an unknown category is no filter."""
     return View(order=order, filter=Category(filter) if filter in set(Category) else None)
+
+
+async def sent_form(request: Request) -> FormData:
+    """Return the form that a request carries; empty where it carries none.
+
+    Raises:
+        Malformed: its encoding cannot be read, or is not text.
+    """
+    try:
+        form = await request.form(max_files=1, max_fields=_MOST_FIELDS)
+        for field in form.multi_items():
+            for part in field:
+                if isinstance(part, str):
+                    part.encode()  # a form may name an encoding with halves of characters
+    except ValueError:
+        raise Malformed("the form cannot be read", "load the page again") from None
+    return form
 
 
 FormT = TypeVar("FormT", bound=BaseModel)

@@ -6,6 +6,7 @@ go through a thread, and wait there for its turn.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import secrets
 from typing import Annotated, Final, cast
@@ -17,10 +18,12 @@ from starlette.datastructures import FormData
 from stream.queue.desk import Person
 from stream.queue.errors import NotAllowed
 from stream.queue.web.errors import FormRefused, TooMany
+from stream.queue.web.forms import sent_form
 from stream.queue.web.site import Site, language_of, site_of
 from stream.queue.web.visitor import Theme, Visitor, Way, new_visit
 
 _PROXY_NAME: Final = re.compile(r"[\w.@+-]{1,60}")
+_IPV6_NETWORK: Final = 64
 _OWN_SITES: Final = frozenset({"", "same-origin", "none"})
 
 
@@ -37,9 +40,29 @@ def visitor_of(request: Request) -> Visitor:
         is_new=not visit,
         language=language_of(request.cookies),
         theme=cast("Theme", theme if theme in {"light", "dark"} else "auto"),
-        address=request.client.host if request.client else "",
+        address=address_of(site, request),
+        device=request.cookies.get(site.device_cookie, ""),
         here=_here(request),
     )
+
+
+def address_of(site: Site, request: Request) -> str:
+    """Return where a request comes from: the connection's other end, or what our proxy says of it.
+
+    Of IPv6 the network: a household has as many addresses as it likes.
+    """
+    address = request.client.host if request.client else ""
+    if _is_from_proxy(site, request):
+        # A proxy adds whom it talks to behind what the visitor sent: the last is its own word.
+        said = ",".join(request.headers.getlist("x-forwarded-for"))
+        address = said.rpartition(",")[2].strip() or address
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return request.client.host if request.client else ""
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((found, _IPV6_NETWORK), strict=False))
+    return str(found)
 
 
 async def _visitor(request: Request) -> Visitor:
@@ -78,9 +101,10 @@ async def checked_form(
 
     Raises:
         FormRefused: another site sent it, or the page is from before a sign-in.
+        Malformed: it cannot be read.
         TooMany: faster than a hand.
     """
-    form = await request.form(max_files=1, max_fields=1000)
+    form = await sent_form(request)
     await check_change(request, visitor, str(form.get("csrf", "")))
     return form
 
@@ -124,19 +148,25 @@ def _person(site: Site, request: Request) -> tuple[Person | None, Way]:
 
 
 def _by_proxy(site: Site, request: Request) -> Person | None:
-    queue = site.queue
-    if queue.proxy_header is None or queue.proxy_secret is None or request.client is None:
+    header = site.queue.proxy_header
+    if header is None or not _is_from_proxy(site, request):
         return None
-    name = _only(request, queue.proxy_header)
-    secret = _only(request, "x-proxy-secret").encode("utf-8", "replace")
-    trusted = request.client.host in queue.proxy_addresses and secrets.compare_digest(
-        secret, queue.proxy_secret.get_secret_value().encode()
-    )
-    if not trusted or not _PROXY_NAME.fullmatch(name):
+    name = _only(request, header)
+    if not _PROXY_NAME.fullmatch(name):
         return None
     # The proxy says who they are; an account of that name may say that they lead.
     account = site.accounts.get(name)
     return Person(name, account is not None and account.lead)
+
+
+def _is_from_proxy(site: Site, request: Request) -> bool:
+    queue = site.queue
+    if queue.proxy_secret is None or request.client is None:
+        return False
+    secret = _only(request, "x-proxy-secret").encode("utf-8", "replace")
+    return request.client.host in queue.proxy_addresses and secrets.compare_digest(
+        secret, queue.proxy_secret.get_secret_value().encode()
+    )
 
 
 def _only(request: Request, header: str) -> str:

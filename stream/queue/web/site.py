@@ -18,11 +18,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from starlette.responses import Response
 
 from schemas import CATEGORIES
-from stream.queue.accounts import Accounts
+from stream.queue.accounts import Account, Accounts
 from stream.queue.desk import Desk
 from stream.queue.filing import Filing
 from stream.queue.guidelines import GUIDELINES, Language
 from stream.queue.statistics import Statistics
+from stream.queue.throttle import Throttle
+from stream.queue.web.devices import DEVICE_SECONDS, Devices
 from stream.queue.web.sessions import Sessions
 from stream.queue.web.shares import apart, percent
 from stream.queue.web.visitor import Visitor
@@ -33,9 +35,6 @@ from stream.web.limits import Limit
 
 FOLDER: Final = Path(__file__).parent
 _VISIT_SECONDS: Final = 30 * 24 * 3600
-_ATTEMPT_SECONDS: Final = 15 * 60
-# A team behind one proxy has one address: some people's typing errors must not lock out the rest.
-_ATTEMPTS_PER_ADDRESS: Final = 10
 
 
 @dataclass(slots=True)
@@ -86,10 +85,8 @@ class Site:
         self.sessions = Sessions(secret, self.queue.session_hours, accounts)
         self.welcome = None if accounts.all() else Welcome()
         self.changes = Limit(self.queue.requests_per_minute, 60)
-        self.attempts = Limit(self.queue.sign_in_attempts, _ATTEMPT_SECONDS)
-        self.attempts_from = Limit(
-            self.queue.sign_in_attempts * _ATTEMPTS_PER_ADDRESS, _ATTEMPT_SECONDS
-        )
+        self.throttle = Throttle(self.queue.sign_in_attempts)
+        self.devices = Devices(secret)
         self.secure = (self.queue.public_url or "").startswith("https:")
         self._templates = _environment()
 
@@ -103,6 +100,11 @@ class Site:
         """Name of the browser's own cookie, to which forms are bound."""
         return "__Host-queue_visit" if self.secure else "queue_visit"
 
+    @property
+    def device_cookie(self) -> str:
+        """Name of the cookie that says who signed in with this browser before."""
+        return "__Host-queue_device" if self.secure else "queue_device"
+
     def set_cookie(self, response: Response, name: str, value: str, seconds: int) -> None:
         """Set a cookie that no script and no other site can use."""
         response.set_cookie(
@@ -112,6 +114,11 @@ class Site:
     def set_visit(self, response: Response, visit: str) -> None:
         """Give a browser its own cookie."""
         self.set_cookie(response, self.visit_cookie, visit, _VISIT_SECONDS)
+
+    def set_device(self, response: Response, former: str, account: Account) -> None:
+        """Mark a browser as one in which an account was signed in to."""
+        marked = self.devices.marked(former, account)
+        self.set_cookie(response, self.device_cookie, marked, DEVICE_SECONDS)
 
     def render(self, visitor: Visitor, template: str, **context: Any) -> str:
         """Return a template's HTML in the visitor's language. Everything is escaped."""

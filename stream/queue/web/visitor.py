@@ -28,6 +28,9 @@ class Visitor:
     language: Language
     theme: Theme
     address: str
+    """Where they come from, as far as that can be believed."""
+    device: str
+    """The browser's cookie of earlier sign-ins; empty for none."""
     here: str
     """The page that they see, where a switch leads back to."""
 
