@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-from schemas import CATEGORIES, Category
+from schemas import CATEGORIES, Category, ComparedOpinion, Judgement
 from tests.support.chromium import needs_chromium, opened
 from tests.support.desk_window import (
     press,
@@ -29,6 +29,19 @@ TOUCHED = {**PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor":
 # A window of 1280x800 at 200%.
 ZOOMED = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2}
 ALIKE = [task(20 + n, f"Отличный чайник, заказ {n} доставлен", Category.KIDS) for n in range(3)]
+
+
+def against(review_id, first, said, second, other):
+    """Return a second opinion that is not the first one's."""
+    return Judgement(
+        review_id=review_id,
+        labeller=second,
+        role="second",
+        category=other,
+        compared_with=ComparedOpinion(labeller=first, category=said),
+        revision=2,
+        codebook_version="1",
+    )
 
 
 @pytest_asyncio.fixture
@@ -171,6 +184,34 @@ async def test_every_page_is_accessible(chromium, pages, theme, size):
                 faults.append(f"{address}: scrolls sideways")
         assert faults == []
         assert window.faults == []
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+async def test_on_a_phone_every_page_is_within_reach(chromium, pages, language):
+    async with opened(chromium, **TOUCHED) as window:
+        await sign_in(window, pages.url)
+        if language == "en":
+            async with window.expect_navigation():
+                await window.click("[name=language]")
+        links = window.locator("nav a")
+        for number in range(await links.count()):
+            box = await links.nth(number).bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 390, await links.nth(number).inner_text()
+
+
+@pytest.mark.parametrize("size", [{}, TOUCHED], ids=["desktop", "phone"])
+async def test_on_the_page_of_disagreements_everybodys_word_stands_apart(chromium, pages, size):
+    await pages.file_judgements([against("r1", "bob", Category.FOOTWEAR, "eve", Category.KIDS)])
+    async with opened(chromium, **size) as window:
+        await sign_in(window, pages.url)
+        await window.goto(f"{pages.url}/disputes")
+        words = window.locator(".opinions dt, .opinions dd")
+        assert await words.all_inner_texts() == ["bob", "обувь", "eve", "товары для детей"]
+        boxes = [await words.nth(number).bounding_box() for number in range(4)]
+    for name, word in (boxes[:2], boxes[2:]):
+        assert word["x"] - (name["x"] + name["width"]) >= 8
+    assert boxes[2]["y"] >= boxes[0]["y"] + boxes[0]["height"]
 
 
 async def test_a_long_review_is_whole_on_a_phone_and_elsewhere_its_end_is_marked(
