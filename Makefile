@@ -42,9 +42,10 @@ test: $(ALL_READY) ## Run all tests
 faults: $(ALL_READY) ## Break everything on purpose and check that each review ends exactly once
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-fuzz: $(ALL_READY) ## Decode and route 100,000 malformed messages; read 20,000 damaged batches
+fuzz: $(ALL_READY) ## 100,000 malformed messages, 20,000 damaged batches, queue and monitor asked anything
 	@$(BIN)/python -m tests.faults.fuzz $(ARGS)
 	@$(BIN)/python -m tests.faults.fuzz_batches
+	@$(BIN)/python -m tests.faults.fuzz_api
 
 soak: $(ALL_READY) ## 20 minutes of twice the capacity; then the backlog
 	@$(BIN)/python -m tests.faults.soak $(ARGS)

@@ -7,7 +7,7 @@ import contextlib
 import errno
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import orjson
 from aiohttp import web
@@ -18,6 +18,7 @@ from stream.monitor.access import BROWSER_SECONDS, Access
 from stream.monitor.engine import Engine
 from stream.monitor.snapshot import categories, snapshot
 from stream.settings import MonitorSettings
+from stream.web.connections import USUAL, ClientLimits, Connections
 from stream.web.hosts import Hosts, is_loopback, refuse_clear_text
 
 PAGE: Final = Path(__file__).resolve().parent / "page"
@@ -39,6 +40,8 @@ _EVERY_SECONDS: Final = 2.0
 # Every stream costs a snapshot each two seconds, some milliseconds of the loop that runs Faust.
 _MAX_STREAMS: Final = 32
 _MAX_BODY: Final = 4096
+# A browser that says nothing for so long opens a new connection.
+_IDLE_SECONDS: Final = 15.0
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -66,6 +69,7 @@ class MonitorServer:
         registry: metrics.
         checks: names what readiness needs, and whether each holds now.
         on_link_used: called with a new one-time link when the former was used.
+        limits: what a client may cost.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class MonitorServer:
         registry: CollectorRegistry,
         checks: Callable[[], Mapping[str, bool]],
         on_link_used: Callable[[str], None] = lambda _: None,
+        limits: ClientLimits = USUAL,
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -85,7 +90,9 @@ class MonitorServer:
         self._hosts = Hosts(settings.host, settings.public_url)
         self._secure = (settings.public_url or "").startswith("https:")
         self._headers = _HEADERS | (_ONLY_HTTPS if self._secure else {})
+        self._connections = Connections(limits)
         self._runner: web.AppRunner | None = None
+        self._listening: asyncio.Server | None = None
         self._streams = 0
         self._stopping = asyncio.Event()
         self.port = 0
@@ -99,7 +106,7 @@ class MonitorServer:
         """
         host, public_url = self._settings.host, self._settings.public_url
         refuse_clear_text(host, public_url, secrets="tokens", section="MONITOR")
-        app = web.Application(client_max_size=_MAX_BODY, middlewares=[self._guarded])
+        app = web.Application(client_max_size=_MAX_BODY, middlewares=[self._counted, self._guarded])
         app.router.add_get("/", self._index)
         app.router.add_get("/page/{name}", self._file)
         app.router.add_get("/session", self._session)
@@ -109,11 +116,15 @@ class MonitorServer:
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=_IDLE_SECONDS
+        )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
+        protocols = self._connections.watched(cast("web.Server[web.Request]", self._runner.server))
         try:
-            await site.start()
+            self._listening = await asyncio.get_running_loop().create_server(
+                protocols, self._settings.host, self._settings.port
+            )
         except OSError as error:
             await self._runner.cleanup()
             if error.errno != errno.EADDRINUSE:
@@ -122,11 +133,13 @@ class MonitorServer:
                 f"port {self._settings.port} is taken",
                 "set REVIEWS_MONITOR__PORT to another one, or to 0 for any free port",
             ) from None
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listening.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._stopping.set()
+        if self._listening is not None:
+            self._listening.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -164,8 +177,9 @@ class MonitorServer:
         return web.Response(status=204 if signed_in else 403)
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
+        key = await self._sent(request)
         address, browser = request.remote or "", request.cookies.get(_BROWSER_COOKIE, "")
-        session = self.access.sign_in((await request.text()).strip(), address, browser)
+        session = self.access.sign_in(key.strip(), address, browser)
         if session is None:
             if self.access.is_blocked(address, browser):
                 raise web.HTTPTooManyRequests(text="too many attempts")
@@ -176,6 +190,14 @@ class MonitorServer:
         if self._settings.token is None:
             self._on_link_used(self.new_link())
         return response
+
+    async def _sent(self, request: web.Request) -> str:
+        # Not in the encoding that the request names: it may name one that does not exist.
+        try:
+            async with asyncio.timeout(self._connections.limits.body_seconds):
+                return (await request.read()).decode("utf-8", "replace")
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(text="the body came too slowly") from None
 
     async def _sign_out(self, request: web.Request) -> web.StreamResponse:
         self.access.sign_out(request.cookies.get(self.cookie))
@@ -213,6 +235,14 @@ class MonitorServer:
         finally:
             self._streams -= 1
         return response
+
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Tell the connections how far each request has come."""
+        transport = request.transport
+        peer = transport.get_extra_info("peername") if transport is not None else None
+        with self._connections.answering(peer, body=request.can_read_body):
+            return await handler(request)
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -12,11 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from schemas import CATEGORIES, Category, Label, RelabelTask
+from schemas.events import ReviewId
 from stream.errors import InputError
 from stream.queue.item import text_print
 
 CANNOT_TELL: Final = "cannot-tell"
+_MOST_SECONDS: Final = 3600
+_REVIEW_ID: Final[TypeAdapter[str]] = TypeAdapter(ReviewId)
 INTERFACE: Final = "\n".join(
     [
         "<View>",
@@ -87,6 +92,8 @@ def read_annotations(content: bytes) -> tuple[list[Annotation], int]:
         tasks = json.loads(content)
     except ValueError as error:
         raise InputError(f"the file is not JSON: {error}", "export as JSON or JSON-MIN") from None
+    except RecursionError:
+        raise InputError("the file is nested too deeply", "export as JSON or JSON-MIN") from None
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise InputError("the file is not a list of tasks", "export as JSON or JSON-MIN")
     found = [annotation for task in tasks if (annotation := _annotation(task)) is not None]
@@ -96,7 +103,7 @@ def read_annotations(content: bytes) -> tuple[list[Annotation], int]:
 def _annotation(task: dict[str, Any]) -> Annotation | None:
     data = task.get("data", task)
     review_id = data.get("review_id") if isinstance(data, dict) else None
-    if not isinstance(review_id, str) or not review_id:
+    if not _is_review_id(review_id):
         return None
     choice, seconds = _latest_choice(task)
     if choice != CANNOT_TELL and choice not in set(Category):
@@ -115,7 +122,7 @@ def _latest_choice(task: dict[str, Any]) -> tuple[str, float | None]:
         choice = task.get("category", "")
         return (choice if isinstance(choice, str) else ""), _seconds(task.get("lead_time"))
     annotations = [a for a in _dicts(task["annotations"]) if not a.get("was_cancelled")]
-    for annotation in sorted(annotations, key=lambda a: str(a.get("created_at", "")), reverse=True):
+    for annotation in sorted(annotations, key=_created_at, reverse=True):
         for result in _dicts(annotation.get("result")):
             value = result.get("value")
             choices = value.get("choices") if isinstance(value, dict) else None
@@ -128,9 +135,23 @@ def _dicts(value: Any) -> Sequence[dict[str, Any]]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
+def _is_review_id(value: Any) -> bool:
+    try:
+        _REVIEW_ID.validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
+def _created_at(annotation: dict[str, Any]) -> str:
+    found = annotation.get("created_at")
+    return found if isinstance(found, str) else ""
+
+
 def _seconds(value: Any) -> float | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return min(float(value), 3600.0) if number and value >= 0 else None
+    # Compared before it is converted: a whole number may have more digits than any float.
+    return float(min(value, _MOST_SECONDS)) if number and value >= 0 else None
 
 
 def _data(review_id: str, text: str) -> dict[str, str]:

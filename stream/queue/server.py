@@ -14,6 +14,7 @@ from typing import Final
 import uvicorn
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stream.errors import CacheError, ConfigError, PortTaken
 from stream.queue.accounts import Accounts, server_secret
@@ -28,6 +29,7 @@ from stream.queue.web.guard import is_loopback
 from stream.queue.web.site import Site
 from stream.queue.working_set import WorkingSet
 from stream.settings import QueueSettings, Settings
+from stream.web.connections import USUAL, ClientLimits, Connections
 
 _BACKLOG: Final = 128
 _GRACE_SECONDS: Final = 5
@@ -135,10 +137,18 @@ class _Server(uvicorn.Server):
         yield
 
 
-def pages_config(site: Site) -> uvicorn.Config:
-    """Return how a queue's pages are served."""
+def pages_config(site: Site, limits: ClientLimits = USUAL) -> uvicorn.Config:
+    """Return how a queue's pages are served.
+
+    Args:
+        site: what is served.
+        limits: what a client may cost.
+    """
+    connections = Connections(limits)
     return uvicorn.Config(
-        create_app(site),
+        create_app(site, connections),
+        http=connections.watched(H11Protocol),
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -24,6 +24,7 @@ from stream.queue.redis_scripts import Scripts, connect
 from stream.queue.server import listening, make_site, pages_config
 from stream.queue.web.site import Site
 from stream.settings import Settings
+from stream.web.connections import USUAL, ClientLimits
 from tests.support.pipeline import WAIT_SECONDS
 from tests.support.queue import add_people, queue_settings
 
@@ -99,7 +100,11 @@ def pages_settings(redis_url: str, prefix: str, folder: Path, **queue: Any) -> S
 
 @contextlib.asynccontextmanager
 async def served_pages(
-    settings: Settings, tasks: Sequence[RelabelTask] = (), *, people: bool = True
+    settings: Settings,
+    tasks: Sequence[RelabelTask] = (),
+    *,
+    people: bool = True,
+    limits: ClientLimits = USUAL,
 ) -> AsyncIterator[Pages]:
     """Serve pages until the block ends: to ann, who leads, and to bob, or to nobody yet."""
     if people:
@@ -109,7 +114,7 @@ async def served_pages(
     publisher = ListPublisher()
     site = make_site(settings, redis, publisher)
     listener = listening("127.0.0.1", 0)
-    server = uvicorn.Server(pages_config(site))
+    server = uvicorn.Server(pages_config(site, limits))
     pages = Pages(f"http://127.0.0.1:{listener.getsockname()[1]}", site, publisher)
     await Scripts(redis, settings.topic_names).redis.ping()
     await pages.file(tasks)

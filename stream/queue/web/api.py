@@ -9,29 +9,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Self
 
 from fastapi import Depends, FastAPI, Query, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel, Field
-from redis.exceptions import RedisError
+from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import Response
 
 from schemas import Category
 from schemas.events import Probability, ReviewId
-from stream.errors import ReviewsError
 from stream.queue.desk import Answer
-from stream.queue.errors import NotAllowed, QueueError
+from stream.queue.errors import NotAllowed
 from stream.queue.export import MEDIA_TYPES, Format, standing_labels, written
 from stream.queue.item import Item, Kind, Order, Origin, text_print
 from stream.queue.label_studio import open_task
 from stream.queue.records import category_of
+from stream.queue.web.api_errors import Responses, handle_errors, refusals
 from stream.queue.web.identity import FromPerson, TheSite, check_change
 from stream.queue.web.site import Site
 from stream.queue.web.visitor import Visitor
 from stream.queue.working_set import Found, Nothing
 from stream.queue.working_set import Query as Wanted
+
+# With a bound a string is checked to be text: JSON can name halves of characters that no UTF-8 holds.
+Print = Annotated[str, StringConstraints(max_length=100)]
 
 
 class ItemOut(BaseModel):
@@ -90,7 +92,9 @@ class DecisionIn(BaseModel):
 
     review_id: ReviewId
     category: Category | None = Field(description="null: cannot tell.")
-    print: str | None = Field(None, description="Of the text that was read; refused if it changed.")
+    print: Print | None = Field(
+        None, description="Of the text that was read; refused if it changed."
+    )
     kind: Kind | None = None
     seconds: float | None = Field(None, ge=0, le=3600)
 
@@ -207,19 +211,42 @@ def create_api(site: Site) -> FastAPI:
         dependencies=[Depends(_bearer)],
     )
     api.state.site = site
-    api.post("/next", summary="Lease the next review")(_next)
-    api.post("/decisions", summary="Decide")(_decide)
-    api.post("/skip", status_code=204, summary="Give a review back")(_skip)
-    api.post("/undo", summary="Take your latest decision back")(_undo)
-    api.get("/waiting", summary="Search what waits")(_search)
-    api.get("/waiting/near-identical", summary="Texts that say nearly the same")(_near_identical)
-    api.get("/waiting/label-studio", summary="What waits, as Label Studio tasks")(_tasks)
-    api.get("/progress", summary="Figures")(_progress)
-    api.get("/history", summary="The latest acts, newest first")(_history)
-    api.get("/labels", summary="All decisions that hold now")(_labels)
-    api.add_exception_handler(ReviewsError, _say)
-    api.add_exception_handler(RedisError, _outage)
+    change, decision = refusals(changes=True), refusals(changes=True, body=True)
+    question = refusals(422)
+    api.post("/next", summary="Lease the next review", responses=decision)(_next)
+    api.post("/decisions", summary="Decide", responses=decision)(_decide)
+    api.post("/skip", status_code=204, summary="Give a review back", responses=decision)(_skip)
+    undo: Responses = {**change, **refusals(409)}
+    api.post("/undo", summary="Take your latest decision back", responses=undo)(_undo)
+    api.get("/waiting", summary="Search what waits", responses=question)(_search)
+    api.get(
+        "/waiting/near-identical",
+        summary="Texts that say nearly the same",
+        responses=question,
+    )(_near_identical)
+    api.get(
+        "/waiting/label-studio",
+        summary="What waits, as Label Studio tasks",
+        responses=question,
+    )(_tasks)
+    api.get("/progress", summary="Figures", responses=refusals())(_progress)
+    api.get("/history", summary="The latest acts, newest first", responses=refusals(403, 422))(
+        _history
+    )
+    api.get(
+        "/labels",
+        summary="All decisions that hold now",
+        response_class=StreamingResponse,
+        responses={**question, 200: _LABELS},
+    )(_labels)
+    handle_errors(api)
     return api
+
+
+_LABELS = {
+    "description": "The decisions, in the form that was asked for.",
+    "content": {media_type.partition(";")[0]: {} for media_type in MEDIA_TYPES.values()},
+}
 
 
 async def _next(site: TheSite, visitor: FromChanger, wanted: NextIn) -> NextOut:
@@ -313,17 +340,3 @@ async def _labels(
 ) -> Response:
     labels = await standing_labels(site.settings)
     return StreamingResponse(written(labels, form), media_type=MEDIA_TYPES[form])
-
-
-async def _say(_: Request, error: Exception) -> Response:
-    said = cast("ReviewsError", error)
-    code, status = "outage", 503
-    if isinstance(error, QueueError):
-        code, status = error.code, error.status
-    return JSONResponse({"code": code, "message": said.message, "remedy": said.remedy}, status)
-
-
-async def _outage(_: Request, __: Exception) -> Response:
-    return JSONResponse(
-        {"code": "outage", "message": "Redis does not answer", "remedy": "try again"}, 503
-    )

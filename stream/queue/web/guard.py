@@ -1,4 +1,4 @@
-"""What holds for every request: known hosts, bodies of bounded size, headers that bind the browser."""
+"""What holds for every request: known hosts, and headers that bind the browser."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stream.queue.web.api_errors import API, error_answer
 from stream.settings import QueueSettings
-
-MAX_BODY: Final = 16 * 1024 * 1024
-"""A Label Studio import is the largest thing that is sent to us."""
 
 # No inline script or style, nothing from elsewhere, nobody frames us.
 _POLICY: Final = (
@@ -33,10 +31,6 @@ _HEADERS: Final = {
 # more than that we live.
 _PROBES: Final = frozenset({"/livez", "/readyz"})
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
-
-
-class _TooLarge(Exception):
-    pass
 
 
 class Guard:
@@ -60,12 +54,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        started = False
-
         async def send_guarded(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in self._extra.items():
                     headers[name] = value
@@ -74,14 +64,9 @@ class Guard:
 
         headers = Headers(scope=scope)
         if scope["path"] not in _PROBES and not self._knows(headers.getlist("host")):
-            refusal = PlainTextResponse("unknown host; set REVIEWS_QUEUE__PUBLIC_URL\n", 421)
-            await refusal(scope, receive, send_guarded)
+            await _unknown_host(scope["path"])(scope, receive, send_guarded)
             return
-        try:
-            await self._app(scope, _bounded(receive, headers), send_guarded)
-        except _TooLarge:
-            if not started:
-                await PlainTextResponse("too large\n", 413)(scope, receive, send_guarded)
+        await self._app(scope, receive, send_guarded)
 
     def _knows(self, hosts: list[str]) -> bool:
         return not self._hosts or (len(hosts) == 1 and _host(hosts[0]) in self._hosts)
@@ -112,18 +97,8 @@ def _host(header: str) -> str:
     return header.partition(":")[0].lower()
 
 
-def _bounded(receive: Receive, headers: Headers) -> Receive:
-    declared = headers.get("content-length", "0")
-    seen = 0
-
-    async def receive_bounded() -> Message:
-        nonlocal seen
-        if declared.isdecimal() and int(declared) > MAX_BODY:
-            raise _TooLarge
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > MAX_BODY:
-            raise _TooLarge
-        return message
-
-    return receive_bounded
+def _unknown_host(path: str) -> Response:
+    message, remedy = "unknown host", "set REVIEWS_QUEUE__PUBLIC_URL"
+    if path.startswith(API):
+        return error_answer(421, "unknown-host", message, remedy)
+    return PlainTextResponse(f"{message}; {remedy}\n", 421)
