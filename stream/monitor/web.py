@@ -120,7 +120,7 @@ class MonitorServer:
             app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=_IDLE_SECONDS
         )
         await self._runner.setup()
-        protocols = self._connections.watched(cast("web.Server[web.Request]", self._runner.server))
+        protocols = self._connections.watched(cast("web.Server", self._runner.server))
         try:
             self._listening = await asyncio.get_running_loop().create_server(
                 protocols, self._settings.host, self._settings.port

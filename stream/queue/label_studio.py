@@ -102,8 +102,8 @@ def read_annotations(content: bytes) -> tuple[list[Annotation], int]:
 
 def _annotation(task: dict[str, Any]) -> Annotation | None:
     data = task.get("data", task)
-    review_id = data.get("review_id") if isinstance(data, dict) else None
-    if not _is_review_id(review_id):
+    review_id = _review_id(data.get("review_id")) if isinstance(data, dict) else None
+    if review_id is None:
         return None
     choice, seconds = _latest_choice(task)
     if choice != CANNOT_TELL and choice not in set(Category):
@@ -135,12 +135,11 @@ def _dicts(value: Any) -> Sequence[dict[str, Any]]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def _is_review_id(value: Any) -> bool:
+def _review_id(value: Any) -> str | None:
     try:
-        _REVIEW_ID.validate_python(value, strict=True)
+        return _REVIEW_ID.validate_python(value, strict=True)
     except ValidationError:
-        return False
-    return True
+        return None
 
 
 def _created_at(annotation: dict[str, Any]) -> str:

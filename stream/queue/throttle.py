@@ -118,7 +118,7 @@ class Throttle:
         if found is None or found.count < counted.free:
             return 0.0
         doublings = min(found.count - counted.free, 10)
-        pause = min(_FIRST_SECONDS * 2**doublings, _LONGEST_SECONDS)
+        pause = min(_FIRST_SECONDS * (1 << doublings), _LONGEST_SECONDS)
         return max(0.0, found.last + pause - self._clock())
 
     def _recent(self, counted: _Counted) -> _Failures | None:

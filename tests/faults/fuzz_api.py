@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Annotated, Final
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +22,7 @@ from stream.monitor.web import MonitorServer
 from stream.queue.accounts import Accounts
 from stream.settings import MonitorSettings
 from tests.faults import report
-from tests.support.api_properties import Findings, examine
+from tests.support.api_properties import Findings, document_of, examine
 from tests.support.background import in_background
 from tests.support.monitor_openapi import DOCUMENT
 from tests.support.pipeline import create_topics
@@ -45,7 +44,7 @@ def ask_queue(stack: LocalStack, folder: Path, examples: int) -> Findings:
     asyncio.run(send_tasks(settings, [task(number) for number in range(_REVIEWS)]))
     with in_background(running_queue(settings)) as queue:
         base = f"{queue.url}/api/v1"
-        document = httpx.get(f"{base}/openapi.json").json()
+        document = document_of(base)
         token = Accounts(settings.queue.accounts).issue_token("ann")
         found = examine(document, base, examples, {"Authorization": f"Bearer {token}"})
         found += examine(document, base, max(1, examples // 10))

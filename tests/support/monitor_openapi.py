@@ -36,7 +36,7 @@ DOCUMENT: Final[dict[str, Any]] = {
             parameters=[_parameter("name", "path")],
         ),
         "/session": {
-            "get": {"responses": {"204": _NOTHING, "403": _says("nothing", "application/octet-stream")}},
+            "get": {"responses": {"204": _NOTHING, "403": _NOTHING}},
             "post": {
                 "requestBody": {"content": _TEXT},
                 "responses": {

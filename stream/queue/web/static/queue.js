@@ -264,7 +264,11 @@
     undoable = false; // what came knows whether there is more
     show(restored);
     status.textContent = words.undone;
-    progress.innerHTML = await call("/progress-bar");
+    // Not waited for: keys are heard at once. Later figures are not replaced by these.
+    const figures = progress.innerHTML;
+    call("/progress-bar").then((html) => {
+      if (progress.innerHTML === figures) progress.innerHTML = html;
+    }, () => {});
   }
 
   async function act(button) {
