@@ -1,1 +1,1 @@
-"""What our web servers share: how much patience and memory a client may cost."""
+"""What our web servers share: who may ask, and how much patience and memory a client may cost."""

@@ -37,6 +37,7 @@ DOCUMENT: Final[dict[str, Any]] = {
         ),
         "/session": {
             "get": {"responses": {"204": _NOTHING, "403": _NOTHING}},
+            "delete": {"responses": {"204": _NOTHING}},
             "post": {
                 "requestBody": {"content": _TEXT},
                 "responses": {
