@@ -32,6 +32,7 @@ from schemas.headers import (
     trace_headers,
     without_dead_letter,
 )
+from schemas.standing import RANK, highest, precedence
 from schemas.topics import TopicNames, TopicPolicy
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "EVENTS",
     "MAX_EVENT_BYTES",
     "MAX_TEXT_CHARS",
+    "RANK",
     "SCHEMA_VERSION",
     "BatchSummary",
     "CategorizedReview",
@@ -71,6 +73,8 @@ __all__ = [
     "cloud_event",
     "decode",
     "encode",
+    "highest",
+    "precedence",
     "trace_context",
     "trace_headers",
     "without_dead_letter",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from schemas import DecidedBy, Label
+from schemas import DecidedBy, Label, precedence
 from stream.monitor.bucket import NOTHING_APPLIED
 from stream.monitor.history import Change, TimeRules
 
@@ -125,9 +125,17 @@ class Decisions:
         if label.model_version is None:
             return None  # a label of something that never waited for one
         former = self._words.get(label.review_id)
-        if former is not None and former["revision"] >= label.revision:
+        if former is not None and not _holds_over(former, label):
             return None
-        word = {"revision": label.revision, "settled": not label.withdrawn}
+        word: dict[str, Any] = {"precedence": precedence(label), "settled": not label.withdrawn}
         self._words[label.review_id] = word
         self._settled += word["settled"] - (former["settled"] if former else 0)
         return Change(label.review_id, word)
+
+
+def _holds_over(former: Mapping[str, Any], label: Label) -> bool:
+    """Tell whether a label is a new last word about its review."""
+    known = former.get("precedence")
+    if known is None:  # of a former version
+        return bool(label.revision > former["revision"])
+    return precedence(label) > str(known)

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, Final, Literal
 
-from schemas import ContractError, Label, decode
+from schemas import ContractError, Label, decode, highest
 from stream.committed import records_until
 from stream.kafka import connection_options, start
 from stream.queue.label_studio import annotated_task
@@ -34,17 +34,12 @@ _ROWS_A_PART: Final = 500
 async def standing_labels(settings: Settings) -> list[Label]:
     """Return the decision that holds for every review, as Kafka has it now, by review id.
 
-    Of several the highest revision holds, of equal ones the later. Withdrawn ones are left out, and
-    so is what breaks the contract.
+    Withdrawn ones are left out, and so is what breaks the contract; see :mod:`schemas.standing`.
 
     Raises:
         BrokerError: Kafka cannot be read.
     """
-    found: dict[str, Label] = {}
-    async for label in _labels(settings):
-        known = found.get(label.review_id)
-        if known is None or label.revision >= known.revision:
-            found[label.review_id] = label
+    found = highest([label async for label in _labels(settings)])
     return [label for _, label in sorted(found.items()) if not label.withdrawn]
 
 

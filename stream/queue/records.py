@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from schemas import Category, Judgement, Label, RelabelTask
+from schemas import Category, Judgement, Label, RelabelTask, precedence
 from stream.queue.item import Opinion, Standing, text_print
 from stream.queue.priority import best_category, in_sample, informativeness
 from stream.queue.similarity import bands, shingles
@@ -81,6 +81,7 @@ def label_record(label: Label) -> str:
         {
             "id": label.review_id,
             "revision": label.revision,
+            "precedence": precedence(label),
             "print": text_print(label.text),
             "category": _slug(label.category),
             "by": label.decided_by,

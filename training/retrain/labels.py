@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,15 +10,14 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas import ContractError, DecidedBy, Label, decode
+from schemas import ContractError, Label, decode, highest
 from stream.committed import records_until
 from stream.kafka import connection_options, start, unreachable
 from stream.reading import BoundedConsumer
 from stream.settings import Settings
 from stream.topics_admin import partitions_of
 
-RANK: Final[dict[DecidedBy, int]] = {"person": 3, "ensemble": 2, "llm": 1, "model": 0}
-"""Who is believed when several decided about one review."""
+_SUPERSEDED, _WITHDRAWN, _CANNOT_TELL = "superseded", "withdrawn", "cannot-tell"
 _POLL_MS: Final = 500
 
 
@@ -48,43 +48,23 @@ class ReadLabels:
 def standing(labels: Iterable[Label]) -> tuple[list[Label], dict[str, int]]:
     """Return the label that holds for each review, and how many were left out and why.
 
-    People are believed before the ensemble and the ensemble before an LLM; among equals the higher
-    revision holds, then the later. A withdrawal cancels what it followed, of its own rank or below.
-    The order in which the labels come does not matter.
+    Which one holds: see :mod:`schemas.standing`. The order in which the labels come does not matter.
     """
-    by_review: dict[str, list[Label]] = {}
-    for label in labels:
-        by_review.setdefault(label.review_id, []).append(label)
-    kept: list[Label] = []
-    dropped = {"superseded": 0, "withdrawn": 0, "cannot-tell": 0}
-    for said in by_review.values():
-        withdrawals = [label for label in said if label.withdrawn]
-        valid = [
-            label
-            for label in said
-            if not label.withdrawn and not any(_cancels(w, label) for w in withdrawals)
-        ]
-        dropped["withdrawn"] += len(said) - len(withdrawals) - len(valid)
-        if not valid:
-            continue
-        best = max(valid, key=_precedence)
-        dropped["superseded"] += len(valid) - 1
-        if best.category is None:
-            dropped["cannot-tell"] += 1
-        else:
-            kept.append(best)
+    said = list(labels)
+    found = highest(said)
+    counts = Counter(_fate(label, found[label.review_id]) for label in said)
+    dropped = {fate: counts[fate] for fate in (_SUPERSEDED, _WITHDRAWN, _CANNOT_TELL)}
+    kept = [label for label in found.values() if label.category is not None and not label.withdrawn]
     return sorted(kept, key=lambda label: label.review_id), dropped
 
 
-def _cancels(withdrawal: Label, label: Label) -> bool:
-    later = withdrawal.revision > label.revision
-    return later and RANK[withdrawal.decided_by] >= RANK[label.decided_by]
-
-
-def _precedence(label: Label) -> tuple[object, ...]:
-    category = label.category.value if label.category else ""
-    rank = RANK[label.decided_by]
-    return (rank, label.revision, label.decided_at, label.labeller, category)
+def _fate(label: Label, holds: Label) -> str:
+    """Return why a label teaches nothing; empty if it does, or is itself a withdrawal that holds."""
+    if holds.withdrawn:
+        return _WITHDRAWN if label is not holds else ""
+    if label is not holds:
+        return _SUPERSEDED
+    return _CANNOT_TELL if label.category is None else ""
 
 
 async def read_labels(settings: Settings) -> ReadLabels:

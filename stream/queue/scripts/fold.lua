@@ -40,11 +40,16 @@ local function apply_task(id, meta_json, data, norm, bands)
   join_cluster(id, meta)
 end
 
--- A decision, by whomever. The highest revision holds; of equal ones the later on the topic.
+-- A decision, by whomever. Which one holds is decided by schemas/standing.py alone: the greater string.
 local function apply_label(label, now)
   local id = label.id
   local known = redis.call('HGET', P .. 'decided', id)
-  if known and cjson.decode(known).revision > label.revision then return end
+  if known then
+    known = cjson.decode(known)
+    -- A record of a former version has a revision only.
+    if known.precedence and known.precedence > label.precedence then return end
+    if not known.precedence and known.revision > label.revision then return end
+  end
   redis.call('HSET', P .. 'decided', id, cjson.encode(label))
   local meta = meta_of(id)
   if label.withdrawn then
