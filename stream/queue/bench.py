@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import aiohttp
 import uvicorn
 from aiokafka import TopicPartition
 
@@ -33,6 +33,7 @@ from stream.settings import Settings
 
 _CHUNK: Final = 50
 _STARTUP_SECONDS: Final = 60.0
+_ANSWER_SECONDS: Final = 30.0
 _HIDDEN: Final = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)"')
 _WORDS: Final = [
     "чайник",
@@ -223,20 +224,20 @@ async def _person(
 ) -> None:
     drawn = random.Random(seed)  # noqa: S311 - of a benchmark
     headers = {"Authorization": f"Bearer {token}", "X-Partial": "1"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
+    patience = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
+    async with aiohttp.ClientSession(url, headers=headers, timeout=patience) as client:
         await asyncio.sleep(drawn.random() * pause)
         while time.monotonic() < until:
             started = time.perf_counter()
-            page = await client.get("/next")
+            async with client.get("/next", raise_for_status=True) as page:
+                fields = dict(_HIDDEN.findall(await page.text()))
             waits["next"].append(time.perf_counter() - started)
-            page.raise_for_status()
-            fields = dict(_HIDDEN.findall(page.text))
             await asyncio.sleep(drawn.uniform(0.5, 1.5) * pause)
             answer = {**fields, "category": drawn.choice(CATEGORIES).value}
             started = time.perf_counter()
-            said = await client.post("/decide", data=answer)
+            async with client.post("/decide", data=answer, raise_for_status=True) as said:
+                await said.read()
             waits["decision"].append(time.perf_counter() - started)
-            said.raise_for_status()
 
 
 def _summed(name: str, seconds: Sequence[float]) -> Waits:

@@ -26,7 +26,8 @@ from stream.worker.takeover import Takeover
 from stream.worker.transactions import LaneProducer
 from stream.worker.work import Work
 
-# Two slices wait while a third is committed: enough to never idle, few enough to replay quickly.
+# So many slices may wait while others are committed; one transaction takes all of them. Enough to never
+# idle, few enough to replay quickly and to let a slow partition hold its reader back.
 INBOX_SLICES: Final = 8
 # Ends of transactions are passed together: not one commit of ours for each of a producer's.
 PASS_SECONDS: Final = 1.0
