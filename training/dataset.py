@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from schemas import CATEGORIES
 from stream.text import normalize
+from training.data.origins import ORIGINS, Origin
+from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.errors import DataError
 from training.labelling.files import LabelledItem, read_labelled, read_measured
 
@@ -25,13 +27,8 @@ CATEGORY_COUNT: Final = len(CATEGORIES)
 _DIGITS: Final = 5
 # Nine numbers with that many digits, and soft labels in single precision.
 _LARGEST_ROUNDING: Final = 1e-3
-SYNTHETIC: Final = "synthetic"
-"""Origin of generated rows. Nothing is ever measured on them."""
-# Labels of these origins are guesses of a program: nothing is measured on them.
-_GUESSED: Final = frozenset({"pool", "unsure", "distilled", SYNTHETIC})
-# With fewer trusted rows than this, rows whose label is sure are taken as well.
+# So many labels of people suffice to measure on them alone.
 _ENOUGH: Final = 200
-_SURE: Final = 0.9
 SYNTHETIC_WEIGHT: Final = 0.5
 """A composed sentence teaches a name; a written one also how people speak."""
 
@@ -44,8 +41,7 @@ class Dataset:
         texts: one a row.
         probabilities: soft label by category id, float32 [rows, 9]; rows sum to one.
         weight: how far to trust the row, float32 [rows], above zero.
-        origin: where the row comes from: "validated", "pool", "unsure", "written", "synthetic",
-            "person", ...
+        origin: whose label it is.
         product: what each row's review is of, as its file says it; empty where nothing is said.
             Reviews of one product resemble each other: only other products' show what a model makes
             of goods that it never saw.
@@ -54,7 +50,7 @@ class Dataset:
     texts: list[str]
     probabilities: NDArray[np.float32]
     weight: NDArray[np.float32]
-    origin: list[str]
+    origin: list[Origin]
     product: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,7 +83,7 @@ class Dataset:
             digest.update(line.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
-    def origins(self) -> dict[str, int]:
+    def origins(self) -> dict[Origin, int]:
         """Count the rows of each origin, most frequent first."""
         return dict(Counter(self.origin).most_common())
 
@@ -139,13 +135,15 @@ def join(*parts: Dataset) -> Dataset:
 
 
 def trusted(dataset: Dataset) -> NDArray[np.bool_]:
-    """Tell which rows are labelled well enough to measure on, bool [rows]."""
-    read = np.array([origin not in _GUESSED for origin in dataset.origin], dtype=np.bool_)
-    if read.sum() >= _ENOUGH:
-        return read
-    sure = dataset.probabilities.max(axis=1) * dataset.weight >= _SURE
-    composed = np.array([origin == SYNTHETIC for origin in dataset.origin], dtype=np.bool_)
-    return np.asarray(read | (sure & ~composed), dtype=np.bool_)
+    """Tell which rows may be measured on, bool [rows]: people's labels alone where they suffice.
+
+    Guesses are never among them, however sure the program was: see
+    :attr:`~training.data.origins.Origin.may_measure`.
+    """
+    people = np.array([origin.by_person for origin in dataset.origin], dtype=np.bool_)
+    if people.sum() >= _ENOUGH:
+        return people
+    return np.array([origin.may_measure for origin in dataset.origin], dtype=np.bool_)
 
 
 def check_learnable(dataset: Dataset) -> None:
@@ -168,7 +166,7 @@ def check_learnable(dataset: Dataset) -> None:
 def labelled(
     texts: Sequence[str],
     categories: Sequence[int] | NDArray[np.int64],
-    origin: str,
+    origin: Origin,
     weight: float = 1.0,
     product: Sequence[str] = (),
 ) -> Dataset:
@@ -184,43 +182,48 @@ def labelled(
     one_hot = np.eye(CATEGORY_COUNT, dtype=np.float32)[np.asarray(categories, dtype=np.int64)]
     weights = np.full(len(texts), weight, dtype=np.float32)
     probabilities = one_hot.reshape(len(texts), CATEGORY_COUNT)
-    return Dataset(list(texts), probabilities, weights, [origin] * len(texts), list(product))
+    origins = [Origin(origin)] * len(texts)
+    return Dataset(list(texts), probabilities, weights, origins, list(product))
 
 
-def read_labelled_dataset(path: Path, origin: str) -> Dataset:
+def read_labelled_dataset(path: Path, unstated: Unstated = PERSON_ASSUMED) -> Dataset:
     """Read CSV or JSON lines with ``text`` and ``category`` (slug) or ``category_id``.
 
     Generated rows keep the origin "synthetic" and weigh half.
 
+    Args:
+        path: of the file.
+        unstated: what is assumed of rows that do not say who decided.
+
     Raises:
         DataError: the file is absent or a row has no known category.
     """
-    rows = read_labelled(path)
-    dataset = _of(rows, origin)
+    rows = read_labelled(path, unstated)
+    dataset = _of(rows)
     generated = np.array([row.synthetic for row in rows], dtype=np.bool_)
     dataset.weight[generated] = SYNTHETIC_WEIGHT
-    origins = [SYNTHETIC if row.synthetic else origin for row in rows]
-    return replace(dataset, origin=origins)
+    return dataset
 
 
-def read_test_dataset(path: Path, origin: str) -> Dataset:
+def read_test_dataset(path: Path, unstated: Unstated = PERSON_ASSUMED) -> Dataset:
     """Read labelled reviews to measure or calibrate on; see :func:`read_labelled_dataset`.
 
     Raises:
-        DataError: likewise, or generated reviews are among them, or it holds none at all.
+        DataError: likewise, or programs generated or labelled some of them, or it holds none at all.
     """
-    rows = read_measured(path)
+    rows = read_measured(path, unstated)
     if not rows:
         raise DataError(f"{path} holds no labelled review", "name a file that does")
-    return _of(rows, origin)
+    return _of(rows)
 
 
-def read_rows(path: Path, origin: str) -> Dataset:
+def read_rows(path: Path, unstated: Unstated = PERSON_ASSUMED) -> Dataset:
     """Read labelled reviews, or a dataset that :meth:`Dataset.write` wrote: its first line tells.
 
     Args:
         path: of the file.
-        origin: of labelled reviews; a dataset's rows have their own.
+        unstated: what is assumed of labelled reviews that do not say who decided; a dataset's rows
+            all do.
 
     Raises:
         DataError: the file is absent or neither.
@@ -230,16 +233,17 @@ def read_rows(path: Path, origin: str) -> Dataset:
             written = '"probabilities"' in file.readline()
     except (OSError, UnicodeDecodeError):
         written = False  # whoever reads it as labelled reviews says what is wrong with it
-    return read_dataset(path) if written else read_labelled_dataset(path, origin)
+    return read_dataset(path) if written else read_labelled_dataset(path, unstated)
 
 
-def _of(rows: Sequence[LabelledItem], origin: str) -> Dataset:
-    return labelled(
+def _of(rows: Sequence[LabelledItem]) -> Dataset:
+    dataset = labelled(
         [row.item.text for row in rows],
         [row.category.id for row in rows],
-        origin,
+        Origin.PERSON,
         product=[row.product for row in rows],
     )
+    return replace(dataset, origin=[row.origin for row in rows])
 
 
 def read_dataset(path: Path) -> Dataset:
@@ -255,7 +259,7 @@ def read_dataset(path: Path) -> Dataset:
                 row = json.loads(line)
                 text, weight = str(row["text"]), float(row["weight"])
                 probabilities.append(_distribution(row["probabilities"], weight))
-                origins.append(str(row["origin"]))
+                origins.append(_origin(row["origin"]))
                 products.append(str(row.get("product", "")))
                 weights.append(weight)
                 texts.append(text)
@@ -268,6 +272,17 @@ def read_dataset(path: Path) -> Dataset:
         ) from None
     labels = np.asarray(probabilities, dtype=np.float32).reshape(len(texts), CATEGORY_COUNT)
     return Dataset(texts, labels, np.asarray(weights, dtype=np.float32), origins, products)
+
+
+def _origin(name: object) -> Origin:
+    """Return a row's origin.
+
+    Raises:
+        ValueError: there is none of this name. An unknown one might be a guess or a person's word.
+    """
+    if name not in ORIGINS:
+        raise ValueError(f"nobody of the origin {name!r} is known: use {', '.join(ORIGINS)}")
+    return ORIGINS[str(name)]
 
 
 def _distribution(label: Sequence[float], weight: float) -> list[float]:

@@ -20,7 +20,7 @@ KINDS = {
     "Продавец не отвечает, верните деньги": Category.NO_PRODUCT,
     "Наушники не заряжаются": Category.ELECTRONICS,
 }
-FIELDS = ["id", "text", "category", "guess", "confidence", "decided_by", "reasons"]
+FIELDS = ["id", "text", "category", "guess", "confidence", "decided_by", "origin", "reasons"]
 # The NLI checkpoint is a download; a review is labelled without it.
 OFFLINE = {"REVIEWS_LABEL__ZERO_SHOT_MODEL": "", "HF_HUB_OFFLINE": "1"}
 

@@ -12,6 +12,7 @@ import typer
 from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.errors import InputError
+from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.tracking import tracker_of
 from training.cli.train import (
@@ -26,6 +27,7 @@ from training.cli.train import (
 )
 
 if TYPE_CHECKING:
+    from training.data.unstated import Unstated
     from training.dataset import Dataset
     from training.evaluation.compare import Candidate, Run
     from training.evaluation.table import Line
@@ -104,6 +106,7 @@ def compare(
     encoder: Encoder = None,
     epochs: Epochs = None,
     device: Device = None,
+    labels_by: LabelsBy = None,
     track: Track = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be trained.")
@@ -130,9 +133,10 @@ def compare(
     if out_of_fold and what is What.CURVE:
         raise InputError("a learning curve needs rows that are not trained on", "name a --test")
     candidates = _candidates(what, family or [], base)
-    dataset = _training_rows(labels or [], guessed)
+    unstated = unstated_of(labels_by)
+    dataset = _training_rows(labels or [], guessed, unstated)
     candidates = _with_enough(candidates, dataset)
-    tests = None if out_of_fold else _tests(test or [])
+    tests = None if out_of_fold else _tests(test or [], unstated)
     if dry_run:
         for candidate in candidates:
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
@@ -274,14 +278,14 @@ def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Cand
     return ablation_candidates(name, base)
 
 
-def _training_rows(files: list[Path], guessed: int | None) -> Dataset:
+def _training_rows(files: list[Path], guessed: int | None, unstated: Unstated) -> Dataset:
     from training.evaluation.compare import trusted_and
 
-    dataset = read_labels(files)
+    dataset = read_labels(files, unstated)
     return dataset if guessed is None else trusted_and(dataset, guessed)
 
 
-def _tests(files: list[Path]) -> dict[str, Dataset]:
+def _tests(files: list[Path], unstated: Unstated) -> dict[str, Dataset]:
     from training.dataset import read_test_dataset
     from training.starter.texts import HELDOUT_EXAMPLES
 
@@ -289,7 +293,7 @@ def _tests(files: list[Path]) -> dict[str, Dataset]:
     names = [path.stem for path in named]
     if len(set(names)) < len(names):
         raise InputError("two test sets have the same name", "rename one of the files")
-    return {path.stem: read_test_dataset(path, "test") for path in named}
+    return {path.stem: read_test_dataset(path, unstated) for path in named}
 
 
 def _print(table: list[Line], reference: str, as_json: bool) -> None:

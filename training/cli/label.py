@@ -13,6 +13,7 @@ from schemas import Category
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
 from training.cli.augment import augment
+from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.nli import nli
 from training.cli.progress import bars
 from training.cli.validate import validate
@@ -71,6 +72,7 @@ def run(
         typer.Option(help="Folder for the report (it holds review texts).", show_default=False),
     ] = None,
     validated: Validated = None,
+    labels_by: LabelsBy = None,
     recorded: Recorded = None,
     precision: Annotated[
         float | None,
@@ -91,10 +93,10 @@ def run(
     """
     label: dict[str, object] = {} if precision is None else {"precision": precision}
     settings = settings_from(None, None, label=label)
-    from training.labelling.files import read_items, read_measured
+    from training.labelling.files import read_items, read_validated
 
     items = read_items(file)
-    known = read_measured(validated) if validated is not None else []
+    known = [] if validated is None else read_validated(validated, unstated_of(labels_by))
     fates = _fates(keep, drop, people)
     recording = _recording(recorded)
     panel = load_panel(settings)

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from stream.cli.console import note
 from stream.cli.options import settings_from
+from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.train import read_labels
 
@@ -44,6 +45,7 @@ def nli(
     ] = None,
     epochs: Annotated[int, typer.Option(min=1)] = 3,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    labels_by: LabelsBy = None,
 ) -> None:
     """Train an NLI checkpoint; `reviews label` lets it vote where no other one is at hand.
 
@@ -51,18 +53,18 @@ def nli(
     """
     import numpy as np
 
-    from training.dataset import join, read_test_dataset
+    from training.dataset import join, read_labelled_dataset
     from training.fit.config import BUNDLED_ENCODER
     from training.labelling.nli import NliConfig, train_nli
     from training.starter.synthetic import synthetic_dataset
     from training.starter.texts import DEMO_EXAMPLES, HELDOUT_EXAMPLES
 
     settings = settings_from(None, None)
-    data = read_labels(labels or [])
+    data = read_labels(labels or [], unstated_of(labels_by))
     if not labels:
         data = join(data, synthetic_dataset(_COMPOSED, seed, 1.0))
     files = [HELDOUT_EXAMPLES, DEMO_EXAMPLES, *(validated or [])]
-    data = data.without_texts_of(*(read_test_dataset(path, "measured") for path in files))
+    data = data.without_texts_of(*(read_labelled_dataset(path) for path in files))
     data = data.take(np.sort(np.unique(data.normalized, return_index=True)[1]))
     config = NliConfig(base=base or BUNDLED_ENCODER, epochs=epochs, seed=seed)
     folder = output or settings.label.nli

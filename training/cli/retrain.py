@@ -11,6 +11,7 @@ import typer
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.errors import InputError
+from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.train import config_of, options_of
 
@@ -62,6 +63,7 @@ def retrain(
     share: Annotated[
         float, typer.Option(min=0.001, max=1.0, help="With --trial canary: share of review ids.")
     ] = 0.1,
+    labels_by: LabelsBy = None,
     servers: Servers = None,
     prefix: Prefix = None,
     as_json: Json = False,
@@ -83,6 +85,7 @@ def retrain(
         config=config_of(options_of(config)),
         base=() if no_base else base,
         frozen=frozen or (),
+        unstated=unstated_of(labels_by),
         tell_workers=not no_announce,
         dry_run=dry_run,
         role=trial or "serving",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -11,11 +12,13 @@ import typer
 from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.errors import InputError
+from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.tracking import tracker_of
 
 if TYPE_CHECKING:
     from stream.model_folder import Manifest
+    from training.data.unstated import Unstated
     from training.dataset import Dataset
     from training.fit.config import TrainConfig
     from training.tracking.tracker import Tracker
@@ -101,6 +104,7 @@ def train(
         ),
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="Also a graph for a GPU.")] = False,
+    labels_by: LabelsBy = None,
     track: Track = None,
     as_json: Json = False,
 ) -> None:
@@ -122,9 +126,8 @@ def train(
                 )
             manifest = _starter(data, output, work, chosen, half, tracker)
         else:
-            manifest = _family(
-                family, labels or [], output, work, validation, chosen, half, tracker
-            )
+            files = _Files(labels or [], validation, unstated_of(labels_by))
+            manifest = _family(family, files, output, work, chosen, half, tracker)
     except KeyboardInterrupt:
         note("stopped; the same command goes on after the last finished epoch")
         raise typer.Exit(130) from None
@@ -204,8 +207,21 @@ def _unknown_option(where: str, model: Any) -> InputError:
     return InputError(f"there is no option {where}", remedy)
 
 
-def read_labels(files: list[Path]) -> Dataset:
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Files of labels that the command line names: to train on, to calibrate on, and by whom."""
+
+    labels: list[Path]
+    validation: Path | None
+    unstated: Unstated
+
+
+def read_labels(files: list[Path], unstated: Unstated) -> Dataset:
     """Read labelled files or datasets, or our own examples if none is named.
+
+    Args:
+        files: of labels.
+        unstated: what is assumed of rows that do not say who decided.
 
     Raises:
         DataError: a file cannot be read, or there is no labelled review in them.
@@ -215,8 +231,8 @@ def read_labels(files: list[Path]) -> Dataset:
     from training.starter.texts import TRAIN_EXAMPLES
 
     if not files:
-        return read_rows(TRAIN_EXAMPLES, "written")
-    rows = join(*(read_rows(file, "person") for file in files))
+        return read_rows(TRAIN_EXAMPLES)
+    rows = join(*(read_rows(file, unstated) for file in files))
     if not len(rows):
         named = ", ".join(map(str, files))
         raise DataError(f"{named}: no labelled review", "label some reviews first")
@@ -247,10 +263,9 @@ def _starter(
 
 def _family(
     family: str,
-    labels: list[Path],
+    files: _Files,
     output: Path,
     work: Path,
-    validation: Path | None,
     given: dict[str, Any],
     half: bool,
     tracker: Tracker,
@@ -260,8 +275,10 @@ def _family(
 
     check_servable(family)
     config = config_of({"checkpoints": work / family} | given)
-    dataset = read_labels(labels)
-    calibration = None if validation is None else read_test_dataset(validation, "person")
+    dataset = read_labels(files.labels, files.unstated)
+    validation, calibration = files.validation, None
+    if validation is not None:
+        calibration = read_test_dataset(validation, files.unstated)
     if calibration is not None:
         dataset = dataset.without_texts_of(calibration)
         if not len(dataset):
@@ -299,6 +316,7 @@ def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:
     else:
         for name, value in manifest.metrics.items():
             out.print(f"{name.replace('_', ' '):28} {value:g}", markup=False)
+    _caution(manifest)
     if known := int(manifest.metrics.get("rows_known_to_the_base", 0)):
         note(
             f"the base had learned {known} of the texts that this was measured on: scores and "
@@ -311,3 +329,18 @@ def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:
         f"next: [bold]reviews classify FILE --model {folder}[/bold], or "
         f"[bold]reviews model add {folder}[/bold]"
     )
+
+
+def _caution(manifest: Manifest) -> None:
+    """Say what the figures do not say."""
+    from training.export.rule import LEAST_MEASURED, not_said
+
+    for sentence in not_said(manifest.metrics):
+        note(f"[yellow]{sentence}[/yellow]")
+    rows = int(manifest.metrics.get("held_out_rows", 0))
+    people = int(manifest.metrics.get("held_out_rows_by_people", 0))
+    if people < rows and rows >= LEAST_MEASURED:
+        note(
+            f"[yellow]people decided {people} of the {rows} labels that it was measured on: figures "
+            "tell how far it agrees with whoever decided the others[/yellow]"
+        )

@@ -173,11 +173,11 @@ def lowest_threshold(confidence: Floats, right: NDArray[np.bool_], precision: fl
 
 def published(
     probabilities: NDArray[np.floating], truth: Ids, thresholds: Floats
-) -> tuple[float, float]:
-    """Return precision among what is published, and the share that is (coverage)."""
+) -> tuple[float | None, float]:
+    """Return precision among what is published (None: nothing is), and the share that is (coverage)."""
     best = probabilities.argmax(axis=1)
     sure = probabilities.max(axis=1) >= thresholds[best]
-    precision = float((best == truth)[sure].mean()) if sure.any() else 1.0
+    precision = float((best == truth)[sure].mean()) if sure.any() else None
     return precision, float(sure.mean())
 
 

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from schemas import CATEGORIES
+from training.data.origins import counted
 from training.dataset import Dataset
 from training.evaluation.categories import category_lines
 from training.evaluation.compare import Candidate, Run
@@ -106,6 +107,7 @@ def write_report(
         basis="Means over the seeds; 95% intervals over the rows of the test set and the seeds.",
         reference=reference or table[0].name,
         tests=list(tests),
+        whose={test: counted(rows.origin) for test, rows in tests.items()},
         table=table,
         categories={test: category_lines(of_best, test, rows) for test, rows in tests.items()},
         plots=write_plots(folder, table, runs, tests, best, {c.name: c.share for c in candidates}),
@@ -135,7 +137,10 @@ def _record(
         "seeds": sorted({run.seed for run in runs}),
         "training_digest": dataset.digest,
         "training_rows": dataset.origins(),
-        "tests": {name: {"rows": len(t), "digest": t.digest} for name, t in tests.items()},
+        "tests": {
+            name: {"rows": len(t), "digest": t.digest, "labels": t.origins()}
+            for name, t in tests.items()
+        },
         "versions": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "machine": platform.machine(),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from schemas import CATEGORIES
 from stream.model_folder import CPU_GRAPH, Manifest
-from training.dataset import SYNTHETIC, Dataset
+from training.data.origins import Origin, counted
+from training.dataset import Dataset
 from training.evaluation.calibration import NEVER
 from training.export.cpu_graph import LEAST_AGREEMENT
+from training.export.out_of_fold import HeldOut
 from training.export.parity import Graphs
+from training.export.rule import not_said
 from training.fit.config import TrainConfig
 
 _NAMES: Final = {
@@ -23,17 +27,9 @@ _NAMES: Final = {
     "expected_calibration_error": "Expected calibration error",
     "risk_coverage_area": "Area under the risk-coverage curve",
     "held_out_rows": "Rows measured on",
+    "held_out_rows_by_people": "Rows among them that people decided",
     "rows_known_to_the_base": "Rows whose labels the base had learned before: they flatter",
 }
-_ORIGINS: Final = {
-    "pool": "have soft labels of the auto-labelling ensemble",
-    "unsure": "have soft labels of an ensemble that did not agree",
-    "read": "were labelled one by one by a language model",
-    SYNTHETIC: "are composed from templates",
-    "written": "were written for this project by a language model",
-    "person": "were labelled by whoever trained the model",
-}
-_BY_PROGRAMS: Final = frozenset({"pool", "unsure", "read", "ensemble", "llm", "model", "written"})
 # Fewer texts of a category than this teach some of its words, and not the category.
 _FEW: Final = 20
 # What of the configuration a reader wants to see; all of it is in `training.json`.
@@ -52,6 +48,7 @@ _SHOWN: Final = (
 def model_card(
     manifest: Manifest,
     dataset: Dataset,
+    held: HeldOut,
     config: TrainConfig,
     parameters: int,
     graphs: Graphs,
@@ -61,6 +58,7 @@ def model_card(
     Args:
         manifest: with metrics, temperature and thresholds.
         dataset: what it was trained on.
+        held: what temperature, thresholds and scores stand on.
         config: how.
         parameters: numbers in the model.
         graphs: how close each is to the trained module.
@@ -69,7 +67,7 @@ def model_card(
         _front_matter(manifest),
         _what(manifest, parameters),
         _data(dataset),
-        _scores(manifest),
+        _scores(manifest, held),
         _decisions(manifest),
         _training(config),
         _graphs(graphs),
@@ -115,12 +113,11 @@ def _data(dataset: Dataset) -> str:
     counts = {
         category.value: int((dataset.categories == category.id).sum()) for category in CATEGORIES
     }
-    origins = ", ".join(f"{count} {origin}" for origin, count in dataset.origins().items())
-    explained = "; ".join(f"`{o}` rows {_ORIGINS[o]}" for o in dataset.origins() if o in _ORIGINS)
+    explained = "; ".join(f"`{o}` rows {o.description}" for o in dataset.origins())
     lines = [
         "## Training data\n",
         (
-            f"{len(dataset)} texts: {origins}.{' ' + explained + '.' if explained else ''} "
+            f"{len(dataset)} texts: {counted(dataset.origin)}. Of them {explained}. "
             "The texts are not part of the model's folder; where it holds a base for a successor, hashes "
             "of them are (`known.npy`), so that nothing is measured on them again.\n"
         ),
@@ -132,20 +129,37 @@ def _data(dataset: Dataset) -> str:
     return "\n".join(lines)
 
 
-def _scores(manifest: Manifest) -> str:
+def _scores(manifest: Manifest, held: HeldOut) -> str:
     rows = (f"| {_NAMES.get(name, name)} | {value:g} |" for name, value in manifest.metrics.items())
     lines = [
         "## Scores\n",
         (
             "On held-out rows, each scored by a model that was trained without it. Temperature and "
-            "thresholds were fitted to them as well, which flatters precision and coverage a little.\n"
+            "thresholds were fitted to them as well, which flatters precision and coverage a little. "
+            f"{_whose(held.rows.origin)}\n"
         ),
         "| | |",
         "|---|---:|",
         *rows,
         "",
+        *(f"{sentence}\n" for sentence in not_said(manifest.metrics)),
     ]
     return "\n".join(lines)
+
+
+def _whose(origins: Sequence[Origin]) -> str:
+    """Say by whose labels the model is judged, and what that means."""
+    people = sum(origin.by_person for origin in origins)
+    said = f"Their labels: {counted(origins)}."
+    if people == len(origins):
+        return f"{said} People decided all of them."
+    decided = (
+        f"People decided {people} of these {len(origins)}" if people else "No person decided any"
+    )
+    return (
+        f"{said} **{decided}: temperature, thresholds and figures tell how far the model agrees with "
+        "whoever labelled them, not how often it is right.**"
+    )
 
 
 def _decisions(manifest: Manifest) -> str:
@@ -202,7 +216,7 @@ def _graphs(graphs: Graphs) -> str:
 
 def _limits(dataset: Dataset) -> str:
     said = ["Made for reviews in Russian, as shoppers type them."]
-    guessed = sum(origin in _BY_PROGRAMS for origin in dataset.origin)
+    guessed = sum(not origin.by_person for origin in dataset.origin)
     if guessed:
         said.append(
             f"Programs and language models, not people, labelled {guessed} of the {len(dataset)} texts: "
@@ -222,7 +236,7 @@ def _limits(dataset: Dataset) -> str:
 
 def _mostly_made(dataset: Dataset) -> list[str]:
     """Return the categories most of whose texts no shopper wrote."""
-    made = np.array([origin in {"written", SYNTHETIC} for origin in dataset.origin], dtype=np.bool_)
+    made = np.array([not origin.of_the_stream for origin in dataset.origin], dtype=np.bool_)
     of_category = [made[dataset.categories == category.id] for category in CATEGORIES]
     return [
         category.value

@@ -191,9 +191,9 @@ def write_folder(
             self_test=_self_test(model, aside),
             reference=rule.reference,
         )
-        card = model_card(manifest, dataset, config, parameters, graphs)
+        card = model_card(manifest, dataset, held, config, parameters, graphs)
         (aside / "README.md").write_text(card, encoding="utf-8")
-        record = _run_record(config, dataset, graphs, model.losses)
+        record = _run_record(config, dataset, held, graphs, model.losses)
         (aside / RUN_FILE).write_text(record, encoding="utf-8")
         manifest = write_manifest(aside, manifest)
         progress("export", 2, 3)
@@ -252,6 +252,7 @@ def _unknown_share(ids: Sequence[Sequence[int]], unknown_id: int) -> float:
 def _run_record(
     config: TrainConfig,
     dataset: Dataset,
+    held: HeldOut,
     graphs: Graphs,
     losses: Sequence[float],
 ) -> str:
@@ -263,6 +264,7 @@ def _run_record(
         "losses": [round(loss, 6) for loss in losses],
         "training_digest": dataset.digest,
         "origins": dataset.origins(),
+        "measured_on": held.rows.origins(),
         "parity": {
             name: {"largest": round(p.largest, 6), "agreement": round(p.agreement, 6)}
             for name, p in graphs.parity.items()

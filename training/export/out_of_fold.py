@@ -43,7 +43,7 @@ class HeldOut:
     @property
     def of_the_stream(self) -> NDArray[np.bool_]:
         """Which rows are a sample of the stream: written examples are not, bool [rows]."""
-        real = np.array([origin != "written" for origin in self.rows.origin], dtype=np.bool_)
+        real = np.array([origin.of_the_stream for origin in self.rows.origin], dtype=np.bool_)
         return real if real.any() else np.ones(len(self.rows), dtype=np.bool_)
 
 
@@ -64,7 +64,7 @@ def measured_rows(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
     if not good.any():
         raise DataError(
             f"none of the {len(dataset)} labels can be trusted: programs guessed them",
-            "add reviews that people labelled, or train with --validation FILE",
+            "check a sample with `reviews label validate`, and train with --validation checked.csv",
         )
     new = good & ~known(dataset, config)
     return new if new.sum() >= _LEAST_NEW else good

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas import CATEGORIES
 from stream.model_folder import Reference
@@ -24,6 +26,11 @@ from training.export.out_of_fold import HeldOut
 _DIGITS: Final = 4
 # With fewer rows of the stream than this, the temperature is fitted to written examples as well.
 _ENOUGH: Final = 200
+# With fewer rows a figure says nothing: of 29 that are all right, one in ten may be wrong (the rule of
+# three), and a temperature is whatever they happen to be.
+LEAST_MEASURED: Final = 30
+_ROWS: Final = "held_out_rows"
+_PRECISION: Final = "published_precision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,8 @@ def fit_rule(held: HeldOut, precision: float, unknown_share: float) -> Rule:
     about written examples of rare categories would otherwise be made too modest about everything else.
     What the rare categories need is in their thresholds, which all rows decide.
 
+    What so few rows cannot tell is left out: the temperature is then 1, and a figure is absent.
+
     Args:
         held: labelled rows and their logits.
         precision: wanted among what is published.
@@ -60,26 +69,19 @@ def fit_rule(held: HeldOut, precision: float, unknown_share: float) -> Rule:
     """
     truth, stream = held.truth, held.of_the_stream
     warm = stream if stream.sum() >= _ENOUGH else np.ones_like(stream)
-    temperature = round(fit_temperature(held.logits[warm], truth[warm]), _DIGITS)
+    temperature = 1.0
+    if len(truth) >= LEAST_MEASURED:
+        temperature = round(fit_temperature(held.logits[warm], truth[warm]), _DIGITS)
     probabilities = softmax(held.logits, temperature)
     # Rounded up: what is published was at or above what was judged.
     thresholds = np.ceil(choose_thresholds(probabilities, truth, precision) * 10**_DIGITS)
     thresholds /= 10**_DIGITS
     seen, true = probabilities[stream], truth[stream]
     best = seen.argmax(axis=1)
-    precise, coverage = published(seen, true, thresholds)
-    metrics = {
-        "weighted_f1": weighted_f1(true, best),
-        "macro_f1_all": macro_f1(truth, probabilities.argmax(axis=1)),
-        "accuracy": accuracy(true, best),
-        "published_precision": precise,
-        "published_coverage": coverage,
-        "expected_calibration_error": expected_calibration_error(seen, true),
-        "risk_coverage_area": risk_coverage(seen, true).area,
-        "held_out_rows": float(len(true)),
-    }
-    if held.known:
-        metrics["rows_known_to_the_base"] = float(held.known)
+    metrics = _counts(held, stream)
+    if len(true) >= LEAST_MEASURED:
+        every = {"macro_f1_all": macro_f1(truth, probabilities.argmax(axis=1))}
+        metrics = dict(_scores(seen, true, thresholds)) | every | metrics
     share = np.bincount(best, minlength=len(CATEGORIES)) / len(best)
     reference = Reference(
         category_share={c: round(float(share[c.id]), _DIGITS) for c in CATEGORIES},
@@ -88,3 +90,50 @@ def fit_rule(held: HeldOut, precision: float, unknown_share: float) -> Rule:
     )
     rounded = {name: round(value, _DIGITS) for name, value in metrics.items()}
     return Rule(temperature, tuple(float(t) for t in thresholds), rounded, reference)
+
+
+def not_said(metrics: Mapping[str, float]) -> list[str]:
+    """Return which figures a model has none of, and why, one sentence each; empty if it has all."""
+    rows = int(metrics.get(_ROWS, 0))
+    if rows < LEAST_MEASURED:
+        return [
+            (
+                f"How good it is cannot be said: {rows} labelled reviews were held out, and figures begin "
+                f"at {LEAST_MEASURED}. Its temperature is 1 for the same reason."
+            )
+        ]
+    if _PRECISION not in metrics:
+        count = round(rows * metrics.get("published_coverage", 0.0))
+        return [
+            (
+                f"How precise it is among what it publishes cannot be said: {count} of {rows} held-out "
+                f"reviews were sure enough to be published, and the figure begins at {LEAST_MEASURED}."
+            )
+        ]
+    return []
+
+
+def _counts(held: HeldOut, stream: NDArray[np.bool_]) -> dict[str, float]:
+    """Return how many rows are measured on, and of what kind."""
+    people = np.array([origin.by_person for origin in held.rows.origin], dtype=np.bool_)
+    counts = {
+        _ROWS: float(stream.sum()),
+        "held_out_rows_by_people": float((people & stream).sum()),
+    }
+    if held.known:
+        counts["rows_known_to_the_base"] = float(held.known)
+    return counts
+
+
+def _scores(
+    probabilities: NDArray[np.float64], truth: NDArray[np.int64], thresholds: NDArray[np.float64]
+) -> Iterator[tuple[str, float]]:
+    best = probabilities.argmax(axis=1)
+    precise, coverage = published(probabilities, truth, thresholds)
+    yield "weighted_f1", weighted_f1(truth, best)
+    yield "accuracy", accuracy(truth, best)
+    if precise is not None and coverage * len(truth) >= LEAST_MEASURED:
+        yield _PRECISION, precise
+    yield "published_coverage", coverage
+    yield "expected_calibration_error", expected_calibration_error(probabilities, truth)
+    yield "risk_coverage_area", risk_coverage(probabilities, truth).area

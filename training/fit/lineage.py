@@ -20,6 +20,7 @@ from training.labelling.checkpoints import checkpoint_digest
 _ROOT: Final = Path(__file__).resolve().parents[2]
 # Whole folders, so that a new module is in it unasked; what only measures or writes files is not.
 _SOURCES: Final = (
+    "training/data",
     "training/dataset.py",
     "training/fit",
     "training/models",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.settings import BUNDLED_HELDOUT
+from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.dataset import Dataset, join, read_test_dataset
 
 CANARIES: Final = Path(__file__).with_name("canaries.jsonl")
@@ -23,15 +24,19 @@ class FrozenSet:
     rows: Dataset
 
 
-def read_frozen(paths: Iterable[Path]) -> list[FrozenSet]:
+def read_frozen(paths: Iterable[Path], unstated: Unstated = PERSON_ASSUMED) -> list[FrozenSet]:
     """Read labelled files; the bundled held-out reviews if none is named.
 
+    Args:
+        paths: of the files.
+        unstated: what is assumed of rows that do not say who decided.
+
     Raises:
-        DataError: one is absent, empty, or a row has no known category.
+        DataError: one is absent, empty, a row has no known category, or a program guessed it.
     """
     sets = []
     for path in tuple(paths) or (BUNDLED_HELDOUT,):
-        rows = read_test_dataset(path, origin=path.stem)
+        rows = read_test_dataset(path, unstated)
         sets.append(FrozenSet(path.stem, rows))
     return sets
 

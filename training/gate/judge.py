@@ -74,7 +74,7 @@ def judge(
     old_model = None if old is None else old.model
     findings, categories = compare(new.model, old_model, sets, rules)
     progress("canaries", 2, 3)
-    canaries = read_test_dataset(rules.canaries or CANARIES, origin="canary")
+    canaries = read_test_dataset(rules.canaries or CANARIES)
     judged = [
         *metric_checks(findings, categories, rules),
         *canary_check(new.model, old_model, canaries),

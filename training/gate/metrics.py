@@ -113,6 +113,8 @@ def _on_set(
         name=frozen.name,
         rows=len(rows),
         digest=rows.digest,
+        labels={str(origin): count for origin, count in rows.origins().items()},
+        by_people=sum(origin.by_person for origin in rows.origin),
         candidate=_scores(new, truth, rules),
         serving=None if old is None else _scores(old, truth, rules),
         difference=None if pair is None else pair.difference,

@@ -27,7 +27,7 @@ def write_report(verdict: Verdict, folder: Path) -> Path:
 def as_markdown(verdict: Verdict) -> str:
     """Return the report as Markdown."""
     lines = [f"# {_headline(verdict)}", "", f"{verdict.at:%Y-%m-%d %H:%M} UTC.", ""]
-    lines += [f"- {reason}" for reason in verdict.reasons]
+    lines += [f"- {reason}" for reason in _reasons(verdict)]
     for title, header, rows in _tables(verdict):
         lines += ["", f"## {title}", "", _line(header), _line(["---"] * len(header))]
         lines += [_line(row) for row in rows]
@@ -43,7 +43,7 @@ def as_html(verdict: Verdict) -> str:
         f"<title>{html.escape(_headline(verdict))}</title><style>{STYLE}</style><main>",
         f"<h1 class={verdict_class}>{html.escape(_headline(verdict))}</h1>",
         f"<p class=when>{verdict.at:%Y-%m-%d %H:%M} UTC</p><ul>",
-        *(f"<li>{html.escape(reason)}</li>" for reason in verdict.reasons),
+        *(f"<li>{html.escape(reason)}</li>" for reason in _reasons(verdict)),
         "</ul>",
     ]
     if picture := _picture(verdict.sets):
@@ -58,12 +58,17 @@ def _headline(verdict: Verdict) -> str:
     return f"Model {verdict.candidate} {word}"
 
 
+def _reasons(verdict: Verdict) -> list[str]:
+    """Return the reasons, and what the comparison cannot tell, which a refusal does not hide."""
+    return list(dict.fromkeys([*verdict.reasons, *verdict.cautions]))
+
+
 def _tables(verdict: Verdict) -> Iterable[tuple[str, Row, list[Row]]]:
     for blessing, title in _BLESSINGS:
         if checks := [c for c in verdict.checks if c.blessing == blessing]:
             yield title, ("", "check", "found", "wanted"), [_check_row(c) for c in checks]
     if verdict.sets:
-        header = ("set", "rows", "model", "weighted F1", "macro F1", "accuracy")
+        header = ("set", "rows", "labels", "model", "weighted F1", "macro F1", "accuracy")
         rows = [row for one in verdict.sets for row in _set_rows(one)]
         yield "Frozen sets", (*header, "published", "precision of it", "ECE"), rows
     if verdict.categories:
@@ -81,9 +86,10 @@ def _check_row(check: Check) -> Row:
 
 
 def _set_rows(one: SetFindings) -> list[Row]:
-    rows = [(one.name, str(one.rows), "candidate", *_score_cells(one.candidate))]
+    labels = ", ".join(f"{count} {origin}" for origin, count in one.labels.items())
+    rows = [(one.name, str(one.rows), labels, "candidate", *_score_cells(one.candidate))]
     if one.serving is not None:
-        rows.append(("", "", "serving", *_score_cells(one.serving)))
+        rows.append(("", "", "", "serving", *_score_cells(one.serving)))
     return [tuple(row) for row in rows]
 
 

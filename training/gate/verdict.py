@@ -44,6 +44,8 @@ class SetFindings(_Finding):
     name: str
     rows: int
     digest: str = Field(description="SHA-256 of the set's rows.")
+    labels: dict[str, int] = Field(default_factory=dict, description="Rows by whose label it is.")
+    by_people: int = Field(default=0, description="Rows that people decided.")
     candidate: Scores
     serving: Scores | None
     difference: Interval | None = Field(description="Weighted F1, candidate minus serving.")
@@ -105,4 +107,18 @@ class Verdict(_Finding):
         if failed:
             return failed
         better = next((c for c in self.checks if c.name == "better"), None)
-        return [better.found if better else "all checks passed"]
+        return [better.found if better else "all checks passed", *self.cautions]
+
+    @property
+    def cautions(self) -> list[str]:
+        """What the comparison cannot tell."""
+        *_, everything = self.sets or (None,)
+        if everything is None or everything.by_people == everything.rows:
+            return []
+        who = ", ".join(f"{count} {origin}" for origin, count in everything.labels.items())
+        return [
+            (
+                f"people decided {everything.by_people} of the {everything.rows} labels compared on "
+                f"({who}): the others tell how far the models agree with whoever labelled them"
+            )
+        ]

@@ -5,18 +5,24 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from schemas import CATEGORIES, Category
 from stream.text import normalize
+from training.data.origins import ORIGINS, Origin, counted
+from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.errors import DataError
 
 SYNTHETIC: Final = "synthetic-"
 """How the id of a generated review begins. The mark is in the id because an id goes wherever a review
 goes: through labelling, CSV files, Kafka, and other people's tools that drop columns."""
 _BY_ID: Final = dict(enumerate(CATEGORIES))
+_CHECK: Final = "check a sample with `reviews label validate FILE`, and name its file of answers"
+# What a labelling run writes as `decided_by` where a person's label was given to it, and where nobody
+# was sure: a category that stands there all the same was filled in afterwards.
+_BY_PEOPLE: Final = frozenset({"validated", "people"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +45,19 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class LabelledItem:
-    """A review with the category that a person or a trusted reader gave it.
+    """A review with the category that it was given, and by whom.
 
     Attributes:
         item: the review.
         category: that it was given.
         product: what was sold, or where it was sold if only that is known; empty if neither is.
+        origin: who decided.
     """
 
     item: Item
     category: Category
     product: str = ""
+    origin: Origin = Origin.PERSON
 
     @property
     def synthetic(self) -> bool:
@@ -83,32 +91,75 @@ def read_items(path: Path) -> list[Item]:
     return [_item(path, number, row) for number, row in enumerate(_rows(path), start=1)]
 
 
-def read_labelled(path: Path) -> list[LabelledItem]:
+def read_labelled(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[LabelledItem]:
     """Read labelled reviews: ``text`` and a ``category`` slug or a ``category_id``.
 
-    Reviews that a labelling run left to people are skipped.
+    Who decided stands in the column ``origin`` or ``decided_by``. Reviews that a labelling run or
+    people left open are skipped.
+
+    Args:
+        path: of the file.
+        unstated: what is assumed of rows that do not say who decided.
 
     Raises:
-        DataError: absent, unreadable, or a row has no known category.
+        DataError: absent, unreadable, a row has no known category, or an unknown origin.
     """
-    return [
-        LabelledItem(_item(path, number, row), _category(path, number, row), _product(row))
+    found = [
+        (
+            LabelledItem(_item(path, number, row), _category(path, number, row), _product(row)),
+            _origin(path, number, row),
+        )
         for number, row in enumerate(_rows(path), start=1)
         if not _left_open(row)
     ]
+    unstated.said_of(path, sum(origin is None for _, origin in found))
+    return [
+        replace(row, origin=Origin.SYNTHETIC if row.synthetic else origin or unstated.origin)
+        for row, origin in found
+    ]
 
 
-def read_measured(path: Path) -> list[LabelledItem]:
+def read_measured(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[LabelledItem]:
     """Read labelled reviews that something will be measured or calibrated on.
 
+    Args:
+        path: of the file.
+        unstated: what is assumed of rows that do not say who decided.
+
     Raises:
-        DataError: as :func:`read_labelled`, or generated reviews are among them.
+        DataError: as :func:`read_labelled`, or programs generated or labelled some of them.
     """
-    rows = read_labelled(path)
+    rows = read_labelled(path, unstated)
     if generated := sum(row.synthetic for row in rows):
         raise DataError(
             f"{path} holds {generated} synthetic reviews, and nothing is measured on those",
             f"take out the rows whose id begins with {SYNTHETIC}",
+        )
+    if guessed := [row.origin for row in rows if not row.origin.may_measure]:
+        raise DataError(
+            f"{path} holds labels that programs guessed, and nothing is measured on those: "
+            f"{counted(guessed)}",
+            _CHECK,
+        )
+    return rows
+
+
+def read_validated(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[LabelledItem]:
+    """Read the sample by which an ensemble is calibrated: people's labels and no others.
+
+    Args:
+        path: of the file.
+        unstated: what is assumed of rows that do not say who decided.
+
+    Raises:
+        DataError: as :func:`read_measured`, or no person decided some of them.
+    """
+    rows = read_measured(path, unstated)
+    if others := [row.origin for row in rows if not row.origin.by_person]:
+        raise DataError(
+            f"{path} holds labels that no person decided, and an ensemble is calibrated on people's "
+            f"alone: {counted(others)}",
+            _CHECK,
         )
     return rows
 
@@ -193,7 +244,30 @@ def _product(row: Mapping[str, Any]) -> str:
 
 
 def _left_open(row: Mapping[str, Any]) -> bool:
-    return bool(row.get("guess")) and row.get("category") is None
+    """Tell whether somebody looked at a review and gave it no category."""
+    looked_at = row.get("guess") or row.get("decided_by")
+    return bool(looked_at) and row.get("category") in {None, ""} and "category_id" not in row
+
+
+def _origin(path: Path, number: int, row: Mapping[str, Any]) -> Origin | None:
+    """Return who decided a row, None where it does not say.
+
+    ``decided_by`` may hold the name of a labeller of our cascade, or of somebody else's: a name that we
+    do not know is taken for a program's, since nothing is lost by measuring on fewer rows.
+    """
+    if stated := str(row.get("origin") or ""):
+        if stated not in ORIGINS:
+            raise DataError(
+                f"{path}, row {number}: nobody of the origin {stated!r} is known",
+                f"use one of {', '.join(ORIGINS)}",
+            )
+        return ORIGINS[stated]
+    by = str(row.get("decided_by") or "")
+    if not by:
+        return None
+    if by in _BY_PEOPLE:
+        return Origin.PERSON
+    return ORIGINS.get(by, Origin.ENSEMBLE)
 
 
 def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:

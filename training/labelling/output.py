@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from schemas import CATEGORIES, Category
+from training.data.origins import Origin
 from training.errors import DataError
 from training.labelling.cascade import PEOPLE
 from training.labelling.label_model import UNKNOWN
@@ -19,6 +20,7 @@ from training.labelling.prior import Fate
 from training.labelling.run import LabellingRun
 
 VALIDATED = "validated"
+"""``decided_by`` of a review that a person's label was given for."""
 
 
 @contextmanager
@@ -59,7 +61,8 @@ def label_rows(run: LabellingRun) -> Iterator[dict[str, Any]]:
     """Yield a row for each review, in the order of the input.
 
     ``category`` is null where nobody was sure enough: ``guess`` then holds the best guess, and the
-    review should go to people. Where a person had given the category already, it holds.
+    review should go to people. Where a person had given the category already, it holds. ``origin``
+    says whose label it is, for whoever trains or measures on it.
     """
     given = {
         run.items[row].normalized: CATEGORIES[run.known[row]]
@@ -77,8 +80,18 @@ def label_rows(run: LabellingRun) -> Iterator[dict[str, Any]]:
             "guess": guess.value,
             "confidence": round(confidence, 4),
             "decided_by": by,
+            "origin": _origin(by, run.llm_name),
             "reasons": _reasons(run, row, guess),
         }
+
+
+def _origin(by: str, llm: str | None) -> Origin | None:
+    """Return whose label it is; None where there is none."""
+    if by == PEOPLE:
+        return None
+    if by == VALIDATED:
+        return Origin.PERSON
+    return Origin.LLM if by == llm else Origin.ENSEMBLE
 
 
 def _reasons(run: LabellingRun, row: int, guess: Category) -> dict[str, str]:

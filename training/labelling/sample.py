@@ -11,10 +11,13 @@ from typing import Final
 import numpy as np
 
 from schemas import Category
+from training.data.origins import Origin
 from training.errors import DataError
 from training.labelling.files import Item, Suggestion
 
-COLUMNS: Final = ("id", "text", "category", "labeller")
+COLUMNS: Final = ("id", "text", "category", "labeller", "decided_by")
+# Of files that were begun before the last column: they are gone on with as they are.
+_FORMER_COLUMNS: Final = COLUMNS[:-1]
 # A person gave these already.
 _CHECKED: Final = "validated"
 
@@ -78,7 +81,8 @@ class CheckedFile:
             raise _unusable(path, error) from None
         except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"{path} is no UTF-8 CSV: {error}", "name a new file") from None
-        if tuple(header) != COLUMNS:
+        self._columns = tuple(header)
+        if self._columns not in {COLUMNS, _FORMER_COLUMNS}:
             raise DataError(
                 f"{path} has columns {', '.join(header)}, not {', '.join(COLUMNS)}",
                 "name a new file with --output",
@@ -93,7 +97,8 @@ class CheckedFile:
             DataError: it cannot be written.
         """
         try:
-            self._append((item.id, item.text, category.value, labeller))
+            row = (item.id, item.text, category.value, labeller, Origin.PERSON.value)
+            self._append(row[: len(self._columns)])
         except OSError as error:
             raise _unusable(self._path, error) from None
         self.done.add(item.id)

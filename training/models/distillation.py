@@ -9,11 +9,11 @@ that scores are measured on are not learned from, whatever their teachers would 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from stream.text import normalize
+from training.data.origins import Origin
 from training.dataset import CATEGORY_COUNT, Dataset, join
 from training.errors import DataError
 from training.evaluation.calibration import softmax
@@ -21,10 +21,6 @@ from training.fit.config import Distillation, Progress, TrainConfig
 from training.labelling.files import read_items
 from training.models.family import family
 from training.models.variants import variants
-
-_GUESSED: Final = frozenset({"pool", "unsure"})
-DISTILLED: Final = "distilled"
-"""Origin of a row that the teachers labelled."""
 
 
 def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> Dataset:
@@ -68,7 +64,9 @@ def _unlabelled(chosen: Distillation, dataset: Dataset, seed: int) -> Dataset:
         text for normalized, text in by_text.items() if normalized not in chosen.measured | {""}
     ]
     unknown = np.full((len(rows), CATEGORY_COUNT), 1 / CATEGORY_COUNT, dtype=np.float32)
-    found = Dataset(rows, unknown, np.ones(len(rows), dtype=np.float32), [DISTILLED] * len(rows))
+    found = Dataset(
+        rows, unknown, np.ones(len(rows), dtype=np.float32), [Origin.DISTILLED] * len(rows)
+    )
     new = found.without_texts_of(dataset)
     if not len(new):
         raise DataError(
@@ -79,9 +77,10 @@ def _unlabelled(chosen: Distillation, dataset: Dataset, seed: int) -> Dataset:
 
 
 def _to_vary(dataset: Dataset) -> list[str]:
-    """Return the texts whose labels a program guessed, or all where there are none."""
+    """Return the reviews whose labels a program guessed, or all texts where there are none."""
     pairs = list(zip(dataset.texts, dataset.origin, strict=True))
-    return [text for text, origin in pairs if origin in _GUESSED] or dataset.texts
+    guessed = [text for text, of in pairs if of.of_the_stream and not of.may_measure]
+    return guessed or dataset.texts
 
 
 def _teacher(config: TrainConfig, number: int) -> TrainConfig:

@@ -10,27 +10,26 @@ from typing import Final
 
 import numpy as np
 
-from schemas import CATEGORIES, Label
+from schemas import CATEGORIES, RANK, Label
 from stream.queue.priority import in_sample
 from stream.settings import BUNDLED_HELDOUT
 from stream.text import fingerprint, normalize
-from training.dataset import (
-    CATEGORY_COUNT,
-    Dataset,
-    join,
-    labelled,
-    read_dataset,
-    read_labelled_dataset,
-)
-from training.errors import DataError
+from training.data.origins import Origin
+from training.data.unstated import PERSON_ASSUMED, Unstated
+from training.dataset import CATEGORY_COUNT, Dataset, join, labelled, read_rows
 from training.gate.frozen import FrozenSet
 from training.labelling.files import SYNTHETIC
 from training.registry.records import now
-from training.retrain.labels import RANK, ReadLabels, standing
+from training.retrain.labels import ReadLabels, standing
 from training.retrain.lineage import LabelsRead, Lineage, Source
 
 BUNDLED_BASE: Final = BUNDLED_HELDOUT.with_name("train.jsonl")
-WEIGHT: Final[Mapping[str, float]] = {"person": 1.0, "ensemble": 0.7, "llm": 0.4, "model": 0.2}
+WEIGHT: Final[Mapping[Origin, float]] = {
+    Origin.PERSON: 1.0,
+    Origin.ENSEMBLE: 0.7,
+    Origin.LLM: 0.4,
+    Origin.MODEL: 0.2,
+}
 """How far each is trusted: an ensemble decides at 95% precision, an LLM alone at less."""
 PEOPLE: Final = "people"
 # With fewer, an interval says nothing; they are kept out of training all the same.
@@ -47,13 +46,19 @@ class Assembled:
     lineage: Lineage
 
 
-def read_base(paths: Sequence[Path]) -> list[tuple[str, Dataset]]:
+def read_base(
+    paths: Sequence[Path], unstated: Unstated = PERSON_ASSUMED
+) -> list[tuple[str, Dataset]]:
     """Read base sets: labelled reviews, or datasets that an earlier run wrote.
+
+    Args:
+        paths: of the files.
+        unstated: what is assumed of labelled reviews that do not say who decided.
 
     Raises:
         DataError: one is absent or neither.
     """
-    return [(path.stem, _read_either(path)) for path in paths]
+    return [(path.stem, read_rows(path, unstated)) for path in paths]
 
 
 def assemble(
@@ -103,7 +108,7 @@ def assemble(
         made_at=now(),
         digest=dataset.digest,
         rows=len(dataset),
-        rows_by_origin=dataset.origins(),
+        rows_by_origin={str(origin): rows for origin, rows in dataset.origins().items()},
         rows_by_category=_count(CATEGORIES[i].value for i in dataset.categories),
         labels=labels,
         base=tuple(Source(name=n, rows=len(d), digest=d.digest) for n, d in bases),
@@ -123,7 +128,7 @@ def _by_text(kept: Sequence[Label], share: float) -> tuple[Dataset, Dataset, dic
         rank = max(RANK[label.decided_by] for label in said)
         heard = [label for label in said if RANK[label.decided_by] == rank]
         contradicted += len({label.category for label in heard}) > 1
-        by_person = heard[0].decided_by == "person"
+        by_person = Origin(heard[0].decided_by).by_person
         generated = any(label.review_id.startswith(SYNTHETIC) for label in said)
         if by_person and not generated and in_sample(share, fingerprint(text), "held-out"):
             held_out.append(heard)
@@ -135,27 +140,21 @@ def _by_text(kept: Sequence[Label], share: float) -> tuple[Dataset, Dataset, dic
 
 def _rows(groups: Sequence[Sequence[Label]]) -> Dataset:
     if not groups:
-        return labelled([], [], "person")
+        return labelled([], [], Origin.PERSON)
     probabilities = np.zeros((len(groups), CATEGORY_COUNT), dtype=np.float32)
     for i, group in enumerate(groups):
         for label in group:
             if label.category is not None:  # `standing` leaves no other
                 probabilities[i, _ORDER[label.category]] += 1 / len(group)
-    origins = [str(group[0].decided_by) for group in groups]
-    weights = np.array([WEIGHT[origin] for origin in origins], dtype=np.float32)
+    weights = np.array([WEIGHT[Origin(group[0].decided_by)] for group in groups], dtype=np.float32)
+    origins = [_origin(group) for group in groups]
     return Dataset([group[0].text for group in groups], probabilities, weights, origins)
 
 
-def _read_either(path: Path) -> Dataset:
-    try:
-        return read_labelled_dataset(path, origin=f"base:{path.stem}")
-    except DataError as labelled_error:
-        if path.suffix == ".csv" or not path.is_file():
-            raise
-        try:
-            return read_dataset(path)
-        except DataError:
-            raise labelled_error from None
+def _origin(group: Sequence[Label]) -> Origin:
+    """Return whose label a text has; of a generated text nothing is measured, whoever decided it."""
+    generated = any(label.review_id.startswith(SYNTHETIC) for label in group)
+    return Origin.SYNTHETIC if generated else Origin(group[0].decided_by)
 
 
 def _count(values: Iterable[str]) -> dict[str, int]:

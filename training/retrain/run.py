@@ -13,6 +13,7 @@ from typing import Any, Final
 from schemas import Label
 from stream.model_folder import GPU_GRAPH, MANIFEST
 from stream.settings import Settings
+from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.dataset import Dataset
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
@@ -44,6 +45,7 @@ class Plan:
         config: how it is trained.
         base: labelled files that come first; ours unless given, none if empty.
         frozen: labelled files to compare on; ours unless given.
+        unstated: what is assumed of rows in either that do not say who decided.
         tell_workers: whether a promotion is announced.
         dry_run: stop once the training set is known.
         role: what a model that passed is to do first. As ``shadow`` or ``canary`` it stays the
@@ -55,6 +57,7 @@ class Plan:
     config: TrainConfig
     base: Sequence[Path] | None = None
     frozen: Sequence[Path] = ()
+    unstated: Unstated = PERSON_ASSUMED
     tell_workers: bool = True
     dry_run: bool = False
     role: Role = "serving"
@@ -202,9 +205,9 @@ def _assemble(settings: Settings, plan: Plan, progress: Progress) -> Assembled:
     base = plan.base
     if base is None:
         base = settings.learning.base or ((BUNDLED_BASE,) if BUNDLED_BASE.is_file() else ())
-    frozen = read_frozen(plan.frozen or settings.learning.frozen)
+    frozen = read_frozen(plan.frozen or settings.learning.frozen, plan.unstated)
     share = settings.learning.held_out_share
-    assembled = assemble(read, topic, read_base(base), frozen, share)
+    assembled = assemble(read, topic, read_base(base, plan.unstated), frozen, share)
     if not len(assembled.training):
         raise DataError("every labelled text is held out or frozen", "label some more reviews")
     lineage = assembled.lineage.model_copy(

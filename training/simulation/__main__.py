@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from stream.cli.console import note, out
+from training.data.origins import Origin
 from training.dataset import labelled, read_labelled_dataset, read_test_dataset
 from training.retrain.assemble import BUNDLED_BASE
 from training.simulation.curve import Simulation, run
@@ -25,9 +26,10 @@ def main(
     folder: Annotated[Path, typer.Option("--out")] = Path(".reviews/simulation"),
 ) -> None:
     """Replay the learning loop on known answers, for each order."""
-    held_out = read_test_dataset(test, "test")
-    waiting = read_labelled_dataset(pool, "person").without_texts_of(held_out)
-    begin = read_labelled_dataset(base, "base") if base.name != "-" else labelled([], [], "base")
+    held_out = read_test_dataset(test)
+    waiting = read_labelled_dataset(pool).without_texts_of(held_out)
+    nothing = labelled([], [], Origin.PERSON)
+    begin = nothing if base.name == "-" else read_labelled_dataset(base)
     begin = begin.without_texts_of(held_out, waiting)
     simulation = Simulation(begin, waiting, held_out, family, batch, labels, seeds)
     note(f"{len(begin)} texts to begin with, {len(waiting)} to ask about, {len(held_out)} to test")

@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 
 from schemas import CATEGORIES, Category
-from training.dataset import SYNTHETIC, Dataset, join, labelled
+from training.data.origins import Origin
+from training.dataset import Dataset, join, labelled
 from training.errors import RulesError
 from training.labelling.morphology import analyzer
 
@@ -217,7 +218,7 @@ def synthetic_dataset(rows: int, seed: int, weight: float) -> Dataset:
     each = rows // len(CATEGORIES)
     return join(
         *(
-            labelled(sentences(category, each, rng), [category.id] * each, SYNTHETIC, weight)
+            labelled(sentences(category, each, rng), [category.id] * each, Origin.SYNTHETIC, weight)
             for category in CATEGORIES
         )
     )

@@ -12,6 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from training.data.origins import Origin
+from training.data.unstated import Unstated
 from training.dataset import SYNTHETIC_WEIGHT, Dataset, join, read_labelled_dataset
 from training.labelling.ensemble import SoftLabels, starter_labels
 from training.labelling.files import read_labelled, read_votes
@@ -22,9 +24,8 @@ TRAIN_EXAMPLES: Final = EXAMPLES / "train.jsonl"
 HELDOUT_EXAMPLES: Final = EXAMPLES / "heldout.jsonl"
 DEMO_EXAMPLES: Final = EXAMPLES / "demo.jsonl"
 
-READ: Final = "read"
-"""Origin of rows that the strong reader labelled one by one: trusted enough to calibrate on."""
 _READER: Final = "reader"
+_READ: Final = Unstated(Origin.READ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def starter_dataset(data: Path, recipe: Recipe = Recipe()) -> Dataset:
         DataError: a file is absent.
     """
     real = _real_rows(starter_labels(data), data)
-    written = read_labelled_dataset(TRAIN_EXAMPLES, "written")
+    written = read_labelled_dataset(TRAIN_EXAMPLES)
     written.weight[:] = recipe.written_weight
     composed = synthetic_dataset(recipe.synthetic, recipe.seed, SYNTHETIC_WEIGHT)
     return join(real, written, composed).without_texts_of(held_out(data))
@@ -62,7 +63,7 @@ def starter_dataset(data: Path, recipe: Recipe = Recipe()) -> Dataset:
 def held_out(data: Path) -> Dataset:
     """Read all that the starter model is measured on or shown with: it learns from none of it."""
     paths = (data / "gold_dev.csv", HELDOUT_EXAMPLES, DEMO_EXAMPLES)
-    return join(*(read_labelled_dataset(path, "held-out") for path in paths))
+    return join(*(read_labelled_dataset(path, _READ) for path in paths))
 
 
 def pretraining_texts(dataset: Dataset) -> list[str]:
@@ -72,7 +73,7 @@ def pretraining_texts(dataset: Dataset) -> list[str]:
 
 def gold(data: Path) -> Dataset:
     """Read the gold labels: for reporting, never for fitting."""
-    return read_labelled_dataset(data / "gold_dev.csv", "gold")
+    return read_labelled_dataset(data / "gold_dev.csv", _READ)
 
 
 def _real_rows(labels: SoftLabels, data: Path) -> Dataset:
@@ -80,11 +81,11 @@ def _real_rows(labels: SoftLabels, data: Path) -> Dataset:
     read = {who for who, model, _, _ in read_votes(data / "llm_votes.jsonl") if model == _READER}
     read -= {row.item.id for row in read_labelled(data / "validated.csv")}
     origin = [
-        READ if who in read and decided != "validated" else decided
+        Origin.READ if who in read and decided != Origin.VALIDATED else Origin(decided)
         for who, decided in zip(labels.ids, labels.decided_by, strict=True)
     ]
     rows = Dataset(labels.texts, labels.probabilities, labels.weight, origin)
-    trust = {"validated": 0, READ: 1, "pool": 2, "unsure": 3}
+    trust = {Origin.VALIDATED: 0, Origin.READ: 1, Origin.POOL: 2, Origin.UNSURE: 3}
     order = sorted(range(len(rows)), key=lambda row: (trust[origin[row]], row))
     best: dict[str, int] = {}
     for row in order:

@@ -48,7 +48,7 @@ def model(tmp_path):
 
 def frozen(name="set", repeat=20, ids=range(9)):
     texts = [f"{KEYWORDS[i]} {n}" for i in ids for n in range(repeat)]
-    return FrozenSet(name, labelled(texts, np.repeat(list(ids), repeat), name))
+    return FrozenSet(name, labelled(texts, np.repeat(list(ids), repeat), "person"))
 
 
 def failed(verdict):

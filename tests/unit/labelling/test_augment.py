@@ -237,14 +237,12 @@ def test_a_file_of_real_reviews_is_not_added_to(tmp_path):
 
 
 def test_the_mark_stays_in_the_training_set(generated):
-    dataset = read_labelled_dataset(generated[0], "person")
+    dataset = read_labelled_dataset(generated[0])
     assert dataset.origins() == {"synthetic": 50}
     assert set(dataset.weight.tolist()) == {0.5}
 
 
-@pytest.mark.parametrize(
-    "measure", [read_measured, lambda p: read_test_dataset(p, "test"), lambda p: read_frozen([p])]
-)
+@pytest.mark.parametrize("measure", [read_measured, read_test_dataset, lambda p: read_frozen([p])])
 @pytest.mark.parametrize("marks", [{"id": "synthetic-1"}, {"id": "r1", "synthetic": True}])
 def test_nothing_is_measured_or_calibrated_on_generated_reviews(tmp_path, measure, marks):
     real = {"id": "r0", "text": "кружка", "category": "tableware"}

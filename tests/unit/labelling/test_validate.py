@@ -79,7 +79,7 @@ def validate(labelled, keys, *options):
 
 def test_enter_accepts_a_digit_overrules_s_skips_and_q_ends(labelled):
     rows, shown = validate(labelled, "\n6\ns\nq\n")
-    assert [row[2:] for row in rows] == [["clothing", "ann"], ["kids", "ann"]]
+    assert [row[2:] for row in rows] == [["clothing", "ann", "person"], ["kids", "ann", "person"]]
     assert "suggested: 3 " in shown
     assert "rules: says платье" in shown
 

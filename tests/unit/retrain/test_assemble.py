@@ -9,7 +9,7 @@ from training.gate.frozen import FrozenSet
 from training.retrain.assemble import PEOPLE, WEIGHT, assemble, read_base
 from training.retrain.labels import ReadLabels
 
-NOTHING = labelled([], [], "base")
+NOTHING = labelled([], [], "written")
 
 
 def label(i, text=None, category=Category.FOOTWEAR, by="person"):
@@ -28,14 +28,14 @@ def made(labels, base=(), frozen=(), share=0.0):
 
 
 def test_a_text_of_a_frozen_set_is_not_trained_on_however_it_is_written():
-    frozen = FrozenSet("set", labelled(["сапоги  НОМЕР 1"], [1], "set"))
+    frozen = FrozenSet("set", labelled(["сапоги  НОМЕР 1"], [1], "person"))
     found = made([label(1), label(2)], frozen=[frozen])
     assert found.training.texts == ["сапоги номер 2"]
     assert found.lineage.labels.in_frozen_sets == 1
 
 
 def test_a_decision_replaces_the_base_row_of_the_same_text():
-    base = [("base", labelled(["сапоги номер 1", "платье"], [5, 2], "base"))]
+    base = [("base", labelled(["сапоги номер 1", "платье"], [5, 2], "written"))]
     found = made([label(1)], base=base)
     rows = dict(zip(found.training.texts, found.training.categories, strict=True))
     assert rows == {"сапоги номер 1": Category.FOOTWEAR.id, "платье": 2}

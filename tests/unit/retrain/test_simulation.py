@@ -79,7 +79,7 @@ def points():
     texts = [f"{word} {word} хорошая вещь {n}" for word in KEYWORDS for n in range(12)]
     rows = labelled(texts, np.repeat(np.arange(9), 12), "person")
     pool, test = rows.take(np.arange(len(rows)) % 3 > 0), rows.take(np.arange(len(rows)) % 3 == 0)
-    base = labelled(["чайник течёт", "сапоги малы", "чайник", "сапоги"], [0, 1, 0, 1], "base")
+    base = labelled(["чайник течёт", "сапоги малы", "чайник", "сапоги"], [0, 1, 0, 1], "written")
     return run(Simulation(base, pool, test, batch=24, labels=48, seeds=1))
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from training.data.origins import Origin
 from training.dataset import join, labelled
 from training.errors import DataError
 from training.evaluation.candidates import (
@@ -32,7 +33,7 @@ from training.train import fit_family
 
 @pytest.fixture
 def tests_of_two_kinds(reviews):
-    one = labelled([f"какой {word}" for word in ("чайник", "сапоги")], [0, 1], "test")
+    one = labelled([f"какой {word}" for word in ("чайник", "сапоги")], [0, 1], "person")
     return {"all": reviews.take(np.arange(0, len(reviews), 6)), "two": one}
 
 
@@ -92,7 +93,7 @@ def test_texts_of_the_test_sets_are_not_trained_on(reviews, quick, tmp_path):
     said = compare(
         family_candidates(["majority"], quick),
         labelled(["а", "б", "б"], [0, 1, 1], "person"),
-        {"all": labelled(["Б"], [1], "test")},
+        {"all": labelled(["Б"], [1], "person")},
         [0],
         tmp_path,
     )
@@ -115,7 +116,7 @@ def test_the_others_are_measured_against_the_reference(compared, tests_of_two_ki
 
 def test_a_gain_that_hangs_on_one_seed_is_none():
     """Two seeds, the first of which gains much: the interval holds zero."""
-    rows = labelled(["а"] * 100, [0] * 50 + [8] * 50, "test")
+    rows = labelled(["а"] * 100, [0] * 50 + [8] * 50, "person")
     half, right = np.zeros((100, 9), np.float32), np.eye(9, dtype=np.float32)[rows.categories]
     half[:, 0] = 1
     plain = [Run("plain", seed, {"all": half}, (), 0.0, 0, 0.0, 0.0) for seed in (0, 1)]
@@ -147,7 +148,7 @@ def test_the_table_says_what_gaps_are_to_and_has_no_column_of_nothing(compared, 
 
 
 def test_each_category_is_scored_with_its_spread_over_the_rows():
-    rows = labelled(["а"] * 10, [0] * 6 + [8] * 4, "test")
+    rows = labelled(["а"] * 10, [0] * 6 + [8] * 4, "person")
     logits = np.zeros((10, 9), dtype=np.float32)
     logits[:8, 0], logits[8:, 8] = 1, 1
     run = Run("one", 0, {"all": logits}, (), 0.0, 0, 0.0, 0.0)
@@ -159,7 +160,7 @@ def test_each_category_is_scored_with_its_spread_over_the_rows():
 
 
 def test_a_text_cannot_break_out_of_the_report(compared, reviews, tests_of_two_kinds, tmp_path):
-    hostile = labelled(["<script>alert(1)</script> чайник"], [8], "test")
+    hostile = labelled(["<script>alert(1)</script> чайник"], [8], "person")
     candidates, _ = compared
     tests = {"hostile": hostile}
     runs = compare(candidates[1:2], reviews, tests, [0], tmp_path / "work")
@@ -170,7 +171,7 @@ def test_a_text_cannot_break_out_of_the_report(compared, reviews, tests_of_two_k
 
 
 def test_mistakes_come_with_the_surest_first():
-    rows = labelled(["а", "б", "в"], [0, 1, 2], "test")
+    rows = labelled(["а", "б", "в"], [0, 1, 2], "person")
     said = np.full((3, 9), 0.01)
     said[0, 5], said[1, 1], said[2, 7] = 0.6, 0.9, 0.9
     assert [(m.text, m.predicted) for m in mistakes(rows, said)] == [
@@ -274,7 +275,9 @@ def test_texts_of_one_category_teach_nothing(name, reviews, quick):
 
 def test_guessed_labels_alone_are_nothing_to_score_on(reviews, quick, tmp_path):
     guessed = dataclasses.replace(
-        reviews, probabilities=np.full((len(reviews), 9), 1 / 9, np.float32), origin=["pool"] * 54
+        reviews,
+        probabilities=np.full((len(reviews), 9), 1 / 9, np.float32),
+        origin=[Origin.POOL] * 54,
     )
     with pytest.raises(DataError, match="programs guessed them"):
         compare_out_of_fold(family_candidates(["majority"], quick), guessed, [0], tmp_path)

@@ -42,7 +42,7 @@ def test_texts_are_seen_by_the_model_as_the_worker_normalises_them():
 
 def test_held_out_texts_are_recognised_however_they_are_written():
     train = labelled(["ЧАЙНИК", "сапоги"], [0, 1], "pool")
-    assert train.without_texts_of(labelled(["чайник"], [0], "gold")).texts == ["сапоги"]
+    assert train.without_texts_of(labelled(["чайник"], [0], "person")).texts == ["сапоги"]
 
 
 def test_parts_keep_their_order_and_their_origin():
@@ -85,13 +85,13 @@ def test_a_label_that_is_no_distribution_is_refused(label, weight, tmp_path):
 def test_labelled_reviews_and_datasets_are_told_apart_by_their_first_line(tmp_path):
     _some().write(tmp_path / "dataset.jsonl")
     (tmp_path / "labels.csv").write_text("text,category_id\nчайник,0\n", encoding="utf-8")
-    assert read_rows(tmp_path / "dataset.jsonl", "person").origin == ["pool", "person"]
-    assert read_rows(tmp_path / "labels.csv", "mine").origin == ["mine"]
+    assert read_rows(tmp_path / "dataset.jsonl").origin == ["pool", "person"]
+    assert read_rows(tmp_path / "labels.csv").origin == ["person"]
     with pytest.raises(DataError, match="cannot be read"):
-        read_rows(tmp_path / "absent.csv", "mine")
+        read_rows(tmp_path / "absent.csv")
 
 
 def test_nothing_is_measured_on_a_file_without_reviews(tmp_path):
     (tmp_path / "empty.csv").write_text("text,category\n", encoding="utf-8")
     with pytest.raises(DataError, match="holds no labelled review"):
-        read_test_dataset(tmp_path / "empty.csv", "test")
+        read_test_dataset(tmp_path / "empty.csv")

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import training.fit.loop
+from training.data.origins import Origin
 from training.dataset import join, labelled
 from training.errors import DataError
 from training.evaluation.calibration import softmax
 from training.evaluation.compare import Candidate, compare
 from training.export.out_of_fold import out_of_fold
 from training.fit.config import Distillation
-from training.models.distillation import DISTILLED, with_teachers
+from training.models.distillation import with_teachers
 from training.models.family import UnknownFamily
 from training.models.variants import variants
 from training.train import fit_family
@@ -33,7 +34,7 @@ def _silent(*_):
 
 def test_new_texts_get_the_mean_of_what_the_teachers_say(reviews, quick, unlabelled):
     rows = with_teachers(reviews, _taught(quick, unlabelled, "lstm", "ngrams"), _silent)
-    added = rows.take(np.array(rows.origin) == DISTILLED)
+    added = rows.take(np.array(rows.origin) == Origin.DISTILLED)
     # One of the texts is labelled already, and one is written twice.
     assert added.normalized == ["новый чайник", "новые сапоги"]
     teachers = [
@@ -84,7 +85,7 @@ def test_an_interrupted_distillation_ends_as_the_uninterrupted(
 def test_a_text_that_is_measured_on_is_not_learned_from(reviews, quick, unlabelled):
     config = _taught(quick, unlabelled, "majority").measured_on(["новый чайник"])
     rows = with_teachers(reviews, config, _silent)
-    assert rows.take(np.array(rows.origin) == DISTILLED).normalized == ["новые сапоги"]
+    assert rows.take(np.array(rows.origin) == Origin.DISTILLED).normalized == ["новые сапоги"]
 
 
 def test_out_of_fold_and_on_a_test_set_no_held_text_is_learned_from(
@@ -117,7 +118,7 @@ def test_without_a_file_teachers_label_what_is_made_of_the_guessed_reviews(revie
     guessed = labelled(["наушники с чехлом и проводом для сына"], [7], "pool")
     config = quick.model_copy(update={"distillation": Distillation(teachers=("majority",))})
     rows = with_teachers(join(reviews, guessed), config, _silent)
-    made = rows.take(np.array(rows.origin) == DISTILLED).normalized
+    made = rows.take(np.array(rows.origin) == Origin.DISTILLED).normalized
     assert made
     assert all(set(text.split()) < set(guessed.normalized[0].split()) for text in made)
 

@@ -12,6 +12,7 @@ from training.errors import DataError
 from training.export.card import model_card
 from training.export.folder import Options, export_family
 from training.export.graph import export_graph
+from training.export.out_of_fold import HeldOut
 from training.export.parity import Graphs, Parity, graph_logits
 from training.export.quantise import halve, quantise_dynamic
 from training.export.vectorise import vectorise
@@ -103,7 +104,7 @@ def test_the_run_record_names_configuration_versions_and_data_but_no_path(export
 def test_the_card_tells_only_what_is_so_of_its_own_data(exported, reviews):
     folder, _ = exported
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "`person` rows were labelled by whoever trained the model" in card
+    assert "`person` rows were decided by people" in card
     assert "Programs and language models" not in card
     assert "composed" not in card
     assert "Learned from few texts, and hardly to be relied on: household-appliances (6)" in card
@@ -111,8 +112,9 @@ def test_the_card_tells_only_what_is_so_of_its_own_data(exported, reviews):
 
 def test_the_card_names_the_teachers_of_a_distilled_model(exported, reviews):
     _, manifest = exported
+    held = HeldOut(reviews, np.zeros((len(reviews), 9), np.float32))
     config = TrainConfig(distillation=Distillation(teachers=("bert", "lstm")))
-    card = model_card(manifest, reviews, config, 1, Graphs("static seven-bit", {}))
+    card = model_card(manifest, reviews, held, config, 1, Graphs("static seven-bit", {}))
     assert "`bert` and `lstm`, trained on the same texts, labelled further ones" in card
 
 

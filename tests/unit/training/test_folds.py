@@ -57,7 +57,7 @@ def test_a_files_product_is_kept_and_its_source_stands_for_it_where_no_column_na
 ):
     file = tmp_path / "labels.csv"
     file.write_text(f"{columns}\n{row}\n", encoding="utf-8")
-    assert read_labelled_dataset(file, "person").product == [product]
+    assert read_labelled_dataset(file).product == [product]
 
 
 def by_word_of(product):

@@ -66,5 +66,5 @@ def test_a_successor_knows_what_its_base_knew(taught, tmp_path):
 
 def test_the_bundled_base_knows_our_training_examples_and_none_of_the_held_out_ones():
     config = TrainConfig()
-    assert known(read_labelled_dataset(TRAIN_EXAMPLES, "written"), config).all()
-    assert not known(read_labelled_dataset(HELDOUT_EXAMPLES, "written"), config).any()
+    assert known(read_labelled_dataset(TRAIN_EXAMPLES), config).all()
+    assert not known(read_labelled_dataset(HELDOUT_EXAMPLES), config).any()

@@ -220,7 +220,7 @@ def test_an_address_that_is_set_for_other_work_starts_no_record(monkeypatch, tmp
 
 
 def test_a_name_that_the_server_would_refuse_is_made_fit(tracker, recorded):
-    rows = labelled(["чайник"], [0], "test")
+    rows = labelled(["чайник"], [0], "person")
     with tracker.run(Record("train", {"a(b)": 1})) as run:
         run.scores({"gold [2]/weighted_f1": float(len(rows))})
     assert recorded()[0].data.metrics == {"gold _2_/weighted_f1": 1.0}

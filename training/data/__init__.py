@@ -1,0 +1,1 @@
+"""What a model learns from: whose labels they are, and where their texts come from."""
