@@ -101,6 +101,21 @@ async def create_compacted(settings: Settings, partitions: Mapping[str, int]) ->
         await _visible(admin, set(partitions))
 
 
+async def await_leaders(kafka: KafkaSettings, names: Iterable[str]) -> None:
+    """Wait until every partition of topics has a leader: new ones have none for a moment.
+
+    A busy broker needs seconds for it. Bounded by the caller.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+    """
+    wanted = list(names)
+    async with _admin(kafka) as admin:
+        # The broker tells nobody: it must be asked.
+        while not _are_led(await admin.describe_topics(wanted)):  # noqa: ASYNC110
+            await asyncio.sleep(_VISIBLE_POLL_SECONDS)
+
+
 async def delete_topics(settings: Settings, names: Iterable[str]) -> None:
     """Delete topics and everything in them. Absent ones are ignored."""
     async with _admin(settings.kafka) as admin:
@@ -202,6 +217,17 @@ async def _visible(admin: Any, names: set[str]) -> None:
     # The broker tells nobody: it must be asked.
     while not names <= set(await admin.list_topics()) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(_VISIBLE_POLL_SECONDS)
+
+
+def _are_led(topics: Iterable[Mapping[str, Any]]) -> bool:
+    for topic in topics:
+        error = for_code(topic["error_code"])
+        if error is not NoError and not error.retriable:
+            raise error
+        leaders = [part["leader"] for part in topic["partitions"]]
+        if error is not NoError or not leaders or min(leaders) < 0:
+            return False
+    return True
 
 
 def _new_topic(policy: TopicPolicy, settings: Settings) -> NewTopic:

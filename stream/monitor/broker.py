@@ -69,6 +69,14 @@ class FlushingProducer(Producer):
             await asyncio.sleep(_DRAIN_SECONDS)
         await super().flush()
 
+    async def learn(self, topic: str) -> None:
+        """Ask the broker for a topic's partitions, unless they are known.
+
+        Raises:
+            KafkaError: it has no such topic, even after a while.
+        """
+        await self._ensure_producer().partitions_for(topic)
+
     async def abandon(self) -> None:
         """Close the connections; what is not acknowledged is given up."""
         for producer in self._made:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import faust
 import structlog
@@ -26,7 +26,12 @@ from schemas import (
     encode,
 )
 from schemas.events import now
-from stream.monitor.broker import CommittedTransport, broker_urls, credentials
+from stream.monitor.broker import (
+    CommittedTransport,
+    FlushingProducer,
+    broker_urls,
+    credentials,
+)
 from stream.monitor.engine import Engine, Windows
 from stream.monitor.history import Change
 from stream.reading import as_contract_error, unreadable_in
@@ -35,6 +40,9 @@ from stream.settings import Settings
 # State and positions are made durable this often; a crash repeats at most so much.
 _COMMIT_SECONDS: Final = 1.0
 _SESSION_SECONDS: Final = 10.0
+# Topics that were new, or a leader that moved, are looked for again this often. Where the group's
+# assignment missed one, it is made again then.
+_METADATA_MS: Final = 10_000
 
 _log = structlog.get_logger(__name__)
 
@@ -90,6 +98,10 @@ class MonitorApp:
         for acknowledgement in acknowledgements:
             await acknowledgement
         if windows.final:
+            # A table's entry is sent to a partition at once, and Faust does not look whether it
+            # knows the topic's partitions yet.
+            producer = cast("FlushingProducer", self.faust.producer)
+            await producer.learn(self._marks.changelog_topic_name)
             self._marks[windows.kind] = {"until": self._engine.published(windows)}
 
     async def _send(self, window: CategoryWindow) -> Any:
@@ -186,6 +198,8 @@ def _new_app(settings: Settings, folder: Path) -> faust.App:
         broker_session_timeout=_SESSION_SECONDS,
         broker_request_timeout=max(settings.kafka.request_timeout_ms / 1000, _SESSION_SECONDS + 1),
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=_METADATA_MS,
+        producer_metadata_max_age_ms=_METADATA_MS,
         store="memory://",
         datadir=folder,
         topic_replication_factor=topics.replication,

@@ -23,7 +23,7 @@ from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.standing import LagProbe
 from stream.monitor.web import MonitorServer
 from stream.settings import Settings
-from stream.topics_admin import create_compacted, create_topics, partitions_of
+from stream.topics_admin import await_leaders, create_compacted, create_topics, partitions_of
 
 _TICK_SECONDS: Final = 1.0
 _PROBE_SECONDS: Final = 2.0
@@ -93,7 +93,9 @@ class Monitor:
         self.app = MonitorApp(settings, self.engine, counted, folder)
         # Before Faust looks: it takes a changelog that it has just asked for itself, and that the
         # broker does not show yet, for one without partitions, and gives up.
-        await until.stopped_or(create_compacted(settings, self.app.changelogs()))
+        changelogs = self.app.changelogs()
+        await until.stopped_or(create_compacted(settings, changelogs))
+        await until.stopped_or(await_leaders(settings.kafka, [*counted, *changelogs]))
         async with FaustRun(self.app.faust) as run:
             await until.stopped_or(
                 first_of(self._tick_forever(), self._probe_forever(), run.wait())

@@ -196,6 +196,18 @@ async def test_a_bad_event_is_left_out(kafka, names):
         await until(lambda: reviews(monitor) == 10)
 
 
+async def test_a_producer_that_does_not_know_its_topics_yet_asks_for_them(kafka, names):
+    await send_summaries(kafka, names, [summary(BEGIN + s) for s in range(0, 100, 10)])
+    async with running_monitor(settings_of(kafka, names)) as monitor:
+        await until(lambda: monitor.engine.marks.get("tumbling") == BEGIN + 60)
+        # As in the first seconds of a topic at a busy broker.
+        known = monitor.app.faust.producer._producer.client.cluster._partitions
+        del known[next(name for name in monitor.app.changelogs() if "marks" in name)]
+        await send_summaries(kafka, names, [summary(BEGIN + s) for s in range(100, 160, 10)])
+        await until(lambda: monitor.engine.marks.get("tumbling") == BEGIN + 120)
+        await until(lambda: reviews(monitor) == 160)
+
+
 async def test_a_huge_compressed_message_is_passed_over_and_what_is_behind_it_counts(kafka, names):
     # 150 KB on the wire, 150 MB when they are read.
     async with AIOKafkaProducer(
