@@ -323,7 +323,7 @@ def _redis_errors() -> Iterator[None]:
 async def _rebuild(settings: Settings) -> int:
     from stream.queue.filing import Filing
     from stream.queue.intake import Intake
-    from stream.queue.redis_scripts import Scripts, connect
+    from stream.queue.sealed_scripts import queue_redis
     from stream.queue.server import require_redis
     from stream.topics_admin import list_topics, require_topics
 
@@ -331,11 +331,12 @@ async def _rebuild(settings: Settings) -> int:
     require_topics(
         [names.relabel, names.labels, names.judgements], await list_topics(settings.kafka)
     )
-    redis = connect(settings)
+    scripts = queue_redis(settings)
+    redis = scripts.redis
     stop = asyncio.Event()
     try:
         await require_redis(redis)
-        filing = Filing(Scripts(redis, names))
+        filing = Filing(scripts)
         with _redis_errors():
             await filing.start_anew()
             # A running server may be quicker, or this process takes the lead: either will do.
@@ -360,16 +361,17 @@ async def _import(settings: Settings, who: str, annotations: list[Annotation]) -
     from stream.queue.desk import Desk, Person
     from stream.queue.importing import import_annotations
     from stream.queue.publisher import DecisionPublisher
-    from stream.queue.redis_scripts import Scripts, connect
+    from stream.queue.sealed_scripts import queue_redis
     from stream.queue.server import require_redis
     from stream.queue.working_set import WorkingSet
 
-    redis = connect(settings)
+    scripts = queue_redis(settings)
+    redis = scripts.redis
     publisher = DecisionPublisher(settings, role=f"import-{os.getpid()}")
     try:
         await require_redis(redis)
         await publisher.start()
-        working_set = WorkingSet(Scripts(redis, settings.topic_names), settings.queue)
+        working_set = WorkingSet(scripts, settings.queue)
         desk = Desk(working_set, publisher, settings.queue)
         with _redis_errors():
             return await import_annotations(desk, Person(who), annotations)

@@ -16,7 +16,7 @@ from stream.errors import CacheError
 from stream.kafka import connection_options, start, unreachable
 from stream.privacy.copies import Copies, TopicCopies, find_copies
 from stream.privacy.data_files import FileRows, data_files, erase_rows, trained_on
-from stream.queue.filing import Filing
+from stream.queue.eraser import QueueEraser
 from stream.queue.redis_scripts import Scripts, connect, connect_to
 from stream.settings import Settings
 from stream.text import fingerprint
@@ -131,10 +131,10 @@ class Eraser:
     async def _leave_queue(self, review_id: str) -> bool:
         redis = connect(self._settings)
         try:
-            filing = Filing(Scripts(redis, self._settings.topic_names))
+            eraser = QueueEraser(Scripts(redis, self._settings.topic_names))
             if self._dry_run:
-                return await filing.holds(review_id)
-            return await filing.erase(review_id)
+                return await eraser.holds(review_id)
+            return await eraser.erase(review_id)
         finally:
             await redis.aclose()
 

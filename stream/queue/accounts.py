@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from stream.private_files import kept_secret, locked, write_private
 from stream.queue.errors import AccountError
 from stream.queue.tokens import DEFAULT_LIFETIME, Token, digest_of, new_token
+from stream.settings import QueueSettings
 
 MIN_PASSWORD: Final = 10
 MAX_PASSWORD: Final = 200
@@ -262,6 +263,17 @@ def server_secret(beside: Path) -> str:
         ConfigError: others can read it, or it is damaged.
     """
     return kept_secret(beside.with_name("queue-secret"))
+
+
+def queue_secret(settings: QueueSettings) -> str:
+    """Return the secret of a queue: the one that is set, or else the one beside its accounts.
+
+    Raises:
+        ConfigError: others can read it, or it is damaged.
+    """
+    if settings.secret is not None:
+        return settings.secret.get_secret_value()
+    return server_secret(settings.accounts)
 
 
 @functools.cache

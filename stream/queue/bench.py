@@ -27,7 +27,8 @@ from stream.queue.acts import Act
 from stream.queue.filing import Filing
 from stream.queue.publisher import Place
 from stream.queue.records import TaskRecord
-from stream.queue.redis_scripts import Scripts, connect
+from stream.queue.redis_scripts import connect
+from stream.queue.sealed_scripts import sealed_scripts
 from stream.queue.server import listening, make_site, pages_config, require_redis
 from stream.settings import Settings
 
@@ -126,7 +127,7 @@ async def bench(
     with tempfile.TemporaryDirectory() as folder:
         settings = _own(settings, Path(folder))
         redis = connect(settings)
-        filing = Filing(Scripts(redis, settings.topic_names))
+        filing = Filing(sealed_scripts(settings, redis))
         await require_redis(redis)
         try:
             started = time.monotonic()
@@ -162,7 +163,9 @@ async def _fill(filing: Filing, items: int) -> None:
         tasks = [_task(number, drawn) for number in range(start, min(start + _CHUNK, items))]
         records = [record for task in tasks if (record := TaskRecord.of(task)) is not None]
         clusters = await filing.clusters(records)
-        flat = [a for r, c in zip(records, clusters, strict=True) for a in r.arguments(c)]
+        flat = [
+            a for r, c in zip(records, clusters, strict=True) for a in r.arguments(c, filing.seal)
+        ]
         following = start + len(tasks)
         await filing.consume("task", "bench:0", position, following, flat)
         position = str(following)

@@ -19,7 +19,7 @@ from stream.queue.errors import (
     QueueError,
     TextChanged,
 )
-from stream.queue.item import Item, Kind, Origin, text_print
+from stream.queue.item import Item, Kind, Origin, Standing, text_print
 from stream.queue.priority import in_sample
 from stream.queue.publisher import Place
 from stream.queue.records import SECOND_OPINION, judgement_record, label_record
@@ -156,6 +156,9 @@ class Desk:
                 return None
         if isinstance(item, Exception):
             raise item
+        if item.kind == "first" and _answers(standing, item):
+            # Nobody of us asks that again: somebody put the question back.
+            raise AlreadyDecided("this review was decided already", "go on with the next one")
         if answer.print is not None and answer.print != item.print:
             raise TextChanged("the shopper changed this review meanwhile", "read it again")
         if answer.kind is not None and answer.kind != item.kind:
@@ -168,12 +171,15 @@ class Desk:
     async def _commit(self, who: str, acts: Sequence[Act], undo: Sequence[UndoStep] = ()) -> None:
         places = await self._publisher.publish(acts)
         records: list[tuple[str, str]] = []
+        seal = self._working_set.seal
         for act, place in zip(acts, places, strict=True):
             share = self._settings.second_share
-            record = judgement_record(act.judgement, place.partition_name, place.offset, share)
+            record = judgement_record(
+                act.judgement, place.partition_name, place.offset, share, seal
+            )
             records.append(("judgement", record))
             if act.label is not None:
-                records.append(("label", label_record(act.label)))
+                records.append(("label", label_record(act.label, seal)))
         entry = _STEPS.dump_json(list(undo)).decode() if undo else ""
         await self._working_set.settle(who, records, entry)
 
@@ -190,3 +196,7 @@ class Desk:
         due = in_sample(self._settings.second_share, judgement.review_id, SECOND_OPINION)
         is_first = judgement.role == "first"
         return not (is_first and due) or await self._working_set.second_is_open(judgement.review_id)
+
+
+def _answers(standing: Standing | None, item: Item) -> bool:
+    return standing is not None and not standing.withdrawn and standing.print == item.print

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import Any, Final, Literal, cast
 
+from stream.queue.eraser import QueueEraser
+from stream.queue.record_seal import RecordSeal
 from stream.queue.records import TaskRecord, standing
-from stream.queue.redis_scripts import Scripts
+from stream.queue.redis_scripts import literal
+from stream.queue.sealed_scripts import SealedScripts
 from stream.queue.similarity import NEAR_IDENTICAL, jaccard, shingles
 
 RecordKind = Literal["task", "label", "judgement"]
@@ -24,9 +26,14 @@ class Lost(Exception):
 class Filing:
     """What intake does to the working set. One server does it at a time."""
 
-    def __init__(self, scripts: Scripts) -> None:
+    def __init__(self, scripts: SealedScripts) -> None:
         self._scripts = scripts
         self._redis = scripts.redis
+
+    @property
+    def seal(self) -> RecordSeal:
+        """What the records are to be sealed with."""
+        return self._scripts.seal
 
     async def lead(self, name: str) -> bool:
         """Become, or stay, the one that fills the working set."""
@@ -56,14 +63,12 @@ class Filing:
         await self._redis.delete(self._scripts.key("ready"))
 
     async def start_anew(self) -> None:
-        """Let the leader throw everything away and restore it.
+        """Let the leader throw everything away and restore it."""
+        await self._scripts.start_anew()
 
-        Only the leader may clear: two side by side would remove what the other has filed already.
-        """
-        # One command: nobody sees the one without the other.
-        await self._redis.delete(
-            self._scripts.key("ready"), self._scripts.key("offset"), self._scripts.key("progress")
-        )
+    async def sealed_by_us(self) -> bool:
+        """Return whether the working set was sealed with our key; another one's is of no use."""
+        return await self._scripts.sealed_by_us()
 
     async def clear(self) -> None:
         """Throw the working set away. Nothing is lost: it is a fold over topics.
@@ -72,7 +77,7 @@ class Filing:
         """
         await self.close()
         leader = self._scripts.key("leader")
-        pattern = _literal(self._scripts.prefix) + "*"
+        pattern = literal(self._scripts.prefix) + "*"
         batch: list[str] = []
         async for key in self._redis.scan_iter(match=pattern, count=1000):
             if key != leader:
@@ -82,6 +87,7 @@ class Filing:
                 batch = []
         if batch:
             await self._redis.unlink(*batch)
+        await self._redis.set(self._scripts.key("seal"), self._scripts.seal.key_id)
 
     async def positions(self) -> dict[str, str]:
         """Return the next offset of every ``topic:partition`` that was filed from."""
@@ -112,59 +118,50 @@ class Filing:
 
         Raises:
             Lost: the position in Redis is another one.
+            Rebuilding: Redis holds what none of us wrote.
         """
         now = _now_ms()
-        answer = await self._scripts.run("consume", kind, tp, expected, following, now, *records)
+        async with self._scripts.checked():
+            answer = await self._scripts.run(
+                "consume", kind, tp, expected, following, now, *records
+            )
         if answer != "ok":
             raise Lost(tp)
 
-    async def holds(self, review_id: str) -> bool:
-        """Return whether anything is written of a review: that it waits, or was decided."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for name in ("data", "decided"):
-            pipeline.hexists(self._scripts.key(name), review_id)
-        return any(await pipeline.execute())
-
     async def erase(self, review_id: str) -> bool:
-        """Forget everything that was written of one review; return whether there was anything.
-
-        What people decided about it stays counted, without its text.
-        """
-        found = int(await self._scripts.run("erase", review_id))
-        pattern = _literal(self._scripts.key("undo:")) + "*"
-        async for key in self._redis.scan_iter(match=pattern, count=1000):
-            for entry in cast("list[str]", await self._redis.lrange(key, 0, -1)):
-                if any(
-                    step["task"]["review"]["review_id"] == review_id for step in json.loads(entry)
-                ):
-                    # What was decided with it, in one act, cannot be undone any more either.
-                    found += int(await self._redis.lrem(key, 0, entry))
-        return found > 0
+        """Forget everything that was written of one review; return whether there was anything."""
+        async with self._scripts.checked():
+            return await QueueEraser(self._scripts).erase(review_id)
 
     async def answered(self, review_ids: Sequence[str]) -> dict[str, str]:
         """Return, of these reviews, the fingerprint of the text that nobody has to see again.
 
         It saves the work of filing what was decided long ago; the script decides for itself.
+
+        Raises:
+            Rebuilding: Redis holds what none of us wrote.
         """
         if not review_ids:
             return {}
         pipeline = self._redis.pipeline(transaction=False)
         for name in ("decided", "second:by", "dispute"):
             pipeline.hmget(self._scripts.key(name), list(review_ids))
-        rows = zip(review_ids, *await pipeline.execute(), strict=True)
-        return {
-            review_id: known.print
-            for review_id, decided, second, dispute in rows
-            if second is None and dispute is None
-            if (known := standing(decided or "")) is not None and not known.withdrawn
-        }
+        async with self._scripts.checked():
+            rows = zip(review_ids, *await pipeline.execute(), strict=True)
+            return {
+                review_id: known.print
+                for review_id, decided, second, dispute in rows
+                if decided is not None and second is None and dispute is None
+                if not (known := standing(self.seal.open("label", review_id, decided))).withdrawn
+            }
 
     async def clusters(self, tasks: Sequence[TaskRecord]) -> list[str]:
         """Return for each task the cluster of near-identical texts that it belongs to.
 
         A task that resembles nothing that waits founds a cluster named after itself.
         """
-        known = await self._candidates(tasks)
+        async with self._scripts.checked():
+            known = await self._candidates(tasks)
         local: dict[str, tuple[str, frozenset[str]]] = {}
         found: list[str] = []
         for task, candidates in zip(tasks, known, strict=True):
@@ -202,11 +199,6 @@ def _most_similar(
         if similarity >= best_similarity:
             best, best_similarity = name, similarity
     return best
-
-
-def _literal(text: str) -> str:
-    """Escape what SCAN's patterns would read as wildcards."""
-    return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)
 
 
 def _now_ms() -> int:

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from schemas import ContractError, Judgement, Label, RelabelTask, decode
 from stream.errors import BrokerError
 from stream.kafka import connection_options, start
+from stream.queue.errors import Rebuilding
 from stream.queue.filing import LEADER_SECONDS, Filing, Lost, RecordKind
 from stream.queue.records import TaskRecord, judgement_record, label_record
 from stream.reading import BoundedConsumer
@@ -72,7 +73,7 @@ class Intake:
                     await self._work(stop)
                 elif not self.is_current:
                     self.is_current = await self._is_filed_by_another()
-            except Lost as lost:
+            except (Lost, Rebuilding) as lost:
                 _log.warning("working_set_lost", partition=str(lost))
                 continue
             except (BrokerError, KafkaError, RedisError, OSError) as error:
@@ -99,11 +100,13 @@ class Intake:
         await start(consumer, self._settings.kafka)
         try:
             await self._find_partitions()
-            self._positions = await self._filing.positions()
+            # What another key has sealed is of no use to us: it is as good as absent.
+            ours = await self._filing.sealed_by_us()
+            self._positions = await self._filing.positions() if ours else {}
             missing = await self._missing(consumer)
             # Whoever led before may have been gone for long: what was decided since must not be
             # asked again.
-            if any(missing.values()) or not await self._filing.is_ready():
+            if not ours or any(missing.values()) or not await self._filing.is_ready():
                 await self._restore(consumer, missing, stop)
             self._assign(consumer, self._kinds)
             self.following = not stop.is_set()
@@ -229,14 +232,17 @@ class Intake:
         self, kind: RecordKind, tp: TopicPartition, records: Sequence[ConsumerRecord]
     ) -> list[str]:
         arguments: list[str] = []
+        seal = self._filing.seal
         for record in records:
             try:
                 if kind == "label":
-                    arguments.append(label_record(decode(Label, record.value)))
+                    arguments.append(label_record(decode(Label, record.value), seal))
                 else:
                     judgement = decode(Judgement, record.value)
                     share = self._second_share
-                    arguments.append(judgement_record(judgement, _name(tp), record.offset, share))
+                    arguments.append(
+                        judgement_record(judgement, _name(tp), record.offset, share, seal)
+                    )
             except ContractError as error:
                 self._leave_out(record, error)
         return arguments
@@ -255,7 +261,7 @@ class Intake:
         return [
             argument
             for task, cluster in zip(open_ones, clusters, strict=True)
-            for argument in task.arguments(cluster)
+            for argument in task.arguments(cluster, self._filing.seal)
         ]
 
     def _leave_out(self, record: ConsumerRecord, error: ContractError) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from schemas import Category, Judgement, Label, RelabelTask, precedence
 from stream.queue.item import Opinion, Standing, text_print
 from stream.queue.priority import best_category, in_sample, informativeness
+from stream.queue.record_seal import Forged, RecordSeal
 from stream.queue.similarity import bands, shingles
 from stream.text import fingerprint, normalize
 
@@ -61,8 +62,9 @@ class TaskRecord:
             reason=task.reason,
         )
 
-    def arguments(self, cluster: str) -> list[str]:
+    def arguments(self, cluster: str, seal: RecordSeal) -> list[str]:
         """Return the script's five arguments; ``cluster`` names the fold it belongs to."""
+        data = seal.close("task", self.review_id, self.data)
         meta = [
             self.slug,
             self.score,
@@ -72,12 +74,12 @@ class TaskRecord:
             self.confidence,
             self.reason,
         ]
-        return [self.review_id, _json(meta), self.data, self.normalized, _json(self.bands)]
+        return [self.review_id, _json(meta), data, self.normalized, _json(self.bands)]
 
 
-def label_record(label: Label) -> str:
+def label_record(label: Label, seal: RecordSeal) -> str:
     """Return a decision as the scripts keep it."""
-    return _json(
+    record = _json(
         {
             "id": label.review_id,
             "revision": label.revision,
@@ -89,12 +91,15 @@ def label_record(label: Label) -> str:
             "withdrawn": label.withdrawn,
         }
     )
+    return seal.close("label", label.review_id, record)
 
 
-def judgement_record(judgement: Judgement, tp: str, offset: int, second_share: float) -> str:
+def judgement_record(
+    judgement: Judgement, tp: str, offset: int, second_share: float, seal: RecordSeal
+) -> str:
     """Return a judgement as the scripts count it, with its place on Kafka."""
     other = judgement.compared_with
-    return _json(
+    record = _json(
         {
             "id": judgement.review_id,
             "who": judgement.labeller,
@@ -114,12 +119,11 @@ def judgement_record(judgement: Judgement, tp: str, offset: int, second_share: f
             "offset": offset,
         }
     )
+    return seal.close("judgement", judgement.review_id, record)
 
 
-def standing(record: str) -> Standing | None:
-    """Read a decision back; None where there is none."""
-    if not record:
-        return None
+def standing(record: str) -> Standing:
+    """Read a decision back."""
     found: dict[str, Any] = json.loads(record)
     return Standing(
         revision=int(found["revision"]),
@@ -131,9 +135,36 @@ def standing(record: str) -> Standing | None:
     )
 
 
-def opinion(pair: list[str]) -> Opinion:
-    """Read an opinion back."""
-    return Opinion(pair[0], category_of(pair[1]))
+def first_opinion(record: str) -> Opinion:
+    """Return whom a second opinion is to be compared with, from what opened the question.
+
+    That is a first word that is to be judged again, or a second one that was taken back.
+
+    Raises:
+        Forged: the record is another one's, put in this place.
+    """
+    found: dict[str, Any] = json.loads(record)
+    if found["role"] == "first" and found["again"] and not found["undone"]:
+        return Opinion(found["who"], category_of(found["category"]))
+    if found["role"] == "second" and found["undone"]:
+        return Opinion(found["other_who"], category_of(found["other_category"]))
+    raise Forged("judgement", found["id"])
+
+
+def disagreement(record: str) -> tuple[Opinion, Opinion]:
+    """Return the two opinions of a disagreement, from the second one, which made it one.
+
+    Raises:
+        Forged: the record is another one's, put in this place.
+    """
+    found: dict[str, Any] = json.loads(record)
+    differ = found["category"] != found["other_category"]
+    if found["role"] != "second" or found["undone"] or not differ:
+        raise Forged("judgement", found["id"])
+    return (
+        Opinion(found["other_who"], category_of(found["other_category"])),
+        Opinion(found["who"], category_of(found["category"])),
+    )
 
 
 def category_of(slug: str) -> Category | None:

@@ -79,5 +79,10 @@ class Scripts:
         return await self._scripts[name](keys=[self.prefix], args=list(given))
 
 
+def literal(text: str) -> str:
+    """Escape what SCAN's patterns would read as wildcards."""
+    return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)
+
+
 def _read(part: str) -> str:
     return (_FOLDER / f"{part}.lua").read_text(encoding="utf-8")

@@ -17,12 +17,13 @@ from redis.exceptions import RedisError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stream.errors import CacheError, ConfigError, PortTaken
-from stream.queue.accounts import Accounts, server_secret
+from stream.queue.accounts import Accounts, queue_secret
 from stream.queue.desk import Desk
 from stream.queue.filing import Filing
 from stream.queue.intake import Intake
 from stream.queue.publisher import DecisionPublisher
-from stream.queue.redis_scripts import Scripts, connect
+from stream.queue.redis_scripts import connect
+from stream.queue.sealed_scripts import sealed_scripts
 from stream.queue.statistics import Statistics
 from stream.queue.web.app import create_app
 from stream.queue.web.guard import is_loopback
@@ -68,7 +69,7 @@ async def serve(
         try:
             await require_redis(redis)
             await publisher.start()
-            filing = Filing(Scripts(redis, settings.topic_names))
+            filing = Filing(sealed_scripts(settings, redis))
             intake = Intake(settings, filing, f"{settings.queue.name}:{port}:{os.getpid()}")
             site = make_site(settings, redis, publisher, lambda: intake.is_current)
             following = asyncio.create_task(intake.run(stop), name="intake")
@@ -100,10 +101,9 @@ def make_site(
         publisher: takes decisions to Kafka.
         is_current: see :class:`~stream.queue.working_set.WorkingSet`.
     """
-    scripts = Scripts(redis, settings.topic_names)
+    scripts = sealed_scripts(settings, redis)
     working_set = WorkingSet(scripts, settings.queue, is_current)
     path = settings.queue.accounts
-    secret = settings.queue.secret
     return Site(
         settings=settings,
         desk=Desk(working_set, publisher, settings.queue),
@@ -111,7 +111,7 @@ def make_site(
         filing=Filing(scripts),
         statistics=Statistics(scripts),
         accounts=Accounts(path),
-        secret=secret.get_secret_value() if secret else server_secret(path),
+        secret=queue_secret(settings.queue),
     )
 
 

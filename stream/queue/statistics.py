@@ -13,8 +13,9 @@ from typing import Any, cast
 
 from schemas import CATEGORIES, Category
 from stream.queue.agreement import Agreement, agreement, one_category, pooled
+from stream.queue.record_seal import SEAL_LETTERS, Forged
 from stream.queue.records import category_of
-from stream.queue.redis_scripts import Scripts
+from stream.queue.sealed_scripts import SealedScripts
 
 _HOUR_MS = 3_600_000
 # From less no pace can be told: a minute's four decisions once promised twelve hours of work.
@@ -128,12 +129,24 @@ class Report:
 class Statistics:
     """Reads the working set's counters."""
 
-    def __init__(self, scripts: Scripts) -> None:
+    def __init__(self, scripts: SealedScripts) -> None:
+        self._scripts = scripts
         self._key = scripts.key
         self._redis = scripts.redis
 
     async def progress(self, who: str) -> Progress:
-        """Return a person's progress, and the team's."""
+        """Return a person's progress, and the team's.
+
+        Raises:
+            Rebuilding: Redis holds what none of us wrote.
+        """
+        async with self._scripts.checked():
+            try:
+                return await self._progress(who)
+            except (ValueError, TypeError, LookupError):
+                raise Forged("counters", who) from None
+
+    async def _progress(self, who: str) -> Progress:
         key, now = self._key, int(time.time() * 1000)
         since = now - _HOUR_MS
         names = cast("list[str]", await self._redis.hkeys(key("done")))
@@ -159,13 +172,37 @@ class Statistics:
         )
 
     async def recent(self, limit: int, who: str | None = None) -> list[dict[str, Any]]:
-        """Return the latest acts, of one person or of all, newest first."""
-        found = await self._redis.lrange(self._key("recent"), 0, -1)
-        acts = [json.loads(entry) for entry in found]
+        """Return the latest acts, of one person or of all, newest first.
+
+        Raises:
+            Rebuilding: Redis holds what none of us wrote.
+        """
+        async with self._scripts.checked():
+            found = cast("list[str]", await self._redis.lrange(self._key("recent"), 0, -1))
+            acts = [self._act(entry) for entry in found]
         return [act for act in acts if who is None or act["who"] == who][:limit]
 
+    def _act(self, entry: str) -> dict[str, Any]:
+        try:
+            act: dict[str, Any] = json.loads(entry[SEAL_LETTERS:])
+            self._scripts.seal.open("judgement", act["id"], entry)
+        except (ValueError, TypeError, KeyError):
+            raise Forged("judgement", "recent") from None
+        return act
+
     async def report(self) -> Report:
-        """Return everything that is counted."""
+        """Return everything that is counted.
+
+        Raises:
+            Rebuilding: Redis holds what none of us wrote.
+        """
+        async with self._scripts.checked():
+            try:
+                return await self._report()
+            except (ValueError, TypeError, LookupError):
+                raise Forged("counters", "all") from None
+
+    async def _report(self) -> Report:
         key, since = self._key, int(time.time() * 1000) - _HOUR_MS
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hlen(key("meta"))

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
+import structlog
+
 from schemas import CATEGORIES, Category, RelabelTask, decode
-from stream.queue.errors import AlreadyDecided, OwnOpinion, Rebuilding, Taken
-from stream.queue.item import Item, Kind, Order, Standing
+from stream.queue.errors import AlreadyDecided, OwnOpinion, Taken
+from stream.queue.item import Item, Kind, Opinion, Order, Standing
 from stream.queue.priority import in_sample
-from stream.queue.records import BLIND, opinion, standing
-from stream.queue.redis_scripts import Scripts
+from stream.queue.record_seal import Forged, RecordSeal
+from stream.queue.records import BLIND, disagreement, first_opinion, standing
+from stream.queue.sealed_scripts import SealedScripts, rebuilding
 from stream.settings import QueueSettings
 from stream.text import normalize
 
@@ -24,6 +27,8 @@ SKIP_SECONDS: Final = 3600
 # About 2 ms of Redis a step: a search must not be felt by those who wait for their next item.
 _SEARCH_STEP: Final = 1000
 _SLUGS: Final = json.dumps([category.value for category in CATEGORIES])
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class WorkingSet:
 
     def __init__(
         self,
-        scripts: Scripts,
+        scripts: SealedScripts,
         settings: QueueSettings,
         is_current: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -76,6 +81,11 @@ class WorkingSet:
         self._redis = scripts.redis
         self._settings = settings
         self._is_current = is_current
+
+    @property
+    def seal(self) -> RecordSeal:
+        """What records that are to be settled are sealed with."""
+        return self._scripts.seal
 
     async def is_open(self) -> bool:
         """Return whether people can be shown what waits."""
@@ -107,23 +117,24 @@ class WorkingSet:
         settings = self._settings
         random_roll, second_roll = rolls or (random.random(), random.random())  # noqa: S311
         now = _now_ms()
-        answer = await self._scripts.run(
-            "next",
-            who,
-            now,
-            now + int(settings.lease_seconds * 1000),
-            order,
-            category.value if category else "",
-            random_roll,
-            second_roll,
-            settings.random_share,
-            settings.second_share,
-            _SLUGS,
-            json.dumps(list(on_screen), ensure_ascii=False),
-        )
-        if answer[0] == "empty":
-            return Nothing(skipped=answer[1])
-        return self._item(answer)
+        async with self._scripts.checked():
+            answer = await self._scripts.run(
+                "next",
+                who,
+                now,
+                now + int(settings.lease_seconds * 1000),
+                order,
+                category.value if category else "",
+                random_roll,
+                second_roll,
+                settings.random_share,
+                settings.second_share,
+                _SLUGS,
+                json.dumps(list(on_screen), ensure_ascii=False),
+            )
+            if answer[0] == "empty":
+                return Nothing(skipped=answer[1])
+            return self._item(answer)
 
     async def take(self, who: str, review_ids: Sequence[str]) -> list[Item | Exception]:
         """Lease particular items. What cannot be had is answered by the error that says why.
@@ -134,13 +145,14 @@ class WorkingSet:
         self._require_current()
         now = _now_ms()
         expires = now + int(self._settings.lease_seconds * 1000)
-        answers = await self._scripts.run("take", who, now, expires, *review_ids)
         items: list[Item | Exception] = []
-        for answer in answers:
-            try:
-                items.append(self._item(answer))
-            except (Taken, AlreadyDecided, OwnOpinion) as error:
-                items.append(error)
+        async with self._scripts.checked():
+            answers = await self._scripts.run("take", who, now, expires, *review_ids)
+            for review_id, answer in zip(review_ids, answers, strict=True):
+                try:
+                    items.append(self._item(answer, review_id))
+                except (Taken, AlreadyDecided, OwnOpinion) as error:
+                    items.append(error)
         return items
 
     async def take_one(self, who: str, review_id: str) -> Item:
@@ -156,11 +168,13 @@ class WorkingSet:
 
     async def skip(self, who: str, review_id: str) -> None:
         """Give an item back, and leave it out for this person for an hour."""
-        await self._scripts.run("skip", who, review_id, _now_ms(), SKIP_SECONDS)
+        async with self._scripts.checked():
+            await self._scripts.run("skip", who, review_id, _now_ms(), SKIP_SECONDS)
 
     async def give_back(self, who: str, review_id: str) -> None:
         """Give an item back for whoever comes next."""
-        await self._scripts.run("skip", who, review_id, _now_ms(), 0)
+        async with self._scripts.checked():
+            await self._scripts.run("skip", who, review_id, _now_ms(), 0)
 
     async def forget_skipped(self, who: str) -> None:
         """Show a person again what they skipped."""
@@ -168,28 +182,34 @@ class WorkingSet:
 
     async def near_identical(self, review_id: str, limit: int) -> list[str]:
         """Return ids of reviews that say nearly the same and wait too, oldest first."""
-        meta = await self._get("meta", review_id)
-        if meta is None:
-            return []
-        cluster = json.loads(meta)[3]
-        front = await self._get("front", cluster)
-        folded = await self._redis.zrange(self._scripts.key(f"cluster:{cluster}"), 0, limit)
+        async with self._scripts.checked():
+            meta = await self._get("meta", review_id)
+            if meta is None:
+                return []
+            cluster = _cluster_in(meta, review_id)
+            front = await self._get("front", cluster)
+            folded = await self._redis.zrange(self._scripts.key(f"cluster:{cluster}"), 0, limit)
         ids = [front, *cast("list[str]", folded)]
         return [i for i in ids if i is not None and i != review_id][:limit]
 
     async def waiting(self, review_ids: Sequence[str]) -> dict[str, RelabelTask]:
-        """Return the tasks among these that wait for a first decision. Nothing is leased."""
+        """Return the tasks among these that wait for a first decision. Nothing is leased.
+
+        Raises:
+            Rebuilding: Redis holds what none of us wrote.
+        """
         if not review_ids:
             return {}
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hmget(self._scripts.key("meta"), list(review_ids))
         pipeline.hmget(self._scripts.key("data"), list(review_ids))
-        metas, tasks = await pipeline.execute()
-        return {
-            review_id: decode(RelabelTask, data.encode())
-            for review_id, meta, data in zip(review_ids, metas, tasks, strict=True)
-            if meta is not None and data is not None
-        }
+        async with self._scripts.checked():
+            metas, tasks = await pipeline.execute()
+            return {
+                review_id: self._task(review_id, data)
+                for review_id, meta, data in zip(review_ids, metas, tasks, strict=True)
+                if meta is not None and data is not None
+            }
 
     async def search(self, query: Query, limit: int) -> list[Found]:
         """Return what waits and matches, most informative first.
@@ -200,7 +220,8 @@ class WorkingSet:
             Rebuilding: the working set is being restored.
         """
         await self._require_open()
-        found = [hit async for hit in self._matches(query)]
+        async with self._scripts.checked():
+            found = [hit async for hit in self._matches(query)]
         found.sort(key=lambda hit: (-hit.score, hit.task.review.review_id))
         return found[:limit]
 
@@ -218,7 +239,8 @@ class WorkingSet:
         for category in CATEGORIES:
             key = self._scripts.key(f"info:{category.value}")
             pipeline.zrange(key, 0, limit - 1, desc=True, withscores=True)
-        total, *queues = await pipeline.execute()
+        async with self._scripts.checked():
+            total, *queues = await pipeline.execute()
         if total <= limit:
             return await self.search(Query(), limit)
         scores = dict(pair for queue in queues for pair in queue)
@@ -234,22 +256,30 @@ class WorkingSet:
         """
         await self._require_open()
         key = self._scripts.key("dispute:at")
-        ids = cast("list[str]", await self._redis.zrange(key, 0, limit - 1))
+        async with self._scripts.checked():
+            ids = cast("list[str]", await self._redis.zrange(key, 0, limit - 1))
         if not ids:
             return []
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hmget(self._scripts.key("dispute:data"), ids)
         pipeline.hmget(self._scripts.key("dispute"), ids)
-        tasks, opinions = await pipeline.execute()
-        return [
-            self._item(["adjudication", review_id, data, said, 0, 0])
-            for review_id, data, said in zip(ids, tasks, opinions, strict=True)
-            if data is not None and said is not None
-        ]
+        async with self._scripts.checked():
+            tasks, opinions = await pipeline.execute()
+            return [
+                self._item(["adjudication", review_id, data, said, 0, 0])
+                for review_id, data, said in zip(ids, tasks, opinions, strict=True)
+                if data is not None and said is not None
+            ]
 
     async def standing(self, review_id: str) -> Standing | None:
-        """Return the decision that holds for a review, if there is one."""
-        return standing(await self._get("decided", review_id) or "")
+        """Return the decision that holds for a review, if there is one.
+
+        Raises:
+            Rebuilding: Redis holds what none of us wrote.
+        """
+        async with self._scripts.checked():
+            kept = await self._get("decided", review_id)
+            return standing(self.seal.open("label", review_id, kept)) if kept is not None else None
 
     async def settle(self, who: str, records: Iterable[tuple[str, str]], undo: str = "") -> None:
         """Apply committed records at once, instead of when they come back from Kafka.
@@ -261,16 +291,26 @@ class WorkingSet:
             undo: what :meth:`pop_undo` shall return.
         """
         flat = [part for record in records for part in record]
-        await self._scripts.run("settle", _now_ms(), who, undo, *flat)
+        entry = self.seal.close("undo", who, undo) if undo else ""
+        async with self._scripts.checked():
+            await self._scripts.run("settle", _now_ms(), who, entry, *flat)
 
     async def pop_undo(self, who: str) -> str | None:
-        """Take the latest entry from a person's undo stack."""
-        found = await self._redis.lpop(self._scripts.key(f"undo:{who}"))
-        return cast("str | None", found)
+        """Take the latest entry from a person's undo stack. Forged ones are passed over."""
+        key = self._scripts.key(f"undo:{who}")
+        async with self._scripts.checked():
+            while (found := cast("str | None", await self._redis.lpop(key))) is not None:
+                try:
+                    return self.seal.open("undo", who, found)
+                except Forged:
+                    # Kafka could not restore it, and the rest of the stack is worth keeping.
+                    _log.warning("forged_record_dropped", kind="undo", owner=who)
+        return None
 
     async def push_undo(self, who: str, entry: str) -> None:
         """Put an entry back that could not be undone now."""
-        await self._redis.lpush(self._scripts.key(f"undo:{who}"), entry)
+        sealed = self.seal.close("undo", who, entry)
+        await self._redis.lpush(self._scripts.key(f"undo:{who}"), sealed)
 
     async def can_undo(self, who: str) -> bool:
         """Return whether there is anything on a person's undo stack."""
@@ -293,8 +333,8 @@ class WorkingSet:
                 "search", cursor, _SEARCH_STEP, category, query.least, query.most, query.reason,
                 *words,
             )  # fmt: skip
-            for _, data, score, leased in hits:
-                yield Found(decode(RelabelTask, data.encode()), float(score), bool(leased))
+            for review_id, data, score, leased in hits:
+                yield Found(self._task(review_id, data), float(score), bool(leased))
             if cursor == "0":
                 return
 
@@ -304,16 +344,22 @@ class WorkingSet:
 
     def _require_current(self) -> None:
         if not self._is_current():
-            raise _rebuilding()
+            raise rebuilding()
 
     async def _require_open(self) -> None:
         if not await self.is_open():
-            raise _rebuilding()
+            raise rebuilding()
 
-    def _item(self, answer: list[Any]) -> Item:
+    def _task(self, review_id: str, kept: str | None) -> RelabelTask:
+        return decode(
+            RelabelTask, self.seal.open("task", review_id, kept).encode("utf-8", "surrogatepass")
+        )
+
+    def _item(self, answer: list[Any], asked: str | None = None) -> Item:
+        """Read what a script answers; ``asked`` is the review that was asked for."""
         match answer[0]:
             case "rebuilding":
-                raise _rebuilding()
+                raise rebuilding()
             case "taken":
                 raise Taken("somebody else has this review now", "go on with the next one")
             case "own":
@@ -321,14 +367,16 @@ class WorkingSet:
             case "gone":
                 raise AlreadyDecided("this review was decided meanwhile", "go on with the next one")
         kind, review_id, data, detail, expires, folded = answer
-        opinions: tuple[Any, ...] = ()
+        if asked is not None and review_id != asked:
+            raise Forged("task", asked)
+        opinions: tuple[Opinion, ...] = ()
         if kind == "second":
-            opinions = (opinion(json.loads(detail)),)
+            opinions = (first_opinion(self.seal.open("judgement", review_id, detail)),)
         elif kind == "adjudication":
-            opinions = tuple(opinion(pair) for pair in json.loads(detail))
+            opinions = disagreement(self.seal.open("judgement", review_id, detail))
         return Item(
             kind=cast("Kind", kind),
-            task=decode(RelabelTask, data.encode()),
+            task=self._task(review_id, data),
             expires=datetime.fromtimestamp(float(expires) / 1000, UTC),
             blind=kind != "adjudication" and self.is_blind(review_id),
             folded=int(folded),
@@ -336,8 +384,11 @@ class WorkingSet:
         )
 
 
-def _rebuilding() -> Rebuilding:
-    return Rebuilding("the queue is being restored from Kafka", "try again in a moment")
+def _cluster_in(meta: str, review_id: str) -> str:
+    try:
+        return str(json.loads(meta)[3])
+    except (ValueError, TypeError, LookupError):
+        raise Forged("meta", review_id) from None
 
 
 def _now_ms() -> int:

@@ -71,18 +71,19 @@ class Pages:
         flat = [
             argument
             for record, cluster in zip(records, clusters, strict=True)
-            for argument in record.arguments(cluster)
+            for argument in record.arguments(cluster, self.site.filing.seal)
         ]
         await self._consume("task", flat, len(tasks))
 
     async def file_labels(self, labels: Sequence[Label]) -> None:
         """Let decisions come from elsewhere."""
-        await self._consume("label", [label_record(label) for label in labels], len(labels))
+        seal = self.site.filing.seal
+        await self._consume("label", [label_record(label, seal) for label in labels], len(labels))
 
     async def file_judgements(self, judgements: Sequence[Judgement], share: float = 0.0) -> None:
         """Let other people's acts come in."""
         records = [
-            judgement_record(judgement, "judgements:1", offset, share)
+            judgement_record(judgement, "judgements:1", offset, share, self.site.filing.seal)
             for offset, judgement in enumerate(judgements)
         ]
         await self._consume("judgement", records, len(judgements))

@@ -8,12 +8,11 @@ if (redis.call('HGET', P .. 'offset', tp) or '') ~= ARGV[3] then return 'lost' e
 if kind == 'task' then
   for i = 6, #ARGV, 5 do apply_task(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]) end
 elseif kind == 'label' then
-  for i = 6, #ARGV do apply_label(cjson.decode(ARGV[i]), now) end
+  for i = 6, #ARGV do apply_label(ARGV[i], now) end
 else
   for i = 6, #ARGV do
-    local judgement = cjson.decode(ARGV[i])
-    if redis.call('SREM', P .. 'ahead:' .. tp, judgement.offset) == 0 then
-      apply_judgement(judgement)
+    if redis.call('SREM', P .. 'ahead:' .. tp, record_in(ARGV[i]).offset) == 0 then
+      apply_judgement(ARGV[i])
     end
   end
 end

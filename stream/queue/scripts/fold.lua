@@ -6,7 +6,7 @@ local function apply_task(id, meta_json, data, norm, bands)
   local meta = cjson.decode(meta_json)
   local decided = redis.call('HGET', P .. 'decided', id)
   if decided then
-    decided = cjson.decode(decided)
+    decided = record_in(decided)
     if decided.print == meta[PRINT] and not decided.withdrawn then
       -- After a rebuild: the question comes back to those who still have to answer it.
       if redis.call('HEXISTS', P .. 'second:by', id) == 1 then
@@ -41,16 +41,12 @@ local function apply_task(id, meta_json, data, norm, bands)
 end
 
 -- A decision, by whomever. Which one holds is decided by schemas/standing.py alone: the greater string.
-local function apply_label(label, now)
+local function apply_label(sealed, now)
+  local label = record_in(sealed)
   local id = label.id
   local known = redis.call('HGET', P .. 'decided', id)
-  if known then
-    known = cjson.decode(known)
-    -- A record of a former version has a revision only.
-    if known.precedence and known.precedence > label.precedence then return end
-    if not known.precedence and known.revision > label.revision then return end
-  end
-  redis.call('HSET', P .. 'decided', id, cjson.encode(label))
+  if known and record_in(known).precedence > label.precedence then return end
+  redis.call('HSET', P .. 'decided', id, sealed)
   local meta = meta_of(id)
   if label.withdrawn then
     if not meta then restore(id) end
@@ -76,43 +72,44 @@ local function count(j, sign)
   end
 end
 
-local function open_second(id, who, category, at)
+-- `sealed`: the judgement that opens the question.
+local function open_second(id, sealed, at)
   local data = redis.call('HGET', P .. 'data', id)
   if data then redis.call('HSET', P .. 'second', id, data) end
-  redis.call('HSET', P .. 'second:by', id, cjson.encode({who, category}))
+  redis.call('HSET', P .. 'second:by', id, sealed)
   redis.call('ZADD', P .. 'second:at', at, id)
 end
 
-local function judged_second(j)
+local function judged_second(j, sealed)
   local data = redis.call('HGET', P .. 'second', j.id)
   release(j.id)
   close_second(j.id)
   if j.other_category == j.category then return end
   data = data or redis.call('HGET', P .. 'data', j.id)
-  local opinions = cjson.encode({{j.other_who, j.other_category}, {j.who, j.category}})
-  redis.call('HSET', P .. 'dispute', j.id, opinions)
+  redis.call('HSET', P .. 'dispute', j.id, sealed)
   if data then redis.call('HSET', P .. 'dispute:data', j.id, data) end
   redis.call('ZADD', P .. 'dispute:at', j.at, j.id)
 end
 
-local function undo_second(j)
+local function undo_second(j, sealed)
   local data = redis.call('HGET', P .. 'dispute:data', j.id)
   close_dispute(j.id)
-  open_second(j.id, j.other_who, j.other_category, j.at)
+  open_second(j.id, sealed, j.at)
   if data then redis.call('HSET', P .. 'second', j.id, data) end
 end
 
 -- An act of a person: the audit trail and everything that is counted.
-local function apply_judgement(j)
+local function apply_judgement(sealed)
+  local j = record_in(sealed)
   count(j, j.undone and -1 or 1)
-  redis.call('LPUSH', P .. 'recent', cjson.encode(j))
+  redis.call('LPUSH', P .. 'recent', sealed)
   redis.call('LTRIM', P .. 'recent', 0, 999)
   if j.role == 'first' then
     close_second(j.id)
     close_dispute(j.id)
-    if j.again and not j.undone then open_second(j.id, j.who, j.category, j.at) end
+    if j.again and not j.undone then open_second(j.id, sealed, j.at) end
   elseif j.role == 'second' then
-    if j.undone then undo_second(j) else judged_second(j) end
+    if j.undone then undo_second(j, sealed) else judged_second(j, sealed) end
   elseif j.undone then
     reopen_dispute(j.id, j.at)
   else

@@ -35,9 +35,8 @@ end
 
 local function second_opinion()
   for _, id in ipairs(redis.call('ZRANGE', P .. 'second:at', 0, 499)) do
-    local by = cjson.decode(redis.call('HGET', P .. 'second:by', id))
     local free = kind_of(id) == 'second' and redis.call('HEXISTS', P .. 'lease', id) == 0
-    if by[1] ~= who and free and not skipped(id) then return id end
+    if free and first_by(id) ~= who and not skipped(id) then return id end
   end
 end
 

@@ -5,13 +5,13 @@ if not is_ready() then return 'rebuilding' end
 local now = tonumber(ARGV[1])
 
 for i = 4, #ARGV, 2 do
-  local record = cjson.decode(ARGV[i + 1])
+  local record = record_in(ARGV[i + 1])
   if ARGV[i] == 'label' then
-    apply_label(record, now)
+    apply_label(ARGV[i + 1], now)
   elseif record.offset >= tonumber(redis.call('HGET', P .. 'offset', record.tp) or 0) then
     -- Judgements are counted, so each must be applied once: intake skips what is noted here.
     if redis.call('SADD', P .. 'ahead:' .. record.tp, record.offset) == 1 then
-      apply_judgement(record)
+      apply_judgement(ARGV[i + 1])
     end
   end
 end
