@@ -18,7 +18,7 @@ from stream.queue.redis_scripts import Scripts, connect
 from stream.settings import Settings
 
 # What Redis says of a value that is not what our scripts keep there.
-_UNREADABLE: Final = ("WRONGTYPE", "user_script", "not an integer", "not a valid float")
+_UNREADABLE: Final = ("WRONGTYPE", "@user_script", "not an integer", "not a valid float")
 
 _log = structlog.get_logger(__name__)
 

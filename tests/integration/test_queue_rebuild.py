@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from schemas import Category
 from tests.support.command_line import reviews
@@ -85,6 +86,7 @@ async def test_rebuild_restores_without_a_server(settings, kafka, topic_prefix, 
         REVIEWS_TOPICS__PREFIX=topic_prefix,
         REVIEWS_QUEUE__REDIS_URL=redis_url,
         REVIEWS_QUEUE__SECOND_SHARE="0",
+        REVIEWS_QUEUE__ACCOUNTS=str(settings.queue.accounts),
     )
     assert result.returncode == 0, result.stderr
     async with running_queue(settings) as queue, reviewer(queue, "bob") as bob:
@@ -92,6 +94,22 @@ async def test_rebuild_restores_without_a_server(settings, kafka, topic_prefix, 
         nothing = await bob.card()
     assert sorted(decided + rest) == sorted(f"r{n}" for n in range(COUNT))
     assert nothing == {}
+
+
+async def test_what_another_secret_has_sealed_is_restored_from_kafka(settings, redis_url):
+    async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
+        await until_progress(ann, [str(COUNT), "0"])
+        decided = await decide(ann, 3)
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        key = f"{{reviews.queue.{settings.topics.prefix}}}:seal"
+        former = client.get(key)
+        other = settings.queue.model_copy(update={"secret": SecretStr("another secret " * 3)})
+        changed = settings.model_copy(update={"queue": other})
+        async with running_queue(changed) as queue, reviewer(queue, "ann") as ann:
+            await until_progress(ann, [str(COUNT - 3), "3"])
+            rest = await decide(ann, COUNT - 3)
+        assert client.get(key) != former
+    assert sorted(decided + rest) == sorted(f"r{n}" for n in range(COUNT))
 
 
 async def test_a_second_opinion_and_a_disagreement_survive_the_loss(

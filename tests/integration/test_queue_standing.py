@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas import Category, Label, TopicNames, highest
+from stream.queue.record_seal import RecordSeal
 from stream.queue.records import label_record
-from stream.queue.redis_scripts import Scripts, connect_to
+from stream.queue.redis_scripts import connect_to
+from stream.queue.sealed_scripts import SealedScripts
 
 pytestmark = pytest.mark.kafka
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,7 +43,8 @@ def labels(said):
 @pytest.fixture
 async def scripts(redis_url, topic_prefix):
     redis = connect_to(redis_url, None)
-    yield Scripts(redis, TopicNames(prefix=topic_prefix))
+    topics = TopicNames(prefix=topic_prefix)
+    yield SealedScripts(redis, topics, RecordSeal("a secret of this test", topics))
     await redis.aclose()
 
 
@@ -49,12 +52,13 @@ async def filed(scripts, found):
     """Return what Redis holds after some labels, each filed twice, as after a restart."""
     await scripts.redis.delete(scripts.key("decided"), scripts.key("offset"))
     for offset, label in enumerate(found):
-        record = label_record(label)
+        record = label_record(label, scripts.seal)
         expected = str(2 * offset) if offset else ""
         await scripts.run(
             "consume", "label", "labels:0", expected, 2 * offset + 2, 0, record, record
         )
-    return json.loads(await scripts.redis.hget(scripts.key("decided"), "r1"))
+    kept = await scripts.redis.hget(scripts.key("decided"), "r1")
+    return json.loads(scripts.seal.open("label", "r1", kept))
 
 
 @pytest.mark.parametrize("said", SAID)
@@ -64,13 +68,3 @@ async def test_every_order_comes_to_the_label_that_holds(said, scripts):
     for order in itertools.permutations(known):
         found = await filed(scripts, order)
         assert (found["who"], found["withdrawn"]) == (holds.labeller, holds.withdrawn)
-
-
-async def test_a_record_of_a_former_version_gives_way_to_its_revision(scripts):
-    old, new = labels([("person", 2, 0, False), ("person", 3, 0, False)])
-    former = json.loads(label_record(old))
-    del former["precedence"]
-    await scripts.redis.hset(scripts.key("decided"), "r1", json.dumps(former))
-    await scripts.run("consume", "label", "labels:0", "", 1, 0, label_record(new))
-    found = json.loads(await scripts.redis.hget(scripts.key("decided"), "r1"))
-    assert found["revision"] == 3
