@@ -24,7 +24,7 @@ SBOM := build/sbom.cdx.json
 # its tests get a process of their own.
 MONITOR_TESTS := tests/integration/test_monitor.py
 
-.PHONY: help demo install test faults fuzz soak lint format bench schemas sbom audit clean
+.PHONY: help demo install test faults fuzz soak crowd lint format bench schemas sbom audit clean
 
 help: ## Show this list
 	@echo "usage: make TARGET"
@@ -49,6 +49,9 @@ fuzz: $(ALL_READY) ## 100,000 malformed messages, 20,000 damaged batches, queue 
 
 soak: $(ALL_READY) ## 20 minutes of twice the capacity; then the backlog
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
+
+crowd: $(ALL_READY) ## Fifteen people in browsers at the queue for ten minutes; what went wrong
+	@$(BIN)/python -m tests.browser.crowd $(ARGS)
 
 lint: $(ALL_READY) ## Check style and types
 	@$(BIN)/ruff check .

@@ -26,11 +26,11 @@ from stream.queue.redis_scripts import connect
 from stream.queue.sealed_scripts import sealed_scripts
 from stream.queue.statistics import Statistics
 from stream.queue.web.app import create_app
-from stream.queue.web.guard import is_loopback
 from stream.queue.web.site import Site
 from stream.queue.working_set import WorkingSet
-from stream.settings import QueueSettings, Settings
+from stream.settings import Settings
 from stream.web.connections import USUAL, ClientLimits, Connections
+from stream.web.hosts import refuse_clear_text
 
 _BACKLOG: Final = 128
 _GRACE_SECONDS: Final = 5
@@ -61,7 +61,8 @@ async def serve(
         BrokerError: Kafka does not answer, or lacks a topic.
         ConfigError: passwords would cross a network in the clear.
     """
-    _refuse_clear_text(settings.queue)
+    host, public_url = settings.queue.host, settings.queue.public_url
+    refuse_clear_text(host, public_url, secrets="passwords", section="QUEUE")
     with listening(settings.queue.host, settings.queue.port) as listener:
         port = listener.getsockname()[1]
         redis = connect(settings)
@@ -202,15 +203,6 @@ def listening(host: str, port: int) -> socket.socket:
             "set REVIEWS_QUEUE__PORT to another one, or to 0 for any free port",
         ) from None
     return listener
-
-
-def _refuse_clear_text(settings: QueueSettings) -> None:
-    if is_loopback(settings.host) or (settings.public_url or "").startswith("https:"):
-        return
-    raise ConfigError(
-        f"on {settings.host} passwords would cross the network in the clear",
-        "put an HTTPS proxy in front and set REVIEWS_QUEUE__PUBLIC_URL to its https:// address",
-    )
 
 
 def _bracketed(host: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
@@ -12,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream.queue.web.api_errors import API, error_answer
 from stream.settings import QueueSettings
+from stream.web.hosts import Hosts
 
 # No inline script or style, nothing from elsewhere, nobody frames us.
 _POLICY: Final = (
@@ -30,7 +29,6 @@ _HEADERS: Final = {
 # Probes reach a container by its address or on loopback, whatever browsers call it. They learn no
 # more than that we live.
 _PROBES: Final = frozenset({"/livez", "/readyz"})
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
 
 class Guard:
@@ -43,7 +41,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: QueueSettings) -> None:
         self._app = app
-        self._hosts = known_hosts(settings)
+        self._hosts = Hosts(settings.host, settings.public_url)
         self._extra = dict(_HEADERS)
         if settings.public_url is not None and settings.public_url.startswith("https:"):
             self._extra["strict-transport-security"] = "max-age=31536000"
@@ -63,38 +61,10 @@ class Guard:
             await send(message)
 
         headers = Headers(scope=scope)
-        if scope["path"] not in _PROBES and not self._knows(headers.getlist("host")):
+        if scope["path"] not in _PROBES and not self._hosts.knows(headers.getlist("host")):
             await _unknown_host(scope["path"])(scope, receive, send_guarded)
             return
         await self._app(scope, receive, send_guarded)
-
-    def _knows(self, hosts: list[str]) -> bool:
-        return not self._hosts or (len(hosts) == 1 and _host(hosts[0]) in self._hosts)
-
-
-def known_hosts(settings: QueueSettings) -> frozenset[str]:
-    """Return the names under which we may be asked; empty: any.
-
-    On loopback this stops pages elsewhere that point a name of theirs at us (DNS rebinding).
-    """
-    named = urlsplit(settings.public_url or "").hostname
-    if not is_loopback(settings.host):
-        return frozenset({named}) if named else frozenset()
-    return _LOOPBACK | ({named} if named else set())
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach us there."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _host(header: str) -> str:
-    if header.startswith("["):
-        return header.partition("]")[0] + "]"
-    return header.partition(":")[0].lower()
 
 
 def _unknown_host(path: str) -> Response:

@@ -10,7 +10,6 @@ import ipaddress
 import re
 import secrets
 from typing import Annotated, Final, cast
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
@@ -24,7 +23,6 @@ from stream.queue.web.visitor import Theme, Visitor, Way, new_visit
 
 _PROXY_NAME: Final = re.compile(r"[\w.@+-]{1,60}")
 _IPV6_NETWORK: Final = 64
-_OWN_SITES: Final = frozenset({"", "same-origin", "none"})
 
 
 def visitor_of(request: Request) -> Visitor:
@@ -118,11 +116,7 @@ async def check_change(request: Request, visitor: Visitor, token: str) -> None:
     """
     site = site_of(request)
     if visitor.way != "token":  # a browser adds no token by itself
-        if request.headers.get("sec-fetch-site", "") not in _OWN_SITES:
-            raise FormRefused
-        origin = urlsplit(request.headers.get("origin", "")).netloc
-        public = urlsplit(site.queue.public_url or "").netloc
-        if origin and origin not in {request.headers.get("host", ""), public}:
+        if not site.hosts.sent_it(request.headers):
             raise FormRefused
         if not site.sessions.is_form_token(token, visitor.visit, visitor.name):
             raise FormRefused

@@ -31,6 +31,7 @@ from stream.queue.web.visitor import Visitor
 from stream.queue.web.words import say
 from stream.queue.working_set import WorkingSet
 from stream.settings import Settings
+from stream.web.hosts import Hosts
 from stream.web.limits import Limit
 
 FOLDER: Final = Path(__file__).parent
@@ -84,6 +85,7 @@ class Site:
         self.accounts = accounts
         self.sessions = Sessions(secret, self.queue.session_hours, accounts)
         self.welcome = None if accounts.all() else Welcome()
+        self.hosts = Hosts(self.queue.host, self.queue.public_url)
         self.changes = Limit(self.queue.requests_per_minute, 60)
         self.throttle = Throttle(self.queue.sign_in_attempts)
         self.devices = Devices(secret)
