@@ -19,12 +19,18 @@ AUDIT := build/audit
 AUDIT_READY := $(AUDIT)/.ready
 AUDIT_TOOLS := cyclonedx-bom==7.5.0 pip-audit==2.10.1
 SBOM := build/sbom.cdx.json
+# What the images install, by version and SHA-256, for the Python of the Dockerfile.
+LOCKS := deploy/docker
+LOCK_TOOL := uv==0.13.9
+LOCK_READY := build/lock/.ready
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet --universal \
+	--python-version 3.12 --generate-hashes
 
 # Faust keeps state in its process and, started again and again in a busy one, does not always stop:
 # its tests get a process of their own.
 MONITOR_TESTS := tests/integration/test_monitor.py
 
-.PHONY: help demo install test faults fuzz soak crowd lint format bench schemas sbom audit clean
+.PHONY: help demo install test faults fuzz soak crowd lint format bench schemas sbom audit lock clean
 
 help: ## Show this list
 	@echo "usage: make TARGET"
@@ -76,6 +82,12 @@ sbom: $(DEMO_READY) $(AUDIT_READY) ## List all that is installed as a CycloneDX 
 audit: $(DEMO_READY) $(AUDIT_READY) ## Look what is installed up in a database of vulnerabilities
 	@$(BIN)/python -m deploy.audit $(AUDIT)/bin/pip-audit $(ARGS)
 
+lock: $(LOCK_READY) ## Write the images' locks anew (deploy/docker), after a change of constraints.txt
+	@$(LOCK) -c constraints.txt pyproject.toml -o $(LOCKS)/requirements.txt
+	@$(LOCK) -c constraints.txt pyproject.toml --extra gpu --no-emit-package onnxruntime \
+		-o $(LOCKS)/requirements-gpu.txt
+	@$(LOCK) $(LOCKS)/requirements-build.in -o $(LOCKS)/requirements-build.txt
+
 clean: ## Remove the environment, caches and the demo's data
 	@if [ -x $(BIN)/reviews ]; then $(BIN)/reviews down >/dev/null 2>&1 || true; fi
 	rm -rf $(VENV) .reviews build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -102,6 +114,11 @@ $(AUDIT_READY): Makefile | $(BIN)/python
 	@echo "installing $(AUDIT_TOOLS) into $(AUDIT) (once)"
 	@$(BIN)/python -m venv $(AUDIT)
 	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check $(AUDIT_TOOLS)
+	@touch $@
+
+$(LOCK_READY): Makefile | $(BIN)/python
+	@$(BIN)/python -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet --disable-pip-version-check $(LOCK_TOOL)
 	@touch $@
 
 $(ALL_READY): pyproject.toml constraints.txt | $(BIN)/python

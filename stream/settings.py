@@ -335,10 +335,12 @@ class LabelSettings(_Section):
     )
     zero_shot_model: str | None = Field(
         "cointegrated/rubert-base-cased-nli-threeway",
-        description="NLI checkpoint (folder or hub name) for zero-shot votes. Empty: none.",
+        description="NLI checkpoint for zero-shot votes: a folder or a hub name, best with a commit "
+        "(NAME@COMMIT). Empty: none.",
     )
     encoder: str | None = Field(
-        None, description="Encoder (folder or hub name) for the dictionary; Navec unless set."
+        None,
+        description="Encoder (folder, hub name or NAME@COMMIT) for the dictionary; Navec unless set.",
     )
     classifier_votes: bool = Field(False, description="The serving classifier votes too.")
     device: str = Field("cpu", description="torch device of zero-shot, encoder and local LLM.")

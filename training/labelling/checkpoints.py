@@ -20,7 +20,8 @@ def local_checkpoint(name: str) -> Path:
     """Return the folder of a checkpoint.
 
     Args:
-        name: a folder, or a name on the Hugging Face hub.
+        name: a folder, or a name on the Hugging Face hub; ``NAME@REVISION`` takes one revision,
+            best a commit's 40 letters, which nobody can move.
 
     Raises:
         LabellerUnavailable: it is neither here nor in the hub's local cache.
@@ -36,14 +37,16 @@ def local_checkpoint(name: str) -> Path:
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - comes with transformers
     from huggingface_hub.errors import HFValidationError  # noqa: PLC0415 - likewise
 
+    repository, _, revision = name.partition("@")
     try:
-        cached = try_to_load_from_cache(name, "config.json")
+        cached = try_to_load_from_cache(repository, "config.json", revision=revision or None)
     except HFValidationError:
         cached = None
     if not isinstance(cached, str):
         raise LabellerUnavailable(
             f"the checkpoint {name} is not on this machine",
-            f"run `hf download {name}` once, or name a folder",
+            f"run `hf download {repository}{f' --revision {revision}' if revision else ''}` once, or "
+            "name a folder",
         )
     return Path(cached).parent
 

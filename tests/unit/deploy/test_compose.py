@@ -1,5 +1,6 @@
 """docker-compose.yml starts commands that exist, with settings that exist, and stays on loopback."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,35 @@ def test_our_containers_are_read_only_and_without_capabilities(service):
 def test_every_mounted_file_is_there(service):
     mounted = [v.split(":")[0] for v in SERVICES[service].get("volumes", []) if v[0] == "."]
     assert all((ROOT / path).exists() for path in mounted)
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_a_service_signs_in_at_kafka_and_redis(service):
+    its = SERVICES[service]["environment"]
+    assert "${KAFKA_PASSWORD:?" in its["REVIEWS_KAFKA__SASL_PASSWORD"]
+    assert its["REVIEWS_KAFKA__SECURITY_PROTOCOL"] == "SASL_PLAINTEXT"
+    assert its["REVIEWS_CACHE__URL"].startswith("redis://:${REDIS_PASSWORD:?")
+
+
+def test_kafka_listens_without_a_password_within_its_own_container_alone():
+    its = SERVICES["kafka"]["environment"]
+    protocols = dict(p.split(":") for p in its["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    for listener in its["KAFKA_LISTENERS"].split(","):
+        name, _, address = listener.partition("://")
+        if protocols[name] == "PLAINTEXT":
+            assert address.startswith("localhost:"), listener
+
+
+def test_redis_asks_for_a_password_that_no_list_of_processes_shows():
+    its = SERVICES["redis"]
+    (_, _, script) = its["command"]
+    assert "requirepass $$REDISCLI_AUTH" in script.split("<<END")[1]
+    assert "${REDIS_PASSWORD:?" in its["environment"]["REDISCLI_AUTH"]
+
+
+@pytest.mark.parametrize("service", sorted(set(SERVICES) - set(OURS)))
+def test_an_image_of_others_can_be_pinned_by_its_digest(service):
+    assert re.fullmatch(rf"\$\{{{service.upper()}_IMAGE:-\S+:\S+}}", SERVICES[service]["image"])
 
 
 def test_the_image_runs_as_nobody_special():

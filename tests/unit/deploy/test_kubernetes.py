@@ -62,5 +62,48 @@ def test_scaling_asks_for_the_lag_of_our_group_on_our_topic():
     assert scaled["maxReplicaCount"] <= Settings().topics.partitions
 
 
+POLICIES = [o for o in OBJECTS if o["kind"] == "NetworkPolicy"]
+
+
+def test_what_no_policy_names_is_closed_for_every_pod():
+    (closed,) = [p for p in POLICIES if p["spec"]["podSelector"] == {}]
+    assert sorted(closed["spec"]["policyTypes"]) == ["Egress", "Ingress"]
+    assert closed["spec"].keys() == {"podSelector", "policyTypes"}
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p["metadata"]["name"])
+def test_every_rule_says_who_or_where_to_and_which_port(policy):
+    for direction, side in (("ingress", "from"), ("egress", "to")):
+        for rule in policy["spec"].get(direction, []):
+            assert rule[side], direction
+            assert all(peer.get("namespaceSelector") for peer in rule[side])
+            assert all(port["port"] for port in rule["ports"])
+
+
+def test_policies_name_pods_that_there_are_and_ports_that_they_open():
+    ports = {
+        template["labels"]["app"]: {p["containerPort"] for p in spec["containers"][0]["ports"]}
+        for o in OBJECTS
+        if o["kind"] == "Deployment"
+        for template, spec in [
+            (o["spec"]["template"]["metadata"], o["spec"]["template"]["spec"]),
+        ]
+    }
+    for policy in POLICIES:
+        for rule in policy["spec"].get("ingress", []):
+            app = policy["spec"]["podSelector"]["matchLabels"]["app"]
+            assert {port["port"] for port in rule["ports"]} <= ports[app]
+
+
+def test_the_monitor_does_not_reach_redis():
+    open_to = [
+        policy["spec"]["podSelector"]["matchExpressions"][0]["values"]
+        for policy in POLICIES
+        for rule in policy["spec"].get("egress", [])
+        if 6379 in {port["port"] for port in rule["ports"]}
+    ]
+    assert open_to == [["reviews-worker", "reviews-queue"]]
+
+
 def test_no_secret_is_in_a_manifest():
     assert "Secret" not in {o["kind"] for o in OBJECTS}

@@ -6,6 +6,7 @@ import pytest
 from tests.support.tiny_checkpoints import write_causal, write_nli
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
 from training.errors import LabellerUnavailable
+from training.labelling.checkpoints import local_checkpoint
 from training.labelling.classifier_voter import ClassifierLabeller
 from training.labelling.dictionary import DictionaryLabeller
 from training.labelling.embedding import TransformerEmbedder
@@ -94,3 +95,26 @@ def test_a_folder_without_a_checkpoint_is_not_taken_for_a_hubs_name(tmp_path):
     with pytest.raises(LabellerUnavailable, match=r"no config\.json") as wrong:
         ZeroShotLabeller(str(tmp_path))
     assert "hf download" not in wrong.value.remedy
+
+
+def hub_cache(folder, name, revisions):
+    """A hub's local cache as huggingface_hub keeps it: revisions by commit, the first one is main."""
+    repository = folder / f"models--{name.replace('/', '--')}"
+    for commit in revisions:
+        snapshot = repository / "snapshots" / commit
+        snapshot.mkdir(parents=True)
+        (snapshot / "config.json").write_text("{}")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(revisions[0])
+
+
+def test_a_hub_name_with_a_commit_is_that_commit(tmp_path, monkeypatch):
+    first, second = "a" * 40, "b" * 40
+    hub_cache(tmp_path, "some/model", [first, second])
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path))
+    assert local_checkpoint("some/model").name == first
+    assert local_checkpoint(f"some/model@{second}").name == second
+    with pytest.raises(LabellerUnavailable) as missing:
+        local_checkpoint(f"some/model@{'c' * 40}")
+    assert missing.value.remedy.startswith(f"run `hf download some/model --revision {'c' * 40}`")
