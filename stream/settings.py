@@ -271,7 +271,9 @@ class QueueSettings(_Section):
         Path(".reviews/queue-accounts.json"), description="File of accounts, argon2 hashes only."
     )
     secret: SecretStr | None = Field(
-        None, description="Signs sessions; unless set, made at first start and kept in a file."
+        None,
+        description="Signs sessions, and seals what Redis keeps for the queue; the same for all of its "
+        "servers. Unless set, made at first start and kept in a file.",
     )
     session_hours: PositiveSeconds = Field(
         12.0, description="A sign-in holds this long after the last thing that was done."
