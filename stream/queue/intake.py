@@ -151,9 +151,11 @@ class Intake:
         return all(int(positions.get(_name(tp), 0)) >= end for tp, end in self._ends.items())
 
     async def _check_lead(self) -> None:
-        """Notice at once when Redis is emptied, even while Kafka is quiet."""
+        """Notice at once when Redis is emptied or another one's, even while Kafka is quiet."""
         if not await self._filing.is_ready():
             raise Lost("ready")
+        if not await self._filing.sealed_by_us():
+            raise Lost("seal")
         if time.monotonic() - self._led_at > LEADER_SECONDS / 3 and not await self._lead():
             raise Lost("lead")
 
