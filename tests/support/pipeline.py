@@ -13,7 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas import CategorizedReview, DeadLetterReason, RelabelTask, TopicNames, decode
 from stream.classifier import Classifier
-from stream.settings import Settings, load_settings
+from stream.settings import KafkaSettings, Settings, load_settings
+from stream.topics_admin import await_leaders
 from stream.worker import Worker
 
 PARTITIONS = 4
@@ -38,7 +39,7 @@ def pipeline_settings(
 
 
 async def create_topics(kafka: str, topics: TopicNames) -> None:
-    """Create every topic of the contract."""
+    """Create every topic of the contract; return when they can be written to."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
@@ -55,6 +56,9 @@ async def create_topics(kafka: str, topics: TopicNames) -> None:
         )
     finally:
         await admin.close()
+    names = [policy.name for policy in topics.policies()]
+    async with asyncio.timeout(WAIT_SECONDS):
+        await await_leaders(KafkaSettings(bootstrap_servers=kafka), names)
 
 
 async def send(
