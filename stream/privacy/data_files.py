@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from stream.errors import InputError
 from stream.settings import LearningSettings
+from stream.spreadsheet import unguarded
 from stream.text import normalize
 
 DATASET: Final = "dataset.jsonl"
@@ -23,6 +24,7 @@ LINEAGE: Final = "lineage.json"
 ERASED: Final = "erased.jsonl"
 """Beside a data set: when rows were taken out, and how many. Its digest tells no more what is left."""
 _REGISTRY: Final = "registry.json"
+_MARK: Final = "\ufeff"
 
 Row = dict[str, Any]
 
@@ -64,11 +66,16 @@ def erase_rows(path: Path, review_id: str, texts: frozenset[str], *, dry_run: bo
     Raises:
         InputError: the file cannot be read or written.
     """
+    guards = path.suffix == ".csv"  # as our own CSV files do against spreadsheets
+
+    def said(row: Row, name: str) -> Any:
+        value = row.get(name)
+        return unguarded(value) if guards and isinstance(value, str) else value
 
     def is_wanted(row: Row) -> bool:
-        if review_id in {row.get("review_id"), row.get("id")}:
+        if review_id in {said(row, "review_id"), said(row, "id")}:
             return True
-        text = row.get("text")
+        text = said(row, "text")
         return isinstance(text, str) and normalize(text) in texts
 
     try:
@@ -119,7 +126,8 @@ def _json_lines(content: str, is_wanted: Callable[[Row], bool]) -> tuple[str, in
 def _csv_rows(content: str, is_wanted: Callable[[Row], bool]) -> tuple[str, int]:
     reader = csv.DictReader(io.StringIO(content, newline=""))
     rows = list(reader)
-    kept = [row for row in rows if not is_wanted(row)]
+    # A spreadsheet's byte order mark stands before the first column's name.
+    kept = [row for row in rows if not is_wanted({k.lstrip(_MARK): v for k, v in row.items() if k})]
     written = io.StringIO(newline="")
     writer = csv.DictWriter(written, reader.fieldnames or [], lineterminator="\n")
     writer.writeheader()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -14,6 +13,7 @@ from stream.kafka import connection_options, start
 from stream.queue.label_studio import annotated_task
 from stream.reading import BoundedConsumer
 from stream.settings import Settings
+from stream.spreadsheet import SafeWriter
 from stream.topics_admin import partitions_of
 
 Format = Literal["csv", "jsonl", "label-studio"]
@@ -26,8 +26,6 @@ MEDIA_TYPES: Final[dict[Format, str]] = {
     "jsonl": "application/jsonl; charset=utf-8",
     "label-studio": "application/json",
 }
-# A cell that begins like this is a formula to a spreadsheet, and the text is a stranger's.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_A_PART: Final = 500
 
 
@@ -60,11 +58,11 @@ def written(labels: Iterable[Label], form: Format) -> Iterator[str]:
 
 def _csv(labels: Iterable[Label]) -> Iterator[str]:
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
+    writer = SafeWriter(buffer)
     writer.writerow(COLUMNS)
     for number, label in enumerate(labels, 1):
         row: dict[str, Any] = label.model_dump(mode="json")
-        writer.writerow([_cell(row[column]) for column in COLUMNS])
+        writer.writerow(row[column] for column in COLUMNS)
         if number % _ROWS_A_PART == 0:
             yield _take(buffer)
     yield _take(buffer)
@@ -75,12 +73,6 @@ def _take(buffer: io.StringIO) -> str:
     buffer.seek(0)
     buffer.truncate()
     return text
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return "" if value is None else value
 
 
 async def _labels(settings: Settings) -> AsyncIterator[Label]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas import CATEGORIES, Category
+from stream.spreadsheet import unguarded
 from stream.text import normalize
 from training.data.origins import ORIGINS, Origin, counted
 from training.data.unstated import PERSON_ASSUMED, Unstated
@@ -207,7 +208,9 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
         # Spreadsheets put a byte order mark before the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix == ".csv":
-                yield from csv.DictReader(file)
+                # What our own CSV files guard against spreadsheets is taken as it was.
+                for cells in csv.DictReader(file):
+                    yield {k: unguarded(v) if isinstance(v, str) else v for k, v in cells.items()}
                 return
             for number, line in enumerate(file, start=1):
                 if not line.strip():

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from schemas import Category
+from stream.spreadsheet import SafeWriter, unguarded
 from training.data.origins import Origin
 from training.errors import DataError
 from training.labelling.files import Item, Suggestion
@@ -87,7 +88,7 @@ class CheckedFile:
                 f"{path} has columns {', '.join(header)}, not {', '.join(COLUMNS)}",
                 "name a new file with --output",
             )
-        self.done = {row[0] for row in rows if row}
+        self.done = {unguarded(row[0]) for row in rows if row}
         """Ids of reviews that have an answer."""
 
     def add(self, item: Item, category: Category, labeller: str) -> None:
@@ -105,7 +106,7 @@ class CheckedFile:
 
     def _append(self, row: Sequence[str]) -> None:
         with self._path.open("a", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerow(row)
+            SafeWriter(file).writerow(row)
 
 
 def _unusable(path: Path, error: OSError) -> DataError:
