@@ -116,6 +116,9 @@ class Label(Event):
         default=False, description="The person did not see the model's suggestions."
     )
     model_version: str | None = Field(default=None, description="The model that was unsure.")
+    ensemble_version: str | None = Field(
+        default=None, description="The fitted ensemble that decided: digest of its file."
+    )
     source: SourcePosition | None = None
     withdrawn: bool = Field(
         default=False,

@@ -376,7 +376,8 @@ class LabelSettings(_Section):
     )
     ensemble: Path = Field(
         Path(".reviews/ensemble.json"),
-        description="Fitted thresholds that `reviews label` writes and the relabeller reads.",
+        description="Fitted thresholds that `reviews label --save-ensemble` writes and the "
+        "relabeller reads.",
     )
     nli: Path = Field(
         Path(".reviews/nli"),

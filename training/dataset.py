@@ -146,6 +146,19 @@ def trusted(dataset: Dataset) -> NDArray[np.bool_]:
     return np.array([origin.may_measure for origin in dataset.origin], dtype=np.bool_)
 
 
+def check_measurable(dataset: Dataset) -> None:
+    """Refuse rows on which nothing can be measured.
+
+    Raises:
+        DataError: programs guessed all labels.
+    """
+    if not trusted(dataset).any():
+        raise DataError(
+            f"none of the {len(dataset)} labels can be trusted: programs guessed them",
+            "check a sample with `reviews label validate`, and train with --validation checked.csv",
+        )
+
+
 def check_learnable(dataset: Dataset) -> None:
     """Refuse rows from which nothing can be learned.
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Final
 
+from stream.model_folder import MANIFEST
 from training.errors import DataError
+
+CHECKPOINT: Final = "config.json"
+"""Moved into place last: it tells a complete checkpoint."""
+
+
+def is_complete(folder: Path) -> bool:
+    """Tell whether a folder holds a finished checkpoint."""
+    return (folder / CHECKPOINT).is_file()
 
 
 def check_writable(folder: Path) -> None:
@@ -22,3 +32,17 @@ def check_writable(folder: Path) -> None:
         raise DataError(
             f"nothing can be written to {folder}: {why}", "name another folder"
         ) from None
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse to replace what is no model folder, before anything is trained for it.
+
+    Raises:
+        DataError: it holds something else, or nothing can be written there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is a file", "name a new folder")
+    if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
+        raise DataError(f"{folder} is not empty and no model folder", "name a new folder")
+    # The folder is made aside and moved into place: what counts is where it will lie.
+    check_writable(folder.parent)

@@ -15,6 +15,7 @@ import typer
 
 from stream.cli.console import err, note
 from stream.cli.options import settings_from
+from stream.cli.outputs import Force, require_new_file
 from stream.cli.rows import FileFormat, ModelFolder, Rows, progress_over
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def classify(
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON lines; - for output.")],
     model: ModelFolder = None,
     file_format: FileFormat = "auto",
+    force: Force = False,
 ) -> None:
     """Classify a file offline, with the same preprocessing, model and thresholds as the worker.
 
@@ -39,6 +41,7 @@ def classify(
     section = {"model": {"folder": model}} if model is not None else {}
     settings = settings_from(None, None, **section)
     rows = Rows(file, file_format)
+    require_new_file(output, force=force)
     classifier = _load(settings.model)
     relabel = total = 0
     with _opened(output) as target, progress_over(rows, "classifying") as progress:

@@ -115,6 +115,51 @@ def test_the_command_line_says_how_the_graph_is_quantised(folder):
     assert record["cpu_graph"].startswith("dynamic ")
 
 
+def test_of_two_labels_nothing_is_claimed(folder):
+    """Two rows once trained "a model with published precision 1"."""
+    (folder / "two.csv").write_text("text,category\nчайник,household-appliances\nсапоги,footwear\n")
+    ran = reviews(
+        *("train", "bert", "two.csv", "--config", "options.json", "--epochs", "1"),
+        *("--validation", "three.csv", "--output", "two", "--work", "work-two", "--json"),
+        cwd=folder,
+    )
+    assert ran.returncode == 2
+    (folder / "three.csv").write_text("text,category\nутюг,household-appliances\nкеды,footwear\n")
+    ran = reviews(
+        *("train", "bert", "two.csv", "--config", "options.json", "--epochs", "1"),
+        *("--validation", "three.csv", "--output", "two", "--work", "work-two", "--json"),
+        cwd=folder,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["metrics"] == {"held_out_rows": 2.0, "held_out_rows_by_people": 2.0}
+    said = "How good it is cannot be said: 2 labelled reviews were held out"
+    assert said in " ".join(ran.stderr.split())
+    assert said in (folder / "two" / "README.md").read_text(encoding="utf-8")
+    assert "does not say who decided 2 of its labels" in " ".join(ran.stderr.split())
+
+
+def test_guesses_alone_train_nothing_until_a_person_checked_a_sample(folder):
+    """The README's own path: `label run`, then `train`."""
+    rows = [line.split(",") for line in (folder / "labels.csv").read_text("utf-8").splitlines()[1:]]
+    guess = {"decided_by": "agreement", "origin": "ensemble"}
+    guesses = [{"text": text, "category_id": int(number), **guess} for text, number in rows]
+    written = "".join(json.dumps(row) + "\n" for row in guesses)
+    (folder / "guessed.jsonl").write_text(written, encoding="utf-8")
+    command = ("train", "bert", "guessed.jsonl", "--config", "options.json", "--epochs", "1")
+    places = ("--output", "guessed", "--work", "work-guessed")
+    ran = reviews(*command, *places, cwd=folder)
+    assert ran.returncode == 2
+    assert "none of the 36 labels can be trusted" in ran.stderr
+    checked = "".join(f"{text} весьма,{number}\n" for text, number in rows)
+    (folder / "checked.csv").write_text("text,category_id\n" + checked, encoding="utf-8")
+    ran = reviews(*command, *places, "--validation", "checked.csv", cwd=folder)
+    assert ran.returncode == 0, ran.stderr
+    card = " ".join((folder / "guessed" / "README.md").read_text(encoding="utf-8").split())
+    assert "36 texts: 36 ensemble." in card
+    assert "Their labels: 36 person. People decided all of them." in card
+
+
 def test_an_unknown_way_of_quantising_is_refused(folder):
     ran = reviews("train", "lstm", "labels.csv", "--quantise", "harder", cwd=folder)
     assert ran.returncode == 2

@@ -19,7 +19,7 @@ from tests.support.pipeline import (
     send,
 )
 from tests.support.queue import send_tasks, task
-from tests.support.relabelling import word_decider
+from tests.support.relabelling import ENSEMBLE_VERSION, word_decider
 from training.errors import DataError
 from training.labelling.run import Panel
 from training.relabeller import Relabeller
@@ -84,6 +84,7 @@ async def test_a_decision_reaches_labels_and_the_category_topic(settings, decide
     assert (label.review_id, label.category, label.decided_by) == ("r1", CLOTHING, "ensemble")
     assert (decided.review, decided.decided_by) == (task(1, "платье красивое").review, "ensemble")
     assert label.revision == decided.revision == 1
+    assert label.ensemble_version == ENSEMBLE_VERSION
 
 
 async def test_relabellers_one_after_another_decide_every_task_once(settings, decider):
@@ -156,6 +157,9 @@ async def test_it_tells_prometheus_what_it_decided_and_probes_that_it_works(sett
     assert values["reviews_relabeller_transactions_total", "committed"] >= 1
     assert values["reviews_relabeller_assigned_partitions",] == 4
     assert values["reviews_relabeller_decision_seconds_count",] >= 1
+    fitted = ("160", "0.95", "2026-01-01T00:00:00+00:00", ENSEMBLE_VERSION)
+    assert f'version="{ENSEMBLE_VERSION}"' in metrics
+    assert any(set(fitted) <= set(name[1:]) for name in values)
 
 
 async def test_a_relabeller_without_its_partitions_is_alive_but_not_ready(settings, decider):
@@ -176,4 +180,4 @@ async def test_absent_topics_are_named(kafka, topic_prefix, decider):
 
 def test_an_ensemble_whose_labellers_are_not_at_hand_is_refused(decider):
     with pytest.raises(DataError, match="words"):
-        Decider(decider._cascade, Panel(()))
+        Decider(decider.ensemble, Panel(()))

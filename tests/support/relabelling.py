@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 
 from schemas import Category
 from training.labelling.cascade import fit_cascade
 from training.labelling.run import Panel
+from training.labelling.saved import Ensemble, Fitted
 from training.labelling.votes import CATEGORY_COUNT, Votes
 from training.relabeller.deciding import Decider
 
 WORDS = {"платье": Category.CLOTHING, "доставка": Category.NO_PRODUCT}
+ENSEMBLE_VERSION = "0123456789ab"
 OPEN = "непонятно"
 """A text with this word alone is left to people."""
 
@@ -38,4 +41,6 @@ def word_decider() -> Decider:
     texts = [*WORDS, "туман", "мгла"] * 40
     known = np.array([clothing, no_product, clothing, no_product] * 40)
     labeller = WordLabeller()
-    return Decider(fit_cascade({"words": labeller.label(texts)}, {}, known), Panel((labeller,)))
+    cascade = fit_cascade({"words": labeller.label(texts)}, {}, known)
+    fitted = Fitted(datetime(2026, 1, 1, tzinfo=UTC), "checked.csv", len(known), 0, 0.95)
+    return Decider(Ensemble(cascade, fitted, ENSEMBLE_VERSION), Panel((labeller,)))

@@ -11,6 +11,7 @@ import typer
 
 from stream.cli.console import note, out
 from stream.cli.options import Json
+from stream.cli.outputs import Force, require_own_folder
 from stream.errors import InputError
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
@@ -111,12 +112,15 @@ def compare(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be trained.")
     ] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Train each candidate with each seed, score them on the same rows, and write a report.
 
     Ctrl-C keeps the finished runs and epochs: the same command goes on there.
     """
+    # Comparing takes hours: what is wrong with the place is said before anything is read.
+    require_own_folder(output, "comparison.json", "{", force=force)
     base = config_of(
         options_of(
             config,
@@ -132,11 +136,14 @@ def compare(
         raise InputError("--out-of-fold scores the labelled rows themselves", "leave out --test")
     if out_of_fold and what is What.CURVE:
         raise InputError("a learning curve needs rows that are not trained on", "name a --test")
-    candidates = _candidates(what, family or [], base)
+    _check_names(what, family or [], base)
     unstated = unstated_of(labels_by)
-    dataset = _training_rows(labels or [], guessed, unstated)
-    candidates = _with_enough(candidates, dataset)
+    dataset = read_labels(labels or [], unstated)
     tests = None if out_of_fold else _tests(test or [], unstated)
+    # From here on scikit-learn and torch: a mistake above is answered without waiting for them.
+    candidates = _candidates(what, family or [], base)
+    dataset = _training_rows(dataset, guessed)
+    candidates = _with_enough(candidates, dataset)
     if dry_run:
         for candidate in candidates:
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
@@ -258,6 +265,24 @@ def _to_serve(candidates: list[Candidate], table: list[Line]) -> str | None:
     return next((families[ln.name].name for ln in table if families[ln.name].servable), None)
 
 
+def _check_names(what: What, families: list[str], base: TrainConfig) -> None:
+    """Refuse a family or a base that there is not.
+
+    Raises:
+        UnknownFamily: there is none of a name.
+        InputError: several families are named where one is varied.
+        LabellerUnavailable: the base is not on this machine.
+    """
+    from training.labelling.checkpoints import local_checkpoint
+    from training.models.family import family
+
+    for name in families:
+        family(name)
+    if what is not What.FAMILIES and len(families) > 1:
+        raise InputError(f"--what {what} varies one family", "name one --family")
+    local_checkpoint(str(base.encoder))
+
+
 def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Candidate]:
     from training.evaluation.candidates import (
         ablation_candidates,
@@ -268,8 +293,6 @@ def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Cand
 
     if what is What.FAMILIES:
         return family_candidates(families, base)
-    if len(families) > 1:
-        raise InputError(f"--what {what} varies one family", "name one --family")
     name = families[0] if families else "bert"
     if what is What.IMBALANCE:
         return imbalance_candidates(name, base)
@@ -278,10 +301,9 @@ def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Cand
     return ablation_candidates(name, base)
 
 
-def _training_rows(files: list[Path], guessed: int | None, unstated: Unstated) -> Dataset:
+def _training_rows(dataset: Dataset, guessed: int | None) -> Dataset:
     from training.evaluation.compare import trusted_and
 
-    dataset = read_labels(files, unstated)
     return dataset if guessed is None else trusted_and(dataset, guessed)
 
 

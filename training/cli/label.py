@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -12,15 +13,19 @@ from typer.core import TyperGroup
 from schemas import Category
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
+from stream.cli.outputs import Force, require_new_file, require_own_folder
+from stream.errors import InputError
 from training.cli.augment import augment
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.nli import nli
 from training.cli.progress import bars
 from training.cli.validate import validate
+from training.errors import DataError
 
 if TYPE_CHECKING:
     from stream.settings import Settings
-    from training.labelling.panel import Recording
+    from training.labelling.files import Item
+    from training.labelling.recorded import Recording
     from training.labelling.run import LabellingRun, Llm, Panel
 
 _DEFAULT: Final = "run"
@@ -83,11 +88,19 @@ def run(
     people: Annotated[list[Category] | None, typer.Option(help="Only people may give it.")] = None,
     noise: Annotated[bool, typer.Option(help="Look for suspicious labels.")] = True,
     processes: Annotated[int, typer.Option(min=0, help="0: one a core.")] = 0,
+    save_ensemble: Annotated[
+        bool,
+        typer.Option(
+            "--save-ensemble",
+            help="Let `reviews relabel-auto` decide by what is fitted here; needs --validated.",
+        ),
+    ] = False,
+    force: Force = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what the LLM would cost, and ask nothing.")
     ] = False,
 ) -> None:
-    """Label reviews. Ctrl-C keeps what is done; run again to go on where it stopped.
+    """Label reviews. Ctrl-C keeps what is done; run again with --force to go on where it stopped.
 
     Without --validated nothing is calibrated: only what the labellers are very sure of is decided.
     """
@@ -95,23 +108,32 @@ def run(
     settings = settings_from(None, None, label=label)
     from training.labelling.files import read_items, read_validated
 
+    if not dry_run:
+        require_new_file(output, force=force)
+        if report is not None:
+            require_own_folder(report, "summary.md", "# Labelling summary", force=force)
     items = read_items(file)
     known = [] if validated is None else read_validated(validated, unstated_of(labels_by))
+    if save_ensemble:
+        distinct = {row.item.normalized for row in known}
+        _check_saving(settings, len(distinct), force=force)
     fates = _fates(keep, drop, people)
-    recording = _recording(recorded)
+    everyone = [*items, *(row.item for row in known)]
+    recording = _recording(recorded, everyone)
     panel = load_panel(settings)
     from training.labelling.panel import open_llm
 
-    everyone = [*items, *(row.item for row in known)]
     with open_llm(settings.label, recording, everyone) as llm:
         if dry_run:
             _show_plan(settings, items, known, panel, fates)
             return
         result = _run(settings, items, known, panel, llm, fates, processes)
-        _write(result, output, settings)
+        _write(result, output)
+        if save_ensemble:
+            _save(result, settings, validated)
         if report is not None:
             _report(result, settings, llm, report, noise=noise)
-    _close(result, output, report)
+    _close(result, output, report, saved=save_ensemble)
 
 
 app.command("validate")(validate)
@@ -155,10 +177,15 @@ def load_panel(settings: Settings) -> Panel:
     return panel
 
 
-def _recording(value: str | None) -> Recording | None:
-    from training.labelling.panel import Recording
+def _recording(value: str | None, items: Sequence[Item]) -> Recording | None:
+    """Read the name of a recording, and the recording once: what is wrong with it is said early."""
+    from training.labelling.recorded import RecordedLabeller, Recording
 
-    return None if value is None else Recording.parse(value)
+    if value is None:
+        return None
+    recording = Recording.parse(value)
+    RecordedLabeller.load(recording.votes, recording.model, items)
+    return recording
 
 
 def _fates(
@@ -199,12 +226,56 @@ def _show_plan(settings: Settings, items: Any, known: Any, panel: Panel, fates: 
         out.print(message["content"], markup=False)
 
 
-def _write(result: LabellingRun, output: Path, settings: Settings) -> None:
+def _check_saving(settings: Settings, labels: int, *, force: bool) -> None:
+    """Refuse to let an ensemble decide in the stream that too few people's labels speak for.
+
+    Raises:
+        InputError: there are too few, or there is an ensemble already.
+    """
+    from training.labelling.saved import LEAST_LABELS, load_ensemble
+
+    if labels < LEAST_LABELS:
+        raise InputError(
+            f"an ensemble that decides in the stream is calibrated on {LEAST_LABELS} labels of people "
+            f"at least, and --validated has {labels}",
+            "check a sample with `reviews label validate`, and name its file with --validated",
+        )
+    path = settings.label.ensemble
+    if not force and path.exists():
+        try:
+            what = str(load_ensemble(path).fitted)
+        except DataError:
+            what = "of another version"
+        raise InputError(
+            f"{path} holds an ensemble {what}, and is not written over",
+            "set REVIEWS_LABEL__ENSEMBLE, or add --force to replace it",
+        )
+
+
+def _write(result: LabellingRun, output: Path) -> None:
     from training.labelling.output import label_rows, write_rows
-    from training.labelling.saved import save_cascade
 
     write_rows(output, label_rows(result))
-    save_cascade(result.cascade, settings.label.ensemble, settings.label.precision)
+
+
+def _save(result: LabellingRun, settings: Settings, validated: Path | None) -> None:
+    from datetime import UTC, datetime
+
+    from rich.markup import escape
+
+    from training.labelling.label_model import UNKNOWN
+    from training.labelling.saved import Fitted, save_ensemble
+
+    fitted = Fitted(
+        at=datetime.now(UTC),
+        sample=validated.name if validated else "",
+        labels=int((result.known != UNKNOWN).sum()),
+        reviews=result.labelled,
+        precision=settings.label.precision,
+    )
+    path = settings.label.ensemble
+    saved = save_ensemble(result.cascade, path, fitted)
+    note(f"ensemble {saved.version} is in {escape(str(path))}: {escape(str(fitted))}")
 
 
 def _report(
@@ -241,9 +312,10 @@ def _suspects(result: LabellingRun) -> Any:
     return [replace(suspect, row=int(rows[suspect.row])) for suspect in found]
 
 
-def _close(result: LabellingRun, output: Path, report: Path | None) -> None:
+def _close(result: LabellingRun, output: Path, report: Path | None, *, saved: bool) -> None:
     from rich.markup import escape
 
+    from training.labelling.label_model import UNKNOWN
     from training.labelling.prior import Fate
 
     left = int(result.decisions.open[: result.labelled].sum())
@@ -257,7 +329,16 @@ def _close(result: LabellingRun, output: Path, report: Path | None) -> None:
     note(f"categories: {', '.join(dropped) or 'none dropped'}")
     if report is not None:
         note(f"report: {escape(str(report / 'index.html'))}")
-    note("next: `reviews relabel-auto` decides unsure reviews of the stream by this ensemble")
+    if saved:
+        note("next: `reviews relabel-auto` decides unsure reviews of the stream by this ensemble")
+    elif not (result.known != UNKNOWN).any():
+        note(
+            "next: `reviews label validate` lets you check a sample, which calibrates the next run"
+        )
+    else:
+        note(
+            "next: with --save-ensemble, `reviews relabel-auto` decides in the stream by this ensemble"
+        )
     if result.interrupted:
-        note("[yellow]interrupted: run the same command again to go on[/yellow]")
+        note("[yellow]interrupted: run the same command with --force to go on[/yellow]")
         raise typer.Exit(130)

@@ -264,10 +264,11 @@ def keygen(
     private, public = folder / "model-signing.key", folder / "model-signing.pub"
     try:
         key.save(private)
-        public.write_text(f"{key.public_text}\n", encoding="ascii")
-    except FileExistsError:
+        with public.open("x", encoding="ascii") as file:
+            file.write(f"{key.public_text}\n")
+    except FileExistsError as error:
         raise InputError(
-            f"{private} is there already, and is not replaced: what it signed would be refused",
+            f"{error.filename} is there already, and is not replaced: what it signed would be refused",
             "name another folder; workers may trust several keys at a time",
         ) from None
     if as_json:

@@ -11,6 +11,8 @@ from rich.markup import escape
 
 from stream.cli.console import note
 from stream.cli.options import settings_from
+from stream.cli.outputs import Force
+from stream.errors import InputError
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.train import read_labels
@@ -46,6 +48,7 @@ def nli(
     epochs: Annotated[int, typer.Option(min=1)] = 3,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     labels_by: LabelsBy = None,
+    force: Force = False,
 ) -> None:
     """Train an NLI checkpoint; `reviews label` lets it vote where no other one is at hand.
 
@@ -55,19 +58,27 @@ def nli(
 
     from training.dataset import join, read_labelled_dataset
     from training.fit.config import BUNDLED_ENCODER
-    from training.labelling.nli import NliConfig, train_nli
     from training.starter.synthetic import synthetic_dataset
     from training.starter.texts import DEMO_EXAMPLES, HELDOUT_EXAMPLES
+    from training.writable import is_complete
 
     settings = settings_from(None, None)
+    folder = output or settings.label.nli
+    if not force and is_complete(folder):
+        raise InputError(
+            f"{folder} holds a finished checkpoint",
+            "name another folder with --output, or add --force to replace it",
+        )
     data = read_labels(labels or [], unstated_of(labels_by))
     if not labels:
         data = join(data, synthetic_dataset(_COMPOSED, seed, 1.0))
     files = [HELDOUT_EXAMPLES, DEMO_EXAMPLES, *(validated or [])]
     data = data.without_texts_of(*(read_labelled_dataset(path) for path in files))
     data = data.take(np.sort(np.unique(data.normalized, return_index=True)[1]))
+    # torch: a mistake above is answered without waiting for it.
+    from training.labelling.nli import NliConfig, train_nli
+
     config = NliConfig(base=base or BUNDLED_ENCODER, epochs=epochs, seed=seed)
-    folder = output or settings.label.nli
     work = folder.with_name(f"{folder.name}.progress")
     started = time.perf_counter()
     try:

@@ -56,9 +56,7 @@ def pretrain(
 
     Ctrl-C keeps the finished epochs: the same command goes on there.
     """
-    from training.pretraining.checkpoint import is_complete, pretrain_to
-    from training.pretraining.mlm import PretrainConfig
-    from training.tracking.records import add_pretraining, pretraining_record
+    from training.writable import is_complete
 
     if is_complete(output):
         raise InputError(f"{output} holds a finished checkpoint", "name a new folder")
@@ -66,10 +64,15 @@ def pretrain(
         raise InputError(f"a width of {width} cannot be divided by {_HEADS}", "name another width")
     # Read as the options of a training are, so that a wrong one is answered in the same words.
     given = config_of(options_of(None, seed=seed, device=device))
-    config = PretrainConfig(seed=given.seed, epochs=epochs or _EPOCHS, device=given.device)
     tracker = tracker_of(track)
     rows = _normalized(texts, leave_out or [])
     note(f"{len(rows)} distinct texts")
+    # torch: a mistake above is answered without waiting for it.
+    from training.pretraining.checkpoint import pretrain_to
+    from training.pretraining.mlm import PretrainConfig
+    from training.tracking.records import add_pretraining, pretraining_record
+
+    config = PretrainConfig(seed=given.seed, epochs=epochs or _EPOCHS, device=given.device)
     try:
         with stage_bars() as progress:
             encoder = _encoder(rows, base, layers, width, config, progress)

@@ -44,12 +44,28 @@ def relabel_auto(
         label["http_port"] = port
     settings = settings_from(servers, prefix, label=label)
     configure_logs(settings.log, settings.privacy.redact_kinds)
+    _tell_ensemble(settings)
     outcomes, stopped_by = asyncio.run(_relabel(settings))
     decided = outcomes["ensemble"] + outcomes["llm"]
     note(f"{decided:,} reviews decided, {outcomes['people']:,} left to people")
     note("next: `reviews queue` shows people the rest")
     if stopped_by == signal.SIGINT:
         raise typer.Exit(130)
+
+
+def _tell_ensemble(settings: Settings) -> None:
+    """Say by which ensemble will be decided.
+
+    Raises:
+        DataError: there is none.
+    """
+    from rich.markup import escape
+
+    from training.labelling.saved import load_ensemble
+
+    path = settings.label.ensemble
+    ensemble = load_ensemble(path)
+    note(escape(f"ensemble {ensemble.version} of {path}: {ensemble.fitted}"))
 
 
 async def _relabel(settings: Settings) -> tuple[Counter[str], signal.Signals | None]:

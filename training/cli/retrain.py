@@ -72,7 +72,7 @@ def retrain(
 
     Exit code 1: the new model was refused. Ctrl-C is safe at any time: the serving model goes on.
     """
-    from training.retrain.run import Plan
+    from training.train import check_servable
 
     sections: dict[str, Any] = {"learning": {"registry": registry}} if registry else {}
     settings = settings_from(servers, prefix, **sections)
@@ -80,9 +80,14 @@ def retrain(
         raise InputError("--base and --no-base exclude each other", "leave one of them out")
     if trial and no_announce:
         raise InputError("--trial is for the workers to be told", "leave --no-announce out")
+    chosen = family or settings.learning.family
+    check_servable(chosen)
+    options = config_of(options_of(config))
+    from training.retrain.run import Plan
+
     plan = Plan(
-        family=family or settings.learning.family,
-        config=config_of(options_of(config)),
+        family=chosen,
+        config=options,
         base=() if no_base else base,
         frozen=frozen or (),
         unstated=unstated_of(labels_by),

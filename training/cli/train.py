@@ -270,11 +270,18 @@ def _family(
     half: bool,
     tracker: Tracker,
 ) -> Manifest:
-    from training.dataset import read_test_dataset
+    from training.dataset import check_learnable, check_measurable, read_test_dataset
+    from training.labelling.checkpoints import local_checkpoint
+    from training.models.family import family as known_family
     from training.train import check_servable, train_family
+    from training.writable import check_replaceable
 
     check_servable(family)
     config = config_of({"checkpoints": work / family} | given)
+    for teacher in config.distillation.teachers:
+        known_family(teacher)
+    local_checkpoint(str(config.encoder))
+    check_replaceable(output)
     dataset = read_labels(files.labels, files.unstated)
     validation, calibration = files.validation, None
     if validation is not None:
@@ -286,6 +293,9 @@ def _family(
                 f"no text is left to train on: {validation} holds all of them",
                 "calibrate on other reviews, or leave out --validation",
             )
+    else:
+        check_measurable(dataset)
+    check_learnable(dataset)
     # torch and what else a training needs: a mistake above is answered without waiting for them.
     from training.export.folder import Options
     from training.tracking.records import add_training, training_record

@@ -20,7 +20,6 @@ from stream.errors import ModelError
 from stream.model_folder import (
     CPU_GRAPH,
     GPU_GRAPH,
-    MANIFEST,
     TOKENIZER,
     Manifest,
     SelfTest,
@@ -40,7 +39,7 @@ from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import NeuralModel
 from training.models.family import family
 from training.pretraining.encoder import WEIGHTS
-from training.writable import check_writable
+from training.writable import check_replaceable
 
 RUN_FILE: Final = "training.json"
 _LARGEST_DIFFERENCE: Final = 1e-2
@@ -118,20 +117,6 @@ def export_family(
     if config.checkpoints is not None:
         shutil.rmtree(config.checkpoints, ignore_errors=True)
     return manifest
-
-
-def check_replaceable(folder: Path) -> None:
-    """Refuse to replace what is no model folder, before anything is trained for it.
-
-    Raises:
-        DataError: it holds something else, or nothing can be written there.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder} is a file", "name a new folder")
-    if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
-        raise DataError(f"{folder} is not empty and no model folder", "name a new folder")
-    # The folder is made aside and moved into place: what counts is where it will lie.
-    check_writable(folder.parent)
 
 
 def write_folder(

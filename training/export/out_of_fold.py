@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import CATEGORY_COUNT, Dataset, trusted
-from training.errors import DataError
+from training.dataset import CATEGORY_COUNT, Dataset, check_measurable, trusted
 from training.export.known import known
 from training.fit.config import Progress, TrainConfig
 from training.fit.pruning import folds_by_product, folds_of
@@ -60,12 +59,8 @@ def measured_rows(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
     Raises:
         DataError: no label can be trusted.
     """
+    check_measurable(dataset)
     good = trusted(dataset)
-    if not good.any():
-        raise DataError(
-            f"none of the {len(dataset)} labels can be trusted: programs guessed them",
-            "check a sample with `reviews label validate`, and train with --validation checked.csv",
-        )
     new = good & ~known(dataset, config)
     return new if new.sum() >= _LEAST_NEW else good
 

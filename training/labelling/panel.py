@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from stream.settings import LabelSettings
-from training.errors import DataError, LabellerUnavailable
+from training.errors import LabellerUnavailable
 from training.labelling.classifier_voter import ClassifierLabeller
 from training.labelling.dictionary import DictionaryLabeller
 from training.labelling.embedding import TransformerEmbedder
@@ -17,33 +16,10 @@ from training.labelling.heuristic import HeuristicLabeller
 from training.labelling.llm.answers import AnswerCache
 from training.labelling.llm.local import LocalCausalLabeller
 from training.labelling.llm.voter import LlmLabeller
-from training.labelling.recorded import RecordedLabeller
+from training.labelling.recorded import RecordedLabeller, Recording
 from training.labelling.run import Llm, Panel
 from training.labelling.votes import Labeller
 from training.labelling.zero_shot import ZeroShotLabeller
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """Recorded answers of one model: the file, and the model's name in it."""
-
-    votes: Path
-    model: str
-
-    @classmethod
-    def parse(cls, value: str) -> Recording:
-        """Read ``FILE:MODEL``.
-
-        Raises:
-            DataError: it is not of this form.
-
-        >>> Recording.parse("votes.jsonl:qwen2-7b-instruct").model
-        'qwen2-7b-instruct'
-        """
-        path, colon, model = value.rpartition(":")
-        if not (colon and path and model):
-            raise DataError(f"{value!r} is not FILE:MODEL", "e.g. votes.jsonl:qwen2-7b-instruct")
-        return cls(Path(path), model)
 
 
 def cheap_panel(settings: LabelSettings, model_folder: Path | None = None) -> Panel:

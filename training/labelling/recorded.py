@@ -7,6 +7,7 @@ several answers about one text are averaged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,29 @@ from training.labelling.votes import CATEGORY_COUNT, Distribution, Votes
 
 # A vote without a confidence of its own; calibration replaces it by what the voter is worth.
 _UNSTATED: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Recorded answers of one model: the file, and the model's name in it."""
+
+    votes: Path
+    model: str
+
+    @classmethod
+    def parse(cls, value: str) -> Recording:
+        """Read ``FILE:MODEL``.
+
+        Raises:
+            DataError: it is not of this form.
+
+        >>> Recording.parse("votes.jsonl:qwen2-7b-instruct").model
+        'qwen2-7b-instruct'
+        """
+        path, colon, model = value.rpartition(":")
+        if not (colon and path and model):
+            raise DataError(f"{value!r} is not FILE:MODEL", "e.g. votes.jsonl:qwen2-7b-instruct")
+        return cls(Path(path), model)
 
 
 class RecordedLabeller:

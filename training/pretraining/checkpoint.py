@@ -14,17 +14,11 @@ from typing import Any, Final
 from training.fit.config import Progress, silent
 from training.pretraining.encoder import Encoder
 from training.pretraining.mlm import PretrainConfig, key_of, pretrain
+from training.writable import CHECKPOINT, is_complete
 
 RUN_FILE: Final = "pretraining.json"
 """How a checkpoint was made, for people and programs."""
-# Moved into place last: it tells a complete checkpoint.
-_LAST: Final = "config.json"
 _PACKAGES: Final = ("numpy", "tokenizers", "torch", "transformers")
-
-
-def is_complete(folder: Path) -> bool:
-    """Tell whether a folder holds a finished checkpoint."""
-    return (folder / _LAST).is_file()
 
 
 def run_record(folder: Path) -> dict[str, Any]:
@@ -77,14 +71,14 @@ def pretrain_to(
         CheckpointError: the encoder's tokenizer has no mask.
     """
     on_the_way, aside = folder / "progress", folder / "complete"
-    (folder / _LAST).unlink(missing_ok=True)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     config = config.model_copy(update={"checkpoints": on_the_way})
     record = _run_record(encoder, normalized, config)
     losses = pretrain(encoder, normalized, config, progress)
     encoder.save(aside)
     record["losses"] = [round(loss, 6) for loss in losses]
     (aside / RUN_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    for file in sorted(aside.iterdir(), key=lambda path: path.name == _LAST):
+    for file in sorted(aside.iterdir(), key=lambda path: path.name == CHECKPOINT):
         file.replace(folder / file.name)
     shutil.rmtree(aside)
     shutil.rmtree(on_the_way, ignore_errors=True)

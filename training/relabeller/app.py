@@ -107,8 +107,13 @@ class Relabeller:
             await self._decided.start()
             self._lanes.attach(consumer)
             consumer.subscribe([names.relabel], listener=self._lanes)
+            assert self._decider is not None  # noqa: S101 - opened above
             _log.info(
-                "relabeller_started", group=self.settings.worker.group, health_port=self.health.port
+                "relabeller_started",
+                group=self.settings.worker.group,
+                health_port=self.health.port,
+                ensemble=self._decider.ensemble.version,
+                ensemble_fitted=str(self._decider.ensemble.fitted),
             )
             await self._work_until(stop, consumer)
         finally:
@@ -123,6 +128,7 @@ class Relabeller:
         if self._decider is None:
             opening = open_decider(self.settings)
             self._decider = await self._in_thread(self._opened.enter_context, opening)
+        self.metrics.decides(self._decider.ensemble)
 
     async def _work_until(self, stop: asyncio.Event, consumer: AIOKafkaConsumer) -> None:
         assert self._failure is not None  # noqa: S101 - run() made it

@@ -12,10 +12,10 @@ from schemas import CATEGORIES, Category, DecidedBy, RelabelTask
 from stream.settings import Settings
 from stream.text import normalize
 from training.errors import DataError
-from training.labelling.cascade import PEOPLE, Cascade
+from training.labelling.cascade import PEOPLE
 from training.labelling.panel import cheap_panel, open_llm
 from training.labelling.run import Panel
-from training.labelling.saved import load_cascade
+from training.labelling.saved import Ensemble, load_ensemble
 
 # Canaries and audits measure people and models: an ensemble that answers them measures nothing.
 _FOR_THE_ENSEMBLE = "low-confidence"
@@ -30,31 +30,35 @@ class Decision:
         confidence: its probability, 0 to 1.
         decided_by: "llm" where the LLM had to be asked, else "ensemble".
         labeller: who of the ensemble settled it: a labeller, "agreement" or an aggregator.
+        ensemble: version of the ensemble.
     """
 
     category: Category
     confidence: float
     decided_by: DecidedBy
     labeller: str
+    ensemble: str
 
 
 class Decider:
     """Decides by a fitted cascade and the labellers that it was fitted on.
 
     Args:
-        cascade: as `reviews label` saved it.
+        ensemble: as `reviews label --save-ensemble` saved it.
         panel: labellers at hand; those that the cascade does not know are not asked.
 
     Raises:
         DataError: a labeller that the cascade was fitted on is not at hand.
     """
 
-    def __init__(self, cascade: Cascade, panel: Panel) -> None:
+    def __init__(self, ensemble: Ensemble, panel: Panel) -> None:
+        self.ensemble = ensemble
+        cascade = ensemble.cascade
         at_hand = {labeller.name: labeller for labeller in panel.cheap}
         if absent := [name for name in cascade.cheap.names if name not in at_hand]:
             raise DataError(
                 f"the ensemble was fitted with {', '.join(absent)}, not at hand now",
-                "fit it again here with `reviews label INPUT --validated FILE`",
+                "fit it again here with `reviews label INPUT --validated FILE --save-ensemble`",
             )
         self._cheap = [at_hand[name] for name in cascade.cheap.names]
         self._cascade = cascade
@@ -87,6 +91,7 @@ class Decider:
                     min(float(result.confidence[i]), 1.0),
                     "llm" if asked else "ensemble",
                     by,
+                    self.ensemble.version,
                 )
         return decided
 
@@ -99,7 +104,7 @@ def open_decider(settings: Settings) -> Iterator[Decider]:
         DataError: there is no fitted ensemble, or it does not fit the labellers at hand.
         LabellerUnavailable: the local LLM is not at hand.
     """
-    cascade = load_cascade(settings.label.ensemble)
+    ensemble = load_ensemble(settings.label.ensemble)
     panel = cheap_panel(settings.label, settings.model.folder)
     with open_llm(settings.label) as llm:
-        yield Decider(cascade, Panel(panel.cheap, llm, panel.notes))
+        yield Decider(ensemble, Panel(panel.cheap, llm, panel.notes))

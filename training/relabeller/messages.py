@@ -35,6 +35,7 @@ def messages(
         confidence=decision.confidence,
         revision=REVISION,
         model_version=task.model_version,
+        ensemble_version=decision.ensemble,
         source=task.source,
     )
     review = CategorizedReview(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections import Counter as Counts
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from training.labelling.saved import Ensemble
 
 OUTCOMES = ("ensemble", "llm", "people", "dead-letter")
 # From a batch that only rules see to one that waits for a slow LLM.
@@ -43,6 +45,11 @@ class RelabellerMetrics:
             ["partition"],
             registry=r,
         )
+        self.ensemble = Info(
+            "reviews_relabeller_ensemble",
+            "The ensemble that decides: version, when it was fitted, and on how many people's labels.",
+            registry=r,
+        )
         self.partitions = Gauge(
             "reviews_relabeller_assigned_partitions", "Partitions assigned.", registry=r
         )
@@ -51,6 +58,18 @@ class RelabellerMetrics:
             self.tasks.labels(outcome)
         for outcome in ("committed", "fenced", "in-doubt"):
             self.transactions.labels(outcome)
+
+    def decides(self, ensemble: Ensemble) -> None:
+        """Tell which ensemble decides."""
+        fitted = ensemble.fitted
+        self.ensemble.info(
+            {
+                "version": ensemble.version,
+                "fitted_at": fitted.at.isoformat(timespec="seconds"),
+                "labels": str(fitted.labels),
+                "precision": f"{fitted.precision:g}",
+            }
+        )
 
     def committed(self, outcomes: Counts[str]) -> None:
         """Count the tasks of one committed slice."""

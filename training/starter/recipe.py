@@ -12,11 +12,12 @@ from typing import Final
 
 from stream.model_folder import Manifest
 from training.dataset import Dataset
-from training.export.folder import Options, check_replaceable, export_family
+from training.export.folder import Options, export_family
 from training.fit.config import Distillation, Progress, TrainConfig, silent
 from training.pretraining.mlm import PretrainConfig
 from training.starter.base import starter_encoder
 from training.starter.texts import Recipe, held_out, pretraining_texts, starter_dataset
+from training.writable import check_replaceable
 
 NAME: Final = "starter"
 FAMILY: Final = "bert"

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 
@@ -9,12 +12,13 @@ from training.labelling.cascade import AGREEMENT, PEOPLE, assume_cascade, fit_ca
 from training.labelling.crossval import cross_validate
 from training.labelling.label_model import UNKNOWN
 from training.labelling.prior import Fate
-from training.labelling.saved import load_cascade, save_cascade
+from training.labelling.saved import LEAST_LABELS, Fitted, load_ensemble, save_ensemble
 from training.labelling.votes import CATEGORY_COUNT, Votes
 
 SHARES = shares_of(c2=0.7, c8=0.3)
 TEXTS = 1200
 VALIDATED = 300
+FITTED = Fitted(datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "checked.csv", VALIDATED, TEXTS, 0.95)
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +108,8 @@ def test_without_validated_reviews_only_what_is_very_sure_is_decided(truth):
 
 def test_a_saved_cascade_decides_as_before(tmp_path, known, cheap, llm):
     cascade = fit_cascade(cheap, llm, known)
-    save_cascade(cascade, tmp_path / "e.json", 0.95)
-    loaded = load_cascade(tmp_path / "e.json")
+    save_ensemble(cascade, tmp_path / "e.json", FITTED)
+    loaded = load_ensemble(tmp_path / "e.json").cascade
     before, after = (c.decide(list(cheap.values())) for c in (cascade, loaded))
     assert before.decided_by == after.decided_by
     assert after.probabilities == pytest.approx(before.probabilities)
@@ -118,23 +122,50 @@ def test_a_saved_cascade_decides_as_before(tmp_path, known, cheap, llm):
 def test_every_aggregator_can_be_saved(tmp_path, known, cheap, name, monkeypatch):
     monkeypatch.setattr("training.labelling.cascade.choose_aggregator", lambda *_: (name, []))
     cascade = fit_cascade(cheap, {}, known)
-    save_cascade(cascade, tmp_path / "e.json", 0.95)
+    save_ensemble(cascade, tmp_path / "e.json", FITTED)
     votes = list(cheap.values())
-    loaded = load_cascade(tmp_path / "e.json")
+    loaded = load_ensemble(tmp_path / "e.json").cascade
     assert loaded.cheap.posterior(votes) == pytest.approx(cascade.cheap.posterior(votes))
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"version": 1, "cheap": {}}'])
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"version": 2, "cheap": {}}'])
 def test_what_is_no_ensemble_is_refused_with_a_remedy(tmp_path, content):
     (tmp_path / "e.json").write_text(content)
     with pytest.raises(DataError, match="is not an ensemble") as refused:
-        load_cascade(tmp_path / "e.json")
+        load_ensemble(tmp_path / "e.json")
     assert "reviews label" in refused.value.remedy
+
+
+def test_it_says_when_and_on_what_it_was_fitted_and_is_named_by_what_it_holds(
+    tmp_path, known, cheap
+):
+    cascade = fit_cascade(cheap, {}, known)
+    saved = save_ensemble(cascade, tmp_path / "e.json", FITTED)
+    loaded = load_ensemble(tmp_path / "e.json")
+    assert (loaded.fitted, loaded.version) == (FITTED, saved.version)
+    assert str(loaded.fitted) == (
+        "fitted 2026-01-02 03:04 UTC on 300 people's labels of checked.csv for 95% precision"
+    )
+    later = replace(FITTED, at=FITTED.at + timedelta(hours=1))
+    assert save_ensemble(cascade, tmp_path / "e.json", later).version != saved.version
+
+
+def test_an_ensemble_that_does_not_say_on_what_it_was_fitted_decides_nothing(tmp_path):
+    (tmp_path / "e.json").write_text('{"version": 1, "cheap": {}}')
+    with pytest.raises(DataError, match="does not say on what it was fitted"):
+        load_ensemble(tmp_path / "e.json")
+
+
+def test_an_ensemble_that_hardly_anybody_s_labels_speak_for_decides_nothing(tmp_path, known, cheap):
+    few = replace(FITTED, labels=LEAST_LABELS - 1)
+    save_ensemble(fit_cascade(cheap, {}, known), tmp_path / "e.json", few)
+    with pytest.raises(DataError, match="29 people's labels"):
+        load_ensemble(tmp_path / "e.json")
 
 
 def test_an_absent_ensemble_is_one_clear_line(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
-        load_cascade(tmp_path / "none.json")
+        load_ensemble(tmp_path / "none.json")
 
 
 def test_the_aggregator_that_does_best_on_unseen_reviews_is_chosen(truth, known):

@@ -7,12 +7,13 @@ import torch
 from stream.errors import DiskFull
 from training.fit.config import TrainConfig
 from training.fit.runtime import autocast
-from training.pretraining.checkpoint import is_complete, pretrain_to, run_record
+from training.pretraining.checkpoint import pretrain_to, run_record
 from training.pretraining.encoder import load_encoder
 from training.pretraining.mlm import PretrainConfig, pretrain
 from training.starter.base import starter_encoder
 from training.starter.recipe import Plan, plan_of
 from training.train import fit_family
+from training.writable import is_complete
 
 
 class Interrupted(Exception):
