@@ -376,7 +376,7 @@ class LabelSettings(_Section):
     )
     ensemble: Path = Field(
         Path(".reviews/ensemble.json"),
-        description="Fitted thresholds that `reviews label --save-ensemble` writes and the "
+        description="Fitted thresholds that `reviews label run --save-ensemble` writes and the "
         "relabeller reads.",
     )
     nli: Path = Field(
