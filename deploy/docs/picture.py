@@ -13,7 +13,7 @@ from stream.cli.local import DEFAULT_DATA_DIR
 PICTURE: Final = Path(__file__).parent / "demo.svg"
 _COLUMNS: Final = 122
 # Rich's drawing fetches its font from a content delivery network: a picture must not.
-_FONT_FACE: Final = re.compile(r"@font-face\s*\{[^}]*\}\s*", re.DOTALL)
+_FONT_FACE: Final = re.compile(r"@font-face\s*\{[^{}]*\}\s*")
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ looked at once together with at most the next twenty digits: the time grows as t
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Iterator
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
@@ -25,8 +26,7 @@ _LEAD: Final = re.compile(r"[+(][ +(]{0,2}\Z")
 # In "8-9OO-l23-З4" letters stand for figures that look like them.
 _LETTERS: Final = re.compile(r"(?<=[0-9])[OoОоlI]{1,3}+(?![^\W\d_])|(?<=[0-9-])[Зз](?=[0-9])")
 _FIGURES: Final = str.maketrans("OoОоlIЗз", "00001133")
-# The end of an id of letters and digits, as of a UUID: what follows its dash is no number.
-_ID: Final = re.compile(r"[0-9a-z]*(?:[0-9][a-z]|[a-z][0-9])[0-9a-z]*[-_]\Z")
+_IN_IDS: Final = string.digits + string.ascii_lowercase
 _LONGEST: Final = 20
 """Digits of the longest number that is looked for: a bank account's."""
 _BEFORE: Final = 40
@@ -128,7 +128,7 @@ def find_numbers(text: str, kinds: frozenset[Kind]) -> Iterator[tuple[Span, Kind
     read = _LETTERS.sub(lambda letters: letters[0].translate(_FIGURES), text)
     for run in _RUN.finditer(read):
         start, end = run.span()
-        if end - start < _SHORTEST or _ID.search(read, max(0, start - _BEFORE), start):
+        if end - start < _SHORTEST or _follows_an_id(read, start):
             continue
         spans = [group.span() for group in _GROUP.finditer(read, start, end)]
         if read[end : end + 1].isascii() and read[end : end + 1].isalpha():
@@ -142,6 +142,16 @@ def find_numbers(text: str, kinds: frozenset[Kind]) -> Iterator[tuple[Span, Kind
             if kind is not None:
                 yield (groups.start, spans[at + taken - 1][1]), kind
             at += taken or 1
+
+
+def _follows_an_id(text: str, start: int) -> bool:
+    """Tell whether an id of letters and digits, and a dash, stand before: so ends a UUID's part."""
+    before = text[max(0, start - _BEFORE) : start]
+    if not before.endswith(("-", "_")):
+        return False
+    before = before[:-1]
+    last = before[len(before.rstrip(_IN_IDS)) :]
+    return not (last.isdigit() or last.isalpha() or not last)
 
 
 def find_spelled_phones(text: str) -> Iterator[Span]:

@@ -12,7 +12,7 @@ _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z
 _TAG: Final = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 _UNSEEN: Final = ("script", "style")
 _BACKSLASHED: Final = re.compile(r"(?:\\[uU][0-9a-fA-F]{4})+")
-_BACKSLASHED_SPACE: Final = re.compile(r"\\+[nrtNRT](?![a-zA-Z])")
+_BACKSLASHED_SPACE: Final = re.compile(r"(?<!\\)\\++[nrtNRT](?![a-zA-Z])")
 # Shops escape what was escaped before. More than this is no accident, and then nothing is resolved.
 _LAYERS: Final = 4
 

@@ -25,7 +25,7 @@ from training.labelling.morphology import analyzer
 
 _HERE: Final = Path(__file__).resolve().parent
 _REMEDY: Final = "copy training/starter/*.toml and edit the copies"
-_FORM: Final = re.compile(r"\[([^\]]*)\]")
+_FORM: Final = re.compile(r"\[([^\[\]]*)\]")
 # Shares of sentences with a second and a third part; most real reviews say more than one thing.
 _ASPECT, _GENERAL = 0.55, 0.45
 # Shoppers hardly begin with a capital and hardly end with a full stop.

@@ -1,0 +1,57 @@
+"""No regular expression of the project becomes slow, whatever text it meets."""
+
+import re
+
+import pytest
+
+from tests.support.patterns import Attack, Found, every_pattern, grows, worst_attacks
+
+pytestmark = pytest.mark.slow
+
+SHORT, LONG = 25_000, 400_000
+# Between 16 (linear) and 256 (quadratic), as far from both as their ratios.
+AT_MOST = 64
+# What is compiled of what is only known at run time, and why that is no danger.
+NOT_KNOWN_HERE = {
+    "stream/bench/tune.py:header": "a section's name of ours, over the user's own settings file",
+    "stream/bench/tune.py:143": "a setting's name of ours, over the user's own settings file",
+    "training/labelling/lexicon.py:122": "patterns of the rule file: read from there",
+    "training/labelling/rules.py:63": "patterns of the rule file: read from there",
+}
+
+
+@pytest.fixture(scope="module")
+def patterns():
+    return every_pattern()
+
+
+def test_no_pattern_is_left_out(patterns):
+    found, unknown = patterns
+    assert {call.where for call in unknown} == set(NOT_KNOWN_HERE)
+    assert len({one.where for one in found}) > 60
+
+
+@pytest.mark.timeout(900)
+def test_every_pattern_takes_time_in_proportion_to_the_text(patterns):
+    found, _ = patterns
+    slow = [
+        str(attack)
+        for one in found
+        for attack in worst_attacks(one)
+        if grows(attack, SHORT, LONG) > AT_MOST
+    ]
+    assert slow == []
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\s+$", r"\\+[nrt](?![a-z])", r"\[([^\]]*)\]", r"(?:a+)+b", r"\w*\d\w*-", r"<\w+[^>]*>"],
+)
+def test_a_slow_pattern_would_be_found(pattern):
+    attacks = worst_attacks(Found("here", re.compile(pattern), ("scan",)))
+    assert max(grows(attack, 4_000, 64_000, rounds=1) for attack in attacks) > AT_MOST
+
+
+def test_a_linear_pattern_is_not_called_slow():
+    attack = Attack(Found("here", re.compile(r"\d+"), ("scan",)), "scan", "1 ")
+    assert grows(attack, SHORT, LONG) < AT_MOST
