@@ -30,7 +30,16 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --qu
 # its tests get a process of their own.
 MONITOR_TESTS := tests/integration/test_monitor.py
 
-.PHONY: help demo install test faults fuzz soak crowd lint format bench schemas sbom audit lock clean
+# One broker, one worker, three reviews: two find their categories, one the relabel topic.
+ONE_PIPELINE := tests/integration/test_worker.py::test_sure_reviews_go_to_their_category_and_unsure_ones_to_relabel
+
+# Two processes: most tests wait for servers. A file's tests share its servers, so they stay together.
+SIDE_BY_SIDE := -n 2 --dist loadfile --durations=20
+
+# Measured in unit tests alone: tracing every line of a worker would slow what runs against time.
+COVERED := --cov --cov-report=term:skip-covered
+
+.PHONY: help demo install check quick test faults fuzz soak crowd lint format bench schemas sbom audit lock clean
 
 help: ## Show this list
 	@echo "usage: make TARGET"
@@ -41,9 +50,19 @@ demo: $(DEMO_READY) ## Run the whole pipeline once on a real Kafka and Redis
 
 install: $(ALL_READY) ## Install everything, training and development included
 
-test: $(ALL_READY) ## Run all tests
-	@$(BIN)/python -m pytest $(MONITOR_TESTS)
-	@$(BIN)/python -m pytest --ignore $(MONITOR_TESTS) --durations=20 $(ARGS)
+check: $(ALL_READY) ## Check while you work: lint, types, unit tests, a small pipeline (2 minutes)
+	@$(MAKE) --no-print-directory -j 2 lint quick
+
+quick: $(ALL_READY)
+	@$(BIN)/python -m pytest -m 'not slow' tests/unit $(ONE_PIPELINE) $(ARGS)
+
+# Each part is bounded, and one that fails keeps no other from being tried. 5: ARGS left nothing of it.
+test: $(ALL_READY) ## Run all tests (an hour at most)
+	@failed=0; try() { $(BIN)/python -m pytest "$$@" $(ARGS) || [ $$? = 5 ] || failed=1; }; \
+	try --session-timeout=300 $(MONITOR_TESTS); \
+	try --session-timeout=900 $(SIDE_BY_SIDE) $(COVERED) tests/unit; \
+	try --session-timeout=2400 $(SIDE_BY_SIDE) --ignore $(MONITOR_TESTS) --ignore tests/unit; \
+	exit $$failed
 
 faults: $(ALL_READY) ## Break everything on purpose and check that each review ends exactly once
 	@$(BIN)/python -m tests.faults $(ARGS)

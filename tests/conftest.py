@@ -22,12 +22,19 @@ import uuid
 import pytest
 import redis
 import structlog
+from hypothesis import HealthCheck, settings
 
 from deploy.local import LocalStack
 from schemas import TopicNames
 from tests.support.optional_programs import NotTried
 from tests.support.pipeline import create_topics
 from tests.support.watchdog import Watchdog
+
+# A machine that is busy with something else is slow, and no test is wrong for that.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("patient")
 
 
 def pytest_configure(config) -> None:

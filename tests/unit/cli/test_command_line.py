@@ -15,6 +15,8 @@ from stream.cli.extras import missing_extra
 from tests.support.command_line import assert_one_clear_line
 from tests.support.command_line import reviews as run_reviews
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = "127.0.0.1:1"  # no broker listens on port 1
 
 

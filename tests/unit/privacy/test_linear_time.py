@@ -7,6 +7,8 @@ import pytest
 
 from stream.privacy import Kind, redact
 
+pytestmark = pytest.mark.slow
+
 SHORT, LONG = 25_000, 400_000
 # Between 16 and 256, as far from both as their ratios: caches and neighbours cost linear code some.
 AT_MOST = 64

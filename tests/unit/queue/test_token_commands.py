@@ -7,6 +7,8 @@ import pytest
 from tests.support.command_line import assert_one_clear_line, reviews
 from tests.support.queue import PASSWORD
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def queue(tmp_path):

@@ -11,6 +11,8 @@ from stream.settings import BUNDLED_MODEL, ModelSettings
 from tests.support import hostile_models
 from tests.support.tiny_model import write_tiny_model
 
+pytestmark = pytest.mark.slow
+
 # Of a graph that never ends. Two busy cores start the child within 5 seconds.
 SECONDS = 12.0
 
