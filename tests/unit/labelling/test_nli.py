@@ -18,6 +18,8 @@ from training.labelling.panel import cheap_panel
 from training.labelling.zero_shot import HYPOTHESES, TEMPLATES, ZeroShotLabeller
 from training.pretraining.encoder import Shape, new_encoder
 
+pytestmark = pytest.mark.slow
+
 FILLER = ("", "хороший", "плохой", "мой", "новый", "пришел")
 
 

@@ -8,6 +8,8 @@ from training.models.bert import build_bert
 from training.pretraining.encoder import Shape, load_encoder, new_encoder
 from training.pretraining.vocabulary import learn_tokenizer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def base(tmp_path):

@@ -9,6 +9,8 @@ from tests.support.command_line import assert_one_clear_line, reviews
 from tests.support.tiny_model import write_tiny_model
 from training.registry.store import Registry
 
+pytestmark = pytest.mark.slow
+
 FIGURES = {"weighted_f1": 0.9744, "published_precision": 0.9886, "published_coverage": 0.9179}
 
 

@@ -13,6 +13,8 @@ from training.fit.config import Tricks
 from training.pretraining.encoder import CheckpointError, load_encoder
 from training.train import fit_family, train_family
 
+pytestmark = pytest.mark.slow
+
 _BERT = {
     "hidden_size": 32,
     "num_hidden_layers": 2,

@@ -30,6 +30,8 @@ from training.fit.config import Tricks
 from training.models.family import UnknownFamily
 from training.train import fit_family
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def tests_of_two_kinds(reviews):

@@ -16,6 +16,8 @@ from training.models.family import UnknownFamily
 from training.models.variants import variants
 from training.train import fit_family
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def unlabelled(tmp_path):

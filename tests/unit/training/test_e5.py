@@ -16,6 +16,8 @@ from training.starter.e5 import (
     weights_file,
 )
 
+pytestmark = pytest.mark.slow
+
 WIDTH, LAYERS, HEADS, INNER, POSITIONS = 32, 2, 2, 64, 16
 WORDS = ["▁query", ":", "▁платье", "▁сел", "о", "▁чайник", "▁", "▁dress"]
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", *WORDS]

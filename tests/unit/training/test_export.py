@@ -20,6 +20,8 @@ from training.fit.config import Distillation, TrainConfig
 from training.models.family import FAMILIES
 from training.train import fit_family, train_family
 
+pytestmark = pytest.mark.slow
+
 SERVABLE = [name for name, family in FAMILIES.items() if family.servable]
 
 

@@ -15,6 +15,8 @@ from training.export.vectorise import vectorise
 from training.fit.config import TrainConfig
 from training.train import fit_family
 
+pytestmark = pytest.mark.slow
+
 MEASURING = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul"}
 
 

@@ -15,6 +15,8 @@ from training.starter.recipe import Plan, plan_of
 from training.train import fit_family
 from training.writable import is_complete
 
+pytestmark = pytest.mark.slow
+
 
 class Interrupted(Exception):
     """Ctrl-C, as far as the loop can tell."""

@@ -12,6 +12,8 @@ from training.fit.stopping import BestEpoch, held_back, loss_of
 from training.models.family import family
 from training.train import fit_family
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def many(reviews):
