@@ -11,9 +11,10 @@ import logging
 import os
 import sys
 from importlib.metadata import entry_points
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from stream.cli import (
     acl,
@@ -36,7 +37,9 @@ from stream.cli import (
 )
 from stream.cli.console import note, print_error, print_traceback
 from stream.cli.extras import missing_extra
+from stream.credentials import hide_accounts
 from stream.errors import DiskFull, InputError, ReviewsError
+from stream.terminal import visible
 
 PLUGINS: Final = "reviews.commands"
 # A file where a folder should be, the other way round, or a place that is not ours to write to.
@@ -44,8 +47,24 @@ _UNUSABLE: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 )
 
+
+class _Commands(TyperGroup):
+    """Commands; what one of them says of its usage shows no control character and no password."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except Exception as caught:
+            error: Any = caught  # Typer gives its usage errors no public name
+            if hasattr(error, "format_message") and isinstance(error.message, str):
+                error.message = visible(hide_accounts(error.message), one_line=True)
+            raise
+
+
 app = typer.Typer(
     name="reviews",
+    cls=_Commands,
     help="Sort reviews by product category as they arrive: Kafka in, Kafka out.",
     epilog="Start with: reviews demo. Every option: reviews config --reference.",
     no_args_is_help=True,
