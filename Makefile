@@ -54,7 +54,7 @@ check: $(ALL_READY) ## Check while you work: lint, types, unit tests, a small pi
 	@$(MAKE) --no-print-directory -j 2 lint quick
 
 quick: $(ALL_READY)
-	@$(BIN)/python -m pytest -m 'not slow' tests/unit $(ONE_PIPELINE) $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' tests/unit $(ONE_PIPELINE) $(ARGS)
 
 # Each part is bounded, and one that fails keeps no other from being tried. 5: ARGS left nothing of it.
 test: $(ALL_READY) ## Run all tests (an hour at most)
@@ -70,6 +70,7 @@ faults: $(ALL_READY) ## Break everything on purpose and check that each review e
 fuzz: $(ALL_READY) ## 100,000 malformed messages, 20,000 damaged batches, queue and monitor asked anything
 	@$(BIN)/python -m tests.faults.fuzz $(ARGS)
 	@$(BIN)/python -m tests.faults.fuzz_batches
+	@$(BIN)/python -m tests.faults.fuzz_guided
 	@$(BIN)/python -m tests.faults.fuzz_api
 
 soak: $(ALL_READY) ## 20 minutes of twice the capacity; then the backlog

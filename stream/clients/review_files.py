@@ -183,7 +183,7 @@ def _detect(file: io.BufferedReader[Any], name: Path) -> Format:
     head = file.peek(_PEEK_BYTES)[:_PEEK_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"{"):
         return "jsonl"
-    first = head.split(b"\n", 1)[0].decode("utf-8", "replace")
+    first = (head.splitlines() or [b""])[0].decode("utf-8", "replace")
     return "csv" if _TEXT_FIELD in _columns(first, _delimiter(first)) else "lines"
 
 
@@ -192,7 +192,12 @@ def _delimiter(header: str) -> str:
 
 
 def _columns(header: str, delimiter: str) -> list[str]:
-    return [c.strip().lower() for c in next(csv.reader([header], delimiter=delimiter), [])]
+    """Return the names in a header, none if it is no line of CSV."""
+    try:
+        names = next(csv.reader([header], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+    return [name.strip().lower() for name in names]
 
 
 def _csv_rows(file: TextIO) -> Iterator[ReviewRow | BadRow]:

@@ -44,6 +44,16 @@ def test_csv_without_a_text_column_names_the_columns_it_has():
         rows("id,comment\n1,чайник\n")
 
 
+def test_a_file_with_the_line_ends_of_an_old_mac_is_read_whatever_its_name():
+    found = rows("id,text\r1,чайник\r2,утюг\r", name="reviews")
+    assert [row.text for row in found] == ["чайник", "утюг"]
+
+
+def test_a_header_that_is_no_csv_is_one_clear_line():
+    with pytest.raises(InputError, match="no column"):
+        rows("text" + "x" * 17_000_000, wanted="csv")
+
+
 def test_a_csv_row_with_too_many_fields_is_bad_and_costs_no_other():
     bad, good = rows("id,text\n1,чайник,лишнее\n2,утюг\n")
     assert isinstance(bad, BadRow)
