@@ -27,6 +27,13 @@ def erase(
             show_default=False,
         ),
     ] = None,
+    look_in: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder or file to search for what still tells of it: reports, say; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look, change nothing.")] = False,
     servers: Servers = None,
     prefix: Prefix = None,
@@ -44,6 +51,7 @@ def erase(
         eraser = Eraser(
             settings,
             more_files=file or [],
+            look_in=look_in or [],
             dry_run=dry_run,
             on_progress=lambda read: status.update(f"reading the topics: {read:,} records"),
         )
@@ -69,6 +77,8 @@ def _print(done: Erasure) -> None:
         out.print(f"{one_line(held.path):<40} {held.rows:>4} rows     taken out", markup=False)
     if done.queue:
         out.print("the review queue's Redis held it: taken out", markup=False)
+    for trace in done.traces:
+        out.print(f"{one_line(trace.where)}  LEFT: {one_line(trace.what)}", markup=False)
     if done.cached:
         out.print(f"{done.cached} answers for its text in the cache: taken out", markup=False)
 
@@ -95,6 +105,7 @@ def _document(done: Erasure, *, dry_run: bool) -> dict[str, Any]:
         "cached": done.cached,
         "files": [{"path": held.path, "rows": held.rows} for held in done.files],
         "models": done.models,
+        "left": [{"where": trace.where, "what": trace.what} for trace in done.traces],
         "topics": [
             {
                 "topic": topic.topic,

@@ -53,6 +53,8 @@ class Copies:
     topics: list[TopicCopies]
     texts: frozenset[str]
     """Normalised."""
+    written: frozenset[str] = frozenset()
+    """As they were written."""
 
 
 def topics_with_reviews(present: set[str], names: TopicNames) -> list[str]:
@@ -116,6 +118,7 @@ class _Search:
         self._found: dict[str, TopicCopies] = {}
         self._open: dict[TopicPartition, int] = {}
         self._texts: set[str] = set()
+        self._written: set[str] = set()
 
     def take(self, record: ConsumerRecord) -> None:
         tp = TopicPartition(record.topic, record.partition)
@@ -134,11 +137,13 @@ class _Search:
         self._open[tp] = self._open.get(tp, 0) + 1
         if isinstance(text := review.get("text"), str):
             self._texts.add(normalize(text))
+            self._written.add(text)
 
     def copies(self) -> Copies:
         for tp in self._open:
             self._found[tp.topic].partitions.add(tp.partition)
-        return Copies([self._found[name] for name in sorted(self._found)], frozenset(self._texts))
+        topics = [self._found[name] for name in sorted(self._found)]
+        return Copies(topics, frozenset(self._texts), frozenset(self._written))
 
     def _topic(self, name: str) -> TopicCopies:
         config = self._configs.get(name, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,11 @@ from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
 from stream.cache import KEY_PREFIX
-from stream.errors import CacheError
+from stream.errors import CacheError, InputError
 from stream.kafka import connection_options, start, unreachable
 from stream.privacy.copies import Copies, TopicCopies, find_copies
 from stream.privacy.data_files import FileRows, data_files, erase_rows, trained_on
+from stream.privacy.traces import Trace, find_traces
 from stream.queue.eraser import QueueEraser
 from stream.queue.redis_scripts import Scripts, connect, connect_to
 from stream.settings import Settings
@@ -37,6 +39,8 @@ class Erasure:
     files: list[FileRows] = field(default_factory=list)
     models: list[int] = field(default_factory=list)
     """Numbers of the registry's models that were trained on a text of it."""
+    traces: list[Trace] = field(default_factory=list)
+    """What still tells of it, and is not changed here."""
 
     @property
     def found(self) -> bool:
@@ -50,6 +54,7 @@ class Eraser:
     Args:
         settings: connection, topics, Redis, the learning loop's folders.
         more_files: labelled files that the settings do not name.
+        look_in: folders and files to search for what still tells of it: reports, say.
         dry_run: look, and change nothing.
         on_progress: told how many records of Kafka were read.
     """
@@ -59,11 +64,13 @@ class Eraser:
         settings: Settings,
         *,
         more_files: Iterable[Path] = (),
+        look_in: Iterable[Path] = (),
         dry_run: bool = False,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._more_files = tuple(more_files)
+        self._look_in = tuple(look_in)
         self._dry_run = dry_run
         self._on_progress = on_progress
 
@@ -80,6 +87,9 @@ class Eraser:
             InputError: a file of labels cannot be read or written; Redis is done by then.
         """
         files = list(data_files(self._settings.learning, self._more_files))
+        for place in self._look_in:
+            if not place.exists():
+                raise InputError(f"{place} is not there", "name folders and files that exist")
         copies = await find_copies(self._settings, review_id, self._on_progress)
         done = Erasure(review_id, copies.topics)
         await self._erase_from_redis(done, copies)
@@ -89,6 +99,12 @@ class Eraser:
                 done.files.append(FileRows(str(path), rows))
                 touched.append(path)
         done.models = trained_on(self._settings.learning, touched)
+        # Many files may be large: not in the loop that keeps the connections alive.
+        traces = await asyncio.to_thread(
+            find_traces, self._settings, copies.written, copies.texts, self._look_in
+        )
+        handled = set(map(str, touched))
+        done.traces = [trace for trace in traces if trace.where not in handled]
         if not self._dry_run:
             done.tombstones = await self._bury(review_id, copies)
         return done

@@ -36,7 +36,30 @@ class QueueEraser:
                 if review_id in _reviews_in(entry):
                     # What was decided with it, in one act, cannot be undone any more either.
                     found += int(await self._redis.lrem(key, 0, entry))
-        return found > 0
+        return found + await self._forget_acts(review_id) > 0
+
+    async def _forget_acts(self, review_id: str) -> int:
+        """Take the id out of what people lately did: their last acts, their pace, what they skipped.
+
+        A rebuild brings the acts back, without text: the topic of judgements keeps ids for ever.
+        """
+        found = 0
+        recent = self._scripts.key("recent")
+        for entry in cast("list[str]", await self._redis.lrange(recent, 0, -1)):
+            if _act_on(entry) == review_id:
+                found += int(await self._redis.lrem(recent, 0, entry))
+        for kind in ("pace:", "skipped:"):
+            pattern = literal(self._scripts.key(kind)) + "*"
+            async for key in self._redis.scan_iter(match=pattern, count=1000):
+                found += int(await self._redis.zrem(key, review_id))
+        return found
+
+
+def _act_on(recent_entry: str) -> str | None:
+    """Return the id in an act of a person; None where it is not one of ours."""
+    with suppress(ValueError, TypeError, KeyError):
+        return str(json.loads(recent_entry[SEAL_LETTERS:])["id"])
+    return None
 
 
 def _reviews_in(undo_entry: str) -> set[str]:

@@ -1,8 +1,10 @@
 """A review is erased: nothing that can forget still holds it, and the rest is named."""
 
 import asyncio
+import html
 import json
 
+import numpy as np
 import pytest
 import redis
 
@@ -112,6 +114,21 @@ async def test_a_decision_about_it_cannot_be_undone_any_more(settings, redis_url
     assert TEXT not in redis_says(redis_url)
 
 
+async def test_redis_knows_no_more_of_its_id(settings, redis_url):
+    """Skipped, decided, listed among the last acts, counted in a person's pace: the id goes."""
+    await send_tasks(settings, [task(77, TEXT), task(78, OTHER)])
+    async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
+        await until_waiting(queue, 2)
+        first = await ann.until_card()
+        await ann.decide(first, Category.KIDS)
+        second = await ann.until_card()
+        await ann.decide(second, Category.FOOTWEAR)
+        assert "r77" in redis_says(redis_url)
+        await Eraser(settings).run("r77")
+    assert "r77" not in redis_says(redis_url)
+    assert "r78" in redis_says(redis_url)
+
+
 async def test_a_rebuilt_queue_does_not_bring_it_back(settings, redis_url):
     await send_tasks(settings, [task(1, TEXT), task(2, OTHER)])
     await Eraser(settings).run("r1")
@@ -162,6 +179,22 @@ async def test_data_sets_lose_its_row_and_their_models_are_named(settings, tmp_p
     assert extra.read_text() == "review_id,text,category\nstays,платье,clothing\n"
     assert done.models == [2]
     assert json.loads((run / "erased.jsonl").read_text())["rows"] == 1
+
+
+async def test_what_still_tells_of_it_is_named(settings, tmp_path):
+    await publish_label(settings, "gone", TEXT)
+    report = tmp_path / "report"
+    report.mkdir()
+    (report / "index.html").write_text(f"<td>{html.escape(TEXT)}</td>", encoding="utf-8")
+    (report / "other.html").write_text(f"<td>{html.escape(OTHER)}</td>", encoding="utf-8")
+    version = settings.learning.registry / "versions" / "1"
+    version.mkdir(parents=True)
+    marks = [int(fingerprint(normalize(text))[:16], 16) for text in (TEXT, OTHER)]
+    np.save(version / "known.npy", np.array(marks, dtype=np.uint64))
+    done = await Eraser(settings, look_in=[report]).run("gone")
+    left = {trace.where: trace.what for trace in done.traces}
+    assert set(left) == {str(report / "index.html"), str(version / "known.npy")}
+    assert "64-bit hash" in left[str(version / "known.npy")]
 
 
 async def test_a_dry_run_changes_nothing(settings):

@@ -14,12 +14,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.model_folder import KNOWN
 from stream.text import fingerprint
 from training.dataset import Dataset
 from training.fit.config import TrainConfig
 from training.labelling.checkpoints import local_checkpoint
 
-FILE: Final = "known.npy"
+FILE: Final = KNOWN
 # Half of a fingerprint: among a million texts two share it with a chance of one in forty million.
 _DIGITS: Final = 16
 
