@@ -85,7 +85,11 @@ def train(
     encoder: Encoder = None,
     teacher: Annotated[
         list[str] | None,
-        typer.Option(help="Family that labels further texts; repeat it for an ensemble."),
+        typer.Option(
+            metavar="FAMILY[=BASE]",
+            help="Family that labels further texts, on a base of its own if one is named; repeat "
+            "it for an ensemble.",
+        ),
     ] = None,
     unlabelled: Annotated[
         Path | None,
@@ -161,7 +165,9 @@ def _add_teachers(options: dict[str, Any], teachers: list[str], texts: Path | No
     Raises:
         InputError: texts without teachers.
     """
-    given = {"teachers": teachers or None, "texts": texts}
+    names = [name.partition("=")[0] for name in teachers]
+    bases = {name: base for name, _, base in (said.partition("=") for said in teachers) if base}
+    given: dict[str, Any] = {"teachers": names or None, "bases": bases or None, "texts": texts}
     given = {name: value for name, value in given.items() if value is not None}
     if not given:
         return

@@ -79,6 +79,10 @@ class Distillation(BaseModel):
     teachers: tuple[str, ...] = Field(
         default=(), description="Families; each is trained on the same rows with a seed of its own."
     )
+    bases: dict[str, Path | str] = Field(
+        default={},
+        description="Base checkpoint of a teacher, by its family; others have the model's own.",
+    )
     texts: Path | None = Field(
         default=None,
         description="CSV or JSON lines with unlabelled text; without it, thinned copies of the "
@@ -152,7 +156,8 @@ class TrainConfig(BaseModel):
     def described(self) -> dict[str, Any]:
         """Return the options as JSON would hold them, without paths: those say nothing of a model."""
         return self.model_dump(
-            mode="json", exclude={"checkpoints": True, "encoder": True, "distillation": {"texts"}}
+            mode="json",
+            exclude={"checkpoints": True, "encoder": True, "distillation": {"texts", "bases"}},
         )
 
     @property
@@ -163,13 +168,14 @@ class TrainConfig(BaseModel):
     def deciding(self, *but: str) -> str:
         """Return the options that decide the weights, as JSON.
 
-        The base checkpoint is not among them: its path says nothing of what it holds
+        Base checkpoints are not among them: their paths say nothing of what they hold
         (:func:`training.fit.lineage.decided_by` does).
 
         Args:
             but: further options to leave out.
         """
-        without = {"checkpoints", "encoder", "folds", "held_out", "precision", "quantise", *but}
-        if not self.distillation.teachers:
-            without.add("distillation")
+        without: dict[str, bool | set[str]] = dict.fromkeys(
+            ("checkpoints", "encoder", "folds", "held_out", "precision", "quantise", *but), True
+        )
+        without["distillation"] = {"bases"} if self.distillation.teachers else True
         return self.model_dump_json(exclude=without)

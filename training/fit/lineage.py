@@ -51,7 +51,13 @@ def decided_by(config: TrainConfig, *but: str, based: bool = True) -> str:
         LabellerUnavailable: the base checkpoint is not on this machine.
     """
     base = checkpoint_digest(str(config.encoder)) if based else "-"
-    return f"{code_digest()} {base} {config.deciding(*but)}"
+    chosen = config.distillation
+    taught = {
+        name: checkpoint_digest(str(path))
+        for name, path in sorted(chosen.bases.items())
+        if name in chosen.teachers
+    }
+    return " ".join([code_digest(), base, *taught.values(), config.deciding(*but)])
 
 
 @cache

@@ -44,7 +44,7 @@ def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> 
     for number, name in enumerate(chosen.teachers, start=1):
         teacher = family(name).fit(
             dataset,
-            _teacher(config, number),
+            _teacher(config, number, name),
             _told(progress, f"teacher {number} of {len(chosen.teachers)}"),
         )
         total += softmax(teacher.logits(texts.normalized))
@@ -83,8 +83,8 @@ def _to_vary(dataset: Dataset) -> list[str]:
     return guessed or dataset.texts
 
 
-def _teacher(config: TrainConfig, number: int) -> TrainConfig:
-    """Return a teacher's configuration: its own seed, its own folder, and no teachers."""
+def _teacher(config: TrainConfig, number: int, name: str) -> TrainConfig:
+    """Return a teacher's configuration: its own seed, folder and perhaps base, and no teachers."""
     folder: Path | None = None
     if config.checkpoints is not None:
         folder = config.checkpoints / f"teacher-{number}"
@@ -93,6 +93,7 @@ def _teacher(config: TrainConfig, number: int) -> TrainConfig:
         update={
             "seed": config.seed + 1000 * number,
             "checkpoints": folder,
+            "encoder": config.distillation.bases.get(name, config.encoder),
             "distillation": Distillation(),
         }
     )

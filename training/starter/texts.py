@@ -1,22 +1,26 @@
 """What the starter model is made from: texts to pretrain on, and rows to train on.
 
-Nothing here ever holds a text of ``gold_dev.csv``: it is compared by id and by normalised text. The
-held-out and demo examples are left out in the same way.
+Nothing here ever holds a text of the files that scores are reported on: ``gold_dev.csv``, those of the
+other shops, and the held-out and demo examples. They are compared by normalised text.
 """
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stream.text import normalize
 from training.data.origins import Origin
 from training.data.unstated import Unstated
 from training.dataset import SYNTHETIC_WEIGHT, Dataset, join, read_labelled_dataset
 from training.labelling.ensemble import SoftLabels, starter_labels
-from training.labelling.files import read_labelled, read_votes
+from training.labelling.files import read_items, read_labelled, read_votes
 from training.starter.synthetic import synthetic_dataset
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples"
@@ -24,6 +28,11 @@ TRAIN_EXAMPLES: Final = EXAMPLES / "train.jsonl"
 HELDOUT_EXAMPLES: Final = EXAMPLES / "heldout.jsonl"
 DEMO_EXAMPLES: Final = EXAMPLES / "demo.jsonl"
 
+SHOPS: Final = Path("real")
+"""Where in the folder of reviews those of other shops are."""
+SHOPS_REPORTED: Final = (SHOPS / "gold_dev.csv", SHOPS / "live_dev.csv")
+# Below this its reader was in doubt between two categories (the codebook's last line), of 100.
+_SURE: Final = 60.0
 _READER: Final = "reader"
 _READ: Final = Unstated(Origin.READ)
 
@@ -53,22 +62,56 @@ def starter_dataset(data: Path, recipe: Recipe = Recipe()) -> Dataset:
     Raises:
         DataError: a file is absent.
     """
-    real = _real_rows(starter_labels(data), data)
+    case = _case_rows(starter_labels(data), data)
     written = read_labelled_dataset(TRAIN_EXAMPLES)
     written.weight[:] = recipe.written_weight
     composed = synthetic_dataset(recipe.synthetic, recipe.seed, SYNTHETIC_WEIGHT)
-    return join(real, written, composed).without_texts_of(held_out(data))
+    return join(case, shop_rows(data), written, composed).without_texts_of(held_out(data))
 
 
 def held_out(data: Path) -> Dataset:
     """Read all that the starter model is measured on or shown with: it learns from none of it."""
-    paths = (data / "gold_dev.csv", HELDOUT_EXAMPLES, DEMO_EXAMPLES)
+    reported = [data / path for path in (Path("gold_dev.csv"), *SHOPS_REPORTED)]
+    paths = (*reported, HELDOUT_EXAMPLES, DEMO_EXAMPLES)
     return join(*(read_labelled_dataset(path, _READ) for path in paths))
 
 
-def pretraining_texts(dataset: Dataset) -> list[str]:
-    """Return the distinct normalised texts of a dataset, in order."""
-    return [text for text in dict.fromkeys(dataset.normalized) if text]
+def shop_rows(data: Path) -> Dataset:
+    """Read the labelled reviews of other shops, without those whose reader was in doubt.
+
+    Raises:
+        DataError: a file is absent.
+    """
+    validated = read_labelled_dataset(data / SHOPS / "validated.csv", _READ)
+    read = read_labelled_dataset(data / SHOPS / "read.csv", _READ)
+    rows = join(validated, read.take(_sure(data / SHOPS / "read.csv")))
+    first = {text: row for row, text in reversed(list(enumerate(rows.normalized)))}
+    return rows.take(np.array(sorted(first.values()), dtype=np.int64))
+
+
+def unlabelled_texts(data: Path) -> list[str]:
+    """Read the reviews of the case's stream and of other shops that nobody labelled, in order.
+
+    Raises:
+        DataError: a file is absent.
+    """
+    paths = (data / "reviews.csv", data / SHOPS / "reviews.csv")
+    return [item.text for path in paths for item in read_items(path)]
+
+
+def pretraining_texts(
+    dataset: Dataset, further: Iterable[str] = (), but: Dataset | None = None
+) -> list[str]:
+    """Return the distinct normalised texts of a dataset and further ones, in order.
+
+    Args:
+        dataset: rows to train on later.
+        further: texts that nobody labelled.
+        but: rows whose texts are left out.
+    """
+    without = set(() if but is None else but.normalized) | {""}
+    texts = dict.fromkeys([*dataset.normalized, *map(normalize, further)])
+    return [text for text in texts if text not in without]
 
 
 def gold(data: Path) -> Dataset:
@@ -76,7 +119,14 @@ def gold(data: Path) -> Dataset:
     return read_labelled_dataset(data / "gold_dev.csv", _READ)
 
 
-def _real_rows(labels: SoftLabels, data: Path) -> Dataset:
+def _sure(path: Path) -> NDArray[np.bool_]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return np.array(
+            [float(row["confidence"]) >= _SURE for row in csv.DictReader(file)], dtype=np.bool_
+        )
+
+
+def _case_rows(labels: SoftLabels, data: Path) -> Dataset:
     """Take the soft labels; a text that occurs several times is kept once, with its best label."""
     read = {who for who, model, _, _ in read_votes(data / "llm_votes.jsonl") if model == _READER}
     read -= {row.item.id for row in read_labelled(data / "validated.csv")}
