@@ -55,6 +55,7 @@ class Plan:
         default_factory=lambda: TrainConfig(
             epochs=2,
             folds=3,
+            precision=0.975,
             # Most goods of a marketplace are none of the eight kinds: their prior must not be all
             # that the model knows of a text it is unsure about.
             imbalance=Imbalance(oversampling=0.4),
