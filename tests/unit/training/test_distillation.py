@@ -52,12 +52,12 @@ def test_what_a_person_labelled_is_left_as_it_is(reviews, quick, unlabelled):
     np.testing.assert_array_equal(rows.probabilities[: len(reviews)], reviews.probabilities)
 
 
-def test_a_pupil_knows_what_only_its_texts_and_teachers_know(reviews, quick, tmp_path):
+def test_a_pupil_knows_what_only_its_texts_and_teachers_know(reviews, by_heart, tmp_path):
     """A word that stands in no labelled review is learned from the company that it keeps."""
     path = tmp_path / "unlabelled.csv"
     path.write_text("text\n" + "".join(f"чайник зюзя {n}\n" for n in range(40)), "utf-8")
-    alone = fit_family("lstm", reviews, quick)
-    pupil = fit_family("lstm", reviews, _taught(quick, path, "lstm"))
+    alone = fit_family("bert", reviews, by_heart)
+    pupil = fit_family("bert", reviews, _taught(by_heart, path, "bert"))
 
     def says(model):
         return softmax(model.logits(["зюзя"]))[0, 0]

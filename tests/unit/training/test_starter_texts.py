@@ -50,5 +50,5 @@ def test_unlabelled_texts_are_those_of_the_stream_and_of_other_shops(data):
 
 def test_what_is_reported_on_is_not_pretrained_on():
     rows = labelled(["Чайник", "Сапоги"], [0, 1], "person")
-    reported = labelled(["сапоги", "Лампа"], [1, 7], "gold")
+    reported = labelled(["сапоги", "Лампа"], [1, 7], "person")
     assert pretraining_texts(rows, ["лампа", "Шторы", ""], reported) == ["чайник", "шторы"]
