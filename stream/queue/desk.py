@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter
 
@@ -84,6 +87,7 @@ class Desk:
         self._working_set = working_set
         self._publisher = publisher
         self._settings = settings
+        self._deciding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def decide(self, person: Person, answer: Answer, origin: Origin = "page") -> None:
         """Decide one item. Saying the same again, after a lost reply, changes nothing.
@@ -104,6 +108,21 @@ class Desk:
             NotSaved: Kafka took none of them.
             Rebuilding: the working set is being restored.
         """
+        async with self._alone([answer.review_id for answer in answers]):
+            return await self._decide_many(person, answers, origin)
+
+    @asynccontextmanager
+    async def _alone(self, review_ids: Sequence[str]) -> AsyncIterator[None]:
+        """Let nobody else decide these reviews meanwhile: one person may have them in two windows."""
+        async with AsyncExitStack() as stack:
+            for review_id in sorted(set(review_ids)):  # in one order, so that no two wait in a ring
+                lock = self._deciding.setdefault(review_id, asyncio.Lock())
+                await stack.enter_async_context(lock)
+            yield
+
+    async def _decide_many(
+        self, person: Person, answers: Sequence[Answer], origin: Origin
+    ) -> Outcome:
         outcome = Outcome()
         acts: list[Act] = []
         items = await self._working_set.take(person.name, [a.review_id for a in answers])

@@ -115,7 +115,6 @@ class Verdict:
         diary = self.diary
         return {
             "decided twice": self.decided_twice,
-            "taken back, but not as said": [self.undone] * (self.undone != diary.undone),
             "lost": self.lost,
             "never made": self.unexpected,
             "stuck": diary.stuck,
@@ -369,12 +368,13 @@ async def _judge(
     )
     undone = sum(j.undone for j in judgements)
     refused = {(told.who, told.review) for told in diary.told}
-    missing = (diary.decided - made).elements()
+    # Who decides a review again, in another window or after a reload, says one thing: the last.
+    answered = {(who, review) for who, review, _ in made}
     return Verdict(
         judgements=len(judgements),
         decided_twice=_twice(judgements, labels),
-        lost=[decision for decision in missing if decision[:2] not in refused],
-        unexpected=list((made - diary.decided).elements()),
+        lost=[found for found in diary.decided if found[:2] not in answered | refused],
+        unexpected=[found for found in made if found not in diary.decided],
         counters=await _differences(settings, tasks, names, judgements, labels),
         undone=undone,
         diary=diary,

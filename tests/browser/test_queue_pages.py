@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-from schemas import CATEGORIES, Category, ComparedOpinion, Judgement
+from schemas import CATEGORIES, Category, ComparedOpinion, Judgement, Label
 from tests.support.chromium import needs_chromium, opened
 from tests.support.desk_window import (
     press,
@@ -29,6 +29,14 @@ TOUCHED = {**PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor":
 # A window of 1280x800 at 200%.
 ZOOMED = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2}
 ALIKE = [task(20 + n, f"Отличный чайник, заказ {n} доставлен", Category.KIDS) for n in range(3)]
+
+
+def label(review_id, text, category):
+    """Return a decision that somebody made elsewhere."""
+    return Label(
+        review_id=review_id, text=text, category=category, decided_by="person", labeller="eve",
+        codebook_version="1", revision=2,
+    )  # fmt: skip
 
 
 def against(review_id, first, said, second, other):
@@ -198,6 +206,16 @@ async def test_on_a_phone_every_page_is_within_reach(chromium, pages, language):
             box = await links.nth(number).bounding_box()
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= 390, await links.nth(number).inner_text()
+
+
+async def test_an_address_of_what_became_a_disagreement_leads_on(chromium, pages):
+    await pages.file_judgements([against("r1", "eve", Category.FOOTWEAR, "ann", Category.KIDS)])
+    await pages.file_labels([label("r1", TEXTS[1], Category.FOOTWEAR)])
+    async with opened(chromium) as window:
+        await sign_in(window, pages.url, "bob")
+        await window.goto(f"{pages.url}/?item=r1")
+        assert await shown(window) not in {"", "r1"}
+        assert await window.locator("#card .notice").is_visible()
 
 
 @pytest.mark.parametrize("size", [{}, TOUCHED], ids=["desktop", "phone"])

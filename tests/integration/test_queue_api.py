@@ -1,5 +1,6 @@
 """The queue's HTTP API for other tools, and what keeps strangers out: tokens, limits, the proxy."""
 
+import asyncio
 import contextlib
 from collections import Counter
 
@@ -111,6 +112,17 @@ async def test_a_program_decides_in_the_name_of_its_account(pages):
     assert answer.json() == {"decided": [item["review_id"]], "refused": {}}
     (judgement,) = pages.publisher.judgements
     assert (judgement.labeller, judgement.origin) == ("bob", "api")
+
+
+async def test_one_person_in_two_windows_at_once_decides_a_review_once(pages):
+    async with program(pages) as client:
+        item = await take(client)
+        answers = await asyncio.gather(
+            *(decide(client, item, category) for category in ("kids", "clothing", "footwear"))
+        )
+    decided = [answer.json()["decided"] for answer in answers]
+    assert sorted(decided) == [[], [], [item["review_id"]]]
+    assert len(pages.publisher.labels) == 1
 
 
 async def test_a_decision_for_a_text_that_was_not_read_is_refused(pages):

@@ -160,7 +160,7 @@ async def _card(
         found = await working_set.take_one(who, item) if item else Nothing(0)
         if isinstance(found, Item) and found.kind == "adjudication" and not visitor.is_lead:
             await working_set.give_back(who, item)
-            raise NotAllowed("only a lead settles disagreements", "go on with the next one")
+            found, notice = Nothing(0), NotAllowed.code
     except (Taken, AlreadyDecided, OwnOpinion) as error:
         found, notice = Nothing(0), error.code
     if isinstance(found, Nothing):
