@@ -5,6 +5,7 @@ command of the command line is run with hostile arguments and recognisable secre
 """
 
 import ast
+import io
 import logging
 import sys
 from pathlib import Path
@@ -98,6 +99,7 @@ def said(monkeypatch, capsys, tmp_path):
     """Return a function that runs a command here and returns exit status and all that it said."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("sekret-password-typed\n" * 2))
     variables = {
         **SECRETS,
         "REVIEWS_KAFKA__BOOTSTRAP_SERVERS": NOWHERE,
