@@ -114,9 +114,27 @@ async def test_a_program_decides_in_the_name_of_its_account(pages):
     assert (judgement.labeller, judgement.origin) == ("bob", "api")
 
 
-async def test_one_person_in_two_windows_at_once_decides_a_review_once(pages):
+async def test_one_person_in_two_windows_at_once_decides_a_review_once(pages, monkeypatch):
+    """Kafka takes its time: until all others have taken the review, too, or cannot."""
+    take_items, publish = pages.site.working_set.take, pages.publisher.publish
+    all_have_it, taken = asyncio.Event(), Counter()
+
+    async def noted(who, review_ids):
+        items = await take_items(who, review_ids)
+        taken[who] += 1
+        if taken[who] == 3:
+            all_have_it.set()
+        return items
+
+    async def late(acts):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(all_have_it.wait(), 2)
+        return await publish(acts)
+
     async with program(pages) as client:
         item = await take(client)
+        monkeypatch.setattr(pages.site.working_set, "take", noted)
+        monkeypatch.setattr(pages.publisher, "publish", late)
         answers = await asyncio.gather(
             *(decide(client, item, category) for category in ("kids", "clothing", "footwear"))
         )
