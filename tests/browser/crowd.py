@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import httpx
 import typer
 from aiokafka import AIOKafkaConsumer
 from playwright.async_api import Browser, Page
@@ -28,8 +29,7 @@ from rich.table import Table
 from deploy.local import LocalStack
 from schemas import CATEGORIES, Judgement, Label, RelabelTask, TopicNames, decode
 from stream.committed import records_until
-from stream.queue.redis_scripts import Scripts, connect
-from stream.queue.statistics import Statistics
+from stream.queue.accounts import Accounts
 from stream.settings import Settings
 from stream.topics_admin import partitions_of
 from tests.faults import report
@@ -287,7 +287,7 @@ async def crowd(
         await _until_filed(queue.url)
         await _work(browser, queue.url, names, seconds, diary, dice)
         # What is filed of the last decisions comes back from Kafka a moment later.
-        return await _judge(settings, tasks, names, diary)
+        return await _judge(settings, queue.url, tasks, names, diary)
 
 
 async def _until_filed(url: str) -> None:
@@ -354,7 +354,7 @@ def _tasks(count: int, dice: random.Random) -> Iterator[RelabelTask]:
 
 
 async def _judge(
-    settings: Settings, tasks: list[RelabelTask], names: list[str], diary: Diary
+    settings: Settings, url: str, tasks: list[RelabelTask], names: list[str], diary: Diary
 ) -> Verdict:
     topics = settings.topic_names
     judgements = [
@@ -375,7 +375,7 @@ async def _judge(
         decided_twice=_twice(judgements, labels),
         lost=[found for found in diary.decided if found[:2] not in answered | refused],
         unexpected=[found for found in made if found not in diary.decided],
-        counters=await _differences(settings, tasks, names, judgements, labels),
+        counters=await _differences(settings, url, tasks, names, judgements, labels),
         undone=undone,
         diary=diary,
     )
@@ -399,6 +399,7 @@ def _twice(judgements: list[Judgement], labels: list[Label]) -> list[str]:
 
 async def _differences(
     settings: Settings,
+    url: str,
     tasks: list[RelabelTask],
     names: list[str],
     judgements: list[Judgement],
@@ -414,20 +415,14 @@ async def _differences(
         if known is None or label.revision >= known.revision:
             latest[label.review_id] = label
     waiting = len(tasks) - sum(not label.withdrawn for label in latest.values())
-    redis = connect(settings)
-    try:
-        statistics = Statistics(Scripts(redis, settings.topic_names))
-        found = []
-        for name in names:
-            progress = await statistics.progress(name)
-            if (progress.total, progress.waiting) != (total[name], waiting):
-                found.append(
-                    f"{name}: shown {progress.total} decided, {progress.waiting} waiting; "
-                    f"on Kafka {total[name]} and {waiting}"
-                )
-        return found
-    finally:
-        await redis.aclose()
+    accounts, found = Accounts(settings.queue.accounts), []
+    for name in names:
+        token = {"Authorization": f"Bearer {accounts.issue_token(name)}"}
+        async with httpx.AsyncClient(base_url=url, headers=token, timeout=60) as client:
+            shown = (await client.get("/api/v1/progress")).json()
+        if (shown["total"], shown["waiting"]) != (total[name], waiting):
+            found.append(f"{name}: {shown}; on Kafka {total[name]} decided, {waiting} waiting")
+    return found
 
 
 async def _read_all(settings: Settings, topic: str) -> list[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -69,6 +70,8 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("build/fuzz-api.json"),
 ) -> None:
     """Ask queue and monitor whatever may come."""
+    # The servers, in threads beside the tester's, draw random numbers.
+    warnings.filterwarnings("ignore", message="Do not use the `random` module inside strategies")
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder) / "stack") as stack:
         found = ask_queue(stack, Path(folder), examples)
