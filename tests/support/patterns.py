@@ -154,14 +154,14 @@ class Attack:
 
 
 # Small steps first: what takes exponential time is seen before it takes for ever.
-_STEPS: Final = (16, 20, 24, 28, 32, 48, 64, 128, 256, 512, 1_024, 4_096)
-_SCREEN: Final = 16_384
+_STEPS: Final = (16, 20, 24, 28, 32, 48, 64, 128, 256, 512, 2_048)
+_SCREEN: Final = 8_192
 # A processor a hundred times slower than ours needs less for a linear pattern of this size.
 _TOO_LONG: Final = 0.2
 
 
 def worst_attacks(found: Found) -> list[Attack]:
-    """Return the attacks that take longest, and grow fastest, up to 16,384 characters.
+    """Return the attacks that take longest, and grow fastest, up to 8,192 characters.
 
     An attack on which a short text takes long comes alone: a longer one might not end.
     """

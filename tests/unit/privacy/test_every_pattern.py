@@ -8,7 +8,7 @@ from tests.support.patterns import Attack, Found, every_pattern, grows, worst_at
 
 pytestmark = pytest.mark.slow
 
-SHORT, LONG = 25_000, 400_000
+SHORT, LONG = 12_500, 200_000
 # Between 16 (linear) and 256 (quadratic), as far from both as their ratios.
 AT_MOST = 64
 # What is compiled of what is only known at run time, and why that is no danger.
