@@ -13,11 +13,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, TextIO
 
-_BEGINS: Final = r"""(\A|[;|\t\r\n\v\f])"""
-# What may stand before it: a quote opens a cell, white space is trimmed by some.
-_FORMULA: Final = r"""(?=["'\s]*[=+\-@\uff1d\uff0b\uff0d\uff20])"""
-_UNGUARDED: Final = re.compile(_BEGINS + _FORMULA)
-_GUARDED: Final = re.compile(_BEGINS + "'" + _FORMULA)
+# What stands before a formula's sign, read once: a quote opens a cell, white space is trimmed by some.
+_BEFORE: Final = re.compile(r"""(?<!["'\s])["'\s]*+(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+_BREAK: Final = re.compile(r"[\t\r\n\v\f]")
+_GUARDED_BREAK: Final = re.compile(r"([\t\r\n\v\f])'")
 
 
 def guarded(text: str) -> str:
@@ -26,7 +25,12 @@ def guarded(text: str) -> str:
     >>> guarded("цена;=1+1")
     "цена;'=1+1"
     """
-    return _UNGUARDED.sub(r"\1'", text)
+
+    def guard(before: re.Match[str]) -> str:
+        inside = _BREAK.sub(r"\g<0>'", before[0])
+        return f"'{inside}" if _begins(before) else inside
+
+    return _BEFORE.sub(guard, text)
 
 
 def unguarded(text: str) -> str:
@@ -35,7 +39,12 @@ def unguarded(text: str) -> str:
     >>> unguarded("цена;'=1+1")
     'цена;=1+1'
     """
-    return _GUARDED.sub(r"\1", text)
+
+    def unguard(before: re.Match[str]) -> str:
+        inside = before[0].removeprefix("'") if _begins(before) else before[0]
+        return _GUARDED_BREAK.sub(r"\1", inside)
+
+    return _BEFORE.sub(unguard, text)
 
 
 class SafeWriter:
@@ -57,3 +66,8 @@ def _cell(value: Any) -> Any:
     if isinstance(value, str):
         return guarded(value)
     return "" if value is None else value
+
+
+def _begins(before: re.Match[str]) -> bool:
+    """Tell whether a cell begins here: with the text, or after a mark that separates cells."""
+    return before.start() == 0 or before.string[before.start() - 1] in ";|"

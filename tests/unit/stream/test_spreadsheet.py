@@ -128,3 +128,13 @@ def test_whoever_writes_csv_writes_it_through_the_guard():
         and node.value.id == "csv"
     }
     assert writers == {"stream/spreadsheet.py", "stream/privacy/data_files.py"}
+
+
+_BEGINS = r"""(\A|[;|\t\r\n\v\f])"""
+_FORMULA = r"""(?=["'\s]*[=+\-@\uff1d\uff0b\uff0d\uff20])"""
+
+
+@given(st.text(alphabet=";|\t\r\n \"'=+-@aя\uff1d\u00a0\x1c"))
+def test_each_beginning_before_a_sign_is_guarded_and_no_other(text):
+    assert guarded(text) == re.sub(_BEGINS + _FORMULA, r"\1'", text)
+    assert unguarded(text) == re.sub(_BEGINS + "'" + _FORMULA, r"\1", text)
