@@ -45,7 +45,7 @@ def test_every_pattern_takes_time_in_proportion_to_the_text(patterns):
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"\s+$", r"\\+[nrt](?![a-z])", r"\[([^\]]*)\]", r"(?:a+)+b", r"\w*\d\w*-", r"<\w+[^>]*>"],
+    [r"\\+[nrt](?![a-z])", r"\[([^\]]*)\]", r"(?:a+)+b", r"\w*\d\w*-", r"<\w+[^>]*>"],
 )
 def test_a_slow_pattern_would_be_found(pattern):
     attacks = worst_attacks(Found("here", re.compile(pattern), ("scan",)))
