@@ -183,10 +183,13 @@ def worst_attacks(found: Found) -> list[Attack]:
 def grows(attack: Attack, short: int, long: int, rounds: int = 3) -> float:
     """Return how many times longer the long text takes, at best of some rounds.
 
+    Infinity where a text shorter than the short one takes long already: the long one might not end.
     Below 5 ms the clock tells more of the machine than of the pattern. A busy machine makes a round
     slow, never fast: the best one speaks of the pattern.
     """
     best = float("inf")
+    if any(attack.seconds(size) > _TOO_LONG for size in _STEPS if size < short):
+        return best
     for _ in range(rounds):
         before = attack.seconds(short)
         if before > _TOO_LONG:
