@@ -12,7 +12,13 @@ from typing import Any, Final, Literal
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    NodeNotReadyError,
+    NoError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from schemas import TopicNames, TopicPolicy
 from stream.errors import BrokerError, TopicMissing
@@ -112,7 +118,7 @@ async def await_leaders(kafka: KafkaSettings, names: Iterable[str]) -> None:
     wanted = list(names)
     async with _admin(kafka) as admin:
         # The broker tells nobody: it must be asked.
-        while not _are_led(await admin.describe_topics(wanted)):  # noqa: ASYNC110
+        while not await _all_led(admin, wanted):  # noqa: ASYNC110
             await asyncio.sleep(_VISIBLE_POLL_SECONDS)
 
 
@@ -217,6 +223,13 @@ async def _visible(admin: Any, names: set[str]) -> None:
     # The broker tells nobody: it must be asked.
     while not names <= set(await admin.list_topics()) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(_VISIBLE_POLL_SECONDS)
+
+
+async def _all_led(admin: Any, names: list[str]) -> bool:
+    try:
+        return _are_led(await admin.describe_topics(names))
+    except NodeNotReadyError:  # a broker that has just started names none, itself included
+        return False
 
 
 def _are_led(topics: Iterable[Mapping[str, Any]]) -> bool:

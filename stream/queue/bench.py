@@ -234,6 +234,8 @@ async def _person(
             started = time.perf_counter()
             async with client.get("/next", raise_for_status=True) as page:
                 fields = dict(_HIDDEN.findall(await page.text()))
+            if "review_id" not in fields:  # all is decided, before the time was over
+                return
             waits["next"].append(time.perf_counter() - started)
             await asyncio.sleep(drawn.uniform(0.5, 1.5) * pause)
             answer = {**fields, "category": drawn.choice(CATEGORIES).value}

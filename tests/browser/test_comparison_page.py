@@ -18,7 +18,7 @@ _LONG = "очень длинный отзыв о товаре, который п
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     rows = labelled(
-        [_HOSTILE, _LONG, *(f"текст {n}" for n in range(25))], [n % 9 for n in range(27)], "t"
+        [_HOSTILE, _LONG, *(f"текст {n}" for n in range(25))], [n % 9 for n in range(27)], "person"
     )
     logits = np.random.default_rng(0).normal(size=(27, 9)).astype(np.float32)
     runs = [Run("bert", 0, {"test": logits}, (1.0, 0.5), 1.0, 10, 1.0, 100.0)]

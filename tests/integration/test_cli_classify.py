@@ -84,7 +84,7 @@ def test_a_failure_keeps_a_former_output_and_leaves_no_part(model, source, tmp_p
     output = tmp_path / "out.jsonl"
     output.write_text("former\n", encoding="utf-8")
     source.write_text("id,comment\n1,чайник\n", encoding="utf-8")
-    result = reviews("classify", str(source), "--output", str(output), "--model", model)
+    result = reviews("classify", str(source), "-o", str(output), "--force", "--model", model)
     assert_one_clear_line(result, 2, "comment")
     assert output.read_text(encoding="utf-8") == "former\n"
     assert not list(tmp_path.glob(".*.part"))

@@ -66,6 +66,7 @@ SERVERS = {
 ELSEWHERE = {
     r"make .*": "tests/unit/cli/test_makefile.py; the tests and demo are themselves what make runs",
     r"(docker compose|docker build|kubectl) .*": "no engine, no cluster: tests/unit/deploy",
+    r"for name in KAFKA:.*|image=.*|echo .*imagetools.*|done >> .env": "asks an image registry",
     r"export .*": "values of one's own; tests/integration/test_security.py connects with them",
     r"reviews (up|down|demo).*": "tests/integration/test_cli_demo.py, with folders of its own",
     r"reviews consume footwear accessories": "goes on for ever; typed in with --drain below",
