@@ -197,6 +197,9 @@ class ServerProcess:
             self._handle.wait(seconds)
         except subprocess.TimeoutExpired:
             return False
+        for pipe in (self._handle.stdin, self._handle.stdout):
+            if pipe is not None:
+                pipe.close()
         return True
 
     def _failure(self, what: str) -> StartFailed:
