@@ -116,8 +116,8 @@ def assert_nothing_of_faust_left():
     assert [c for c in tasks if c.cr_code.co_filename.startswith(homes)] == []
 
 
-async def until(condition):
-    async with asyncio.timeout(WAIT_SECONDS):
+async def until(condition, seconds=WAIT_SECONDS):
+    async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is awaited is spread over many objects
             await asyncio.sleep(0.01)
 
@@ -164,7 +164,8 @@ async def test_it_ends_while_its_group_is_rebalanced(settings):
         await until(lambda: first.ready)
         # It joins the group, so that the first one has to give up what it has.
         await others.enter_async_context(running(second))
-        await until(lambda: first.app.faust.rebalancing)
+        # On a quick machine it may be over before anybody looks.
+        await until(lambda: first.app.faust.rebalancing or second.ready)
 
 
 async def test_it_ends_when_the_broker_went_before_it_began(broker, settings):
@@ -206,6 +207,7 @@ async def test_it_ends_while_its_producer_waits_for_an_acknowledgement(broker, s
         assert monitor.app.faust.producer.unacknowledged > 0
 
 
+@pytest.mark.timeout(400)
 async def test_what_was_not_acknowledged_is_taken_in_again_and_counts_once(broker, settings):
     monitor = Monitor(settings)
     async with running(monitor):
@@ -214,7 +216,9 @@ async def test_what_was_not_acknowledged_is_taken_in_again_and_counts_once(broke
     broker.thaw()
     again = Monitor(settings)
     async with running(again):
-        await until(lambda: again.ready and again.engine.history.total().reviews >= 3000)
+        # The broker holds the first one's place in the group until its session is over.
+        counted = again.engine.history.total
+        await until(lambda: again.ready and counted().reviews >= 3000, seconds=200)
         assert again.engine.history.total().reviews == 3000
 
 
