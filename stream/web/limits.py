@@ -6,7 +6,7 @@ Several servers count apart: a limit then holds per server.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -29,7 +29,7 @@ class Limit:
         self._most = most
         self._seconds = seconds
         self._clock = clock
-        self._events: dict[str, deque[float]] = {}
+        self._events: OrderedDict[str, deque[float]] = OrderedDict()
 
     def __len__(self) -> int:
         """How many keys are counted."""
@@ -41,10 +41,11 @@ class Limit:
         return events is not None and len(events) >= self._most
 
     def note(self, key: str) -> None:
-        """Count one event."""
-        if len(self._events) >= _MOST_KEYS and key not in self._events:
-            self._forget_old()
+        """Count one event. Of too many keys, the one whose latest event is oldest is forgotten."""
         self._events.setdefault(key, deque(maxlen=self._most)).append(self._clock())
+        self._events.move_to_end(key)
+        if len(self._events) > _MOST_KEYS:
+            self._events.popitem(last=False)
 
     def allows(self, key: str) -> bool:
         """Count an event, unless the limit is reached; return whether it may happen."""
@@ -67,11 +68,3 @@ class Limit:
         while events and events[0] <= self._clock() - self._seconds:
             events.popleft()
         return events
-
-    def _forget_old(self) -> None:
-        for key in list(self._events):
-            if not self._recent(key):
-                del self._events[key]
-        # All of them are recent: the longest known go first.
-        for key in list(self._events)[: max(0, len(self._events) - _MOST_KEYS + 1)]:
-            del self._events[key]

@@ -123,6 +123,18 @@ def test_what_was_taken_back_does_not_count():
     assert not limit.is_reached("office")
 
 
+def test_a_flood_of_keys_costs_those_that_were_silent_longest():
+    limit = Limit(2, 60, lambda: 0.0)
+    for key in ("steady", "silent", "steady"):
+        limit.note(key)
+    for i in range(9_999):
+        limit.note(f"made up {i}")
+    assert len(limit) == 10_000
+    assert limit.is_reached("steady")
+    limit.note("silent")
+    assert not limit.is_reached("silent")
+
+
 async def test_only_the_right_password_opens_an_account(tmp_path):
     accounts = Accounts(tmp_path / "accounts.json")
     accounts.add("анна", PASSWORD)
