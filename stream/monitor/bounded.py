@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import Any, Final, TypeVar
 
 # For closing what was open. Nothing is waited for then but an event loop that has much to do.
@@ -35,17 +36,12 @@ class Until:
             Exception: what the work raised.
         """
         task = asyncio.ensure_future(work)
-        stopping = asyncio.create_task(self._stop.wait())
-        try:
+        stopping = asyncio.ensure_future(self._stop.wait())
+        async with _cancelled_at_last([task, stopping], _CLOSE_SECONDS):
             await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 raise Stopped
             return task.result()
-        finally:
-            stopping.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=_CLOSE_SECONDS)
 
 
 async def first_of(*works: Coroutine[Any, Any, None]) -> None:
@@ -55,14 +51,10 @@ async def first_of(*works: Coroutine[Any, Any, None]) -> None:
         Exception: what the first one raised.
     """
     tasks = [asyncio.ensure_future(work) for work in works]
-    try:
+    async with _cancelled_at_last(tasks, _CLOSE_SECONDS):
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
 
 
 async def ended_within(seconds: float, work: Coroutine[Any, Any, object]) -> bool:
@@ -75,12 +67,23 @@ async def ended_within(seconds: float, work: Coroutine[Any, Any, object]) -> boo
         Exception: what ``work`` raised in time.
     """
     task = asyncio.ensure_future(work)
-    try:
+    async with _cancelled_at_last([task], 0):
         await asyncio.wait({task}, timeout=seconds)
+        if task.done():
+            task.result()
+        return task.done()
+
+
+@contextlib.asynccontextmanager
+async def _cancelled_at_last(
+    tasks: Iterable[asyncio.Future[Any]], seconds: float
+) -> AsyncIterator[None]:
+    """Cancel what has not ended by the end of the block, and wait so long for that to do."""
+    try:
+        yield
     finally:
-        if not task.done():
+        waiting = {task for task in tasks if not task.done()}
+        for task in waiting:
             task.cancel()
-    if not task.done():
-        return False
-    task.result()
-    return True
+        if waiting:
+            await asyncio.wait(waiting, timeout=seconds)
