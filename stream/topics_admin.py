@@ -68,15 +68,7 @@ async def create_topics(settings: Settings) -> list[TopicOutcome]:
         BrokerError: no broker answers, or it refuses to create a topic.
     """
     wanted = [_new_topic(policy, settings) for policy in settings.topic_names.policies()]
-    async with _admin(settings.kafka) as admin:
-        # Whoever may not create topics, as with the rights of a role, can use those that are there.
-        present = set(await admin.list_topics())
-        done = [TopicOutcome(topic.name, "exists") for topic in wanted if topic.name in present]
-        if absent := [topic for topic in wanted if topic.name not in present]:
-            response = await admin.create_topics(absent)
-            done += [_outcome(name, code, why) for name, code, why in response.topic_errors]
-        await _visible(admin, {topic.name for topic in done})
-    return done
+    return await _create_absent(settings.kafka, wanted)
 
 
 async def create_compacted(settings: Settings, partitions: Mapping[str, int]) -> None:
@@ -89,22 +81,15 @@ async def create_compacted(settings: Settings, partitions: Mapping[str, int]) ->
     Raises:
         BrokerError: no broker answers, or it refuses to create a topic.
     """
-    async with _admin(settings.kafka) as admin:
-        present = set(await admin.list_topics())
-        policy = {
-            "cleanup.policy": "compact",
-            "min.insync.replicas": str(settings.topics.min_insync_replicas),
-        }
-        absent = [
-            NewTopic(name, count, settings.topics.replication, topic_configs=policy)
-            for name, count in partitions.items()
-            if name not in present
-        ]
-        if absent:
-            response = await admin.create_topics(absent)
-            for name, code, why in response.topic_errors:
-                _outcome(name, code, why)
-        await _visible(admin, set(partitions))
+    policy = {
+        "cleanup.policy": "compact",
+        "min.insync.replicas": str(settings.topics.min_insync_replicas),
+    }
+    wanted = [
+        NewTopic(name, count, settings.topics.replication, topic_configs=policy)
+        for name, count in partitions.items()
+    ]
+    await _create_absent(settings.kafka, wanted)
 
 
 async def await_leaders(kafka: KafkaSettings, names: Iterable[str]) -> None:
@@ -215,6 +200,18 @@ async def _admin(kafka: KafkaSettings) -> AsyncIterator[Any]:
         raise unreachable(kafka, error) from None
     finally:
         await client.close()
+
+
+async def _create_absent(kafka: KafkaSettings, wanted: list[NewTopic]) -> list[TopicOutcome]:
+    async with _admin(kafka) as admin:
+        # Whoever may not create topics, as with the rights of a role, can use those that are there.
+        present = set(await admin.list_topics())
+        done = [TopicOutcome(topic.name, "exists") for topic in wanted if topic.name in present]
+        if absent := [topic for topic in wanted if topic.name not in present]:
+            response = await admin.create_topics(absent)
+            done += [_outcome(name, code, why) for name, code, why in response.topic_errors]
+        await _visible(admin, {topic.name for topic in done})
+    return done
 
 
 async def _visible(admin: Any, names: set[str]) -> None:

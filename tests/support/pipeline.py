@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas import CategorizedReview, DeadLetterReason, RelabelTask, TopicNames, decode
+from stream import topics_admin
 from stream.classifier import Classifier
-from stream.settings import KafkaSettings, Settings, load_settings
-from stream.topics_admin import await_leaders
+from stream.settings import Settings, load_settings
 from stream.worker import Worker
 
 PARTITIONS = 4
@@ -40,25 +39,10 @@ def pipeline_settings(
 
 async def create_topics(kafka: str, topics: TopicNames) -> None:
     """Create every topic of the contract; return when they can be written to."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        await admin.create_topics(
-            [
-                NewTopic(
-                    policy.name,
-                    1 if policy.single_partition else PARTITIONS,
-                    1,
-                    topic_configs=policy.config(),
-                )
-                for policy in topics.policies()
-            ]
-        )
-    finally:
-        await admin.close()
-    names = [policy.name for policy in topics.policies()]
+    settings = pipeline_settings(kafka, topics.prefix, topics={"partitions": PARTITIONS})
+    created = await topics_admin.create_topics(settings)
     async with asyncio.timeout(WAIT_SECONDS):
-        await await_leaders(KafkaSettings(bootstrap_servers=kafka), names)
+        await topics_admin.await_leaders(settings.kafka, [topic.name for topic in created])
 
 
 async def send(
