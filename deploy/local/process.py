@@ -128,6 +128,7 @@ class ServerProcess:
         Raises:
             StartFailed: it cannot be executed.
         """
+        self._wait(0)  # one that ended by itself has left its pipe open
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         variables = {k: v for k, v in os.environ.items() if k not in _FOREIGN_VARIABLES}
@@ -148,11 +149,11 @@ class ServerProcess:
         """
         deadline = time.monotonic() + seconds
         while not ready():
-            if not self.is_alive():
-                raise self._failure("ended while starting")
-            if time.monotonic() > deadline:
+            ended = not self.is_alive()
+            if ended or time.monotonic() > deadline:
                 self.kill()
-                raise self._failure(f"was not ready after {seconds:.0f} s")
+                late = f"was not ready after {seconds:.0f} s"
+                raise self._failure("ended while starting" if ended else late)
             time.sleep(_POLL_SECONDS)
 
     def is_alive(self) -> bool:
@@ -197,9 +198,8 @@ class ServerProcess:
             self._handle.wait(seconds)
         except subprocess.TimeoutExpired:
             return False
-        for pipe in (self._handle.stdin, self._handle.stdout):
-            if pipe is not None:
-                pipe.close()
+        if self._handle.stdin is not None:
+            self._handle.stdin.close()
         return True
 
     def _failure(self, what: str) -> StartFailed:
@@ -237,8 +237,15 @@ class ServerProcess:
             start_new_session=True,
             umask=PRIVATE_UMASK,
         )
-        told = self._handle.stdout.readline() if self._handle.stdout else b""
+        told = _first_line(self._handle.stdout)
         if not told:
-            self._handle.wait()
+            self._handle.communicate()
             raise StartFailed(f"{self.name} cannot be executed: {self.tail()}")
         self._id = ProcessId.of(int(told))
+
+
+def _first_line(pipe: IO[bytes] | None) -> bytes:
+    if pipe is None:
+        return b""
+    with pipe:
+        return pipe.readline()
