@@ -20,6 +20,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.growth import grows_at_most
 from training.labelling.rules import load_rules
 
 ROOT: Final = Path(__file__).parents[2]
@@ -180,24 +181,16 @@ def worst_attacks(found: Found) -> list[Attack]:
     return list(dict.fromkeys(longest + steepest))
 
 
-def grows(attack: Attack, short: int, long: int, rounds: int = 3) -> float:
-    """Return how many times longer the long text takes, at best of some rounds.
+def is_linear(attack: Attack, short: int, long: int, at_most: float, rounds: int = 3) -> bool:
+    """Tell whether the long text takes at most so many times longer, in the best of some rounds.
 
-    Infinity where a text shorter than the short one takes long already: the long one might not end.
-    Below 5 ms the clock tells more of the machine than of the pattern. A busy machine makes a round
-    slow, never fast: the best one speaks of the pattern.
+    No where a text shorter than the short one takes long already: the long one might not end.
     """
-    best = float("inf")
     if any(attack.seconds(size) > _TOO_LONG for size in _STEPS if size < short):
-        return best
-    for _ in range(rounds):
-        before = attack.seconds(short)
-        if before > _TOO_LONG:
-            continue
-        best = min(best, attack.seconds(long) / max(before, 0.005))
-        if best < long / short:
-            break
-    return best
+        return False
+    return grows_at_most(
+        at_most, attack.seconds, short, long, rounds=rounds, give_up_after=_TOO_LONG
+    )
 
 
 def _files() -> list[str]:

@@ -6,15 +6,14 @@ from typing import get_args
 import pytest
 
 from stream.privacy import Kind, redact
+from tests.support.growth import grows_at_most
+from tests.support.patterns import repeated
 
 pytestmark = pytest.mark.slow
 
 SHORT, LONG = 25_000, 400_000
 # Between 16 and 256, as far from both as their ratios: caches and neighbours cost linear code some.
 AT_MOST = 64
-# Below this, in seconds, the clock tells more of the machine than of the pattern.
-SHORTEST = 0.005
-ROUNDS = 3
 # Beginnings of what is looked for, again and again, and what stands between its parts.
 PIECES = [
     " ", "\n", "1", "8 ", "8 912 ", "1_", "8-----", "+(", "4444 ", "4111 1111 1111 1112 ", "9OOO",
@@ -25,18 +24,12 @@ PIECES = [
 ]  # fmt: skip
 
 
-def seconds(text):
-    started = time.process_time()
-    redact(text, get_args(Kind))
-    return time.process_time() - started
-
-
-def ratio(text):
-    return seconds(text[:LONG]) / max(seconds(text[:SHORT]), SHORTEST)
-
-
 @pytest.mark.parametrize("piece", PIECES, ids=ascii)
 def test_time_grows_with_the_text_and_no_faster(piece):
-    text = piece * (LONG // len(piece) + 1)
-    # A busy machine makes a round slow, never fast: the best one speaks of the code.
-    assert min(ratio(text) for _ in range(ROUNDS)) < AT_MOST
+    def seconds(size):
+        text = repeated(piece, size)
+        started = time.process_time()
+        redact(text, get_args(Kind))
+        return time.process_time() - started
+
+    assert grows_at_most(AT_MOST, seconds, SHORT, LONG)
