@@ -274,10 +274,9 @@ def _snils(groups: _Groups) -> int:
     taken = groups.upto(11)
     if not taken:
         return 0
-    total = sum(int(digit) * (9 - place) for place, digit in enumerate(groups.digits[:9]))
-    right = total % 101 % 100 == int(groups.digits[9:11])
     shaped = groups.sizes(taken) in {(3, 3, 3, 2), (9, 2)}
-    return taken if (right and shaped) or groups.says(_SNILS_WORDS) else 0
+    known = shaped and _has_the_check_sum_of_a_snils(groups.digits)
+    return taken if known or groups.says(_SNILS_WORDS) else 0
 
 
 def _account(groups: _Groups) -> int:
@@ -297,6 +296,11 @@ _CHECKS: Final[tuple[tuple[Kind, Callable[[_Groups], int]], ...]] = (
     ("card", _card),
     ("phone", _phone),
 )
+
+
+def _has_the_check_sum_of_a_snils(digits: str) -> bool:
+    total = sum(int(digit) * (9 - place) for place, digit in enumerate(digits[:9]))
+    return total % 101 % 100 == int(digits[9:11])
 
 
 def _passes_luhn(digits: str) -> bool:
