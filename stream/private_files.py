@@ -30,10 +30,25 @@ def write_private(path: Path, text: str) -> None:
         OSError: the folder cannot be written to.
     """
     private_folder(path.parent)
+    replace_whole(path, text)
+
+
+def replace_whole(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file at once: whoever reads it meets the old one or the new one.
+
+    Args:
+        path: where it is, or will be.
+        text: written as it is, with its own ends of lines.
+        mode: who may read and write the new one.
+
+    Raises:
+        OSError: it cannot be written; the old one is there as it was, and nothing of the new one.
+    """
     # Random name, O_EXCL, O_NOFOLLOW and mode 0600: mkstemp promises all of them.
     descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            os.fchmod(descriptor, mode)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -47,6 +47,11 @@ def unguarded(text: str) -> str:
     return _BEFORE.sub(unguard, text)
 
 
+def delimiter_of(header: str) -> str:
+    """Return what most likely parts the columns of a first line: comma, semicolon or tab."""
+    return max(",;\t", key=header.count)
+
+
 class SafeWriter:
     """Writes rows of CSV whose texts are guarded; None is an empty cell.
 

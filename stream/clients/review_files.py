@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from schemas import Review
 from stream.errors import InputError
+from stream.spreadsheet import delimiter_of
 
 Format = Literal["auto", "csv", "jsonl", "lines"]
 STDIN: Final = Path("-")
@@ -184,11 +185,7 @@ def _detect(file: io.BufferedReader[Any], name: Path) -> Format:
     if head.startswith(b"{"):
         return "jsonl"
     first = (head.splitlines() or [b""])[0].decode("utf-8", "replace")
-    return "csv" if _TEXT_FIELD in _columns(first, _delimiter(first)) else "lines"
-
-
-def _delimiter(header: str) -> str:
-    return max(",;\t", key=header.count)
+    return "csv" if _TEXT_FIELD in _columns(first, delimiter_of(first)) else "lines"
 
 
 def _columns(header: str, delimiter: str) -> list[str]:
@@ -203,7 +200,7 @@ def _columns(header: str, delimiter: str) -> list[str]:
 def _csv_rows(file: TextIO) -> Iterator[ReviewRow | BadRow]:
     csv.field_size_limit(_MAX_CSV_FIELD)
     header = file.readline()
-    delimiter = _delimiter(header)
+    delimiter = delimiter_of(header)
     columns = _columns(header.rstrip("\r\n"), delimiter)
     if _TEXT_FIELD not in columns:
         raise InputError(

@@ -6,8 +6,7 @@ import contextlib
 import csv
 import io
 import json
-import os
-import tempfile
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from stream.errors import InputError
+from stream.private_files import replace_whole
 from stream.settings import LearningSettings
-from stream.spreadsheet import unguarded
+from stream.spreadsheet import delimiter_of, unguarded
 from stream.text import normalize
 
 DATASET: Final = "dataset.jsonl"
@@ -26,7 +26,12 @@ ERASED: Final = "erased.jsonl"
 _REGISTRY: Final = "registry.json"
 _MARK: Final = "\ufeff"
 
-Row = dict[str, Any]
+_IDS: Final = frozenset({"review_id", "id"})
+_TEXT: Final = "text"
+_COLUMNS: Final = _IDS | {_TEXT}
+
+Row = Iterable[tuple[str, Any]]
+"""Names and values; a careless header names two columns alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ def erase_rows(path: Path, review_id: str, texts: frozenset[str], *, dry_run: bo
     The file is replaced in one step: whoever reads it meets the old one or the new one.
 
     Args:
-        path: JSON lines or CSV with a header.
+        path: JSON lines, or CSV with a header and columns parted by commas, semicolons or tabs.
         review_id: a row's ``review_id`` or ``id``.
         texts: normalised.
         dry_run: count only.
@@ -66,29 +71,29 @@ def erase_rows(path: Path, review_id: str, texts: frozenset[str], *, dry_run: bo
     Raises:
         InputError: the file cannot be read or written.
     """
-    guards = path.suffix == ".csv"  # as our own CSV files do against spreadsheets
 
-    def said(row: Row, name: str) -> Any:
-        value = row.get(name)
-        return unguarded(value) if guards and isinstance(value, str) else value
+    def tells(name: str, value: Any) -> bool:
+        if name == _TEXT:
+            return isinstance(value, str) and normalize(value) in texts
+        return name in _IDS and isinstance(value, str | int) and str(value) == review_id
 
     def is_wanted(row: Row) -> bool:
-        if review_id in {said(row, "review_id"), said(row, "id")}:
-            return True
-        text = said(row, "text")
-        return isinstance(text, str) and normalize(text) in texts
+        return any(tells(name, value) for name, value in row)
 
     try:
         content = path.read_text(encoding="utf-8")
         split = _csv_rows if path.suffix == ".csv" else _json_lines
-        kept, erased = split(content, is_wanted)
+        mark = _MARK if content.startswith(_MARK) else ""
+        kept, erased = split(content.removeprefix(mark), is_wanted)
         if erased and not dry_run:
-            _replace(path, kept)
+            # Where a link leads, or what it leads to would keep them.
+            replace_whole(path.resolve(), mark + kept, stat.S_IMODE(path.stat().st_mode))
             if path.name == DATASET:
                 _note(path.with_name(ERASED), erased)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{path}: {error}", "make it readable and writable, then erase again"
+            f"{path}: {error}",
+            "make it readable and writable and name its columns, then erase again",
         ) from None
     return erased
 
@@ -114,9 +119,9 @@ def _json_lines(content: str, is_wanted: Callable[[Row], bool]) -> tuple[str, in
     for line in content.split("\n"):
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested to break whoever reads it
             row = None
-        if isinstance(row, dict) and is_wanted(row):
+        if isinstance(row, dict) and is_wanted(row.items()):
             erased += 1
         else:
             kept.append(line)
@@ -124,26 +129,18 @@ def _json_lines(content: str, is_wanted: Callable[[Row], bool]) -> tuple[str, in
 
 
 def _csv_rows(content: str, is_wanted: Callable[[Row], bool]) -> tuple[str, int]:
-    reader = csv.DictReader(io.StringIO(content, newline=""))
-    rows = list(reader)
-    # A spreadsheet's byte order mark stands before the first column's name.
-    kept = [row for row in rows if not is_wanted({k.lstrip(_MARK): v for k, v in row.items() if k})]
+    delimiter = delimiter_of(content.partition("\n")[0])
+    csv.field_size_limit(max(csv.field_size_limit(), len(content)))
+    lines = list(csv.reader(io.StringIO(content, newline=""), delimiter=delimiter))
+    header, rows = lines[:1], lines[1:]
+    names = [name.strip().lower() for cells in header for name in cells]
+    if header and _COLUMNS.isdisjoint(names):
+        raise csv.Error(f"no column is named {' or '.join(sorted(_COLUMNS))}")
+    # Our own CSV files guard their cells against spreadsheets.
+    kept = [row for row in rows if not is_wanted(zip(names, map(unguarded, row), strict=False))]
     written = io.StringIO(newline="")
-    writer = csv.DictWriter(written, reader.fieldnames or [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(kept)
+    csv.writer(written, delimiter=delimiter, lineterminator="\n").writerows([*header, *kept])
     return written.getvalue(), len(rows) - len(kept)
-
-
-def _replace(path: Path, content: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(path.stat().st_mode)
-    Path(file.name).replace(path)
 
 
 def _note(path: Path, rows: int) -> None:

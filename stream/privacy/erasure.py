@@ -100,11 +100,13 @@ class Eraser:
                 touched.append(path)
         done.models = trained_on(self._settings.learning, touched)
         # Many files may be large: not in the loop that keeps the connections alive.
+        places = (*files, *self._look_in)
         traces = await asyncio.to_thread(
-            find_traces, self._settings, copies.written, copies.texts, self._look_in
+            find_traces, self._settings, copies.written, copies.texts, places
         )
-        handled = set(map(str, touched))
-        done.traces = [trace for trace in traces if trace.where not in handled]
+        # A rehearsal leaves in the files what an erasure takes out.
+        there = set(map(str, touched)) if self._dry_run else set()
+        done.traces = [trace for trace in traces if trace.where not in there]
         if not self._dry_run:
             done.tombstones = await self._bury(review_id, copies)
         return done

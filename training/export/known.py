@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.model_folder import KNOWN
-from stream.text import fingerprint
+from stream.text import short_fingerprint
 from training.dataset import Dataset
 from training.fit.config import TrainConfig
 from training.labelling.checkpoints import local_checkpoint
 
 FILE: Final = KNOWN
-# Half of a fingerprint: among a million texts two share it with a chance of one in forty million.
-_DIGITS: Final = 16
 
 Marks = NDArray[np.uint64]
 
@@ -57,4 +55,4 @@ def _kept(base: Path) -> Marks:
 
 
 def _marks(normalized: Iterable[str]) -> Marks:
-    return np.array([int(fingerprint(text)[:_DIGITS], 16) for text in normalized], dtype=np.uint64)
+    return np.array([short_fingerprint(text) for text in normalized], dtype=np.uint64)

@@ -2,13 +2,19 @@
 
 import html
 import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stream.privacy.traces import find_traces
 from stream.settings import Settings
-from stream.text import fingerprint, normalize
+from stream.text import normalize, short_fingerprint
+from tests.support.other_account import needs_root
 
 TEXT = 'Анна Петрова: "чайник" сгорел & <b>искрит</b>'
 
@@ -37,13 +43,75 @@ def left(settings, *look_in):
         TEXT.replace('"', "&#34;"),
         json.dumps(TEXT),
         json.dumps({"t": TEXT}),
+        TEXT.replace('"', '""'),
+        "-" * 5_000_000 + TEXT,
+        "-" * (4 * 1024 * 1024 - 20) + html.escape(TEXT),
     ],
+    ids=["plain", "html", "numbered", "json", "object", "csv", "far", "torn"],
 )
 def test_a_page_is_named_however_it_spells_the_text(spelled, settings, tmp_path):
     page = tmp_path / "reports" / "deep" / "index.html"
     page.parent.mkdir(parents=True)
     page.write_text(f"<p>{spelled}</p>", encoding="utf-8")
     assert set(left(settings, tmp_path / "reports")) == {str(page)}
+
+
+@pytest.mark.parametrize("spelled", ["\r\n", "\n"])
+def test_it_is_found_whatever_ends_its_lines(spelled, settings, tmp_path):
+    page = tmp_path / "page.txt"
+    page.write_text(f"Первая строка{spelled}и вторая", encoding="utf-8", newline="")
+    assert find_traces(settings, ["Первая строка\r\nи вторая"], [], [page])
+
+
+def test_a_page_that_is_named_by_a_link_is_looked_into(settings, tmp_path):
+    (tmp_path / "page.html").write_text(TEXT, encoding="utf-8")
+    link = tmp_path / "link.html"
+    link.symlink_to("page.html")
+    assert set(left(settings, link)) == {str(link)}
+
+
+def test_what_cannot_be_read_is_not_taken_for_empty(settings, tmp_path):
+    # The beginning of our own memory is nobody's, whoever asks.
+    unreadable, broken = Path("/proc/self/mem"), tmp_path / "model" / "known.npy"
+    broken.touch()
+    told = left(settings, unreadable)
+    assert set(told) == {str(unreadable), str(broken)}
+    assert all("cannot be read" in what for what in told.values())
+
+
+@pytest.fixture
+def places():
+    """A folder that everybody may enter; pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def somebody_else():
+    own = os.geteuid()
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(own)
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o700, 0o744])
+def test_a_folder_that_may_not_be_entered_is_named_and_the_others_are_searched(
+    settings, places, mode
+):
+    for name in ("closed", "open"):
+        (places / name).mkdir()
+        (places / name / "page.html").write_text(TEXT, encoding="utf-8")
+    (places / "closed").chmod(mode)
+    with somebody_else():
+        told = left(settings, places)
+    named = places / "closed" if mode == 0o700 else places / "closed" / "page.html"
+    assert "cannot be read" in told[str(named)]
+    assert told[str(places / "open" / "page.html")].startswith("its text")
 
 
 def test_a_page_without_it_is_not_named(settings, tmp_path):
@@ -61,7 +129,7 @@ def test_the_registry_and_the_runs_are_searched_unasked(settings, tmp_path):
 @pytest.mark.parametrize("known", [True, False])
 def test_a_model_that_keeps_a_hash_of_it_is_named(known, settings, tmp_path):
     text = TEXT if known else "другой"
-    marks = np.array([int(fingerprint(normalize(text))[:16], 16)], dtype=np.uint64)
+    marks = np.array([short_fingerprint(normalize(text))], dtype=np.uint64)
     np.save(tmp_path / "model" / "known.npy", marks)
     assert bool(left(settings)) == known
 
