@@ -1,6 +1,5 @@
 """Clients that take their time or send nonsense, against a running monitor's server."""
 
-import asyncio
 import contextlib
 
 import aiohttp
@@ -10,7 +9,7 @@ from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.web import MonitorServer
 from stream.settings import MonitorSettings
 from stream.web.connections import ClientLimits
-from tests.support.pipeline import WAIT_SECONDS
+from tests.support.raw_clients import connected, status_of, until_closed
 from tests.support.watched_pipeline import watched_engine
 
 SOON = 0.2
@@ -36,40 +35,22 @@ def serve(engine):
     return served
 
 
-@contextlib.asynccontextmanager
-async def connected(server, sent=b""):
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    try:
-        writer.write(sent)
-        await writer.drain()
-        yield reader
-    finally:
-        writer.close()
-
-
-async def until_closed(reader):
-    async with asyncio.timeout(WAIT_SECONDS):
-        try:
-            return await reader.read()
-        except ConnectionResetError:
-            return b""
-
-
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
 async def test_who_sends_no_whole_head_is_hung_up_on(serve, sent):
-    async with serve(head_seconds=SOON) as server, connected(server, sent) as reader:
+    async with serve(head_seconds=SOON) as server, connected(server.port, sent) as (reader, _):
         assert await until_closed(reader) == b""
 
 
 async def test_a_key_that_comes_too_slowly_is_refused(serve):
-    async with serve(body_seconds=SOON) as server, connected(server, POST) as reader:
-        async with asyncio.timeout(WAIT_SECONDS):
-            assert b"408" in await reader.readline()
+    async with serve(body_seconds=SOON) as server, connected(server.port, POST) as (reader, _):
+        assert await status_of(reader) == 408
 
 
 async def test_too_many_connections_cost_the_oldest_idle_one_not_the_newcomer(serve):
     async with serve(connections=2) as server, contextlib.AsyncExitStack() as stack:
-        first, _ = [await stack.enter_async_context(connected(server, b"GET /")) for _ in "12"]
+        first, _ = [
+            (await stack.enter_async_context(connected(server.port, b"GET /")))[0] for _ in "12"
+        ]
         async with aiohttp.ClientSession() as client, client.get(f"{server.url}/livez") as answer:
             assert answer.status == 200
         assert await until_closed(first) == b""

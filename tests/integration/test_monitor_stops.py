@@ -116,10 +116,18 @@ def assert_nothing_of_faust_left():
     assert [c for c in tasks if c.cr_code.co_filename.startswith(homes)] == []
 
 
-async def until(condition, seconds=WAIT_SECONDS):
+async def until(condition, seconds=WAIT_SECONDS, pause=0.01):
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is awaited is spread over many objects
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(pause)
+
+
+async def until_it_restores(monitor):
+    """Wait until tables are being read back, which may be over before one looks a second time."""
+    await until(lambda: monitor.app is not None)
+    async with asyncio.timeout(WAIT_SECONDS):
+        await monitor.app.faust.tables.recovery.signal_recovery_start.wait()
+    await until(lambda: monitor.app.faust.in_recovery, pause=0)
 
 
 def reading(monitor):
@@ -154,7 +162,7 @@ async def test_it_ends_while_it_restores_its_tables(settings):
         await until(lambda: first.engine.marks.get("tumbling") is not None)
     second = Monitor(settings)
     async with running(second):
-        await until(lambda: second.app is not None and second.app.faust.in_recovery)
+        await until_it_restores(second)
         assert not second.ready
 
 
@@ -188,7 +196,7 @@ async def test_it_ends_when_the_broker_freezes_while_it_restores_its_tables(brok
         await until(lambda: first.engine.marks.get("tumbling") is not None)
     second = Monitor(settings)
     async with running(second):
-        await until(lambda: second.app is not None and second.app.faust.in_recovery)
+        await until_it_restores(second)
         broker.freeze()
 
 

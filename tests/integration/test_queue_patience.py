@@ -11,6 +11,7 @@ from stream.web.connections import ClientLimits
 from tests.support.pipeline import WAIT_SECONDS
 from tests.support.queue import Reviewer, task
 from tests.support.queue_pages import pages_settings, served_pages
+from tests.support.raw_clients import connected, status_of, until_closed
 
 SOON = 0.2
 HEAD = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -33,32 +34,6 @@ def serve(redis_server, topic_prefix, tmp_path):
     return served
 
 
-@contextlib.asynccontextmanager
-async def connected(pages, sent=b""):
-    """Open a connection and send something on it."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(pages.url.rpartition(":")[2]))
-    try:
-        writer.write(sent)
-        await writer.drain()
-        yield reader, writer
-    finally:
-        writer.close()
-
-
-async def until_closed(reader):
-    """Return what came before the server closed the connection."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        try:
-            return await reader.read()
-        except ConnectionResetError:
-            return b""
-
-
-async def status_of(reader):
-    async with asyncio.timeout(WAIT_SECONDS):
-        return int((await reader.readline()).split()[1])
-
-
 async def signed_in(pages):
     async with httpx.AsyncClient(base_url=pages.url, timeout=WAIT_SECONDS) as client:
         return (await Reviewer(client).sign_in("ann")).status_code
@@ -66,14 +41,14 @@ async def signed_in(pages):
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "])
 async def test_who_sends_no_whole_head_is_hung_up_on(serve, sent):
-    async with serve(head_seconds=SOON) as pages, connected(pages, sent) as (reader, _):
+    async with serve(head_seconds=SOON) as pages, connected(pages.port, sent) as (reader, _):
         assert await until_closed(reader) == b""
 
 
 async def test_more_of_a_head_gives_it_no_more_time(serve):
     async with (
         serve(head_seconds=SOON) as pages,
-        connected(pages, b"GET / HTTP/1.1\r\n") as (
+        connected(pages.port, b"GET / HTTP/1.1\r\n") as (
             reader,
             writer,
         ),
@@ -89,14 +64,14 @@ async def test_more_of_a_head_gives_it_no_more_time(serve):
 
 async def test_a_body_that_comes_too_slowly_is_refused(serve):
     sent = HEAD % b"/sign-in" + b"Content-Length: 1000\r\n\r\nname="
-    async with serve(body_seconds=SOON) as pages, connected(pages, sent) as (reader, _):
+    async with serve(body_seconds=SOON) as pages, connected(pages.port, sent) as (reader, _):
         assert await status_of(reader) == 408
         await until_closed(reader)
 
 
 async def test_what_follows_an_answer_unasked_is_not_listened_to_for_ever(serve):
     sent = HEAD % b"/api/v1/next" + b"Content-Length: 100000000\r\n\r\n"
-    async with serve(head_seconds=SOON) as pages, connected(pages, sent) as (reader, writer):
+    async with serve(head_seconds=SOON) as pages, connected(pages.port, sent) as (reader, writer):
         assert await status_of(reader) == 401
         closed = asyncio.ensure_future(until_closed(reader))
         with contextlib.suppress(ConnectionError):
@@ -110,7 +85,7 @@ async def test_what_follows_an_answer_unasked_is_not_listened_to_for_ever(serve)
 @pytest.mark.parametrize("path", [b"/api/v1/decisions", b"/import", b"/skip"])
 async def test_nobodys_body_is_not_waited_for_where_it_cannot_matter(serve, path):
     sent = HEAD % path + b"Content-Length: 1000000\r\n\r\n"
-    async with serve() as pages, connected(pages, sent) as (reader, _):
+    async with serve() as pages, connected(pages.port, sent) as (reader, _):
         assert await status_of(reader) in {303, 401}
 
 
@@ -144,7 +119,9 @@ async def test_an_import_may_be_larger_for_a_lead_alone(serve):
 async def test_what_strangers_half_send_takes_bounded_memory_and_keeps_no_sign_in_out(serve):
     half = HEAD % b"/sign-in" + b"Content-Length: 100000\r\n\r\n" + b"name=" + b"a" * 40_000
     async with serve(strangers_bytes=100_000) as pages, contextlib.AsyncExitStack() as stack:
-        readers = [(await stack.enter_async_context(connected(pages, half)))[0] for _ in range(3)]
+        readers = [
+            (await stack.enter_async_context(connected(pages.port, half)))[0] for _ in range(3)
+        ]
         refused, _ = await asyncio.wait(
             [asyncio.ensure_future(status_of(reader)) for reader in readers],
             return_when=asyncio.FIRST_COMPLETED,
@@ -156,7 +133,7 @@ async def test_what_strangers_half_send_takes_bounded_memory_and_keeps_no_sign_i
 
 async def test_too_many_connections_cost_the_oldest_idle_one_not_the_newcomer(serve):
     async with serve(connections=3) as pages, contextlib.AsyncExitStack() as stack:
-        held = [await stack.enter_async_context(connected(pages, b"GET /")) for _ in range(3)]
+        held = [await stack.enter_async_context(connected(pages.port, b"GET /")) for _ in range(3)]
         assert await signed_in(pages) == 303
         assert await until_closed(held[0][0]) == b""
         held[-1][1].write(b"livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")

@@ -60,9 +60,14 @@ class ListPublisher:
 class Pages:
     """Pages that are being served."""
 
-    url: str
+    port: int
     site: Site
     publisher: ListPublisher
+
+    @property
+    def url(self) -> str:
+        """Where they are."""
+        return f"http://127.0.0.1:{self.port}"
 
     async def file(self, tasks: Sequence[RelabelTask]) -> None:
         """Put reviews into the queue, as intake does."""
@@ -116,7 +121,7 @@ async def served_pages(
     site = make_site(settings, redis, publisher)
     listener = listening("127.0.0.1", 0)
     server = uvicorn.Server(pages_config(site, limits))
-    pages = Pages(f"http://127.0.0.1:{listener.getsockname()[1]}", site, publisher)
+    pages = Pages(listener.getsockname()[1], site, publisher)
     await Scripts(redis, settings.topic_names).redis.ping()
     await pages.file(tasks)
     await site.filing.set_ready()
