@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import socket
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,13 @@ def test_both_languages_say_everything_with_the_same_values():
         for language, words in WORDS.items()
     }
     assert holes["ru"] == holes["en"]
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_a_language_says_each_thing_once(language):
+    text = (Path(site.FOLDER) / "words" / f"{language}.json").read_text(encoding="utf-8")
+    keys = json.loads(text, object_pairs_hook=lambda pairs: [key for key, _ in pairs])
+    assert [key for key, count in Counter(keys).items() if count > 1] == []
 
 
 def test_every_word_that_a_page_asks_for_exists():
