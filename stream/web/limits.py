@@ -54,15 +54,6 @@ class Limit:
         self.note(key)
         return True
 
-    def take_back(self, key: str) -> None:
-        """Uncount the latest event of a key."""
-        if events := self._events.get(key):
-            events.pop()
-
-    def clear(self, key: str) -> None:
-        """Forget a key's events."""
-        self._events.pop(key, None)
-
     def _recent(self, key: str) -> deque[float] | None:
         events = self._events.get(key)
         while events and events[0] <= self._clock() - self._seconds:

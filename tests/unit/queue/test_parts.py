@@ -1,4 +1,4 @@
-"""Small parts of the queue: order, likeness, limits, accounts, sessions, words, addresses, files."""
+"""Small parts of the queue: order, likeness, accounts, sessions, words, addresses, files."""
 
 import asyncio
 import json
@@ -26,7 +26,6 @@ from stream.queue.web.forms import own_path
 from stream.queue.web.sessions import Sessions
 from stream.queue.web.shares import apart, percent
 from stream.queue.web.words import WORDS
-from stream.web.limits import Limit
 from tests.support.queue import PASSWORD, task
 
 shares = st.floats(0, 1)
@@ -107,33 +106,6 @@ async def test_a_page_goes_out_without_waiting_for_acknowledgements():
         _, writer = await asyncio.open_connection(*listener.getsockname())
         assert await said
         writer.close()
-
-
-def test_a_limit_opens_again_when_its_window_has_passed():
-    now = [0.0]
-    limit = Limit(2, 60, lambda: now[0])
-    assert [limit.allows("ann") for _ in range(3)] == [True, True, False]
-    now[0] = 60.0
-    assert limit.allows("ann")
-
-
-def test_what_was_taken_back_does_not_count():
-    limit = Limit(1, 60)
-    limit.note("office")
-    limit.take_back("office")
-    assert not limit.is_reached("office")
-
-
-def test_a_flood_of_keys_costs_those_that_were_silent_longest():
-    limit = Limit(2, 60, lambda: 0.0)
-    for key in ("steady", "silent", "steady"):
-        limit.note(key)
-    for i in range(9_999):
-        limit.note(f"made up {i}")
-    assert len(limit) == 10_000
-    assert limit.is_reached("steady")
-    limit.note("silent")
-    assert not limit.is_reached("silent")
 
 
 async def test_only_the_right_password_opens_an_account(tmp_path):
