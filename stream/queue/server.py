@@ -70,9 +70,8 @@ async def serve(
         try:
             await require_redis(redis)
             await publisher.start()
-            filing = Filing(sealed_scripts(settings, redis))
-            intake = Intake(settings, filing, f"{settings.queue.name}:{port}:{os.getpid()}")
             site = make_site(settings, redis, publisher, lambda: intake.is_current)
+            intake = Intake(settings, site.filing, f"{settings.queue.name}:{port}:{os.getpid()}")
             following = asyncio.create_task(intake.run(stop), name="intake")
             following.add_done_callback(lambda _: stop.set())  # pages without intake would mislead
             address = f"http://{_bracketed(settings.queue.host)}:{port}"
