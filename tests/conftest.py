@@ -6,6 +6,8 @@ For everybody:
 - ``topic_prefix``: a prefix for topics, groups and transactional ids that no other test uses
 - ``topics``: all topics of the contract under that prefix, created
 - ``redis_url``: URL of a real Redis; its databases are empty at the start of each test
+- ``redis_server``: the :class:`deploy.local.LocalRedis` for tests that need no Kafka. Nobody empties it:
+  keep to keys below ``topic_prefix``
 
 For tests of faults, which want servers of their own, take ``tmp_path`` and start a
 :class:`deploy.local.LocalKafka` or :class:`deploy.local.LocalRedis` in it.
@@ -24,7 +26,7 @@ import redis
 import structlog
 from hypothesis import HealthCheck, settings
 
-from deploy.local import LocalStack
+from deploy.local import LocalRedis, LocalStack
 from schemas import TopicNames
 from tests.support.optional_programs import NotTried
 from tests.support.pipeline import create_topics
@@ -72,6 +74,12 @@ def redis_url(stack):
     with redis.Redis.from_url(stack.redis_url) as client:
         client.flushall()
     return stack.redis_url
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory):
+    with LocalRedis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,24 +4,15 @@ import asyncio
 import contextlib
 from collections import Counter
 
-import httpx
 import pytest
 
-from deploy.local import LocalRedis
 from stream.queue.accounts import Accounts
-from tests.support.pipeline import WAIT_SECONDS
 from tests.support.queue import PASSWORD, Reviewer, hidden, task
-from tests.support.queue_pages import pages_settings, served_pages
+from tests.support.queue_pages import client_of, pages_settings, program, served_pages
 
 SECRET = "between proxy and queue"
 BEHIND_PROXY = {"proxy_header": "X-User", "proxy_secret": SECRET}
 TASKS = [task(number) for number in range(4)]
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory):
-    with LocalRedis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest.fixture
@@ -40,22 +31,6 @@ def serve(redis_server, topic_prefix, tmp_path):
 async def pages(serve):
     async with serve() as running:
         yield running
-
-
-@contextlib.asynccontextmanager
-async def client_of(pages, **headers):
-    async with httpx.AsyncClient(
-        base_url=pages.url, headers=headers, timeout=WAIT_SECONDS
-    ) as client:
-        yield client
-
-
-@contextlib.asynccontextmanager
-async def program(pages, name="ann"):
-    """Open a client that sends a token of an account."""
-    token = Accounts(pages.site.queue.accounts).issue_token(name)
-    async with client_of(pages, Authorization=f"Bearer {token}") as client:
-        yield client
 
 
 async def take(client):

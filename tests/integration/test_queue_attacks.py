@@ -4,27 +4,18 @@ import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 
-from deploy.local import LocalRedis
 from stream.queue.accounts import Accounts
 from stream.queue.errors import AccountError
-from tests.support.pipeline import WAIT_SECONDS
 from tests.support.queue import PASSWORD, Reviewer, hidden, task
-from tests.support.queue_pages import pages_settings, served_pages
+from tests.support.queue_pages import client_of, pages_settings, served_pages
 
 SECRET = "between proxy and queue"
 BEHIND_PROXY = {"proxy_header": "X-User", "proxy_secret": SECRET}
 IN_A_CONTAINER = {"host": "0.0.0.0", "public_url": "https://queue.example"}
 TASKS = [task(number) for number in range(4)]
 PROGRESS = "/api/v1/progress"
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory):
-    with LocalRedis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest.fixture
@@ -42,14 +33,6 @@ def serve(redis_server, topic_prefix, tmp_path):
 async def pages(serve):
     async with serve() as running:
         yield running
-
-
-@contextlib.asynccontextmanager
-async def client_of(pages, **headers):
-    async with httpx.AsyncClient(
-        base_url=pages.url, headers=headers, timeout=WAIT_SECONDS
-    ) as client:
-        yield client
 
 
 async def opened(client, pages, name):

@@ -17,7 +17,6 @@ import redis
 from aiokafka import AIOKafkaConsumer
 
 import stream.queue
-from deploy.local import LocalRedis
 from schemas import (
     CATEGORIES,
     CategorizedReview,
@@ -268,12 +267,6 @@ def assert_true(judgements, labels, categorized):
     for event in categorized:
         assert event.review.text == texts[event.review.review_id]
         assert event.revision < 1000
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory):
-    with LocalRedis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,15 +1,9 @@
 """What no person and no decent program sends to the queue: each is refused clearly, none is a fault of ours."""
 
-import contextlib
-
-import httpx
 import pytest
 
-from deploy.local import LocalRedis
-from stream.queue.accounts import Accounts
-from tests.support.pipeline import WAIT_SECONDS
 from tests.support.queue import Reviewer, hidden, task
-from tests.support.queue_pages import pages_settings, served_pages
+from tests.support.queue_pages import client_of, pages_settings, program, served_pages
 
 DEEP = b"[" * 100_000
 DEEP_OBJECT = b'{"a":' * 100_000
@@ -17,32 +11,11 @@ HALF = "\\ud800"
 """Half of a character, as JSON can name it: no UTF-8 holds it."""
 
 
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory):
-    with LocalRedis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
 @pytest.fixture
 async def pages(redis_server, topic_prefix, tmp_path):
     settings = pages_settings(redis_server.url, topic_prefix, tmp_path)
     async with served_pages(settings, [task(number) for number in range(4)]) as running:
         yield running
-
-
-@contextlib.asynccontextmanager
-async def client_of(pages, **headers):
-    async with httpx.AsyncClient(
-        base_url=pages.url, headers=headers, timeout=WAIT_SECONDS
-    ) as client:
-        yield client
-
-
-@contextlib.asynccontextmanager
-async def program(pages):
-    token = Accounts(pages.site.queue.accounts).issue_token("ann")
-    async with client_of(pages, Authorization=f"Bearer {token}") as client:
-        yield client
 
 
 def decision(**fields):

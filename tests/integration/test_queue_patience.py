@@ -3,24 +3,16 @@
 import asyncio
 import contextlib
 
-import httpx
 import pytest
 
-from deploy.local import LocalRedis
 from stream.web.connections import ClientLimits
 from tests.support.pipeline import WAIT_SECONDS
 from tests.support.queue import Reviewer, task
-from tests.support.queue_pages import pages_settings, served_pages
-from tests.support.raw_clients import connected, status_of, until_closed
+from tests.support.queue_pages import client_of, pages_settings, served_pages
+from tests.support.raw_clients import connected, status_of, trickled, until_closed
 
 SOON = 0.2
 HEAD = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory):
-    with LocalRedis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest.fixture
@@ -35,7 +27,7 @@ def serve(redis_server, topic_prefix, tmp_path):
 
 
 async def signed_in(pages):
-    async with httpx.AsyncClient(base_url=pages.url, timeout=WAIT_SECONDS) as client:
+    async with client_of(pages) as client:
         return (await Reviewer(client).sign_in("ann")).status_code
 
 
@@ -46,20 +38,9 @@ async def test_who_sends_no_whole_head_is_hung_up_on(serve, sent):
 
 
 async def test_more_of_a_head_gives_it_no_more_time(serve):
-    async with (
-        serve(head_seconds=SOON) as pages,
-        connected(pages.port, b"GET / HTTP/1.1\r\n") as (
-            reader,
-            writer,
-        ),
-    ):
-        closed = asyncio.ensure_future(until_closed(reader))
-        with contextlib.suppress(ConnectionError):
-            while not closed.done():
-                writer.write(b"X-Slow: 1\r\n")
-                await writer.drain()
-                await asyncio.sleep(SOON / 10)
-        assert await closed == b""
+    begun = b"GET / HTTP/1.1\r\n"
+    async with serve(head_seconds=SOON) as pages, connected(pages.port, begun) as streams:
+        assert await trickled(*streams, b"X-Slow: 1\r\n", SOON / 10) == b""
 
 
 async def test_a_body_that_comes_too_slowly_is_refused(serve):
@@ -73,13 +54,7 @@ async def test_what_follows_an_answer_unasked_is_not_listened_to_for_ever(serve)
     sent = HEAD % b"/api/v1/next" + b"Content-Length: 100000000\r\n\r\n"
     async with serve(head_seconds=SOON) as pages, connected(pages.port, sent) as (reader, writer):
         assert await status_of(reader) == 401
-        closed = asyncio.ensure_future(until_closed(reader))
-        with contextlib.suppress(ConnectionError):
-            while not closed.done():
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.sleep(SOON / 10)
-        await closed
+        await trickled(reader, writer, b"x", SOON / 10)
 
 
 @pytest.mark.parametrize("path", [b"/api/v1/decisions", b"/import", b"/skip"])
@@ -96,7 +71,7 @@ async def test_a_stranger_cannot_send_more_than_a_form_holds(serve, path):
             yield b"a" * 65536
 
     form = {"content-type": "application/x-www-form-urlencoded"}
-    async with serve() as pages, httpx.AsyncClient(base_url=pages.url) as client:
+    async with serve() as pages, client_of(pages) as client:
         for body in (b"a" * (2 * 1024 * 1024), parts()):
             assert (await client.post(path, content=body, headers=form)).status_code == 413
 
@@ -106,7 +81,7 @@ async def test_an_import_may_be_larger_for_a_lead_alone(serve):
     async with serve() as pages:
         answers = {}
         for name in ("ann", "bob"):
-            async with httpx.AsyncClient(base_url=pages.url, timeout=WAIT_SECONDS) as client:
+            async with client_of(pages) as client:
                 person = Reviewer(client)
                 await person.sign_in(name)
                 page = await client.get("/files")

@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 from aiokafka import TopicPartition
 
 from schemas import Judgement, Label, RelabelTask
+from stream.queue.accounts import Accounts
 from stream.queue.acts import Act
 from stream.queue.errors import NotSaved
 from stream.queue.publisher import Place
 from stream.queue.records import TaskRecord, judgement_record, label_record
-from stream.queue.redis_scripts import Scripts, connect
+from stream.queue.redis_scripts import connect
 from stream.queue.server import listening, make_site, pages_config
 from stream.queue.web.site import Site
 from stream.settings import Settings
@@ -60,14 +62,13 @@ class ListPublisher:
 class Pages:
     """Pages that are being served."""
 
-    port: int
+    url: str
     site: Site
     publisher: ListPublisher
 
     @property
-    def url(self) -> str:
-        """Where they are."""
-        return f"http://127.0.0.1:{self.port}"
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
 
     async def file(self, tasks: Sequence[RelabelTask]) -> None:
         """Put reviews into the queue, as intake does."""
@@ -105,6 +106,23 @@ def pages_settings(redis_url: str, prefix: str, folder: Path, **queue: Any) -> S
 
 
 @contextlib.asynccontextmanager
+async def client_of(pages: Pages, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Open a client that sends these headers with everything, and keeps its cookies."""
+    async with httpx.AsyncClient(
+        base_url=pages.url, headers=headers, timeout=WAIT_SECONDS
+    ) as client:
+        yield client
+
+
+@contextlib.asynccontextmanager
+async def program(pages: Pages, name: str = "ann") -> AsyncIterator[httpx.AsyncClient]:
+    """Open a client that sends a token of an account."""
+    token = Accounts(pages.site.queue.accounts).issue_token(name)
+    async with client_of(pages, Authorization=f"Bearer {token}") as client:
+        yield client
+
+
+@contextlib.asynccontextmanager
 async def served_pages(
     settings: Settings,
     tasks: Sequence[RelabelTask] = (),
@@ -121,8 +139,7 @@ async def served_pages(
     site = make_site(settings, redis, publisher)
     listener = listening("127.0.0.1", 0)
     server = uvicorn.Server(pages_config(site, limits))
-    pages = Pages(listener.getsockname()[1], site, publisher)
-    await Scripts(redis, settings.topic_names).redis.ping()
+    pages = Pages(f"http://127.0.0.1:{listener.getsockname()[1]}", site, publisher)
     await pages.file(tasks)
     await site.filing.set_ready()
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -36,3 +36,16 @@ async def status_of(reader: asyncio.StreamReader) -> int:
     """Return the status of the next answer."""
     async with asyncio.timeout(WAIT_SECONDS):
         return int((await reader.readline()).split()[1])
+
+
+async def trickled(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, piece: bytes, pause: float
+) -> bytes:
+    """Send a piece again and again until the server closes the connection; return what came."""
+    closed = asyncio.ensure_future(until_closed(reader))
+    with contextlib.suppress(ConnectionError):
+        while not closed.done():
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+    return await closed
