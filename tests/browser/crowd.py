@@ -20,19 +20,17 @@ from typing import Annotated, Any, Final
 
 import httpx
 import typer
-from aiokafka import AIOKafkaConsumer
 from playwright.async_api import Browser, Page
 from playwright.async_api import TimeoutError as BrowserTimeout
 from rich.console import Console
 from rich.table import Table
 
 from deploy.local import LocalStack
-from schemas import CATEGORIES, Judgement, Label, RelabelTask, TopicNames, decode
-from stream.committed import records_until
+from schemas import CATEGORIES, Judgement, Label, RelabelTask, TopicNames, decode, highest
 from stream.queue.accounts import Accounts
 from stream.settings import Settings
-from stream.topics_admin import partitions_of
 from tests.faults import report
+from tests.faults.reading import read_to_end
 from tests.support.chromium import launched, opened
 from tests.support.desk_window import shown, sign_in, until_keys_are_heard
 from tests.support.pipeline import create_topics
@@ -357,10 +355,14 @@ async def _judge(
     settings: Settings, url: str, tasks: list[RelabelTask], names: list[str], diary: Diary
 ) -> Verdict:
     topics = settings.topic_names
-    judgements = [
-        decode(Judgement, value) for value in await _read_all(settings, topics.judgements)
-    ]
-    labels = [decode(Label, value) for value in await _read_all(settings, topics.labels)]
+    servers = settings.kafka.bootstrap_servers
+    judgements: list[Judgement] = []
+    labels: list[Label] = []
+    for record in await read_to_end(servers, [topics.judgements, topics.labels]):
+        if record.topic == topics.judgements:
+            judgements.append(decode(Judgement, record.value))
+        else:
+            labels.append(decode(Label, record.value))
     made = Counter(
         (j.labeller, j.review_id, j.category.value if j.category else "")
         for j in judgements
@@ -409,12 +411,7 @@ async def _differences(
     total: Counter[str] = Counter()
     for judgement in judgements:
         total[judgement.labeller] += -1 if judgement.undone else 1
-    latest: dict[str, Label] = {}
-    for label in labels:
-        known = latest.get(label.review_id)
-        if known is None or label.revision >= known.revision:
-            latest[label.review_id] = label
-    waiting = len(tasks) - sum(not label.withdrawn for label in latest.values())
+    waiting = len(tasks) - sum(not label.withdrawn for label in highest(labels).values())
     accounts, found = Accounts(settings.queue.accounts), []
     for name in names:
         token = {"Authorization": f"Bearer {accounts.issue_token(name)}"}
@@ -423,24 +420,6 @@ async def _differences(
         if (shown["total"], shown["waiting"]) != (total[name], waiting):
             found.append(f"{name}: {shown}; on Kafka {total[name]} decided, {waiting} waiting")
     return found
-
-
-async def _read_all(settings: Settings, topic: str) -> list[bytes]:
-    """Read everything that is committed on a topic now."""
-    partitions = await partitions_of(settings.kafka, topic)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka.bootstrap_servers,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    await consumer.start()
-    try:
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        return [record.value async for record in records_until(consumer, ends)]
-    finally:
-        await consumer.stop()
 
 
 def shown_table(verdict: Verdict, title: str) -> Table:
