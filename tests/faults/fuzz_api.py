@@ -5,7 +5,6 @@ What `tests/integration/test_api_properties.py` asks with few examples, with as 
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import time
 import warnings
@@ -17,18 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local import LocalStack
-from schemas import TopicNames
-from stream.monitor.metrics import MonitorMetrics
-from stream.monitor.web import MonitorServer
-from stream.queue.accounts import Accounts
-from stream.settings import MonitorSettings
 from tests.faults import report
 from tests.support.api_properties import Findings, document_of, examine
 from tests.support.background import in_background
 from tests.support.monitor_openapi import DOCUMENT
-from tests.support.pipeline import create_topics
-from tests.support.queue import add_people, queue_settings, running_queue, send_tasks, task
-from tests.support.watched_pipeline import watched_engine
+from tests.support.served_apis import monitor_api, queue_api
 
 _messages: Final = Console(stderr=True)
 _PREFIX: Final = "fuzz"
@@ -37,31 +29,17 @@ _REVIEWS: Final = 500
 
 def ask_queue(stack: LocalStack, folder: Path, examples: int) -> Findings:
     """Ask a queue on a real broker, as its lead's program and as nobody."""
-    asyncio.run(create_topics(stack.bootstrap_servers, TopicNames(_PREFIX)))
-    settings = queue_settings(
-        stack.bootstrap_servers, _PREFIX, stack.redis_url, folder, requests_per_minute=10**9
-    )
-    add_people(settings, "ann", lead=True)
-    asyncio.run(send_tasks(settings, [task(number) for number in range(_REVIEWS)]))
-    with in_background(running_queue(settings)) as queue:
-        base = f"{queue.url}/api/v1"
-        document = document_of(base)
-        token = Accounts(settings.queue.accounts).issue_token("ann")
-        found = examine(document, base, examples, {"Authorization": f"Bearer {token}"})
-        found += examine(document, base, max(1, examples // 10))
+    served = queue_api(stack.bootstrap_servers, _PREFIX, stack.redis_url, folder, reviews=_REVIEWS)
+    with in_background(served) as api:
+        document = document_of(api.url)
+        found = examine(document, api.url, examples, api.program)
+        found += examine(document, api.url, max(1, examples // 10))
     return found
 
 
 def ask_monitor(examples: int) -> Findings:
     """Ask a monitor's server."""
-    engine = watched_engine()
-    server = MonitorServer(
-        MonitorSettings(port=0, token="a-token-of-the-fuzzer"),
-        engine,
-        MonitorMetrics(engine).registry,
-        lambda: {"state restored": True},
-    )
-    with in_background(server) as running:
+    with in_background(monitor_api()) as running:
         return examine(DOCUMENT, running.url, examples)
 
 

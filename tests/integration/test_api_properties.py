@@ -2,15 +2,10 @@
 
 import pytest
 
-from stream.monitor.metrics import MonitorMetrics
-from stream.monitor.web import MonitorServer
-from stream.queue.accounts import Accounts
-from stream.settings import MonitorSettings
 from tests.support.api_properties import document_of, examine
 from tests.support.background import in_background
 from tests.support.monitor_openapi import DOCUMENT
-from tests.support.queue import add_people, queue_settings, running_queue, send_tasks, task
-from tests.support.watched_pipeline import watched_engine
+from tests.support.served_apis import monitor_api, queue_api
 
 pytestmark = [
     # With the broker's start, and on a busy machine the imports.
@@ -23,21 +18,13 @@ EXAMPLES = 10
 
 
 @pytest.mark.kafka
-async def test_the_queue_answers_programs_and_nobody_as_its_document_says(
-    kafka, topics, topic_prefix, redis_url, tmp_path
+def test_the_queue_answers_programs_and_nobody_as_its_document_says(
+    kafka, topic_prefix, redis_url, tmp_path
 ):
-    assert topics
-    settings = queue_settings(
-        kafka, topic_prefix, redis_url, tmp_path, requests_per_minute=1_000_000
-    )
-    add_people(settings, "ann", lead=True)
-    token = Accounts(settings.queue.accounts).issue_token("ann")
-    await send_tasks(settings, [task(number) for number in range(40)])
-    with in_background(running_queue(settings)) as serving:
-        base = f"{serving.url}/api/v1"
-        document = document_of(base)
-        program = examine(document, base, EXAMPLES, {"Authorization": f"Bearer {token}"})
-        nobody = examine(document, base, 3)
+    with in_background(queue_api(kafka, topic_prefix, redis_url, tmp_path, reviews=40)) as api:
+        document = document_of(api.url)
+        program = examine(document, api.url, EXAMPLES, api.program)
+        nobody = examine(document, api.url, 3)
     assert program.faults == []
     assert nobody.faults == []
     succeeded = {label for label, status in program.answers if status < 300}
@@ -46,14 +33,7 @@ async def test_the_queue_answers_programs_and_nobody_as_its_document_says(
 
 
 def test_the_monitor_answers_as_it_is_described():
-    engine = watched_engine()
-    server = MonitorServer(
-        MonitorSettings(port=0, token="a-token-of-the-test"),
-        engine,
-        MonitorMetrics(engine).registry,
-        lambda: {"state restored": True},
-    )
-    with in_background(server) as running:
+    with in_background(monitor_api()) as running:
         found = examine(DOCUMENT, running.url, EXAMPLES)
     assert found.faults == []
     assert {("GET /page/{name}", 404), ("POST /session", 403), ("GET /events", 401)} <= set(
