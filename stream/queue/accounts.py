@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stream.private_files import kept_secret, locked, write_private
-from stream.queue.errors import AccountError
+from stream.queue.errors import AccountError, AccountsUnavailable
 from stream.queue.tokens import DEFAULT_LIFETIME, Token, digest_of, new_token
 from stream.settings import QueueSettings
 
@@ -80,9 +80,17 @@ class Accounts:
         """Return all accounts by name.
 
         Raises:
-            AccountError: the file is damaged.
+            AccountsUnavailable: the file is damaged.
         """
         return sorted(self._read().accounts.values(), key=lambda account: account.name)
+
+    def require(self) -> None:
+        """Check that the accounts can be read.
+
+        Raises:
+            AccountsUnavailable: the file is damaged.
+        """
+        self._read()
 
     def get(self, name: str) -> Account | None:
         """Return an account, None if there is none of that name."""
@@ -233,7 +241,7 @@ class Accounts:
         except FileNotFoundError:
             return _File()
         except (ValidationError, OSError) as error:
-            raise AccountError(
+            raise AccountsUnavailable(
                 f"the accounts file {self._path} cannot be read: {type(error).__name__}",
                 "restore it from a copy, or move it away and add the accounts anew",
             ) from None

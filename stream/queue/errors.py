@@ -14,6 +14,7 @@
     ├── SignInRefused       wrong name or password
     ├── LinkRefused         a one-time link that was used already, or is none
     └── AccountError        an account cannot be made or changed as asked           exit 2
+        └── AccountsUnavailable the file of accounts cannot be read, or not written     exit 2
 """
 
 from __future__ import annotations
@@ -102,3 +103,10 @@ class AccountError(QueueError):
     code = "account"
     exit_code = 2
     status = 400
+
+
+class AccountsUnavailable(AccountError):
+    """The file of accounts cannot be read, or not be written: nobody can be let in or signed out."""
+
+    code = "accounts"
+    status = 503

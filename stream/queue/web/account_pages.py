@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import ceil
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
@@ -14,7 +17,13 @@ from starlette.responses import Response
 
 from stream.queue.accounts import MAX_NAME, Account
 from stream.queue.desk import Person
-from stream.queue.errors import AccountError, LinkRefused, QueueError, SignInRefused
+from stream.queue.errors import (
+    AccountError,
+    AccountsUnavailable,
+    LinkRefused,
+    QueueError,
+    SignInRefused,
+)
 from stream.queue.throttle import Attempt
 from stream.queue.web.errors import Malformed
 from stream.queue.web.forms import own_path
@@ -25,6 +34,8 @@ from stream.queue.web.visitor import Visitor, new_visit
 
 router = APIRouter(include_in_schema=False)
 _YEAR = 365 * 24 * 3600
+
+_log = structlog.get_logger(__name__)
 
 
 @router.get("/sign-in")
@@ -69,7 +80,8 @@ async def sign_in(site: TheSite, visitor: FromAnybody, form: CheckedForm) -> Res
 async def sign_out(site: TheSite, visitor: FromPerson, form: CheckedForm) -> Response:  # noqa: ARG001 - checks the form
     """End this person's sessions, here and elsewhere."""
     if visitor.way == "session":
-        site.accounts.end_sessions(visitor.name)
+        with _writing_accounts():
+            site.accounts.end_sessions(visitor.name)
     response = RedirectResponse("/sign-in", 303)
     response.delete_cookie(site.session_cookie, secure=site.secure, httponly=True)
     return response
@@ -93,9 +105,12 @@ async def first_account(site: TheSite, visitor: FromAnybody, form: CheckedForm) 
     async with _check_welcome(site, token).opening:
         open_welcome = _check_welcome(site, token)
         try:
-            account = await asyncio.to_thread(
-                site.accounts.add, name, password, lead=True, only_first=True
-            )
+            with _writing_accounts():
+                account = await asyncio.to_thread(
+                    site.accounts.add, name, password, lead=True, only_first=True
+                )
+        except AccountsUnavailable:
+            raise  # whatever name they choose
         except AccountError as error:
             return site.page(visitor, "welcome.html", 400, token=token, name=name, error=error)
         open_welcome.used = True
@@ -111,6 +126,15 @@ async def preferences(site: TheSite, form: CheckedForm) -> Response:
     if (theme := str(form.get("theme", ""))) in {"auto", "light", "dark"}:
         site.set_cookie(response, "queue_theme", theme, _YEAR)
     return response
+
+
+@contextmanager
+def _writing_accounts() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        _log.error("accounts_not_written", error=repr(error))
+        raise AccountsUnavailable("the accounts cannot be written", "free some space") from error
 
 
 def _check_welcome(site: Site, token: str) -> Welcome:

@@ -46,7 +46,8 @@ _MEANINGS: Final[dict[int, str]] = {
     422: "A field is missing or wrong; the message names it. Code: `malformed`.",
     429: "More changes in a minute than one person makes. Code: `too-many`.",
     503: "Kafka or Redis does not answer (`outage`, `not-saved`), the queue is being restored "
-    "(`rebuilding`), or it is too busy (`busy`). Trying again is safe.",
+    "(`rebuilding`), it is too busy (`busy`), or its accounts cannot be read (`accounts`). Trying "
+    "again is safe.",
 }
 _CODES: Final = {
     400: "malformed",

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from stream.queue.errors import QueueError
+from stream.queue.errors import AccountsUnavailable, QueueError
 from stream.queue.web import account_pages, desk_pages, figure_pages
 from stream.queue.web.allowances import SignedInFirst, allowance_of
 from stream.queue.web.api import create_api
@@ -44,8 +44,8 @@ def create_app(site: Site, connections: Connections) -> FastAPI:
     app = FastAPI(title="Review queue", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.site = site
     app.add_middleware(Renewal, site=site)
-    app.add_middleware(Guard, settings=site.queue)
     app.add_middleware(Bodies, allowance=allowance_of, connections=connections)
+    app.add_middleware(Guard, site=site)  # the outermost: it refuses before anything else is done
     app.mount("/static", _Assets(directory=FOLDER / "static"))
     app.mount(API, SignedInFirst(create_api(site)))
     for pages in (account_pages, desk_pages, figure_pages):
@@ -71,10 +71,12 @@ async def _live() -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    """Ready: Redis answers, and the working set is whole and as late as Kafka."""
+    """Ready: accounts can be read, Redis answers, and the working set is whole and as late as Kafka."""
+    site = site_of(request)
     try:
-        ready = await site_of(request).working_set.is_open()
-    except RedisError:
+        site.accounts.require()
+        ready = await site.working_set.is_open()
+    except (AccountsUnavailable, RedisError):
         ready = False
     return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
 

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stream.queue.errors import AccountsUnavailable
 from stream.queue.web.site import Site
 
 BY_ITSELF: Final = "x-by-itself"
@@ -51,7 +52,11 @@ def _later(site: Site, cookie: str, answer: Message) -> list[tuple[bytes, bytes]
     own = f"{site.session_cookie}=".encode()
     if any(value.startswith(own) for name, value in answer["headers"] if name == b"set-cookie"):
         return []  # somebody signs in or out
-    if (later := site.sessions.renewed(cookie)) is None:
+    try:
+        later = site.sessions.renewed(cookie)
+    except AccountsUnavailable:
+        return []  # a probe that a browser asks: it is answered all the same
+    if later is None:
         return []
     carrier = Response()
     site.set_cookie(carrier, site.session_cookie, later, site.sessions.seconds)
