@@ -358,6 +358,7 @@ async def _rebuild(settings: Settings) -> int:
 
 
 async def _import(settings: Settings, who: str, annotations: list[Annotation]) -> Outcome:
+    from stream.queue.claims import Claims
     from stream.queue.desk import Desk, Person
     from stream.queue.importing import import_annotations
     from stream.queue.publisher import DecisionPublisher
@@ -372,7 +373,8 @@ async def _import(settings: Settings, who: str, annotations: list[Annotation]) -
         await require_redis(redis)
         await publisher.start()
         working_set = WorkingSet(scripts, settings.queue)
-        desk = Desk(working_set, publisher, settings.queue)
+        claims = Claims(scripts, settings.queue)
+        desk = Desk(working_set, claims, publisher, settings.queue)
         with _redis_errors():
             return await import_annotations(desk, Person(who), annotations)
     finally:

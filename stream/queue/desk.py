@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
-from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter
 
 from schemas import Category
 from stream.queue.acts import Act, UndoStep, Verdict, act_on, undo_act
+from stream.queue.claims import Claims
 from stream.queue.errors import (
     AlreadyDecided,
     NotAllowed,
@@ -77,17 +75,22 @@ class Desk:
 
     Args:
         working_set: leases and what waits.
+        claims: keep two requests from deciding one review at once.
         publisher: to Kafka.
         settings: shares and the codebook's version.
     """
 
     def __init__(
-        self, working_set: WorkingSet, publisher: Publisher, settings: QueueSettings
+        self,
+        working_set: WorkingSet,
+        claims: Claims,
+        publisher: Publisher,
+        settings: QueueSettings,
     ) -> None:
         self._working_set = working_set
+        self._claims = claims
         self._publisher = publisher
         self._settings = settings
-        self._deciding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def decide(self, person: Person, answer: Answer, origin: Origin = "page") -> None:
         """Decide one item. Saying the same again, after a lost reply, changes nothing.
@@ -105,20 +108,11 @@ class Desk:
         """Decide several items in one transaction; undo takes all of them back.
 
         Raises:
-            NotSaved: Kafka took none of them.
+            NotSaved: Kafka took none of them, or another request is still deciding one of them.
             Rebuilding: the working set is being restored.
         """
-        async with self._alone([answer.review_id for answer in answers]):
+        async with self._claims.alone([answer.review_id for answer in answers]):
             return await self._decide_many(person, answers, origin)
-
-    @asynccontextmanager
-    async def _alone(self, review_ids: Sequence[str]) -> AsyncIterator[None]:
-        """Let nobody else decide these reviews meanwhile: one person may have them in two windows."""
-        async with AsyncExitStack() as stack:
-            for review_id in sorted(set(review_ids)):  # in one order, so that no two wait in a ring
-                lock = self._deciding.setdefault(review_id, asyncio.Lock())
-                await stack.enter_async_context(lock)
-            yield
 
     async def _decide_many(
         self, person: Person, answers: Sequence[Answer], origin: Origin

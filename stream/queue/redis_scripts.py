@@ -15,6 +15,8 @@ from stream.settings import USUAL_REDIS, Settings
 _FOLDER: Final = Path(__file__).parent / "scripts"
 _PARTS: Final = {
     "next": ("common", "next"),
+    "claim": ("common", "claim"),
+    "unclaim": ("common", "unclaim"),
     "take": ("common", "take"),
     "skip": ("common", "skip"),
     "search": ("common", "search"),

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stream.errors import CacheError, ConfigError, PortTaken
 from stream.queue.accounts import Accounts, queue_secret
+from stream.queue.claims import Claims
 from stream.queue.desk import Desk
 from stream.queue.filing import Filing
 from stream.queue.intake import Intake
@@ -106,7 +107,7 @@ def make_site(
     path = settings.queue.accounts
     return Site(
         settings=settings,
-        desk=Desk(working_set, publisher, settings.queue),
+        desk=Desk(working_set, Claims(scripts, settings.queue), publisher, settings.queue),
         working_set=working_set,
         filing=Filing(scripts),
         statistics=Statistics(scripts),

@@ -7,6 +7,8 @@ from collections import Counter
 import pytest
 
 from stream.queue.accounts import Accounts
+from stream.queue.claims import Claims
+from stream.queue.sealed_scripts import queue_redis
 from tests.support.queue import PASSWORD, Reviewer, hidden, task
 from tests.support.queue_pages import client_of, pages_settings, program, served_pages
 
@@ -89,32 +91,67 @@ async def test_a_program_decides_in_the_name_of_its_account(pages):
     assert (judgement.labeller, judgement.origin) == ("bob", "api")
 
 
-async def test_one_person_in_two_windows_at_once_decides_a_review_once(pages, monkeypatch):
+@pytest.fixture
+async def second_server(pages, redis_server, topic_prefix, tmp_path):
+    """Another server of the same queue."""
+    settings = pages_settings(redis_server.url, topic_prefix, tmp_path)
+    async with served_pages(settings, people=False) as running:
+        yield running
+
+
+@pytest.mark.parametrize("reached", [(0, 0, 0), (0, 1, 0)], ids=["one server", "two servers"])
+async def test_one_person_in_two_windows_at_once_decides_a_review_once(
+    pages, second_server, monkeypatch, reached
+):
     """Kafka takes its time: until all others have taken the review, too, or cannot."""
-    take_items, publish = pages.site.working_set.take, pages.publisher.publish
+    servers = [pages, second_server]
     all_have_it, taken = asyncio.Event(), Counter()
 
-    async def noted(who, review_ids):
-        items = await take_items(who, review_ids)
-        taken[who] += 1
-        if taken[who] == 3:
-            all_have_it.set()
-        return items
+    def slowed(server):
+        take_items, publish = server.site.working_set.take, server.publisher.publish
 
-    async def late(acts):
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(all_have_it.wait(), 2)
-        return await publish(acts)
+        async def noted(who, review_ids):
+            items = await take_items(who, review_ids)
+            taken[who] += 1
+            if taken[who] == 3:
+                all_have_it.set()
+            return items
 
-    async with program(pages) as client:
-        item = await take(client)
-        monkeypatch.setattr(pages.site.working_set, "take", noted)
-        monkeypatch.setattr(pages.publisher, "publish", late)
+        async def late(acts):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(all_have_it.wait(), 2)
+            return await publish(acts)
+
+        monkeypatch.setattr(server.site.working_set, "take", noted)
+        monkeypatch.setattr(server.publisher, "publish", late)
+
+    async with program(pages) as first, program(second_server) as other:
+        item = await take(first)
+        for server in servers:
+            slowed(server)
+        clients = [(first, other)[number] for number in reached]
         answers = await asyncio.gather(
-            *(decide(client, item, category) for category in ("kids", "clothing", "footwear"))
+            *(
+                decide(client, item, category)
+                for client, category in zip(clients, ("kids", "clothing", "footwear"), strict=True)
+            )
         )
     decided = [answer.json()["decided"] for answer in answers]
     assert sorted(decided) == [[], [], [item["review_id"]]]
+    assert sum(len(server.publisher.labels) for server in servers) == 1
+
+
+async def test_a_decision_waits_no_longer_than_a_transaction_for_another_request(serve):
+    """That one's server died, perhaps: its claim ends by itself."""
+    async with serve(transaction_timeout_ms=1000) as pages, program(pages) as client:
+        item = await take(client)
+        scripts = queue_redis(pages.site.settings)
+        async with Claims(scripts, pages.site.queue).alone([item["review_id"]]):
+            refused = await decide(client, item)
+        taken = await decide(client, item)
+        await scripts.redis.aclose()
+    assert (refused.status_code, refused.json()["code"]) == (503, "not-saved")
+    assert taken.json()["decided"] == [item["review_id"]]
     assert len(pages.publisher.labels) == 1
 
 

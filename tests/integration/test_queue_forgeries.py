@@ -60,6 +60,7 @@ UNSEALED = {
     "kept:at": "zset", "second:at": "zset", "dispute:at": "zset", "settled:at": "zset",
     "pace:": "zset", "skipped:": "zset", "ahead:": "set",
     "ready": "string", "leader": "string", "progress": "string", "seal": "string",
+    "deciding:": "string",
 }  # fmt: skip
 KEYS = SEALED | UNSEALED
 
@@ -125,13 +126,13 @@ class Attacker:
         self.prefix = f"{{reviews.queue.{prefix}}}:"
 
     def keys_of(self, name):
-        """Keys of this name that there are; of those that belong to somebody, ann's and bob's."""
+        """Keys of this name that there are; of those that belong to somebody, ann's, bob's and r1's."""
         if not name.endswith(":"):
             return [self.prefix + name]
         found = list(
             self.client.scan_iter(match=re.sub(r"([{}])", r"\1", self.prefix) + name + "*")
         )
-        return found or [f"{self.prefix}{name}{who}" for who in ("ann", "bob")]
+        return found or [f"{self.prefix}{name}{who}" for who in ("ann", "bob", "r1")]
 
     def replace(self, name, value):
         """Put a value wherever one of this kind stands, and where one of r1 and ann would."""

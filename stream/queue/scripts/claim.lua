@@ -1,0 +1,9 @@
+-- Let one request alone decide some reviews, of all servers. ARGV: token, milliseconds, ids...
+-- A claim ends by itself: what has no end is none of ours.
+local function key(i) return P .. 'deciding:' .. ARGV[i] end
+
+for i = 3, #ARGV do
+  if redis.call('PTTL', key(i)) > 0 then return 'held' end
+end
+for i = 3, #ARGV do redis.call('SET', key(i), ARGV[1], 'PX', ARGV[2]) end
+return 'ok'
