@@ -107,6 +107,8 @@ class Desk:
     ) -> Outcome:
         """Decide several items in one transaction; undo takes all of them back.
 
+        Of several answers to one review the first counts, as if the others had come after it.
+
         Raises:
             NotSaved: Kafka took none of them, or another request is still deciding one of them.
             Rebuilding: the working set is being restored.
@@ -119,11 +121,15 @@ class Desk:
     ) -> Outcome:
         outcome = Outcome()
         acts: list[Act] = []
+        given: dict[str, Answer] = {}
         items = await self._working_set.take(person.name, [a.review_id for a in answers])
         for answer, item in zip(answers, items, strict=True):
             try:
-                if (act := await self._act(person, answer, item, origin)) is not None:
+                if (former := given.get(answer.review_id)) is not None:
+                    _require_the_same(answer, former)
+                elif (act := await self._act(person, answer, item, origin)) is not None:
                     acts.append(act)
+                given.setdefault(answer.review_id, answer)
                 outcome.decided.append(answer.review_id)
             except QueueError as error:
                 outcome.refused[answer.review_id] = error
@@ -171,7 +177,7 @@ class Desk:
             raise item
         if item.kind == "first" and _answers(standing, item):
             # Nobody of us asks that again: somebody put the question back.
-            raise AlreadyDecided("this review was decided already", "go on with the next one")
+            raise _decided_already()
         if answer.print is not None and answer.print != item.print:
             raise TextChanged("the shopper changed this review meanwhile", "read it again")
         if answer.kind is not None and answer.kind != item.kind:
@@ -213,3 +219,13 @@ class Desk:
 
 def _answers(standing: Standing | None, item: Item) -> bool:
     return standing is not None and not standing.withdrawn and standing.print == item.print
+
+
+def _require_the_same(answer: Answer, former: Answer) -> None:
+    said = (answer.category, answer.kind, answer.print)
+    if said != (former.category, former.kind, former.print):
+        raise _decided_already()
+
+
+def _decided_already() -> AlreadyDecided:
+    return AlreadyDecided("this review was decided already", "go on with the next one")

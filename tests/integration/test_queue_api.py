@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from schemas import Category
 from stream.queue.accounts import Accounts
 from stream.queue.claims import Claims
 from stream.queue.sealed_scripts import queue_redis
@@ -153,6 +154,21 @@ async def test_a_decision_waits_no_longer_than_a_transaction_for_another_request
     assert (refused.status_code, refused.json()["code"]) == (503, "not-saved")
     assert taken.json()["decided"] == [item["review_id"]]
     assert len(pages.publisher.labels) == 1
+
+
+@pytest.mark.parametrize(
+    ("second", "decided", "refused"),
+    [("kids", ["r1", "r1"], {}), ("clothing", ["r1"], {"r1": "decided"})],
+)
+async def test_a_review_that_comes_twice_in_one_request_is_decided_once(
+    pages, second, decided, refused
+):
+    decisions = [{"review_id": "r1", "category": category} for category in ("kids", second)]
+    async with program(pages) as client:
+        answer = await client.post("/api/v1/decisions", json={"decisions": decisions})
+    assert answer.json() == {"decided": decided, "refused": refused}
+    assert [label.category for label in pages.publisher.labels] == [Category.KIDS]
+    assert len(pages.publisher.judgements) == 1
 
 
 async def test_a_decision_for_a_text_that_was_not_read_is_refused(pages):
