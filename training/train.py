@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream.model_folder import Manifest
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
 from training.models.family import Trained, UnknownFamily, family

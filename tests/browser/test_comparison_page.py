@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.chromium import needs_chromium, opened
-from training.dataset import labelled
+from training.data.dataset import labelled
 from training.evaluation.compare import Candidate, Run
 from training.evaluation.report import write_report
 from training.fit.config import TrainConfig

@@ -23,7 +23,7 @@ from tests.support.queue import (
     send_tasks,
     task,
 )
-from training.dataset import labelled, read_dataset
+from training.data.dataset import labelled, read_dataset
 from training.retrain.labels import read_labels
 
 pytestmark = pytest.mark.kafka

@@ -21,7 +21,7 @@ from stream.classifier import Classifier
 from stream.settings import Settings
 from tests.support.pipeline import WAIT_SECONDS, pipeline_settings, send
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 
 BURST = 60
 """Reviews that a steady load sends at a time."""

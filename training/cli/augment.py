@@ -19,10 +19,10 @@ from training.cli.progress import bars
 
 if TYPE_CHECKING:
     from stream.settings import Settings
+    from training.data.files import LabelledItem
     from training.labelling.augment.run import Tally
     from training.labelling.augment.sieve import Sieve
     from training.labelling.augment.sources import Source
-    from training.labelling.files import LabelledItem
     from training.labelling.votes import Labeller
 
 
@@ -73,9 +73,9 @@ def augment(
     Templates or the LLM write; rules, dictionary and classifier check; what is near an evaluation
     set or said already is dropped. Ctrl-C keeps what is done, and the same command goes on there.
     """
+    from training.data.files import read_labelled
     from training.labelling.augment.run import Tally, lacking
     from training.labelling.augment.sources import LlmSource, TemplateSource
-    from training.labelling.files import read_labelled
 
     settings = settings_from(None, None)
     there = [row for path in labelled or () for row in read_labelled(path)]
@@ -102,8 +102,8 @@ def _written(output: Path) -> list[LabelledItem]:
     Raises:
         DataError: the file holds reviews that somebody wrote: they would be mixed up.
     """
+    from training.data.files import read_labelled
     from training.errors import DataError
-    from training.labelling.files import read_labelled
 
     if not output.exists():
         return []
@@ -116,8 +116,8 @@ def _written(output: Path) -> list[LabelledItem]:
 
 
 def _sieve(settings: Settings, there: list[LabelledItem], evaluation: list[Path]) -> Sieve:
+    from training.data.files import read_labelled
     from training.labelling.augment.sieve import Sieve
-    from training.labelling.files import read_labelled
     from training.starter.texts import DEMO_EXAMPLES, HELDOUT_EXAMPLES
 
     files = [HELDOUT_EXAMPLES, DEMO_EXAMPLES, *evaluation]

@@ -28,8 +28,8 @@ from training.cli.train import (
 )
 
 if TYPE_CHECKING:
+    from training.data.dataset import Dataset
     from training.data.unstated import Unstated
-    from training.dataset import Dataset
     from training.evaluation.compare import Candidate, Run
     from training.evaluation.table import Line
     from training.fit.config import TrainConfig
@@ -219,7 +219,7 @@ def _compared(
 
 def _with_enough(candidates: list[Candidate], dataset: Dataset) -> list[Candidate]:
     """Leave early stopping out where a training set has too few rows to hold some back."""
-    from training.dataset import trusted
+    from training.data.dataset import trusted
     from training.fit.stopping import LEAST_TRUSTED
 
     folds = candidates[0].config.folds
@@ -308,7 +308,7 @@ def _training_rows(dataset: Dataset, guessed: int | None) -> Dataset:
 
 
 def _tests(files: list[Path], unstated: Unstated) -> dict[str, Dataset]:
-    from training.dataset import read_test_dataset
+    from training.data.dataset import read_test_dataset
     from training.starter.texts import HELDOUT_EXAMPLES
 
     named = files or [HELDOUT_EXAMPLES]

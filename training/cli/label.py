@@ -24,7 +24,7 @@ from training.errors import DataError
 
 if TYPE_CHECKING:
     from stream.settings import Settings
-    from training.labelling.files import Item
+    from training.data.files import Item
     from training.labelling.recorded import Recording
     from training.labelling.run import LabellingRun, Llm, Panel
 
@@ -106,7 +106,7 @@ def run(
     """
     label: dict[str, object] = {} if precision is None else {"precision": precision}
     settings = settings_from(None, None, label=label)
-    from training.labelling.files import read_items, read_validated
+    from training.data.files import read_items, read_validated
 
     if not dry_run:
         require_new_file(output, force=force)

@@ -56,7 +56,7 @@ def nli(
     """
     import numpy as np
 
-    from training.dataset import join, read_labelled_dataset
+    from training.data.dataset import join, read_labelled_dataset
     from training.fit.config import BUNDLED_ENCODER
     from training.starter.synthetic import synthetic_dataset
     from training.starter.texts import DEMO_EXAMPLES, HELDOUT_EXAMPLES

@@ -93,7 +93,7 @@ def _normalized(files: list[Path], left_out: list[Path]) -> list[str]:
     Raises:
         InputError: none is left.
     """
-    from training.labelling.files import read_items
+    from training.data.files import read_items
 
     unwanted = {item.normalized for path in left_out for item in read_items(path)} | {""}
     texts = dict.fromkeys(item.normalized for path in files for item in read_items(path))

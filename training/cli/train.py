@@ -18,8 +18,8 @@ from training.cli.tracking import tracker_of
 
 if TYPE_CHECKING:
     from stream.model_folder import Manifest
+    from training.data.dataset import Dataset
     from training.data.unstated import Unstated
-    from training.dataset import Dataset
     from training.fit.config import TrainConfig
     from training.tracking.tracker import Tracker
 
@@ -232,7 +232,7 @@ def read_labels(files: list[Path], unstated: Unstated) -> Dataset:
     Raises:
         DataError: a file cannot be read, or there is no labelled review in them.
     """
-    from training.dataset import join, read_rows
+    from training.data.dataset import join, read_rows
     from training.errors import DataError
     from training.starter.texts import TRAIN_EXAMPLES
 
@@ -276,7 +276,7 @@ def _family(
     half: bool,
     tracker: Tracker,
 ) -> Manifest:
-    from training.dataset import check_learnable, check_measurable, read_test_dataset
+    from training.data.dataset import check_learnable, check_measurable, read_test_dataset
     from training.labelling.checkpoints import local_checkpoint
     from training.models.family import family as known_family
     from training.train import check_servable, train_family

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from training.labelling.files import Suggestion
+    from training.data.files import Suggestion
 
 _SKIP: Final = "s"
 _QUIT: Final = "q"
@@ -47,7 +47,7 @@ def validate(
     s skips, q ends. Run the same command again to go on: what has an answer is not shown again.
     At the end it tells how right the run was on what has an answer.
     """
-    from training.labelling.files import read_suggestions
+    from training.data.files import read_suggestions
     from training.labelling.sample import CheckedFile, draw_sample
 
     sample = draw_sample(read_suggestions(file), count, seed)
@@ -119,8 +119,8 @@ def _judge(sample: Sequence[Suggestion], checked: Path) -> None:
     """Print what the answers say of the run: per category, with intervals, and who was taken for whom."""
     import numpy as np
 
+    from training.data.files import read_labelled
     from training.labelling.evaluation import category_scores
-    from training.labelling.files import read_labelled
 
     answers = {row.item.id: row.category for row in read_labelled(checked)}
     pairs = [

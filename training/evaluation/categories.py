@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import CATEGORIES
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.evaluation.compare import Run
 from training.evaluation.metrics import Floats, Ids, Interval, category_scores
 

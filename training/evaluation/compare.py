@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import Dataset, trusted
+from training.data.dataset import Dataset, trusted
 from training.errors import DataError
 from training.export.out_of_fold import measured_rows, out_of_fold
 from training.fit.config import Progress, TrainConfig, silent

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from schemas import CATEGORIES
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.evaluation.calibration import reliability, risk_coverage, softmax
 from training.evaluation.compare import Run
 from training.evaluation.metrics import confusion

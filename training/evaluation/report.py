@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from schemas import CATEGORIES
+from training.data.dataset import Dataset
 from training.data.origins import counted
-from training.dataset import Dataset
 from training.evaluation.categories import category_lines
 from training.evaluation.compare import Candidate, Run
 from training.evaluation.markdown import markdown

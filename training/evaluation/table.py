@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import CATEGORIES
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.evaluation.calibration import (
     expected_calibration_error,
     fit_temperature,

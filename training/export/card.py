@@ -9,8 +9,8 @@ import numpy as np
 
 from schemas import CATEGORIES
 from stream.model_folder import CPU_GRAPH, Manifest
+from training.data.dataset import Dataset
 from training.data.origins import Origin, counted
-from training.dataset import Dataset
 from training.evaluation.calibration import NEVER
 from training.export.cpu_graph import LEAST_AGREEMENT
 from training.export.out_of_fold import HeldOut

@@ -25,7 +25,7 @@ from stream.model_folder import (
     SelfTest,
     write_manifest,
 )
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.errors import DataError
 from training.export.card import model_card
 from training.export.cpu_graph import SINGLE, Sample, write_cpu_graph

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stream.model_folder import KNOWN
 from stream.text import short_fingerprint
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.fit.config import TrainConfig
 from training.labelling.checkpoints import local_checkpoint
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import CATEGORY_COUNT, Dataset, check_measurable, trusted
+from training.data.dataset import CATEGORY_COUNT, Dataset, check_measurable, trusted
 from training.export.known import known
 from training.fit.config import Progress, TrainConfig
 from training.fit.pruning import folds_by_product, folds_of

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.dataset import CATEGORY_COUNT, Dataset, check_learnable
+from training.data.dataset import CATEGORY_COUNT, Dataset, check_learnable
 from training.fit.batches import bucketed_batches, pad
 from training.fit.config import Progress, TrainConfig, Tricks
 from training.fit.lineage import decided_by

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.dataset import CATEGORY_COUNT, Dataset
+from training.data.dataset import CATEGORY_COUNT, Dataset
 from training.fit.config import Imbalance, Tricks
 
 # A category without a single row still has a prior: its logits must stay finite.

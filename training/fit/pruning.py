@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import Category
-from training.dataset import CATEGORY_COUNT, Dataset
+from training.data.dataset import CATEGORY_COUNT, Dataset
 
 _FOLDS: Final = 4
 _NO_PRODUCT: Final = Category.NO_PRODUCT.id

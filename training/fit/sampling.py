@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import CATEGORY_COUNT, Dataset
+from training.data.dataset import CATEGORY_COUNT, Dataset
 
 
 def epoch_rows(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from schemas import CATEGORIES
-from training.dataset import Dataset, trusted
+from training.data.dataset import Dataset, trusted
 from training.errors import DataError
 from training.evaluation.calibration import fit_temperature, softmax
 from training.fit.pruning import folds_of

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from stream.settings import BUNDLED_HELDOUT
+from training.data.dataset import Dataset, join, read_test_dataset
 from training.data.unstated import PERSON_ASSUMED, Unstated
-from training.dataset import Dataset, join, read_test_dataset
 
 CANARIES: Final = Path(__file__).with_name("canaries.jsonl")
 """Texts about which there can be no doubt, three a category, written for this project."""

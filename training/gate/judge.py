@@ -9,7 +9,7 @@ from stream.errors import ModelError
 from stream.model.trial import Trial
 from stream.model_folder import read_manifest
 from stream.settings import GateSettings, ModelSettings
-from training.dataset import read_test_dataset
+from training.data.dataset import read_test_dataset
 from training.fit.config import Progress, silent
 from training.gate.frozen import CANARIES, FrozenSet, together
 from training.gate.infrastructure import infrastructure_checks, load, not_loaded

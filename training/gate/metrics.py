@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from schemas import CATEGORIES
 from stream.classifier import Classifier
 from stream.settings import GateSettings
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.evaluation.calibration import expected_calibration_error
 from training.evaluation.metrics import (
     accuracy,

@@ -24,9 +24,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.files import Item, LabelledItem, read_items, read_labelled
 from training.errors import DataError
 from training.labelling.dictionary import DictionaryLabeller
-from training.labelling.files import Item, LabelledItem, read_items, read_labelled
 from training.labelling.heuristic import HeuristicLabeller
 from training.labelling.pooling import fit_pool
 from training.labelling.recorded import RecordedLabeller

@@ -24,7 +24,7 @@ from tokenizers.normalizers import Sequence as Normalizers
 from torch import Tensor, nn
 
 from schemas import CATEGORIES
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.errors import DataError
 from training.fit.batches import bucketed_batches, pad
 from training.fit.config import BUNDLED_ENCODER, Progress, silent

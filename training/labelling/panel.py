@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stream.settings import LabelSettings
+from training.data.files import Item
 from training.errors import LabellerUnavailable
 from training.labelling.classifier_voter import ClassifierLabeller
 from training.labelling.dictionary import DictionaryLabeller
 from training.labelling.embedding import TransformerEmbedder
-from training.labelling.files import Item
 from training.labelling.heuristic import HeuristicLabeller
 from training.labelling.llm.answers import AnswerCache
 from training.labelling.llm.local import LocalCausalLabeller

@@ -15,8 +15,8 @@ import numpy as np
 
 from schemas import Category
 from stream.text import fingerprint, normalize
+from training.data.files import Item, read_votes
 from training.errors import DataError
-from training.labelling.files import Item, read_votes
 from training.labelling.votes import CATEGORY_COUNT, Distribution, Votes
 
 # A vote without a confidence of its own; calibration replaces it by what the voter is worth.

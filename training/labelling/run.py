@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import Category
+from training.data.files import Item, LabelledItem
 from training.labelling.aggregation import Known
 from training.labelling.cascade import (
     PEOPLE,
@@ -21,7 +22,6 @@ from training.labelling.cascade import (
     assume_cascade,
     fit_cascade,
 )
-from training.labelling.files import Item, LabelledItem
 from training.labelling.label_model import UNKNOWN
 from training.labelling.parallel import WORTH_PROCESSES, SpreadLabeller, spread
 from training.labelling.prior import Fate

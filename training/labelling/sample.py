@@ -12,9 +12,9 @@ import numpy as np
 
 from schemas import Category
 from stream.spreadsheet import SafeWriter, unguarded
+from training.data.files import Item, Suggestion
 from training.data.origins import Origin
 from training.errors import DataError
-from training.labelling.files import Item, Suggestion
 
 COLUMNS: Final = ("id", "text", "category", "labeller", "decided_by")
 # Of files that were begun before the last column: they are gone on with as they are.

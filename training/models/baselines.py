@@ -11,7 +11,7 @@ from scipy.sparse import hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from training.dataset import CATEGORY_COUNT, Dataset, check_learnable
+from training.data.dataset import CATEGORY_COUNT, Dataset, check_learnable
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from training.dataset import CATEGORY_COUNT
+from training.data.dataset import CATEGORY_COUNT
 from training.fit.config import TrainConfig
 from training.models.pooling import pool, pooled_width
 from training.pretraining.encoder import Encoder

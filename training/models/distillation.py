@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from stream.text import normalize
+from training.data.dataset import CATEGORY_COUNT, Dataset, join
+from training.data.files import read_items
 from training.data.origins import Origin
-from training.dataset import CATEGORY_COUNT, Dataset, join
 from training.errors import DataError
 from training.evaluation.calibration import softmax
 from training.fit.config import Distillation, Progress, TrainConfig
-from training.labelling.files import read_items
 from training.models.family import family
 from training.models.variants import variants
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from training.dataset import CATEGORY_COUNT, Dataset, check_learnable
+from training.data.dataset import CATEGORY_COUNT, Dataset, check_learnable
 from training.fit.batches import pad
 from training.fit.config import Progress, TrainConfig, silent
 from training.labelling.checkpoints import checkpoint_digest

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from training.dataset import CATEGORY_COUNT
+from training.data.dataset import CATEGORY_COUNT
 from training.fit.config import TrainConfig
 from training.models.pooling import Attention, pool
 from training.pretraining.encoder import Encoder

@@ -14,11 +14,11 @@ from schemas import CATEGORIES, RANK, Label
 from stream.queue.priority import in_sample
 from stream.settings import BUNDLED_HELDOUT
 from stream.text import fingerprint, normalize
+from training.data.dataset import CATEGORY_COUNT, Dataset, join, labelled, read_rows
+from training.data.files import SYNTHETIC
 from training.data.origins import Origin
 from training.data.unstated import PERSON_ASSUMED, Unstated
-from training.dataset import CATEGORY_COUNT, Dataset, join, labelled, read_rows
 from training.gate.frozen import FrozenSet
-from training.labelling.files import SYNTHETIC
 from training.registry.records import now
 from training.retrain.labels import ReadLabels, standing
 from training.retrain.lineage import LabelsRead, Lineage, Source

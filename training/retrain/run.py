@@ -13,8 +13,8 @@ from typing import Any, Final
 from schemas import Label
 from stream.model_folder import GPU_GRAPH, MANIFEST
 from stream.settings import Settings
+from training.data.dataset import Dataset
 from training.data.unstated import PERSON_ASSUMED, Unstated
-from training.dataset import Dataset
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
 from training.gate.frozen import FrozenSet, read_frozen

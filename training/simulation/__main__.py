@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from stream.cli.console import note, out
+from training.data.dataset import labelled, read_labelled_dataset, read_test_dataset
 from training.data.origins import Origin
-from training.dataset import labelled, read_labelled_dataset, read_test_dataset
 from training.retrain.assemble import BUNDLED_BASE
 from training.simulation.curve import Simulation, run
 from training.simulation.report import write_simulation

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import CATEGORY_COUNT, Dataset, join
+from training.data.dataset import CATEGORY_COUNT, Dataset, join
 from training.evaluation.metrics import macro_f1, weighted_f1
 from training.fit.config import Progress, TrainConfig, silent
 from training.simulation.orders import ORDERS, Choice, near_identical

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.model_folder import Manifest
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.export.folder import Options, export_family
 from training.fit.config import Distillation, Imbalance, Progress, TrainConfig, silent
 from training.pretraining.mlm import PretrainConfig

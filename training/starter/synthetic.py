@@ -18,8 +18,8 @@ from typing import Any, Final
 import numpy as np
 
 from schemas import CATEGORIES, Category
+from training.data.dataset import Dataset, join, labelled
 from training.data.origins import Origin
-from training.dataset import Dataset, join, labelled
 from training.errors import RulesError
 from training.labelling.morphology import analyzer
 

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.text import normalize
+from training.data.dataset import SYNTHETIC_WEIGHT, Dataset, join, read_labelled_dataset
+from training.data.files import read_items, read_labelled, read_votes
 from training.data.origins import Origin
 from training.data.unstated import Unstated
-from training.dataset import SYNTHETIC_WEIGHT, Dataset, join, read_labelled_dataset
 from training.labelling.ensemble import SoftLabels, starter_labels
-from training.labelling.files import read_items, read_labelled, read_votes
 from training.starter.synthetic import synthetic_dataset
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples"

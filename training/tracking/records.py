@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.model_folder import MANIFEST, Manifest
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.evaluation.metrics import accuracy, macro_f1, weighted_f1
 from training.fit.config import TrainConfig
 from training.tracking.tracker import Record, TrackedRun, Tracker

@@ -11,9 +11,7 @@ import pytest
 from schemas import DecidedBy
 from stream.model_folder import Manifest
 from stream.settings import GateSettings
-from training.data.origins import FACTS, ORIGINS, Origin
-from training.data.unstated import Unstated
-from training.dataset import (
+from training.data.dataset import (
     join,
     labelled,
     read_dataset,
@@ -21,6 +19,9 @@ from training.dataset import (
     read_test_dataset,
     trusted,
 )
+from training.data.files import read_labelled, read_validated
+from training.data.origins import FACTS, ORIGINS, Origin
+from training.data.unstated import Unstated
 from training.errors import DataError
 from training.export.card import model_card
 from training.export.out_of_fold import HeldOut
@@ -30,7 +31,6 @@ from training.fit.config import TrainConfig
 from training.gate.frozen import FrozenSet, read_frozen
 from training.gate.metrics import compare
 from training.gate.verdict import ModelName, Verdict
-from training.labelling.files import read_labelled, read_validated
 from training.retrain.assemble import WEIGHT
 
 # What each may be used for: decided by a person, measured on, a text of the stream. Whoever adds an

@@ -9,7 +9,8 @@ from schemas import CATEGORIES
 from stream.errors import ModelError
 from stream.settings import GateSettings
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
-from training.dataset import labelled
+from training.data.dataset import labelled
+from training.data.files import read_labelled
 from training.errors import DataError
 from training.gate.frozen import CANARIES, FrozenSet, read_frozen
 from training.gate.infrastructure import budget_checks
@@ -17,7 +18,6 @@ from training.gate.judge import judge
 from training.gate.metrics import metric_checks
 from training.gate.report import as_html, as_markdown, write_report
 from training.gate.verdict import CategoryFindings, Scores, SetFindings, Speed
-from training.labelling.files import read_labelled
 
 RULES = GateSettings(resamples=200)
 

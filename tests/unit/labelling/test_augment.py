@@ -11,14 +11,8 @@ from schemas import CATEGORIES, Category
 from stream.settings import LabelSettings
 from tests.support.chat_server import chat_server, completion
 from training.cli.label import app
-from training.dataset import read_labelled_dataset, read_test_dataset
-from training.errors import BudgetSpent, DataError, RulesError
-from training.gate.frozen import read_frozen
-from training.labelling.augment import sieve as sieves
-from training.labelling.augment.run import Tally, augment, lacking
-from training.labelling.augment.sieve import Sieve
-from training.labelling.augment.sources import LlmSource, TemplateSource
-from training.labelling.files import (
+from training.data.dataset import read_labelled_dataset, read_test_dataset
+from training.data.files import (
     Item,
     LabelledItem,
     Suggestion,
@@ -26,6 +20,12 @@ from training.labelling.files import (
     read_labelled,
     read_measured,
 )
+from training.errors import BudgetSpent, DataError, RulesError
+from training.gate.frozen import read_frozen
+from training.labelling.augment import sieve as sieves
+from training.labelling.augment.run import Tally, augment, lacking
+from training.labelling.augment.sieve import Sieve
+from training.labelling.augment.sources import LlmSource, TemplateSource
 from training.labelling.output import write_rows
 from training.labelling.sample import draw_sample
 from training.labelling.votes import CATEGORY_COUNT, Votes

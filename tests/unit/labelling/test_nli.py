@@ -10,7 +10,7 @@ from stream.settings import LabelSettings
 from tests.support.tiny_checkpoints import write_nli
 from tests.support.tiny_model import KEYWORDS
 from training.cli.label import app
-from training.dataset import labelled
+from training.data.dataset import labelled
 from training.errors import DataError
 from training.labelling.nli import NliConfig, draw_pairs, train_nli
 from training.labelling.output import write_rows

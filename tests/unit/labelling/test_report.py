@@ -5,7 +5,7 @@ import pytest
 
 from schemas import Category
 from tests.support.synthetic_votes import shares_of, truth_of, voter
-from training.labelling.files import Item, LabelledItem
+from training.data.files import Item, LabelledItem
 from training.labelling.noise import SuspiciousLabel, suspicious_labels
 from training.labelling.report.build import summary, write_report
 from training.labelling.report.figures import gather_figures, llm_figures

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from schemas import CATEGORIES, Category
-from training.labelling.files import Item, LabelledItem
+from training.data.files import Item, LabelledItem
 from training.labelling.label_model import UNKNOWN
 from training.labelling.output import label_rows, write_rows
 from training.labelling.parallel import spread

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from schemas import Category
 from training.cli.label import app
+from training.data.files import Item, Suggestion, read_labelled
 from training.errors import DataError
-from training.labelling.files import Item, Suggestion, read_labelled
 from training.labelling.output import write_rows
 from training.labelling.sample import COLUMNS, CheckedFile, draw_sample
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.dataset import labelled
+from training.data.dataset import labelled
 from training.models.family import UnknownFamily
 from training.train import fit_family, train_family
 

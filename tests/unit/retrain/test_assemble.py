@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from schemas import CATEGORIES, Category, Label
-from training.dataset import labelled
+from training.data.dataset import labelled
 from training.gate.frozen import FrozenSet
 from training.retrain.assemble import PEOPLE, WEIGHT, assemble, read_base
 from training.retrain.labels import ReadLabels

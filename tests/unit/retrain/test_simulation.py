@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.tiny_model import KEYWORDS
-from training.dataset import labelled
+from training.data.dataset import labelled
 from training.simulation.curve import Point, Simulation, labels_needed, run
 from training.simulation.orders import ORDERS, Choice, near_identical
 from training.simulation.report import as_markdown, as_svg

@@ -14,7 +14,7 @@ from schemas import Category, Label
 from stream.privacy.data_files import erase_rows
 from stream.queue.export import written
 from stream.spreadsheet import SafeWriter, guarded, unguarded
-from training.labelling.files import Item, read_labelled
+from training.data.files import Item, read_labelled
 from training.labelling.sample import CheckedFile
 
 ROOT = Path(__file__).parents[3]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from stream.text import normalize
-from training.dataset import Dataset, labelled
+from training.data.dataset import Dataset, labelled
 from training.fit.config import TrainConfig
 from training.pretraining.encoder import Shape, new_encoder
 from training.pretraining.vocabulary import learn_tokenizer

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from training.data.dataset import join, labelled
 from training.data.origins import Origin
-from training.dataset import join, labelled
 from training.errors import DataError
 from training.evaluation.candidates import (
     ablation_candidates,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import training.fit.loop
+from training.data.dataset import join, labelled
 from training.data.origins import Origin
-from training.dataset import join, labelled
 from training.errors import DataError
 from training.evaluation.calibration import softmax
 from training.evaluation.compare import Candidate, compare

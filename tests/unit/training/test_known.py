@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from training.dataset import join, labelled, read_labelled_dataset
+from training.data.dataset import join, labelled, read_labelled_dataset
 from training.export.known import known, write_known
 from training.export.out_of_fold import measured_rows, out_of_fold
 from training.fit.config import TrainConfig

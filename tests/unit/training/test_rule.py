@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.dataset import join, labelled
+from training.data.dataset import join, labelled
 from training.evaluation.calibration import fit_temperature
 from training.export.out_of_fold import HeldOut
 from training.export.rule import fit_rule

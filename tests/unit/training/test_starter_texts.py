@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.dataset import labelled
+from training.data.dataset import labelled
 from training.starter.texts import pretraining_texts, shop_rows, unlabelled_texts
 
 VALIDATED = (

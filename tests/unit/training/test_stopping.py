@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.dataset import join, labelled
+from training.data.dataset import join, labelled
 from training.errors import DataError
 from training.fit.config import Tricks
 from training.fit.stopping import BestEpoch, held_back, loss_of

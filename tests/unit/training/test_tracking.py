@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from stream.errors import ConfigError, ExtraMissing
 from stream.settings import TrackingSettings, load_settings
-from training.dataset import labelled
+from training.data.dataset import labelled
 from training.evaluation.candidates import family_candidates
 from training.evaluation.compare import compare
 from training.evaluation.report import write_report

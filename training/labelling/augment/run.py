@@ -10,9 +10,9 @@ from typing import Final
 
 from schemas import CATEGORIES, Category
 from stream.text import normalize
+from training.data.files import SYNTHETIC, LabelledItem
 from training.labelling.augment.sieve import Sieve
 from training.labelling.augment.sources import Source
-from training.labelling.files import SYNTHETIC, LabelledItem
 
 # So many requests in a row that bring nothing new: the source has said what it has to say.
 _BARREN: Final = 4

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.dataset import labelled, read_labelled_dataset
+from training.data.dataset import labelled, read_labelled_dataset
 from training.export.out_of_fold import out_of_fold
 from training.fit.config import TrainConfig, silent
 from training.fit.pruning import folds_by_product

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from schemas import CATEGORIES
 from stream.text import normalize
+from training.data.files import LabelledItem, read_labelled, read_measured
 from training.data.origins import ORIGINS, Origin
 from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.errors import DataError
-from training.labelling.files import LabelledItem, read_labelled, read_measured
 
 CATEGORY_COUNT: Final = len(CATEGORIES)
 # Probabilities are written with this many digits, and digested as written: what was read back from

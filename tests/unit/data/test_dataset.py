@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from training.dataset import (
+from training.data.dataset import (
     Dataset,
     join,
     labelled,

@@ -6,8 +6,8 @@ import pytest
 
 from schemas import Category
 from stream.settings import LabelSettings
+from training.data.files import Item, read_items, read_labelled, read_votes
 from training.errors import DataError
-from training.labelling.files import Item, read_items, read_labelled, read_votes
 from training.labelling.panel import Recording, cheap_panel, open_llm
 from training.labelling.recorded import RecordedLabeller
 
