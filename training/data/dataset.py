@@ -278,7 +278,7 @@ def read_dataset(path: Path) -> Dataset:
                 texts.append(text)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}", "name a dataset") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{path}, line {len(texts) + 1}: not a row of a dataset ({error})",
             "write it with `Dataset.write`, or pass labelled reviews instead",

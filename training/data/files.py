@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -193,13 +194,11 @@ def read_votes(path: Path) -> Iterator[tuple[str, str, Category | None, float | 
     for number, row in enumerate(_rows(path), start=1):
         if not row.get("id") or not row.get("model"):
             raise DataError(f"{path}, row {number}: a vote needs id and model", "see the README")
-        named = row.get("category") or None
-        confidence = row.get("confidence")
         yield (
             str(row["id"]),
             str(row["model"]),
-            None if named is None else _category(path, number, row),
-            None if confidence in {None, ""} else float(str(confidence)),
+            _category(path, number, row) if row.get("category") else None,
+            _confidence(path, number, row),
         )
 
 
@@ -207,7 +206,7 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
         # Spreadsheets put a byte order mark before the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix == ".csv":
+            if path.suffix.lower() == ".csv":
                 # What our own CSV files guard against spreadsheets is taken as it was.
                 for cells in csv.DictReader(file):
                     yield {k: unguarded(v) if isinstance(v, str) else v for k, v in cells.items()}
@@ -223,7 +222,8 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
         raise DataError(
             f"{path} cannot be read: {error.strerror}", "name a CSV or JSONL file"
         ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+    # RecursionError: JSON that is nested to break whoever reads it.
+    except (ValueError, RecursionError, csv.Error) as error:
         raise DataError(f"{path} is no UTF-8 CSV or JSON lines: {error}", "convert it") from None
 
 
@@ -249,7 +249,7 @@ def _product(row: Mapping[str, Any]) -> str:
 def _left_open(row: Mapping[str, Any]) -> bool:
     """Tell whether somebody looked at a review and gave it no category."""
     looked_at = row.get("guess") or row.get("decided_by")
-    return bool(looked_at) and row.get("category") in {None, ""} and "category_id" not in row
+    return bool(looked_at) and not row.get("category") and "category_id" not in row
 
 
 def _origin(path: Path, number: int, row: Mapping[str, Any]) -> Origin | None:
@@ -277,11 +277,29 @@ def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:
     try:
         if row.get("category"):
             return Category(str(row["category"]))
-        return _BY_ID[int(row["category_id"])]
-    except (KeyError, ValueError, TypeError):
+        said = row["category_id"]
+        # 2.0 is an id that another program wrote; 2.7 and true are none, though Python can make one.
+        return _BY_ID[said if isinstance(said, float) else int(str(said))]
+    except (KeyError, ValueError):
         known = ", ".join(category.value for category in CATEGORIES)
         said = row.get("category") or row.get("category_id")
         raise DataError(
             f"{path}, row {number}: no known category in {said!r}",
             f"name the column `category` and use one of {known}; or `category_id`, 0 to 8",
         ) from None
+
+
+def _confidence(path: Path, number: int, row: Mapping[str, Any]) -> float | None:
+    """Return how sure whoever labelled a row was, None where it does not say."""
+    said = row.get("confidence")
+    if said is None or said == "":
+        return None
+    try:
+        found = float(str(said))
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise DataError(
+            f"{path}, row {number}: {said!r} is no confidence", "write a number, or nothing"
+        )
+    return found

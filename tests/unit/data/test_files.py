@@ -40,14 +40,40 @@ def test_a_category_is_a_slug_or_an_id(tmp_path):
         ('{"text": "a", "category": "shoes"}', "no known category"),
         ('{"text": "a", "category_id": 9}', "no known category in 9"),
         ('{"text": "a", "category_id": -1}', "no known category in -1"),
+        ('{"text": "a", "category_id": 2.7}', "no known category in 2.7"),
+        ('{"text": "a", "category_id": true}', "no known category in True"),
+        ('{"text": "a", "category_id": Infinity}', "no known category in inf"),
+        ('{"text": "a", "category": ["kids"], "decided_by": "ann"}', "no known category in"),
+        (f'{{"text": "a", "category_id": {"9" * 5000}}}', "no UTF-8 CSV or JSON lines"),
+        ("[" * 100_000, "no UTF-8 CSV or JSON lines"),
         ("{", "no UTF-8 CSV or JSON lines"),
         ("[1]", "not a JSON object"),
     ],
+    ids=range(12),
 )
 def test_a_bad_row_is_named(tmp_path, content, words):
     (tmp_path / "a.jsonl").write_text(content)
     with pytest.raises(DataError, match=words):
         read_labelled(tmp_path / "a.jsonl")
+
+
+def test_a_whole_number_that_another_program_wrote_as_a_fraction_is_an_id(tmp_path):
+    rows = jsonl(tmp_path / "a.jsonl", {"text": "a", "category_id": 2.0})
+    assert [row.category for row in read_labelled(rows)] == [Category.CLOTHING]
+
+
+@pytest.mark.parametrize("confidence", ["surely", [1], {"a": 1}, float("nan"), float("inf")])
+def test_a_confidence_that_is_no_number_is_named(tmp_path, confidence):
+    vote = {"id": "1", "model": "m", "category": "kids", "confidence": confidence}
+    with pytest.raises(DataError, match=r"row 1: .* is no confidence"):
+        list(read_votes(jsonl(tmp_path / "votes.jsonl", vote)))
+
+
+def test_csv_files_of_windows_are_read_whatever_their_line_ends_and_the_case_of_their_name(
+    tmp_path,
+):
+    (tmp_path / "A.CSV").write_bytes("text,category\r\nплатье,clothing\r\n".encode())
+    assert [row.item.text for row in read_labelled(tmp_path / "A.CSV")] == ["платье"]
 
 
 def test_a_spreadsheets_byte_order_mark_is_no_part_of_a_name(tmp_path):
