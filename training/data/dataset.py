@@ -211,11 +211,7 @@ def read_labelled_dataset(path: Path, unstated: Unstated = PERSON_ASSUMED) -> Da
     Raises:
         DataError: the file is absent or a row has no known category.
     """
-    rows = read_labelled(path, unstated)
-    dataset = _of(rows)
-    generated = np.array([row.synthetic for row in rows], dtype=np.bool_)
-    dataset.weight[generated] = SYNTHETIC_WEIGHT
-    return dataset
+    return dataset_of(read_labelled(path, unstated))
 
 
 def read_test_dataset(path: Path, unstated: Unstated = PERSON_ASSUMED) -> Dataset:
@@ -227,7 +223,7 @@ def read_test_dataset(path: Path, unstated: Unstated = PERSON_ASSUMED) -> Datase
     rows = read_measured(path, unstated)
     if not rows:
         raise DataError(f"{path} holds no labelled review", "name a file that does")
-    return _of(rows)
+    return dataset_of(rows)
 
 
 def read_rows(path: Path, unstated: Unstated = PERSON_ASSUMED) -> Dataset:
@@ -249,13 +245,15 @@ def read_rows(path: Path, unstated: Unstated = PERSON_ASSUMED) -> Dataset:
     return read_dataset(path) if written else read_labelled_dataset(path, unstated)
 
 
-def _of(rows: Sequence[LabelledItem]) -> Dataset:
+def dataset_of(rows: Sequence[LabelledItem]) -> Dataset:
+    """Return labelled reviews as a dataset; generated ones weigh half."""
     dataset = labelled(
         [row.item.text for row in rows],
         [row.category.id for row in rows],
         Origin.PERSON,
         product=[row.product for row in rows],
     )
+    dataset.weight[[row.synthetic for row in rows]] = SYNTHETIC_WEIGHT
     return replace(dataset, origin=[row.origin for row in rows])
 
 

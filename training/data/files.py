@@ -54,12 +54,14 @@ class LabelledItem:
         category: that it was given.
         product: what was sold, or where it was sold if only that is known; empty if neither is.
         origin: who decided.
+        confidence: how sure whoever decided was, in the file's own measure; None if it gives none.
     """
 
     item: Item
     category: Category
     product: str = ""
     origin: Origin = Origin.PERSON
+    confidence: float | None = None
 
     @property
     def synthetic(self) -> bool:
@@ -108,7 +110,12 @@ def read_labelled(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Label
     """
     found = [
         (
-            LabelledItem(_item(path, number, row), _category(path, number, row), _product(row)),
+            LabelledItem(
+                _item(path, number, row),
+                _category(path, number, row),
+                _product(row),
+                confidence=_number(row.get("confidence")),
+            ),
             _origin(path, number, row),
         )
         for number, row in enumerate(_rows(path), start=1)
@@ -290,16 +297,20 @@ def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:
 
 
 def _confidence(path: Path, number: int, row: Mapping[str, Any]) -> float | None:
-    """Return how sure whoever labelled a row was, None where it does not say."""
+    """Return how sure whoever gave an answer was, None where it does not say."""
     said = row.get("confidence")
-    if said is None or said == "":
-        return None
-    try:
-        found = float(str(said))
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
+    found = _number(said)
+    if found is None and said not in (None, ""):
         raise DataError(
             f"{path}, row {number}: {said!r} is no confidence", "write a number, or nothing"
         )
     return found
+
+
+def _number(said: object) -> float | None:
+    """Return a finite number, None for anything else."""
+    try:
+        found = float(str(said))
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None

@@ -6,17 +6,15 @@ other shops, and the held-out and demo examples. They are compared by normalised
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.text import normalize
-from training.data.dataset import SYNTHETIC_WEIGHT, Dataset, join, read_labelled_dataset
+from training.data.dataset import SYNTHETIC_WEIGHT, Dataset, dataset_of, join, read_labelled_dataset
 from training.data.files import read_items, read_labelled, read_votes
 from training.data.origins import Origin
 from training.data.unstated import Unstated
@@ -82,9 +80,9 @@ def shop_rows(data: Path) -> Dataset:
     Raises:
         DataError: a file is absent.
     """
-    validated = read_labelled_dataset(data / SHOPS / "validated.csv", _READ)
-    read = read_labelled_dataset(data / SHOPS / "read.csv", _READ)
-    rows = join(validated, read.take(_sure(data / SHOPS / "read.csv")))
+    validated = read_labelled(data / SHOPS / "validated.csv", _READ)
+    read = read_labelled(data / SHOPS / "read.csv", _READ)
+    rows = dataset_of([*validated, *(row for row in read if (row.confidence or 0.0) >= _SURE)])
     first = {text: row for row, text in reversed(list(enumerate(rows.normalized)))}
     return rows.take(np.array(sorted(first.values()), dtype=np.int64))
 
@@ -117,13 +115,6 @@ def pretraining_texts(
 def gold(data: Path) -> Dataset:
     """Read the gold labels: for reporting, never for fitting."""
     return read_labelled_dataset(data / "gold_dev.csv", _READ)
-
-
-def _sure(path: Path) -> NDArray[np.bool_]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return np.array(
-            [float(row["confidence"]) >= _SURE for row in csv.DictReader(file)], dtype=np.bool_
-        )
 
 
 def _case_rows(labels: SoftLabels, data: Path) -> Dataset:
