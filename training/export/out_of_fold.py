@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.dataset import CATEGORY_COUNT, Dataset, check_measurable, trusted
+from training.data.folds import folds_by_product, folds_of
 from training.export.known import known
 from training.fit.config import Progress, TrainConfig
-from training.fit.pruning import folds_by_product, folds_of
 from training.models.family import family
 
 # Rows that the base never saw must be at least so many to measure on them alone: with fewer, nine

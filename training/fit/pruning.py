@@ -7,48 +7,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import Category
 from training.data.dataset import CATEGORY_COUNT, Dataset
+from training.data.folds import folds_of
 
 _FOLDS: Final = 4
-_NO_PRODUCT: Final = Category.NO_PRODUCT.id
-
-
-def folds_of(categories: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
-    """Assign each row a fold, int64 [rows]; categories are spread evenly over the folds."""
-    rng = np.random.default_rng(seed)
-    fold = np.zeros(len(categories), dtype=np.int64)
-    for category in np.unique(categories):
-        rows = rng.permutation(np.flatnonzero(categories == category))
-        fold[rows] = (np.arange(len(rows)) + rng.integers(folds)) % folds
-    return fold
-
-
-def folds_by_product(rows: Dataset, folds: int, seed: int) -> NDArray[np.int64]:
-    """Assign each row a fold, int64 [rows], so that all reviews of one product share theirs.
-
-    What a model says of a fold is then said of goods that it never saw. Products go, the largest first,
-    where their category has the fewest rows so far. A row of no known product stands for itself.
-
-    Args:
-        rows: with their products.
-        folds: how many.
-        seed: of the choice.
-    """
-    fold = folds_of(rows.categories, folds, seed)
-    product = np.array(rows.product)
-    names, counts = np.unique(product[product != ""], return_counts=True)
-    # Shuffled before they are sorted, so that equals come in an order of the seed's.
-    order = np.random.default_rng(seed).permutation(len(names))
-    filled = np.zeros((folds, CATEGORY_COUNT), dtype=np.int64)
-    for name in names[order][np.argsort(-counts[order], kind="stable")]:
-        held = product == name
-        here = np.bincount(rows.categories[held], minlength=CATEGORY_COUNT)
-        main = here[:_NO_PRODUCT].argmax() if here[:_NO_PRODUCT].any() else _NO_PRODUCT
-        lightest = np.lexsort((filled.sum(axis=1), filled[:, main]))[0]
-        filled[lightest] += here
-        fold[held] = lightest
-    return fold
 
 
 def doubted(dataset: Dataset, seed: int) -> NDArray[np.bool_]:

@@ -17,9 +17,9 @@ from torch import nn
 
 from schemas import CATEGORIES
 from training.data.dataset import Dataset, trusted
+from training.data.folds import folds_of
 from training.errors import DataError
 from training.evaluation.calibration import fit_temperature, softmax
-from training.fit.pruning import folds_of
 
 _ONE_IN: Final = 10
 # Of fewer rows the loss is mostly luck.

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.dataset import labelled, read_labelled_dataset
+from training.data.folds import folds_by_product
 from training.export.out_of_fold import out_of_fold
 from training.fit.config import TrainConfig, silent
-from training.fit.pruning import folds_by_product
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 8), st.sampled_from(["", "", "шторы", "пылесос", "лобзик"])),
