@@ -25,6 +25,7 @@ from training.cli.train import (
     config_of,
     options_of,
     read_labels,
+    tell_of_products,
 )
 
 if TYPE_CHECKING:
@@ -130,12 +131,10 @@ def compare(
             held_out=None if held_out is None else held_out.value,
         )
     )
-    if held_out is not None and not out_of_fold:
+    if out_of_fold:
+        _check_out_of_fold(what, test or [])
+    elif held_out is not None:
         raise InputError("--held-out says what a fold holds", "add --out-of-fold")
-    if out_of_fold and test:
-        raise InputError("--out-of-fold scores the labelled rows themselves", "leave out --test")
-    if out_of_fold and what is What.CURVE:
-        raise InputError("a learning curve needs rows that are not trained on", "name a --test")
     _check_names(what, family or [], base)
     unstated = unstated_of(labels_by)
     dataset = read_labels(labels or [], unstated)
@@ -144,6 +143,8 @@ def compare(
     candidates = _candidates(what, family or [], base)
     dataset = _training_rows(dataset, guessed)
     candidates = _with_enough(candidates, dataset)
+    if held_out is HeldOut.PRODUCTS:
+        _check_products(dataset, candidates[0].config)
     if dry_run:
         for candidate in candidates:
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
@@ -199,7 +200,9 @@ def _compared(
     scored = tests or {OUT_OF_FOLD: scored_out_of_fold(candidates, dataset)}
     if tests is None:
         _tell_of_known(scored[OUT_OF_FOLD], candidates[0].config)
-        _tell_of_products(scored[OUT_OF_FOLD], candidates[0].config)
+        if not any(dataset.product):
+            note("no column product or source: rows are held out at random, which may flatter")
+        tell_of_products(dataset, candidates[0].config)
     record = comparison_record(what, candidates, dataset, scored, seeds)
     with stage_bars() as progress, tracker.run(record) as kept:
 
@@ -235,15 +238,19 @@ def _with_enough(candidates: list[Candidate], dataset: Dataset) -> list[Candidat
     return kept
 
 
-def _tell_of_products(rows: Dataset, config: TrainConfig) -> None:
-    """Say whether what is scored is of goods that the model did not see."""
-    products = set(rows.product) - {""}
-    if not products:
-        note("no column product or source: rows are held out at random, which may flatter")
-    elif config.held_out == "rows":
-        note(f"rows are held out at random: their {len(products)} products were trained on")
-    else:
-        note(f"{len(products)} products are held out as wholes: scores are of unseen goods")
+def _check_products(dataset: Dataset, config: TrainConfig) -> None:
+    """Refuse to hold out products where there are too few of them.
+
+    Raises:
+        InputError: rows do not name theirs, or without some of them nothing is left to learn from.
+    """
+    from training.export.out_of_fold import parts_of
+
+    if not parts_of(dataset, config).products:
+        raise InputError(
+            f"the labels name {len(set(dataset.product) - {''})} products: too few to hold some out",
+            "leave out --held-out, or add a column product",
+        )
 
 
 def _tell_of_known(scored: Dataset, config: TrainConfig) -> None:
@@ -263,6 +270,18 @@ def _to_serve(candidates: list[Candidate], table: list[Line]) -> str | None:
 
     families = {candidate.name: FAMILIES[candidate.family] for candidate in candidates}
     return next((families[ln.name].name for ln in table if families[ln.name].servable), None)
+
+
+def _check_out_of_fold(what: What, tests: list[Path]) -> None:
+    """Refuse what needs rows apart.
+
+    Raises:
+        InputError: test sets are named, or a learning curve is wanted.
+    """
+    if tests:
+        raise InputError("--out-of-fold scores the labelled rows themselves", "leave out --test")
+    if what is What.CURVE:
+        raise InputError("a learning curve needs rows that are not trained on", "name a --test")
 
 
 def _check_names(what: What, families: list[str], base: TrainConfig) -> None:

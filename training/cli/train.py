@@ -299,9 +299,11 @@ def _family(
                 f"no text is left to train on: {validation} holds all of them",
                 "calibrate on other reviews, or leave out --validation",
             )
+        check_learnable(dataset)
     else:
         check_measurable(dataset)
-    check_learnable(dataset)
+        check_learnable(dataset)
+        tell_of_products(dataset, config)
     # torch and what else a training needs: a mistake above is answered without waiting for them.
     from training.export.folder import Options
     from training.tracking.records import add_training, training_record
@@ -313,6 +315,27 @@ def _family(
         )
         add_training(run, output, manifest)
     return manifest
+
+
+def tell_of_products(dataset: Dataset, config: TrainConfig) -> None:
+    """Say whether what is measured is of goods that the model did not see.
+
+    Raises:
+        DataError: nothing can be measured on the labels.
+    """
+    from training.export.out_of_fold import parts_of
+
+    products = len(set(dataset.product) - {""})
+    found = parts_of(dataset, config)
+    if found.products:
+        note(f"{found.products} products are held out as wholes: scores are of unseen goods")
+    elif products and config.held_out == "rows":
+        note(f"rows are held out at random: their {products} products were trained on")
+    elif products:
+        note(
+            f"rows are held out at random, which may flatter: {products} named products are too few to "
+            "hold some out"
+        )
 
 
 def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:

@@ -28,6 +28,7 @@ _NAMES: Final = {
     "risk_coverage_area": "Area under the risk-coverage curve",
     "held_out_rows": "Rows measured on",
     "held_out_rows_by_people": "Rows among them that people decided",
+    "held_out_products": "Products held out as wholes: none of their reviews was trained on",
     "rows_known_to_the_base": "Rows whose labels the base had learned before: they flatter",
 }
 # Fewer texts of a category than this teach some of its words, and not the category.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training.data.dataset import CATEGORY_COUNT, Dataset, check_measurable, trusted
 from training.data.folds import folds_by_product, folds_of
+from training.errors import DataError
 from training.export.known import known
 from training.fit.config import Progress, TrainConfig
 from training.models.family import family
@@ -28,11 +29,13 @@ class HeldOut:
         rows: the labelled rows.
         logits: float32 [rows, 9].
         known: how many of the rows the base had learned with their labels: they flatter.
+        products: how many products were held out as wholes; 0 where rows were held out at random.
     """
 
     rows: Dataset
     logits: NDArray[np.float32]
     known: int = 0
+    products: int = 0
 
     @property
     def truth(self) -> NDArray[np.int64]:
@@ -65,14 +68,74 @@ def measured_rows(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
     return new if new.sum() >= _LEAST_NEW else good
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that are held out together.
+
+    Attributes:
+        held: which of the measured rows, int64 [held].
+        training: which rows of the dataset are trained on meanwhile, bool [rows].
+    """
+
+    held: NDArray[np.int64]
+    training: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How a dataset is held out part by part.
+
+    Attributes:
+        measured: the rows that are held out once, int64 [measured].
+        parts: of them.
+        products: how many products are held out as wholes; 0 where rows are held out at random.
+    """
+
+    measured: NDArray[np.int64]
+    parts: tuple[Part, ...]
+    products: int
+
+
+def parts_of(dataset: Dataset, config: TrainConfig) -> Parts:
+    """Tell what is held out, and what is trained on meanwhile.
+
+    Where rows name their product, a part holds whole products, unless the configuration wants rows at
+    random: reviews of goods that were trained on are easier, and a shop's next goods are others. Rows
+    are taken at random as well where a part of products would leave fewer than two categories to learn:
+    of one product, or of one a category, nothing can be said about unseen goods.
+
+    Args:
+        dataset: all rows.
+        config: how many parts, of what, and the seed.
+
+    Raises:
+        DataError: no label can be trusted, or rows are too few, or too much alike, to hold out any.
+    """
+    measured = np.flatnonzero(measured_rows(dataset, config))
+    rows = dataset.take(measured)
+    folds = min(config.folds, len(rows))
+    products = len(set(rows.product) - {""}) if config.held_out == "products" else 0
+    if products:
+        fold = folds_by_product(rows, folds, config.seed)
+        parts = _parts(dataset, measured, fold, whole_products=True)
+        if all(_learnable(dataset, part) for part in parts):
+            return Parts(measured, parts, products)
+    fold = folds_of(rows.categories, folds, config.seed)
+    parts = _parts(dataset, measured, fold, whole_products=False)
+    if not all(_learnable(dataset, part) for part in parts):
+        raise DataError(
+            f"{len(rows)} labels are too few, or too much alike, to hold some out: those left would be "
+            "of one category",
+            "label more reviews, several of each category, or train with --validation FILE",
+        )
+    return Parts(measured, parts, 0)
+
+
 def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Progress) -> HeldOut:
-    """Train once a fold on all other rows, and predict the fold's rows; see :func:`measured_rows`.
+    """Train once a part on all other rows, and predict the part; see :func:`parts_of`.
 
-    Where rows name their product, a fold holds whole products, unless the configuration wants rows at
-    random: reviews of goods that were trained on are easier, and a shop's next goods are others.
-
-    Rows that are not measured on are in every training set, but for those of a product in the fold. Finished folds are kept in the
-    configuration's checkpoint folder until :func:`forget` is called.
+    Rows that are not measured on are in every training set, but for those of a product that is held
+    out. Finished parts are kept in the configuration's checkpoint folder.
 
     Args:
         name: of the family.
@@ -81,43 +144,46 @@ def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Prog
         progress: is told how far it is.
 
     Raises:
-        DataError: no label can be trusted, or there is nothing to learn from a fold.
+        DataError: no label can be trusted, or there is nothing to learn from a part.
     """
-    measured = np.flatnonzero(measured_rows(dataset, config))
-    rows = dataset.take(measured)
-    folds = min(config.folds, len(rows))
-    if config.held_out == "products":
-        fold = folds_by_product(rows, folds, config.seed)
-    else:
-        fold = folds_of(rows.categories, folds, config.seed)
+    found = parts_of(dataset, config)
+    rows = dataset.take(found.measured)
     logits = np.zeros((len(rows), CATEGORY_COUNT), dtype=np.float32)
-    for number in range(folds):
-        held = np.flatnonzero(fold == number)
-        if not len(held):
-            continue
-        training = np.ones(len(dataset), dtype=np.bool_)
-        training[measured[held]] = False
-        if config.held_out == "products":
-            training &= ~_of_the_products(dataset, rows.take(held))
-        # A text that occurs twice must not be on both sides.
-        rest = dataset.take(training).without_texts_of(rows.take(held))
-        if not len(rest):
-            continue
-        held_texts = [rows.normalized[row] for row in held]
-        part = config.model_copy(update={"checkpoints": _folder(config, number)})
+    for number, part in enumerate(found.parts, start=1):
+        texts = [rows.normalized[row] for row in part.held]
+        own = config.model_copy(update={"checkpoints": _folder(config, number)})
 
         def told(stage: str, done: int, total: int, number: int = number) -> None:
-            progress(f"fold {number + 1} of {folds}: {stage}", done, total)
+            progress(f"fold {number} of {len(found.parts)}: {stage}", done, total)
 
-        model = family(name).fit(rest, part.measured_on(held_texts), told)
-        logits[held] = model.logits(held_texts)
-    return HeldOut(rows, logits, int(known(rows, config).sum()))
+        model = family(name).fit(dataset.take(part.training), own.measured_on(texts), told)
+        logits[part.held] = model.logits(texts)
+    return HeldOut(rows, logits, int(known(rows, config).sum()), found.products)
 
 
-def _of_the_products(dataset: Dataset, held: Dataset) -> NDArray[np.bool_]:
-    names = set(held.product) - {""}
-    return np.array([name in names for name in dataset.product], dtype=np.bool_)
+def _parts(
+    dataset: Dataset,
+    measured: NDArray[np.int64],
+    fold: NDArray[np.int64],
+    *,
+    whole_products: bool,
+) -> tuple[Part, ...]:
+    parts = []
+    for number in np.unique(fold):
+        held = np.flatnonzero(fold == number)
+        # A text that occurs twice must not be on both sides.
+        texts = {dataset.normalized[row] for row in measured[held]}
+        names = {dataset.product[row] for row in measured[held]} if whole_products else set()
+        names.discard("")
+        pairs = zip(dataset.normalized, dataset.product, strict=True)
+        training = [text not in texts and product not in names for text, product in pairs]
+        parts.append(Part(held, np.array(training, dtype=np.bool_)))
+    return tuple(parts)
+
+
+def _learnable(dataset: Dataset, part: Part) -> bool:
+    return len(np.unique(dataset.categories[part.training])) > 1
 
 
 def _folder(config: TrainConfig, number: int) -> Path | None:
-    return None if config.checkpoints is None else config.checkpoints / f"fold-{number + 1}"
+    return None if config.checkpoints is None else config.checkpoints / f"fold-{number}"

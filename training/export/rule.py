@@ -120,6 +120,8 @@ def _counts(held: HeldOut, stream: NDArray[np.bool_]) -> dict[str, float]:
         _ROWS: float(stream.sum()),
         "held_out_rows_by_people": float((people & stream).sum()),
     }
+    if held.products:
+        counts["held_out_products"] = float(held.products)
     if held.known:
         counts["rows_known_to_the_base"] = float(held.known)
     return counts

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from training.data.dataset import labelled, read_labelled_dataset
 from training.data.folds import folds_by_product
-from training.export.out_of_fold import out_of_fold
+from training.errors import DataError
+from training.export.out_of_fold import out_of_fold, parts_of
+from training.export.rule import fit_rule
 from training.fit.config import TrainConfig, silent
 
 ROWS = st.lists(
@@ -78,3 +80,47 @@ def test_rows_at_random_flatter_what_a_model_makes_of_goods_that_it_never_saw(he
     curtains = np.array([text.startswith("складки") for text in held.rows.texts])
     said = held.logits[curtains].argmax(axis=1)
     assert bool((said == held.truth[curtains]).all()) is right
+
+
+PER_CATEGORY = [(0, "пылесос")] * 12 + [(4, "шторы")] * 12
+
+
+@pytest.mark.parametrize(
+    ("rows", "products"),
+    [
+        pytest.param([(c, "магазин") for c in (0, 4) * 12], 0, id="one product"),
+        pytest.param(
+            [(c, "лобзик") for c in (0, 4) * 3] + [(8, ""), (1, "")] * 9, 1, id="one among others"
+        ),
+        pytest.param(PER_CATEGORY, 0, id="one product a category"),
+        pytest.param([*PER_CATEGORY, (8, ""), (8, "")], 2, id="fewer products than folds"),
+        pytest.param([(c, "") for c in (0, 4) * 12], 0, id="no product named"),
+    ],
+)
+def test_products_are_held_out_only_where_something_is_left_to_learn_and_every_row_once(
+    rows, products
+):
+    """Reviews of one shop, its name in the column `source`, once were "scored" by no model at all."""
+    data = dataset(rows)
+    found = parts_of(data, TrainConfig(folds=3))
+    assert found.products == products
+    held = np.sort(np.concatenate([part.held for part in found.parts]))
+    assert held.tolist() == list(range(len(data)))
+    for part in found.parts:
+        assert not part.training[found.measured[part.held]].any()
+        assert len(np.unique(data.categories[part.training])) > 1
+
+
+@pytest.mark.parametrize("held_out", ["products", "rows"])
+def test_labels_of_which_none_can_be_held_out_are_refused_before_anything_is_trained(held_out):
+    same = labelled(["спасибо"] * 40, [0, 8] * 20, "person", product=["дрель"] * 40)
+    with pytest.raises(DataError, match="too much alike"):
+        parts_of(same, TrainConfig(held_out=held_out))
+    with pytest.raises(DataError, match="2 labels are too few"):
+        parts_of(dataset([(0, "а"), (1, "б")]), TrainConfig(held_out=held_out))
+
+
+def test_how_many_products_were_held_out_is_in_the_figures():
+    rows = [*PER_CATEGORY, *[(0, "чайник")] * 12, *[(4, "плед")] * 12]
+    held = out_of_fold("ngrams", dataset(rows), TrainConfig(folds=2), silent)
+    assert fit_rule(held, 0.9, 0.0).metrics["held_out_products"] == 4
