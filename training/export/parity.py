@@ -12,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from stream.inference import session_options
-from training.fit.batches import pad
+from training.fit.batches import by_length, pad
 
 _BATCH: Final = 64
 
@@ -74,10 +74,8 @@ def session_logits(
     session: ort.InferenceSession, ids: Sequence[Sequence[int]], pad_id: int
 ) -> Logits:
     """Return what :func:`graph_logits` does, of a graph that is loaded already."""
-    order = np.argsort([len(row) for row in ids], kind="stable")
     out: Logits | None = None
-    for start in range(0, len(order), _BATCH):
-        rows = order[start : start + _BATCH]
+    for rows in by_length(ids, _BATCH):
         inputs, mask = pad([ids[row] for row in rows], pad_id)
         given = {"input_ids": inputs, "attention_mask": mask}
         found = np.asarray(session.run(["logits"], given)[0], dtype=np.float32)

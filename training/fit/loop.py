@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.data.dataset import CATEGORY_COUNT, Dataset, check_learnable
-from training.fit.batches import bucketed_batches, pad
+from training.fit.batches import bucketed_batches, by_length, pad
 from training.fit.config import Progress, TrainConfig, Tricks
 from training.fit.lineage import decided_by
 from training.fit.losses import Loss, symmetric_divergence
@@ -58,16 +58,29 @@ class NeuralModel:
     def logits_of(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Return logits float32 [texts, 9] for rows of word pieces."""
         out = np.empty((len(ids), CATEGORY_COUNT), dtype=np.float32)
-        order = np.argsort([len(row) for row in ids], kind="stable")
-        device = next(self.module.parameters()).device
-        self.module.eval()
-        for start in range(0, len(order), _EVALUATION_BATCH):
-            rows = order[start : start + _EVALUATION_BATCH]
-            inputs, mask = pad([ids[row] for row in rows], self.encoder.pad_id)
-            with torch.inference_mode():
-                given = torch.from_numpy(inputs).to(device), torch.from_numpy(mask).to(device)
-                out[rows] = self.module(*given).float().cpu().numpy()
+        for rows, found in read_by(self.module, ids, self.encoder.pad_id):
+            out[rows] = found
         return out
+
+
+def read_by(
+    module: nn.Module, ids: Sequence[Sequence[int]], pad_id: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield batches of row numbers, each row once, with what a module makes of them, float32.
+
+    Args:
+        module: maps ids and mask, int64 [rows, length], to a vector a row; is put out of training.
+        ids: word pieces of every row.
+        pad_id: of the padding piece.
+    """
+    device = next(module.parameters()).device
+    module.eval()
+    for rows in by_length(ids, _EVALUATION_BATCH):
+        inputs, mask = pad([ids[row] for row in rows], pad_id)
+        with torch.inference_mode():
+            given = torch.from_numpy(inputs).to(device), torch.from_numpy(mask).to(device)
+            found = module(*given).float().cpu().numpy()
+        yield rows, found
 
 
 def fit_module(

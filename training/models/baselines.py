@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from training.data.dataset import CATEGORY_COUNT, Dataset, check_learnable
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig
+from training.models.regression import log_probabilities
 
-_LOG_FLOOR: Final = 1e-6
 # Chosen on validated.csv long ago and never touched: C between 1 and 10 makes no difference there.
 _INVERSE_REGULARISATION: Final = 4.0
 # At the library's 1e-4 the fifth digit of a soft label moved three answers in 270; here it moves none.
@@ -28,7 +28,7 @@ class Majority:
     parameters = CATEGORY_COUNT
 
     def __init__(self, share: NDArray[np.float64]) -> None:
-        self._logits = np.log(np.maximum(share, _LOG_FLOOR)).astype(np.float32)
+        self._logits = log_probabilities(share[None], np.arange(CATEGORY_COUNT))
 
     @classmethod
     def fit(cls, dataset: Dataset, config: TrainConfig, progress: Progress) -> Majority:
@@ -39,7 +39,7 @@ class Majority:
 
     def logits(self, normalized: Sequence[str]) -> NDArray[np.float32]:
         """Return the same row for each text, float32 [texts, 9]."""
-        return np.tile(self._logits, (len(normalized), 1))
+        return np.repeat(self._logits, len(normalized), axis=0)
 
 
 class NgramRegression:
@@ -89,7 +89,5 @@ class NgramRegression:
         """Return log probabilities, float32 [texts, 9]."""
         texts = list(normalized)
         features = hstack([self._words.transform(texts), self._characters.transform(texts)])
-        seen = np.log(np.maximum(self._regression.predict_proba(features.tocsr()), _LOG_FLOOR))
-        logits = np.full((len(texts), CATEGORY_COUNT), np.log(_LOG_FLOOR), dtype=np.float32)
-        logits[:, self._regression.classes_] = seen
-        return logits
+        probabilities = self._regression.predict_proba(features.tocsr())
+        return log_probabilities(probabilities, self._regression.classes_)

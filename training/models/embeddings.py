@@ -8,28 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
 
 from training.data.dataset import CATEGORY_COUNT, Dataset, check_learnable
-from training.fit.batches import pad
 from training.fit.config import Progress, TrainConfig, silent
+from training.fit.loop import read_by
+from training.fit.runtime import pick_device
 from training.labelling.checkpoints import checkpoint_digest
 from training.models.pooling import pool
+from training.models.regression import log_probabilities
 from training.pretraining.encoder import Encoder, load_encoder
 
-_LOG_FLOOR: Final = 1e-6
-_BATCH: Final = 64
 # The last layer is turned to what the encoder was trained for; one at two thirds knows more of words.
 _INNER: Final = 2 / 3
 # Chosen by predictions that leave products out: between 0.01 and 0.1 it makes no difference there.
 _INVERSE_REGULARISATION: Final = 0.03
 _TOLERANCE: Final = 1e-4
+_MOST_KEPT: Final = 100_000
+"""Vectors of one encoder that are kept: 300 MB of one that is 384 wide. Beyond, texts are read again."""
 
 
 class EmbeddingRegression:
@@ -50,7 +53,7 @@ class EmbeddingRegression:
             CheckpointError: the base cannot be used.
         """
         check_learnable(dataset)
-        embeddings = embeddings_of(checkpoint_digest(str(config.encoder)), config)
+        embeddings = embeddings_of(config)
         vectors = embeddings.of(dataset.normalized, progress)
         scaler = StandardScaler().fit(vectors)
         regression = LogisticRegression(
@@ -76,22 +79,45 @@ class EmbeddingRegression:
     def logits(self, normalized: Sequence[str]) -> NDArray[np.float32]:
         """Return log probabilities, float32 [texts, 9]."""
         vectors = self._scaler.transform(self._embeddings.of(normalized))
-        seen = np.log(np.maximum(self._regression.predict_proba(vectors), _LOG_FLOOR))
-        logits = np.full((len(normalized), CATEGORY_COUNT), np.log(_LOG_FLOOR), dtype=np.float32)
-        logits[:, self._regression.classes_] = seen
-        return logits
+        probabilities = self._regression.predict_proba(vectors)
+        return log_probabilities(probabilities, self._regression.classes_)
+
+
+class _Layers(nn.Module):
+    """Means of an encoder's last and an inner layer, [rows, twice its width]."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return a vector for each row of int64 [rows, length] ids and mask."""
+        layers = self.model(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+        ).hidden_states
+        inner = layers[round(_INNER * (len(layers) - 1))]
+        return pool(torch.cat([layers[-1], inner], dim=-1), attention_mask, "mean")
 
 
 class Embeddings:
-    """Vectors of texts, each made once in the life of the process.
+    """Vectors of texts; the latest are kept, so that a text is read once, however often it is asked for.
 
     Args:
         encoder: is not changed.
         max_length: word pieces that it reads of a text.
+        device: that it reads on.
+        most_kept: vectors.
     """
 
-    def __init__(self, encoder: Encoder, max_length: int) -> None:
-        self._encoder, self._max_length = encoder, max_length
+    def __init__(
+        self,
+        encoder: Encoder,
+        max_length: int,
+        device: torch.device,
+        most_kept: int = _MOST_KEPT,
+    ) -> None:
+        self._encoder, self._max_length, self._most_kept = encoder, max_length, most_kept
+        self._layers = _Layers(encoder.model).to(device)
         self._known: dict[str, NDArray[np.float32]] = {}
 
     def of(self, normalized: Sequence[str], progress: Progress = silent) -> NDArray[np.float32]:
@@ -102,42 +128,46 @@ class Embeddings:
             progress: is told how many of those that are new have been read.
         """
         new = [text for text in dict.fromkeys(normalized) if text not in self._known]
-        ids = self._encoder.tokenize(new, self._max_length)
-        order = np.argsort([len(row) for row in ids], kind="stable")
-        for start in range(0, len(order), _BATCH):
-            rows = order[start : start + _BATCH]
-            for row, vector in zip(rows, self._read([ids[row] for row in rows]), strict=True):
-                self._known[new[row]] = vector
-            progress("embeddings", min(start + _BATCH, len(new)), len(new))
-        return np.stack([self._known[text] for text in normalized])
+        ids, read = self._encoder.tokenize(new, self._max_length), 0
+        for rows, vectors in read_by(self._layers, ids, self._encoder.pad_id):
+            self._known.update(
+                (new[row], vector) for row, vector in zip(rows, vectors, strict=True)
+            )
+            read += len(rows)
+            progress("embeddings", read, len(new))
+        found = np.stack([self._known[text] for text in normalized])
+        while len(self._known) > self._most_kept:
+            del self._known[next(iter(self._known))]
+        return found
 
-    def _read(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        padded, filled = pad(ids, self._encoder.pad_id)
-        inputs, mask = torch.from_numpy(padded), torch.from_numpy(filled)
-        with torch.inference_mode():
-            layers = self._encoder.model(
-                input_ids=inputs, attention_mask=mask, output_hidden_states=True
-            ).hidden_states
-            inner = layers[round(_INNER * (len(layers) - 1))]
-            parts = [pool(hidden, mask, "mean") for hidden in (layers[-1], inner)]
-        return np.asarray(torch.cat(parts, dim=1).numpy(), dtype=np.float32)
+
+class _Key(NamedTuple):
+    """What vectors hang on: another checkpoint under the same name is another one."""
+
+    base: str
+    digest: str
+    max_length: int
+    device: torch.device
 
 
 @lru_cache(maxsize=2)
-def _embeddings(digest: str, name: str, max_length: int) -> Embeddings:
-    del digest  # another checkpoint under the same name is another one
-    encoder = load_encoder(name)
-    encoder.model.eval()
-    return Embeddings(encoder, min(max_length, encoder.positions))
+def _embeddings(key: _Key) -> Embeddings:
+    encoder = load_encoder(key.base)
+    return Embeddings(encoder, min(key.max_length, encoder.positions), key.device)
 
 
-def embeddings_of(digest: str, config: TrainConfig) -> Embeddings:
-    """Return the vectors of a checkpoint, with those that were made of it before.
+def embeddings_of(config: TrainConfig) -> Embeddings:
+    """Return the vectors of a base, with those that were made of it before.
 
     Args:
-        digest: of the checkpoint.
-        config: names it, and says how much of a text is read.
+        config: names the base, and says how much of a text is read, and where.
+
+    Raises:
+        CheckpointError: the base cannot be used.
+        LabellerUnavailable: it is not on this machine.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    return _embeddings(digest, str(config.encoder), config.max_length)
+    base = str(config.encoder)
+    device = pick_device(config.device)
+    return _embeddings(_Key(base, checkpoint_digest(base), config.max_length, device))

@@ -1,9 +1,15 @@
 """A regression on a frozen encoder: right about what it learned, and cheap to fit again."""
 
+import shutil
+
 import numpy as np
 import pytest
+import torch
 
+from training.errors import TrainingError
+from training.models.embeddings import Embeddings, embeddings_of
 from training.models.family import UnknownFamily
+from training.pretraining.encoder import Shape, load_encoder, new_encoder
 from training.train import fit_family, train_family
 
 
@@ -26,6 +32,34 @@ def test_a_text_has_the_vector_of_its_own_whatever_it_is_read_beside(reviews, qu
     alone = model.logits(["чайник"])
     among = model.logits(["наушники не понравилось совсем", "чайник", "чайник супер"])
     np.testing.assert_allclose(among[1:2], alone, atol=1e-4)
+
+
+def test_no_more_vectors_are_kept_than_wanted_and_the_others_are_read_again(tiny_encoder):
+    encoder = load_encoder(tiny_encoder)
+    few, all_of_them = (Embeddings(encoder, 16, torch.device("cpu"), most) for most in (2, 99))
+    told = []
+    for texts in (["чайник", "сапоги", "платье"], ["чайник", "платье"]):
+        found = few.of(texts, lambda _, read, new: told.append((read, new)))
+        np.testing.assert_allclose(found, all_of_them.of(texts), atol=1e-5)
+    assert told == [(3, 3), (1, 1)]
+
+
+def test_another_checkpoint_under_the_same_name_is_read_anew(tiny_encoder, quick, tmp_path):
+    base = tmp_path / "base"
+    shutil.copytree(tiny_encoder, base)
+    config = quick.model_copy(update={"encoder": base})
+    before = embeddings_of(config).of(["чайник"])
+    torch.manual_seed(1)
+    other = load_encoder(base)
+    new_encoder(other.tokenizer, Shape(2, 32, 2, 64, 32)).save(base)
+    assert not np.allclose(embeddings_of(config).of(["чайник"]), before)
+
+
+def test_a_gpu_that_there_is_not_is_refused_as_by_any_family(reviews, quick):
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(TrainingError, match="no GPU"):
+        fit_family("embeddings", reviews, quick.model_copy(update={"device": "cuda"}))
 
 
 def test_it_is_not_served(reviews, quick, tmp_path):
