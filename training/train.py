@@ -18,6 +18,7 @@ from stream.model_folder import Manifest
 from training.data.dataset import Dataset
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
+from training.labelling.checkpoints import local_checkpoint
 from training.models.family import Trained, UnknownFamily, family
 
 if TYPE_CHECKING:
@@ -90,6 +91,26 @@ def train_family(
         calibration=calibration,
         options=options or Options(name=name),
     )
+
+
+def check_teachers(config: TrainConfig) -> None:
+    """Refuse teachers that cannot be trained, before any is.
+
+    Raises:
+        UnknownFamily: there is none of a name.
+        DataError: one is given a base, and starts from none.
+        LabellerUnavailable: a base is not on this machine.
+    """
+    for teacher in config.distillation.taught_by:
+        based = family(teacher.family).based
+        if teacher.base is None:
+            continue
+        if not based:
+            raise DataError(
+                f"{teacher.family} starts from no base, and is given {teacher.base}",
+                f"name it as it is: --teacher {teacher.family}",
+            )
+        local_checkpoint(teacher.base)
 
 
 def check_servable(name: str) -> None:

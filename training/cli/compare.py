@@ -285,7 +285,7 @@ def _check_out_of_fold(what: What, tests: list[Path]) -> None:
 
 
 def _check_names(what: What, families: list[str], base: TrainConfig) -> None:
-    """Refuse a family or a base that there is not.
+    """Refuse a family, a teacher or a base that there is not.
 
     Raises:
         UnknownFamily: there is none of a name.
@@ -294,11 +294,13 @@ def _check_names(what: What, families: list[str], base: TrainConfig) -> None:
     """
     from training.labelling.checkpoints import local_checkpoint
     from training.models.family import family
+    from training.train import check_teachers
 
     for name in families:
         family(name)
     if what is not What.FAMILIES and len(families) > 1:
         raise InputError(f"--what {what} varies one family", "name one --family")
+    check_teachers(base)
     local_checkpoint(str(base.encoder))
 
 

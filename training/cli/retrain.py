@@ -72,7 +72,7 @@ def retrain(
 
     Exit code 1: the new model was refused. Ctrl-C is safe at any time: the serving model goes on.
     """
-    from training.train import check_servable
+    from training.train import check_servable, check_teachers
 
     sections: dict[str, Any] = {"learning": {"registry": registry}} if registry else {}
     settings = settings_from(servers, prefix, **sections)
@@ -83,6 +83,7 @@ def retrain(
     chosen = family or settings.learning.family
     check_servable(chosen)
     options = config_of(options_of(config))
+    check_teachers(options)
     from training.retrain.run import Plan
 
     plan = Plan(

@@ -165,9 +165,7 @@ def _add_teachers(options: dict[str, Any], teachers: list[str], texts: Path | No
     Raises:
         InputError: texts without teachers.
     """
-    names = [name.partition("=")[0] for name in teachers]
-    bases = {name: base for name, _, base in (said.partition("=") for said in teachers) if base}
-    given: dict[str, Any] = {"teachers": names or None, "bases": bases or None, "texts": texts}
+    given: dict[str, Any] = {"teachers": teachers or None, "texts": texts}
     given = {name: value for name, value in given.items() if value is not None}
     if not given:
         return
@@ -259,8 +257,10 @@ def _starter(
         )
     from training.starter.recipe import Plan, plan_of, train_starter
     from training.tracking.records import add_training, training_record
+    from training.train import check_teachers
 
     plan = plan_of(config_of(given, Plan().training), half_graph=half)
+    check_teachers(plan.training)
     with stage_bars() as progress, tracker.run(training_record(STARTER, plan.training)) as run:
         manifest = train_starter(data, output, work / STARTER, plan, progress)
         add_training(run, output, manifest)
@@ -278,14 +278,12 @@ def _family(
 ) -> Manifest:
     from training.data.dataset import check_learnable, check_measurable, read_test_dataset
     from training.labelling.checkpoints import local_checkpoint
-    from training.models.family import family as known_family
-    from training.train import check_servable, train_family
+    from training.train import check_servable, check_teachers, train_family
     from training.writable import check_replaceable
 
     check_servable(family)
     config = config_of({"checkpoints": work / family} | given)
-    for teacher in config.distillation.teachers:
-        known_family(teacher)
+    check_teachers(config)
     local_checkpoint(str(config.encoder))
     check_replaceable(output)
     dataset = read_labels(files.labels, files.unstated)

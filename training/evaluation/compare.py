@@ -306,7 +306,7 @@ def _quickest(call: Any) -> float:
 
 
 def _key(candidate: Candidate, config: TrainConfig, data: Sequence[str]) -> str:
-    based = family(candidate.family).servable
+    based = family(candidate.family).based
     parts = [candidate.family, decided_by(config, based=based), *data]
     if config.distillation.teachers and config.distillation.texts is not None:
         parts.append(hashlib.sha256(config.distillation.texts.read_bytes()).hexdigest())

@@ -191,7 +191,7 @@ def _training(config: TrainConfig) -> str:
     settings = ", ".join(f"{name} {shown[name]}" for name in _SHOWN)
     tricks = config.tricks.model_dump(exclude_defaults=True)
     imbalance = config.imbalance.model_dump(exclude_defaults=True)
-    teachers = " and ".join(f"`{name}`" for name in config.distillation.teachers)
+    teachers = " and ".join(f"`{teacher.family}`" for teacher in config.distillation.taught_by)
     taught = f" {teachers}, trained on the same texts, labelled further ones." if teachers else ""
     return (
         f"## Training\n\nFrom the base `{config.base}`: {settings}. Besides: {tricks or 'nothing'}. "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -71,17 +71,32 @@ class Tricks(BaseModel):
     )
 
 
+class Teacher(NamedTuple):
+    """A family that labels further texts, and its own base checkpoint; None: the model's."""
+
+    family: str
+    base: str | None
+
+    @classmethod
+    def parse(cls, said: str) -> Teacher:
+        """Read ``FAMILY`` or ``FAMILY=BASE``; a base may hold a further ``=``.
+
+        >>> Teacher.parse("embeddings=models/a=b")
+        Teacher(family='embeddings', base='models/a=b')
+        """
+        family, equals, base = said.partition("=")
+        return cls(family, base if equals else None)
+
+
 class Distillation(BaseModel):
     """An ensemble that labels further texts for the model to learn from. The default is none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     teachers: tuple[str, ...] = Field(
-        default=(), description="Families; each is trained on the same rows with a seed of its own."
-    )
-    bases: dict[str, Path | str] = Field(
-        default={},
-        description="Base checkpoint of a teacher, by its family; others have the model's own.",
+        default=(),
+        description="Families; each is trained on the same rows with a seed of its own. FAMILY=BASE "
+        "starts from a base checkpoint of its own.",
     )
     texts: Path | None = Field(
         default=None,
@@ -97,6 +112,11 @@ class Distillation(BaseModel):
         repr=False,
         description="Normalised texts that scores are measured on: they are not learned from.",
     )
+
+    @property
+    def taught_by(self) -> tuple[Teacher, ...]:
+        """The teachers, each with its base."""
+        return tuple(map(Teacher.parse, self.teachers))
 
 
 class TrainConfig(BaseModel):
@@ -155,9 +175,8 @@ class TrainConfig(BaseModel):
 
     def described(self) -> dict[str, Any]:
         """Return the options as JSON would hold them, without paths: those say nothing of a model."""
-        return self.model_dump(
-            mode="json",
-            exclude={"checkpoints": True, "encoder": True, "distillation": {"texts", "bases"}},
+        return self._pathless().model_dump(
+            mode="json", exclude={"checkpoints": True, "encoder": True, "distillation": {"texts"}}
         )
 
     @property
@@ -174,8 +193,13 @@ class TrainConfig(BaseModel):
         Args:
             but: further options to leave out.
         """
-        without: dict[str, bool | set[str]] = dict.fromkeys(
-            ("checkpoints", "encoder", "folds", "held_out", "precision", "quantise", *but), True
-        )
-        without["distillation"] = {"bases"} if self.distillation.teachers else True
-        return self.model_dump_json(exclude=without)
+        without = {"checkpoints", "encoder", "folds", "held_out", "precision", "quantise", *but}
+        if not self.distillation.teachers:
+            without.add("distillation")
+        return self._pathless().model_dump_json(exclude=without)
+
+    def _pathless(self) -> TrainConfig:
+        """Return a copy whose teachers are families alone."""
+        teachers = tuple(teacher.family for teacher in self.distillation.taught_by)
+        distillation = self.distillation.model_copy(update={"teachers": teachers})
+        return self.model_copy(update={"distillation": distillation})

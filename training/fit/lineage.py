@@ -50,13 +50,11 @@ def decided_by(config: TrainConfig, *but: str, based: bool = True) -> str:
         LabellerUnavailable: the base checkpoint is not on this machine.
     """
     base = checkpoint_digest(str(config.encoder)) if based else "-"
-    chosen = config.distillation
-    taught = {
-        name: checkpoint_digest(str(path))
-        for name, path in sorted(chosen.bases.items())
-        if name in chosen.teachers
-    }
-    return " ".join([code_digest(), base, *taught.values(), config.deciding(*but)])
+    taught = [
+        "-" if teacher.base is None else checkpoint_digest(teacher.base)
+        for teacher in config.distillation.taught_by
+    ]
+    return " ".join([code_digest(), base, *taught, config.deciding(*but)])
 
 
 @cache

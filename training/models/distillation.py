@@ -41,10 +41,10 @@ def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> 
     chosen = config.distillation
     texts = _unlabelled(chosen, dataset, config.seed)
     total = np.zeros((len(texts), CATEGORY_COUNT))
-    for number, name in enumerate(chosen.teachers, start=1):
-        teacher = family(name).fit(
+    for number, one in enumerate(chosen.taught_by, start=1):
+        teacher = family(one.family).fit(
             dataset,
-            _teacher(config, number, name),
+            _teacher(config, number, one.base),
             _told(progress, f"teacher {number} of {len(chosen.teachers)}"),
         )
         total += softmax(teacher.logits(texts.normalized))
@@ -83,7 +83,7 @@ def _to_vary(dataset: Dataset) -> list[str]:
     return guessed or dataset.texts
 
 
-def _teacher(config: TrainConfig, number: int, name: str) -> TrainConfig:
+def _teacher(config: TrainConfig, number: int, base: str | None) -> TrainConfig:
     """Return a teacher's configuration: its own seed, folder and perhaps base, and no teachers."""
     folder: Path | None = None
     if config.checkpoints is not None:
@@ -93,7 +93,7 @@ def _teacher(config: TrainConfig, number: int, name: str) -> TrainConfig:
         update={
             "seed": config.seed + 1000 * number,
             "checkpoints": folder,
-            "encoder": config.distillation.bases.get(name, config.encoder),
+            "encoder": config.encoder if base is None else base,
             "distillation": Distillation(),
         }
     )

@@ -40,12 +40,14 @@ class Family:
         summary: one line for people.
         fit: trains on a dataset.
         servable: whether it exports to the ONNX contract.
+        based: whether it starts from a base checkpoint.
     """
 
     name: str
     summary: str
     fit: Callable[[Dataset, TrainConfig, Progress], Trained]
     servable: bool
+    based: bool = True
 
 
 def _majority(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
@@ -84,8 +86,14 @@ def _neural(name: str) -> Callable[[Dataset, TrainConfig, Progress], Trained]:
 FAMILIES: Final[dict[str, Family]] = {
     family.name: family
     for family in (
-        Family("majority", "The most frequent category, always.", _majority, False),
-        Family("ngrams", "Logistic regression on word and character n-grams.", _ngrams, False),
+        Family("majority", "The most frequent category, always.", _majority, False, based=False),
+        Family(
+            "ngrams",
+            "Logistic regression on word and character n-grams.",
+            _ngrams,
+            False,
+            based=False,
+        ),
         Family(
             "embeddings",
             "Logistic regression on a frozen encoder's embeddings.",

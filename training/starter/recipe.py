@@ -130,7 +130,8 @@ def _with_lessons(
     update: dict[str, object] = {"texts": work / UNLABELLED}
     if LARGE_TEACHER in config.distillation.teachers:
         pretrained_encoder(read_image(weights_file()), texts).save(work / LARGE_ENCODER)
-        update["bases"] = {LARGE_TEACHER: work / LARGE_ENCODER}
+        based = {LARGE_TEACHER: f"{LARGE_TEACHER}={work / LARGE_ENCODER}"}
+        update["teachers"] = tuple(based.get(name, name) for name in config.distillation.teachers)
     lessons = config.distillation.model_copy(update=update)
     return config.model_copy(update={"distillation": lessons})
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from training.data.dataset import join, labelled
 from training.data.origins import Origin
@@ -28,6 +29,7 @@ from training.evaluation.report import mistakes, write_report
 from training.evaluation.table import lines
 from training.fit.config import Tricks
 from training.models.family import UnknownFamily
+from training.pretraining.encoder import Shape, load_encoder, new_encoder
 from training.train import fit_family
 
 pytestmark = pytest.mark.slow
@@ -89,6 +91,18 @@ def test_a_run_of_other_code_is_not_taken_up(
     monkeypatch.setattr("training.fit.lineage.code_digest", lambda: "of other code")
     compare(candidates[:1], reviews, tests_of_two_kinds, [0], tmp_path / "work")
     assert len(list((tmp_path / "work").iterdir())) == 7
+
+
+def test_a_frozen_encoders_run_is_not_taken_up_with_another_encoder(reviews, quick, tmp_path):
+    """It is not served, and was taken for one that starts from no base."""
+    tests, bases = {"few": reviews.take(np.arange(0, len(reviews), 9))}, tmp_path / "bases"
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        tokenizer = load_encoder(quick.encoder).tokenizer
+        new_encoder(tokenizer, Shape(1, 16, 2, 32, 32)).save(bases / str(seed))
+        config = quick.model_copy(update={"encoder": bases / str(seed)})
+        compare(family_candidates(["embeddings"], config), reviews, tests, [0], tmp_path / "work")
+    assert len(list((tmp_path / "work").iterdir())) == 2
 
 
 def test_texts_of_the_test_sets_are_not_trained_on(reviews, quick, tmp_path):

@@ -2,19 +2,21 @@
 
 import numpy as np
 import pytest
+import torch
 
 import training.fit.loop
 from training.data.dataset import join, labelled
 from training.data.origins import Origin
-from training.errors import DataError
+from training.errors import DataError, LabellerUnavailable
 from training.evaluation.calibration import softmax
 from training.evaluation.compare import Candidate, compare
 from training.export.out_of_fold import out_of_fold
-from training.fit.config import Distillation
+from training.fit.config import Distillation, TrainConfig
 from training.models.distillation import with_teachers
 from training.models.family import UnknownFamily
 from training.models.variants import variants
-from training.train import fit_family
+from training.pretraining.encoder import Shape, load_encoder, new_encoder
+from training.train import check_teachers, fit_family
 
 pytestmark = pytest.mark.slow
 
@@ -146,3 +148,37 @@ def test_texts_that_are_all_labelled_teach_nothing(reviews, quick, tmp_path):
     path.write_text(f"text\n{reviews.texts[0]}\n", "utf-8")
     with pytest.raises(DataError, match="besides"):
         with_teachers(reviews, _taught(quick, path, "majority"), _silent)
+
+
+def test_each_teacher_has_the_base_that_is_named_with_it(
+    reviews, quick, unlabelled, tiny_encoder, tmp_path
+):
+    """Of two teachers of one family both had the base that was named last."""
+    other = tmp_path / "a=b"
+    torch.manual_seed(1)
+    new_encoder(load_encoder(tiny_encoder).tokenizer, Shape(1, 16, 2, 32, 32)).save(other)
+    names = (f"embeddings={tiny_encoder}", f"embeddings={other}")
+    rows = with_teachers(reviews, _taught(quick, unlabelled, *names), _silent)
+    added = rows.take(np.array(rows.origin) == Origin.DISTILLED)
+    teachers = [
+        fit_family("embeddings", reviews, quick.model_copy(update={"encoder": base}))
+        for base in (tiny_encoder, other)
+    ]
+    mean = np.mean([softmax(teacher.logits(added.normalized)) for teacher in teachers], axis=0)
+    np.testing.assert_allclose(added.probabilities, mean, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "error", "said"),
+    [
+        ("xgboost", UnknownFamily, "no family 'xgboost'"),
+        ("=models/base", UnknownFamily, "no family ''"),
+        ("bert=", LabellerUnavailable, "the empty name is no checkpoint"),
+        ("bert=absent/base", LabellerUnavailable, "absent/base is not on this machine"),
+        ("ngrams=deploy/model", DataError, "ngrams starts from no base"),
+    ],
+)
+def test_a_teacher_that_cannot_be_trained_is_refused_before_any_is(teacher, error, said):
+    config = TrainConfig(distillation=Distillation(teachers=("majority", teacher)))
+    with pytest.raises(error, match=said):
+        check_teachers(config)

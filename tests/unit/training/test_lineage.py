@@ -6,7 +6,8 @@ import pytest
 
 import stream.text
 import training.models.bert
-from training.fit.lineage import digest_of, sources
+from training.fit.config import BUNDLED_ENCODER, Distillation, TrainConfig
+from training.fit.lineage import decided_by, digest_of, sources
 
 CODE = "def double(x):\n    return 2 * x\n"
 
@@ -44,3 +45,21 @@ def test_the_digest_covers_the_models_and_what_they_read_texts_through():
     files = set(sources())
     assert Path(training.models.bert.__file__) in files
     assert Path(stream.text.__file__) in files
+
+
+def test_which_teacher_has_which_base_decides(tmp_path):
+    """By the digests alone, a base that moved from one teacher to another was the same training."""
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "config.json").write_text("{}")
+    taught = [
+        ("bert", "embeddings"),
+        (f"bert={base}", "embeddings"),
+        ("bert", f"embeddings={base}"),
+        (f"bert={base}", f"embeddings={BUNDLED_ENCODER}"),
+        (f"bert={BUNDLED_ENCODER}", f"embeddings={base}"),
+    ]
+    configs = [TrainConfig(distillation=Distillation(teachers=names)) for names in taught]
+    assert len({decided_by(config) for config in configs}) == len(taught)
+    assert str(base) not in decided_by(configs[1])
+    assert configs[1].described()["distillation"]["teachers"] == ["bert", "embeddings"]
