@@ -25,7 +25,7 @@ from training.errors import DataError
 if TYPE_CHECKING:
     from stream.settings import Settings
     from training.data.files import Item
-    from training.labelling.recorded import Recording
+    from training.labelling.recorded import RecordedLabeller
     from training.labelling.run import LabellingRun, Llm, Panel
 
 _DEFAULT: Final = "run"
@@ -119,11 +119,11 @@ def run(
         _check_saving(settings, len(distinct), force=force)
     fates = _fates(keep, drop, people)
     everyone = [*items, *(row.item for row in known)]
-    recording = _recording(recorded, everyone)
+    repeated = _recorded(recorded, everyone)
     panel = load_panel(settings)
     from training.labelling.panel import open_llm
 
-    with open_llm(settings.label, recording, everyone) as llm:
+    with open_llm(settings.label, repeated) as llm:
         if dry_run:
             _show_plan(settings, items, known, panel, fates)
             return
@@ -177,15 +177,14 @@ def load_panel(settings: Settings) -> Panel:
     return panel
 
 
-def _recording(value: str | None, items: Sequence[Item]) -> Recording | None:
-    """Read the name of a recording, and the recording once: what is wrong with it is said early."""
+def _recorded(value: str | None, items: Sequence[Item]) -> RecordedLabeller | None:
+    """Read a recording, before labellers are loaded: what is wrong with it is said early."""
     from training.labelling.recorded import RecordedLabeller, Recording
 
     if value is None:
         return None
     recording = Recording.parse(value)
-    RecordedLabeller.load(recording.votes, recording.model, items)
-    return recording
+    return RecordedLabeller.load(recording.votes, recording.model, items)
 
 
 def _fates(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from stream.settings import LabelSettings
-from training.data.files import Item
 from training.errors import LabellerUnavailable
 from training.labelling.classifier_voter import ClassifierLabeller
 from training.labelling.dictionary import DictionaryLabeller
@@ -16,7 +15,7 @@ from training.labelling.heuristic import HeuristicLabeller
 from training.labelling.llm.answers import AnswerCache
 from training.labelling.llm.local import LocalCausalLabeller
 from training.labelling.llm.voter import LlmLabeller
-from training.labelling.recorded import RecordedLabeller, Recording
+from training.labelling.recorded import RecordedLabeller
 from training.labelling.run import Llm, Panel
 from training.labelling.votes import Labeller
 from training.labelling.zero_shot import ZeroShotLabeller
@@ -71,21 +70,20 @@ def _dictionary(settings: LabelSettings) -> DictionaryLabeller:
 
 @contextmanager
 def open_llm(
-    settings: LabelSettings, recording: Recording | None = None, items: Sequence[Item] = ()
+    settings: LabelSettings, recorded: RecordedLabeller | None = None
 ) -> Iterator[Llm | None]:
-    """Yield the LLM that the settings or a recording name, None if there is none.
+    """Yield the LLM that the settings name, None if there is none.
 
     Args:
         settings: of the endpoint or the local model.
-        recording: recorded answers instead.
-        items: the reviews that the recording is about.
+        recorded: recorded answers instead.
 
     Raises:
-        DataError: the recording or the file of kept answers cannot be read.
+        DataError: the file of kept answers cannot be read.
         LabellerUnavailable: the local model is not at hand.
     """
-    if recording is not None:
-        yield RecordedLabeller.load(recording.votes, recording.model, items)
+    if recorded is not None:
+        yield recorded
     elif settings.llm_local is not None:
         yield LocalCausalLabeller(settings.llm_local, settings.device)
     elif settings.llm_url is not None:

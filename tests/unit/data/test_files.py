@@ -8,8 +8,8 @@ from schemas import Category
 from stream.settings import LabelSettings
 from training.data.files import Item, read_items, read_labelled, read_votes
 from training.errors import DataError
-from training.labelling.panel import Recording, cheap_panel, open_llm
-from training.labelling.recorded import RecordedLabeller
+from training.labelling.panel import cheap_panel, open_llm
+from training.labelling.recorded import RecordedLabeller, Recording
 
 
 def jsonl(path, *rows):
