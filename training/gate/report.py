@@ -86,8 +86,7 @@ def _check_row(check: Check) -> Row:
 
 
 def _set_rows(one: SetFindings) -> list[Row]:
-    labels = ", ".join(f"{count} {origin}" for origin, count in one.labels.items())
-    rows = [(one.name, str(one.rows), labels, "candidate", *_score_cells(one.candidate))]
+    rows = [(one.name, str(one.rows), one.whose, "candidate", *_score_cells(one.candidate))]
     if one.serving is not None:
         rows.append(("", "", "", "serving", *_score_cells(one.serving)))
     return [tuple(row) for row in rows]

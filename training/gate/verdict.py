@@ -51,6 +51,11 @@ class SetFindings(_Finding):
     difference: Interval | None = Field(description="Weighted F1, candidate minus serving.")
     p_better: float | None
 
+    @property
+    def whose(self) -> str:
+        """How many of the labels are whose, in words."""
+        return ", ".join(f"{count} {origin}" for origin, count in self.labels.items())
+
 
 class CategoryFindings(_Finding):
     """Both models on one category, over all frozen sets."""
@@ -115,10 +120,9 @@ class Verdict(_Finding):
         *_, everything = self.sets or (None,)
         if everything is None or everything.by_people == everything.rows:
             return []
-        who = ", ".join(f"{count} {origin}" for origin, count in everything.labels.items())
         return [
             (
                 f"people decided {everything.by_people} of the {everything.rows} labels compared on "
-                f"({who}): the others tell how far the models agree with whoever labelled them"
+                f"({everything.whose}): the others tell how far the models agree with whoever labelled them"
             )
         ]
