@@ -1,28 +1,11 @@
 """Which of all that was ever said about a review holds."""
 
-from datetime import UTC, datetime, timedelta
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import Category, Label
+from schemas import Category
+from tests.support.labels import label
 from training.retrain.labels import standing
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def label(category, by="person", revision=1, review_id="r", minutes=0, **more):
-    return Label(
-        review_id=review_id,
-        text="сапоги малы",
-        category=category,
-        decided_by=by,
-        labeller=by,
-        codebook_version="1",
-        revision=revision,
-        decided_at=START + timedelta(minutes=minutes),
-        **more,
-    )
 
 
 def withdrawal(revision, by="person"):
@@ -65,8 +48,8 @@ LABELS = st.builds(
     st.sampled_from([None, Category.FOOTWEAR, Category.KIDS]),
     st.sampled_from(["person", "ensemble", "llm"]),
     st.integers(1, 4),
-    st.sampled_from(["a", "b"]),
     st.integers(0, 3),
+    st.sampled_from(["a", "b"]),
 )
 
 

@@ -1,7 +1,6 @@
 """One rule of which label holds, whoever asks: queue, export, monitor, retraining."""
 
 import functools
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,24 +9,8 @@ from hypothesis import strategies as st
 from schemas import RANK, Category, Label, decode, encode, highest, precedence
 from stream.monitor.decisions import Decisions
 from stream.monitor.history import TimeRules
+from tests.support.labels import START, label
 from training.retrain.labels import standing
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def label(category=Category.KIDS, by="person", revision=1, minutes=0, review_id="r", **more):
-    return Label(
-        review_id=review_id,
-        text="сапоги малы",
-        category=category,
-        decided_by=by,
-        labeller=by,
-        codebook_version="1",
-        revision=revision,
-        decided_at=START + timedelta(minutes=minutes),
-        model_version="m",
-        **more,
-    )
 
 
 def test_the_higher_revision_holds_whoever_decided():
