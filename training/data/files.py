@@ -285,8 +285,8 @@ def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:
         if row.get("category"):
             return Category(str(row["category"]))
         said = row["category_id"]
-        # 2.0 is an id that another program wrote; 2.7 and true are none, though Python can make one.
-        return _BY_ID[said if isinstance(said, float) else int(str(said))]
+        # 2.0 is an id that a spreadsheet wrote; 2.7 and true are none.
+        return _BY_ID[int(str(said).removesuffix(".0"))]
     except (KeyError, ValueError):
         known = ", ".join(category.value for category in CATEGORIES)
         said = row.get("category") or row.get("category_id")
