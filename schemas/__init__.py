@@ -1,8 +1,15 @@
 """The contract: categories, events, topics, headers. It imports neither `stream` nor `training`."""
 
-from schemas.categories import CATEGORIES, CATEGORY_INFO, Category, CategoryInfo
 from schemas.codec import MAX_EVENT_BYTES, decode, encode
-from schemas.errors import ContractError, NotJson, TooLarge, UnknownSchemaVersion, WrongShape
+from schemas.errors import (
+    ContractError,
+    NotJson,
+    TaxonomyError,
+    TooLarge,
+    UnknownCategory,
+    UnknownSchemaVersion,
+    WrongShape,
+)
 from schemas.events import (
     CONFIDENCE_BINS,
     EVENTS,
@@ -33,11 +40,21 @@ from schemas.headers import (
     without_dead_letter,
 )
 from schemas.standing import RANK, highest, precedence
+from schemas.taxonomy import (
+    Category,
+    CategoryInfo,
+    Taxonomy,
+    activate,
+    active_taxonomy,
+    all_categories,
+    category_count,
+    category_infos,
+    load_taxonomy,
+    using,
+)
 from schemas.topics import TopicNames, TopicPolicy
 
 __all__ = [
-    "CATEGORIES",
-    "CATEGORY_INFO",
     "CONFIDENCE_BINS",
     "EVENTS",
     "MAX_EVENT_BYTES",
@@ -64,18 +81,28 @@ __all__ = [
     "RelabelTask",
     "Review",
     "SourcePosition",
+    "Taxonomy",
+    "TaxonomyError",
     "TooLarge",
     "TopicNames",
     "TopicPolicy",
     "TraceContext",
+    "UnknownCategory",
     "UnknownSchemaVersion",
     "WrongShape",
+    "activate",
+    "active_taxonomy",
+    "all_categories",
+    "category_count",
+    "category_infos",
     "cloud_event",
     "decode",
     "encode",
     "highest",
+    "load_taxonomy",
     "precedence",
     "trace_context",
     "trace_headers",
+    "using",
     "without_dead_letter",
 ]

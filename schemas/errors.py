@@ -6,7 +6,9 @@
     ├── NotJson                    the bytes are not UTF-8 JSON
     ├── WrongShape                 JSON, but a field is missing or of the wrong type
     ├── UnknownSchemaVersion       made by a future contract that this code does not know
-    └── TooLarge                   over the size that the contract allows
+    ├── TooLarge                   over the size that the contract allows
+    └── UnknownCategory            a slug that the active taxonomy does not have
+    TaxonomyError                  a taxonomy cannot be read, or is wrong
 """
 
 from __future__ import annotations
@@ -42,3 +44,17 @@ class TooLarge(ContractError):
     """The value is larger than the contract allows."""
 
     code = "too-large"
+
+
+class TaxonomyError(ValueError):
+    """A taxonomy cannot be read, or something in it is wrong; ``remedy`` says what to do."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class UnknownCategory(ContractError):
+    """A slug that the active taxonomy does not have."""
+
+    code = "unknown-category"

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from schemas.categories import Category
+from schemas.taxonomy import Category
 
 SCHEMA_VERSION: Final = 1
 

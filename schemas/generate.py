@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.categories import CATEGORIES, CATEGORY_INFO
 from schemas.events import (
     EVENTS,
     SCHEMA_VERSION,
@@ -26,6 +25,7 @@ from schemas.events import (
     RelabelTask,
     Review,
 )
+from schemas.taxonomy import all_categories, category_infos
 from schemas.topics import TopicNames, TopicPolicy
 
 GENERATED: Final = Path(__file__).parent / "generated"
@@ -137,14 +137,14 @@ def _channels(topics: TopicNames) -> dict[str, Any]:
     for name, event, _ in _SINGLE_TOPICS:
         policy = policies[getattr(topics, name)]
         channels[name] = {"address": policy.name, **_channel(policy, event)}
-    first = policies[topics.category(CATEGORIES[0])]
-    meanings = "; ".join(f"{i.category.value}: {i.english}" for i in CATEGORY_INFO)
+    first = policies[topics.category(all_categories()[0])]
+    meanings = "; ".join(f"{i.category.slug}: {i.name('en')}" for i in category_infos())
     channels[_CATEGORY_CHANNEL] = {
         "address": f"{topics.prefix}.category.{{category}}",
         **_channel(first, CategorizedReview),
         "description": "reviews of one category",
         "parameters": {
-            "category": {"enum": [c.value for c in CATEGORIES], "description": meanings}
+            "category": {"enum": [c.slug for c in all_categories()], "description": meanings}
         },
     }
     return channels

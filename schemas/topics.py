@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.categories import CATEGORIES, Category
+from schemas.taxonomy import Category, all_categories
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 FOREVER_MS: Final = -1
@@ -88,12 +88,12 @@ class TopicNames:
 
     def category(self, category: Category) -> str:
         """Return the topic of one category."""
-        return f"{self.prefix}.category.{category.value}{self.output_suffix}"
+        return f"{self.prefix}.category.{category.slug}{self.output_suffix}"
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The nine category topics, by category id."""
-        return tuple(self.category(category) for category in CATEGORIES)
+        """The category topics, by category id."""
+        return tuple(self.category(category) for category in all_categories())
 
     def outputs(self) -> tuple[str, ...]:
         """Every topic in which an input event can end."""
@@ -102,8 +102,8 @@ class TopicNames:
     def policies(self) -> Iterator[TopicPolicy]:
         """Yield every topic with its policy."""
         yield TopicPolicy(self.incoming, "reviews as they arrive")
-        for category in CATEGORIES:
-            yield TopicPolicy(self.category(category), f"reviews of {category.info.english}")
+        for category in all_categories():
+            yield TopicPolicy(self.category(category), f"reviews of {category.info.name('en')}")
         month = 30 * DAY_MS
         yield TopicPolicy(self.relabel, "reviews that the model is unsure of", retention_ms=month)
         yield TopicPolicy(

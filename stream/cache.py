@@ -10,6 +10,7 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from schemas.categories import CATEGORIES
+from schemas import category_count
 from stream.metrics import WorkerMetrics
 from stream.private_files import kept_secret
 from stream.seal import SEAL_BYTES, Seal
@@ -27,11 +28,6 @@ from stream.settings import CacheSettings
 
 KEY_PREFIX: Final = "reviews:prediction:"
 _MAGIC: Final = b"RP2"
-# magic, model version (16 hex digits), text fingerprint (32 hex digits), 9 probabilities, tokens,
-# unknown tokens; behind it the seal of all of them. Plain numbers: nothing read from Redis is ever
-# interpreted as code.
-_LAYOUT: Final = struct.Struct(f"<3s16s32s{len(CATEGORIES)}fHH")
-_SIZE: Final = _LAYOUT.size + SEAL_BYTES
 _PURPOSE: Final = b"prediction cache"
 _HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -43,7 +39,7 @@ class CachedPrediction:
     """What the model once said of a text."""
 
     probabilities: NDArray[np.float32]
-    """Calibrated, float32 [9]."""
+    """Calibrated, float32 [categories]."""
     tokens: int
     unknown: int
 
@@ -74,7 +70,7 @@ def is_on_this_machine(settings: CacheSettings) -> bool:
 
 def pack(seal: Seal, version: str, fingerprint: str, prediction: CachedPrediction) -> bytes:
     """Return the value to store. It names its own key and model, and is sealed."""
-    value = _LAYOUT.pack(
+    value = _layout(len(prediction.probabilities)).pack(
         _MAGIC,
         version.encode(),
         fingerprint.encode(),
@@ -91,18 +87,30 @@ def unpack(seal: Seal, version: str, fingerprint: str, value: object) -> CachedP
     A client library may hand us another key's reply (redis-py #2624, #2665), somebody may write
     into our keys: what does not name this model and this text, or lacks our seal, is a miss.
     """
-    if not isinstance(value, bytes) or len(value) != _SIZE:
+    layout = _layout(category_count())
+    if not isinstance(value, bytes) or len(value) != layout.size + SEAL_BYTES:
         return None
     if not seal.holds(value[-SEAL_BYTES:], value[:-SEAL_BYTES]):
         return None
-    magic, its_version, its_fingerprint, *numbers = _LAYOUT.unpack_from(value)
+    magic, its_version, its_fingerprint, *numbers = layout.unpack_from(value)
     if (magic, its_version, its_fingerprint) != (_MAGIC, version.encode(), fingerprint.encode()):
         return None
     *probabilities, tokens, unknown = numbers
-    # 1e-3: nine float32 probabilities sum to 1 within rounding. What is not a number fails here.
+    # 1e-3: float32 probabilities sum to 1 within rounding. What is not a number fails here.
     if not (min(probabilities) >= 0 and abs(sum(probabilities) - 1) <= 1e-3):  # noqa: PLR2004
         return None
     return CachedPrediction(np.array(probabilities, dtype=np.float32), tokens, unknown)
+
+
+@cache
+def _layout(probabilities: int) -> struct.Struct:
+    """Return how a value lies in Redis.
+
+    Magic, model version (16 hex digits), text fingerprint (32 hex digits), probabilities, tokens,
+    unknown tokens; behind it the seal of all of them. Plain numbers: nothing read from Redis is ever
+    interpreted as code.
+    """
+    return struct.Struct(f"<3s16s32s{probabilities}fHH")
 
 
 class Breaker:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from schemas.categories import CATEGORIES
+from schemas import category_count
 from stream.chunking import plan_chunks
 from stream.decision import DecisionRule
 from stream.errors import ModelError
@@ -45,7 +45,7 @@ class Predictions:
     """What the model says of some texts."""
 
     probabilities: NDArray[np.float32]
-    """Calibrated, float32 [rows, 9]."""
+    """Calibrated, float32 [rows, categories]."""
     sure: NDArray[np.bool_]
     """Whether the best category may be published, bool [rows]."""
     tokens: list[int]
@@ -141,11 +141,11 @@ class Classifier:
         """Run the model on rows of word pieces.
 
         Returns:
-            Logits float32 [rows, 9] in the order of the rows, and how many word pieces were
+            Logits float32 [rows, categories] in the order of the rows, and how many word pieces were
             computed, padding included.
         """
         lengths = [len(row) for row in ids]
-        logits = np.empty((len(ids), len(CATEGORIES)), dtype=np.float32)
+        logits = np.empty((len(ids), category_count()), dtype=np.float32)
         padded = 0
         chunks = plan_chunks(lengths, self._call_tokens(sum(lengths)))
         run = map if len(chunks) == 1 else self._calls.map

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.categories import CATEGORIES
+from schemas.taxonomy import all_categories
 from stream.model_folder import Manifest
 
 
@@ -20,23 +20,23 @@ class DecisionRule:
 
     temperature: float
     thresholds: NDArray[np.float32]
-    """Least probability to publish, float32 [9], by category id."""
+    """Least probability to publish, float32 [categories], by category id."""
 
     @classmethod
     def of(cls, manifest: Manifest) -> DecisionRule:
         """Take the rule from a model's manifest."""
-        thresholds = [manifest.thresholds[category] for category in CATEGORIES]
+        thresholds = [manifest.thresholds[category] for category in all_categories()]
         return cls(manifest.temperature, np.asarray(thresholds, dtype=np.float32))
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return calibrated probabilities, float32 [rows, 9], for logits of the same shape."""
+        """Return calibrated probabilities, float32 [rows, categories], for logits of the same shape."""
         scaled = logits.astype(np.float64) / self.temperature
         scaled -= scaled.max(axis=1, keepdims=True)
         exp = np.exp(scaled)
         return np.asarray(exp / exp.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def sure(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Tell for each row of float32 [rows, 9] whether its best category may be published."""
+        """Tell for each row of float32 [rows, categories] whether its best category may be published."""
         best = probabilities.argmax(axis=1)
         confidence = probabilities[np.arange(len(probabilities)), best]
         return np.asarray(confidence >= self.thresholds[best], dtype=np.bool_)

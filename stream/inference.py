@@ -37,7 +37,7 @@ class Graph(Protocol):
     def run(
         self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Return logits float32 [rows, 9] for int64 [rows, length] ids and mask."""
+        """Return logits float32 [rows, categories] for int64 [rows, length] ids and mask."""
         ...
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from schemas.categories import CATEGORIES, Category
+from schemas import active_taxonomy
 from stream.errors import ModelError
 from stream.text import READABLE_BY, TEXT_VERSION
 
@@ -24,6 +24,8 @@ KNOWN: Final = "known.npy"
 """Hashes of the texts that a model, and its base, were trained on; see `training.export.known`."""
 REQUIRED_FILES: Final = (CPU_GRAPH, TOKENIZER)
 _DIGEST_CHUNK: Final = 1 << 20
+# So many differing categories are named in a message.
+_NAMED: Final = 5
 
 
 class SelfTest(BaseModel):
@@ -32,7 +34,7 @@ class SelfTest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     text: str
-    logits: Annotated[list[float], Field(min_length=len(CATEGORIES), max_length=len(CATEGORIES))]
+    logits: list[float]
 
 
 class Reference(BaseModel):
@@ -40,7 +42,7 @@ class Reference(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    category_share: dict[Category, float] = Field(default_factory=dict)
+    category_share: dict[str, float] = Field(default_factory=dict)
     confidence_histogram: list[float] = Field(
         default_factory=list, description="Shares in 20 equal bins of 0 to 1."
     )
@@ -56,7 +58,13 @@ class Manifest(BaseModel):
     name: str = "starter"
     family: str = "bert"
     created_at: str = ""
-    categories: tuple[Category, ...] = CATEGORIES
+    categories: tuple[str, ...] = Field(
+        default_factory=lambda: active_taxonomy().slugs, description="Slugs, in the logits' order."
+    )
+    taxonomy: str = Field(
+        default="",
+        description="Digest of the taxonomy; empty in models from before there were others.",
+    )
     max_length: int = Field(
         default=128, ge=8, le=512, description="Word pieces, specials included."
     )
@@ -64,7 +72,7 @@ class Manifest(BaseModel):
     unknown_id: int = Field(default=1, ge=0)
     text_version: int = TEXT_VERSION
     temperature: float = Field(default=1.0, gt=0.0)
-    thresholds: dict[Category, float] = Field(
+    thresholds: dict[str, float] = Field(
         description="Least calibrated probability at which a category is published."
     )
     metrics: dict[str, float] = Field(default_factory=dict)
@@ -108,7 +116,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         for path in sorted(folder.iterdir())
         if path.is_file() and path.name != MANIFEST
     }
-    thresholds = {c.value: manifest.thresholds[c] for c in CATEGORIES}
+    thresholds = {slug: manifest.thresholds[slug] for slug in manifest.categories}
     decision = f"T={manifest.temperature!r} thresholds={thresholds!r}"
     complete = manifest.model_copy(
         update={"files": files, "version": content_version(files, decision)}
@@ -185,15 +193,41 @@ def verify(folder: Path) -> Manifest:
 
 
 def _check_contract(folder: Path, manifest: Manifest) -> None:
-    if manifest.categories != CATEGORIES:
-        raise ModelError(f"{folder}: the model knows other categories than this version")
+    _check_taxonomy(folder, manifest)
     if manifest.text_version not in READABLE_BY:
         raise ModelError(
             f"{folder}: trained with text preprocessing {manifest.text_version}, "
             f"this version has {TEXT_VERSION}",
             "retrain the model with this version",
         )
-    if missing := [c.value for c in CATEGORIES if c not in manifest.thresholds]:
+    if missing := [slug for slug in manifest.categories if slug not in manifest.thresholds]:
         raise ModelError(f"{folder}: no threshold for {', '.join(missing)}")
     if missing := [name for name in REQUIRED_FILES if name not in manifest.files]:
         raise ModelError(f"{folder}: the manifest does not list {', '.join(missing)}")
+
+
+def _check_taxonomy(folder: Path, manifest: Manifest) -> None:
+    """Refuse a model of another taxonomy, and say what differs."""
+    taxonomy = active_taxonomy()
+    known = manifest.taxonomy in {"", taxonomy.digest}
+    if manifest.categories == taxonomy.slugs and known:
+        return
+    absent = [slug for slug in taxonomy.slugs if slug not in manifest.categories]
+    foreign = [slug for slug in manifest.categories if slug not in taxonomy.slugs]
+    differs = [
+        *([f"it lacks {_some(absent)}"] if absent else []),
+        *([f"it has {_some(foreign)} besides"] if foreign else []),
+    ]
+    if not differs:
+        same = manifest.categories == taxonomy.slugs
+        differs = ["another category means none of these" if same else "their order differs"]
+    raise ModelError(
+        f"{folder}: the model's categories are not those of the taxonomy {taxonomy.name!r}: "
+        f"{'; '.join(differs)}",
+        "set REVIEWS_TAXONOMY to the model's taxonomy, or train a model for this one",
+    )
+
+
+def _some(slugs: list[str]) -> str:
+    more = len(slugs) - _NAMED
+    return ", ".join(slugs[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -30,6 +30,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from schemas import activate, load_taxonomy
+from schemas.taxonomy import is_active
 from schemas.topics import TopicNames
 from stream.errors import ConfigError
 from stream.privacy.kinds import ALWAYS, Kind
@@ -37,7 +39,6 @@ from stream.privacy.kinds import ALWAYS, Kind
 CONFIG_VARIABLE: Final = "REVIEWS_CONFIG"
 DEFAULT_CONFIG: Final = Path("reviews.toml")
 BUNDLED_MODEL: Final = Path(__file__).resolve().parent.parent / "deploy" / "model"
-BUNDLED_HELDOUT: Final = BUNDLED_MODEL.parent / "examples" / "heldout.jsonl"
 
 EMBEDDED_REDIS: Final = Path(".reviews/redis/redis.sock")
 """Socket of the Redis that `reviews up` starts, as seen from the folder that it was started in."""
@@ -607,6 +608,11 @@ class Settings(BaseSettings):
         env_ignore_empty=False,
     )
 
+    taxonomy: Path | None = Field(
+        None,
+        description="Folder of the taxonomy, or its `taxonomy.toml`: which categories there are. The "
+        "bundled one of marketplace reviews unless set.",
+    )
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     topics: TopicSettings = Field(default_factory=TopicSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
@@ -622,6 +628,14 @@ class Settings(BaseSettings):
     log: LogSettings = Field(default_factory=LogSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
+
+    @field_validator("taxonomy")
+    @classmethod
+    def _activate(cls, path: Path | None) -> Path | None:
+        """Make the named taxonomy this process's: its categories are what events are checked by."""
+        if path is not None and not is_active(path):
+            activate(load_taxonomy(path))
+        return path
 
     @property
     def topic_names(self) -> TopicNames:

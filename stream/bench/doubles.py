@@ -12,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from schemas import CATEGORIES
+from schemas import category_count
 from stream.classifier import Classifier, Predictions
 from stream.inference import Graph, session_options
 from stream.model_folder import CPU_GRAPH, TOKENIZER, read_manifest
@@ -87,9 +87,9 @@ class EmulatedAccelerator(Classifier):
             with self._device:
                 time.sleep(self._seconds)
         rows = len(normalized)
-        rest = (1 - _SURE) / (len(CATEGORIES) - 1)
-        probabilities = np.full((rows, len(CATEGORIES)), rest, dtype=np.float32)
-        probabilities[np.arange(rows), np.arange(rows) % len(CATEGORIES)] = _SURE
+        rest = (1 - _SURE) / (category_count() - 1)
+        probabilities = np.full((rows, category_count()), rest, dtype=np.float32)
+        probabilities[np.arange(rows), np.arange(rows) % category_count()] = _SURE
         return Predictions(
             probabilities=probabilities,
             sure=np.ones(rows, dtype=np.bool_),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from schemas.taxonomy import MARKETPLACE
 from stream.cli.console import err, note, out
 from stream.cli.local import local_errors, local_stack
 from stream.cli.options import Servers, settings_from
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Benchmarks: ratios in one run, interleaved, with their spread.", no_args_is_help=True
 )
-EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples" / "train.jsonl"
+EXAMPLES: Final = MARKETPLACE / "examples.jsonl"
 
 Input = Annotated[Path, typer.Option("--input", help="Reviews to measure with (CSV, JSONL, text).")]
 Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds.")]

@@ -66,7 +66,7 @@ def _load(model: ModelSettings) -> Classifier:
 
 
 def _classified(classifier: Classifier, rows: Rows) -> Iterator[dict[str, object]]:
-    from schemas import CATEGORIES
+    from schemas import all_categories
     from stream.text import normalize
 
     source = iter(rows)
@@ -76,7 +76,7 @@ def _classified(classifier: Classifier, rows: Rows) -> Iterator[dict[str, object
         for i, (review_id, _) in enumerate(block):
             yield {
                 "review_id": review_id,
-                "category": CATEGORIES[best[i]].value,
+                "category": all_categories()[best[i]].slug,
                 "confidence": round(float(predictions.probabilities[i, best[i]]), 6),
                 "route": "category" if predictions.sure[i] else "relabel",
             }

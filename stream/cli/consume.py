@@ -27,7 +27,7 @@ def consume(
     ] = None,
     category: Annotated[
         list[str] | None,
-        typer.Option("--category", "-c", metavar="SLUG", help="A category; all nine unless given."),
+        typer.Option("--category", "-c", metavar="SLUG", help="A category; all unless given."),
     ] = None,
     relabel: Annotated[
         bool, typer.Option("--relabel", help="Read what waits for a label.")
@@ -66,14 +66,14 @@ def _reader(
     dead_letter: bool,
     **options: Any,
 ) -> tuple[TopicReader[Any], Print]:
-    from schemas import CATEGORIES
+    from schemas import all_categories
     from stream.clients import CategoryConsumer, DeadLetterConsumer, RelabelConsumer
 
     if relabel:
         return RelabelConsumer(settings=settings, **options), _print_task
     if dead_letter:
         return DeadLetterConsumer(settings=settings, **options), _print_dead
-    return CategoryConsumer(slugs or CATEGORIES, settings=settings, **options), _print_decided
+    return CategoryConsumer(slugs or all_categories(), settings=settings, **options), _print_decided
 
 
 async def _read(reader: TopicReader[Any], show: Print, limit: int | None) -> int:
@@ -91,12 +91,12 @@ async def _read(reader: TopicReader[Any], show: Print, limit: int | None) -> int
 
 def _print_decided(event: CategorizedReview) -> None:
     decided = "" if event.decided_by == "model" else f" by {event.decided_by}"
-    _line(event.category.info.russian, f"{event.confidence:.2f}{decided}", event.review.text)
+    _line(event.category.info.name("ru"), f"{event.confidence:.2f}{decided}", event.review.text)
 
 
 def _print_task(task: RelabelTask) -> None:
     best = sorted(task.probabilities.items(), key=lambda item: item[1], reverse=True)[:2]
-    guesses = ", ".join(f"{category.info.russian} {p:.2f}" for category, p in best)
+    guesses = ", ".join(f"{category.info.name('ru')} {p:.2f}" for category, p in best)
     _line("?", guesses, task.review.text)
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from schemas.taxonomy import MARKETPLACE
 from stream.cli.console import err, note, out
 from stream.cli.local import DEFAULT_DATA_DIR, DataDir, local_errors, local_stack
 from stream.cli.options import settings_from
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from stream.demo.run import DemoReport
     from stream.settings import Settings
 
-EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples" / "demo.jsonl"
+EXAMPLES: Final = MARKETPLACE / "demo.jsonl"
 # Only what a former demo named: a person's own topics are never touched.
 _FORMER_RUN: Final = re.compile(r"demo-\d{8}-\d{6}\.")
 # A production worker gives Redis 50 ms; on a laptop that has just started a Kafka, cores are scarce.

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas import (
-    CATEGORIES,
     CategorizedReview,
     Category,
     DeadLetterReason,
     Headers,
     RelabelTask,
     SourcePosition,
+    all_categories,
     decode,
     without_dead_letter,
 )
+from stream.categories import category_named
 from stream.clients.reader import Commit, Start, TopicReader
-from stream.errors import ConfigError
 from stream.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class CategoryConsumer(TopicReader[CategorizedReview]):
     later decision about the same review has a higher ``event.revision``.
 
     Args:
-        categories: slugs or :class:`~schemas.Category`; all nine unless given.
+        categories: slugs or :class:`~schemas.Category`; all unless given.
         settings: connection and topics; read from the environment unless given.
         group: consumer group whose members share the work and whose position is kept. Without one
             every consumer reads everything.
@@ -67,7 +67,7 @@ class CategoryConsumer(TopicReader[CategorizedReview]):
 
     def __init__(
         self,
-        categories: Iterable[Category | str] = CATEGORIES,
+        categories: Iterable[Category | str] | None = None,
         *,
         settings: Settings | None = None,
         group: str | None = None,
@@ -78,7 +78,10 @@ class CategoryConsumer(TopicReader[CategorizedReview]):
         settings = settings or load_settings()
         names = settings.topic_names
         super().__init__(
-            [names.category(category_of(category)) for category in categories],
+            [
+                names.category(category_named(category))
+                for category in categories or all_categories()
+            ],
             lambda record: decode(CategorizedReview, record.value),
             settings=settings,
             group=group,
@@ -140,20 +143,6 @@ class DeadLetterConsumer(TopicReader[DeadLetter]):
             commit=commit,
             begin=begin,
         )
-
-
-def category_of(slug: Category | str) -> Category:
-    """Return the category with this slug.
-
-    Raises:
-        ConfigError: there is none; the remedy lists all.
-    """
-    try:
-        return Category(slug)
-    except ValueError:
-        raise ConfigError(
-            f"there is no category {slug!r}", f"one of: {', '.join(CATEGORIES)}"
-        ) from None
 
 
 def dead_letter(record: ConsumerRecord) -> DeadLetter:

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from schemas import CATEGORY_INFO
+from schemas import category_infos
 from stream.demo.outcomes import Tally
 
 # Often enough to look alive, seldom enough to cost nothing beside the model.
@@ -101,12 +101,12 @@ def category_table(tally: Tally) -> Table:
     table.add_column("confidence", justify="right")
     table.add_column("share", min_width=_BAR_WIDTH)
     published = tally.published.total()
-    for info in CATEGORY_INFO:
+    for info in category_infos():
         count = tally.published[info.category]
         mean = tally.mean_confidence(info.category)
         table.add_row(
-            info.category.value,
-            info.russian,
+            info.category.slug,
+            info.name("ru"),
             f"{count:,}",
             f"{mean:.3f}" if mean is not None else "",
             ProgressBar(

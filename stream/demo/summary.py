@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from schemas import CATEGORY_INFO
+from schemas import category_infos
 from stream.cli.console import one_line
 from stream.demo.outcomes import Outcome, Tally, Verdict
 from stream.demo.run import DemoReport
@@ -34,11 +34,11 @@ def print_report(console: Console, report: DemoReport) -> None:
 
 
 def _print_samples(console: Console, tally: Tally) -> None:
-    for info in CATEGORY_INFO:
+    for info in category_infos():
         for i, outcome in enumerate(tally.samples[info.category]):
-            console.print(_sample(info.russian if i == 0 else "", outcome))
+            console.print(_sample(info.name("ru") if i == 0 else "", outcome))
     for i, outcome in enumerate(tally.relabel_samples):
-        guess = outcome.category.info.russian if outcome.category else ""
+        guess = outcome.category.info.name("ru") if outcome.category else ""
         console.print(_sample("на разметку" if i == 0 else "", outcome, f" {guess}?"))
     console.print()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self
 
-from schemas import CATEGORIES, CONFIDENCE_BINS, BatchSummary
+from schemas import CONFIDENCE_BINS, BatchSummary, all_categories
 
 NOTHING_APPLIED: Final = -1
 
@@ -86,7 +86,7 @@ class Bucket:
             inference_seconds=summary.inference_seconds,
             worst_delay=max(delay, 0.0),
             categories={
-                category.value: Tally(count.published, count.relabelled, count.confidence_sum)
+                category.slug: Tally(count.published, count.relabelled, count.confidence_sum)
                 for category, count in summary.categories.items()
             },
             histogram=list(summary.confidence_histogram),
@@ -117,7 +117,7 @@ class Bucket:
 
     def mix(self) -> list[int]:
         """Return the reviews by best guess, in the order of the categories."""
-        return [self.categories.get(c.value, Tally()).reviews for c in CATEGORIES]
+        return [self.categories.get(c.slug, Tally()).reviews for c in all_categories()]
 
     @property
     def classified(self) -> int:

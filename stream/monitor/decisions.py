@@ -28,7 +28,7 @@ class Decided:
         elif label.category is None:
             self.cannot_tell += 1
         else:
-            counts = self.categories.setdefault(label.category.value, {})
+            counts = self.categories.setdefault(label.category.slug, {})
             counts[label.decided_by] = counts.get(label.decided_by, 0) + 1
 
     def add(self, other: Decided) -> None:

@@ -109,7 +109,7 @@ class MonitorApp:
         event_id = f"{window.category}/{start}/{end}"
         headers = cloud_event(CategoryWindow, event_id, window.category, now())
         return await self._stats.send(
-            key=window.category.value.encode(), value=encode(window), headers=dict(headers)
+            key=window.category.slug.encode(), value=encode(window), headers=dict(headers)
         )
 
     async def _on_batches(self, stream: Any) -> AsyncIterator[None]:

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from stream.monitor.bucket import Bucket, Tally
 from stream.monitor.engine import Engine
 
@@ -112,10 +112,10 @@ def _totals(total: Bucket) -> Iterator[Metric]:
         "Reviews by the model's best guess.",
         labels=["category", "route"],
     )
-    for category in CATEGORIES:
-        tally = total.categories.get(category.value, Tally())
-        categories.add_metric([category.value, "category"], tally.published)
-        categories.add_metric([category.value, "relabel"], tally.relabelled)
+    for category in all_categories():
+        tally = total.categories.get(category.slug, Tally())
+        categories.add_metric([category.slug, "category"], tally.published)
+        categories.add_metric([category.slug, "relabel"], tally.relabelled)
     yield categories
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import structlog
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from stream.model_folder import MANIFEST, Manifest
 from stream.monitor.bucket import Bucket
 from stream.monitor.drift import jensen_shannon, psi
@@ -67,7 +67,7 @@ class References:
     def take(self, manifest: Manifest) -> None:
         """Take over what a model says of itself."""
         given = manifest.reference
-        mix = tuple(given.category_share.get(category, 0.0) for category in CATEGORIES)
+        mix = tuple(given.category_share.get(category, 0.0) for category in all_categories())
         if sum(mix) > 0 and sum(given.confidence_histogram) > 0:
             confidence = tuple(given.confidence_histogram)
             share = given.unknown_token_share or None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from schemas import CATEGORIES, CATEGORY_INFO
+from schemas import all_categories, category_infos
 from stream.lag import PartitionLag
 from stream.monitor.bucket import Bucket, Tally
 from stream.monitor.engine import Engine
@@ -21,8 +21,8 @@ _SHORTEST: Final = 300
 def categories() -> list[dict[str, str]]:
     """Return slugs and names, in the order of the categories; they never change."""
     return [
-        {"slug": info.category.value, "ru": info.russian, "en": info.english}
-        for info in CATEGORY_INFO
+        {"slug": info.category.slug, "ru": info.name("ru"), "en": info.name("en")}
+        for info in category_infos()
     ]
 
 
@@ -90,7 +90,7 @@ def _series(buckets: list[Bucket], step: int) -> dict[str, Any]:
         "confidence": [_round(b.mean_confidence) for b in buckets],
         "delay": [_round(b.worst_delay) if b.batches else None for b in buckets],
         "categories": [
-            [_tally(b, category.value).reviews for b in buckets] for category in CATEGORIES
+            [_tally(b, category.slug).reviews for b in buckets] for category in all_categories()
         ],
     }
 
@@ -142,9 +142,9 @@ def _categories(engine: Engine, start: int, end: int) -> list[dict[str, Any]]:
     window = engine.history.window(start, end)
     decided = engine.decisions.window(start, end)
     rows = []
-    for category in CATEGORIES:
-        tally = _tally(window, category.value)
-        others = decided.categories.get(category.value, {})
+    for category in all_categories():
+        tally = _tally(window, category.slug)
+        others = decided.categories.get(category.slug, {})
         rows.append(
             {
                 "reviews": tally.reviews,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from schemas import CATEGORIES, Category, CategoryWindow, DecidedBy
+from schemas import Category, CategoryWindow, DecidedBy, all_categories
 from stream.monitor.bucket import Bucket, Tally
 from stream.monitor.decisions import Decided
 from stream.monitor.references import Drift
@@ -36,7 +36,7 @@ class WindowKind:
 def category_windows(
     start: int, end: int, batches: Bucket, decided: Decided, drift: Drift, *, final: bool
 ) -> list[CategoryWindow]:
-    """Return the statistics of all nine categories over one window.
+    """Return the statistics of all categories over one window.
 
     Args:
         start: seconds since 1970.
@@ -62,13 +62,13 @@ def category_windows(
             confidence_psi=drift.confidence_psi,
             final=final,
         )
-        for category in CATEGORIES
-        for tally in (batches.categories.get(category.value, Tally()),)
+        for category in all_categories()
+        for tally in (batches.categories.get(category.slug, Tally()),)
     ]
 
 
 def _deciders(category: Category, tally: Tally, decided: Decided) -> dict[DecidedBy, int]:
-    others = decided.categories.get(category.value, {})
+    others = decided.categories.get(category.slug, {})
     counts: dict[DecidedBy, int] = {"model": tally.published} if tally.published else {}
     return counts | others
 

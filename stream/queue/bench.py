@@ -21,7 +21,7 @@ import aiohttp
 import uvicorn
 from aiokafka import TopicPartition
 
-from schemas import CATEGORIES, RelabelTask, Review, SourcePosition
+from schemas import RelabelTask, Review, SourcePosition, all_categories
 from stream.queue.accounts import Accounts
 from stream.queue.acts import Act
 from stream.queue.filing import Filing
@@ -173,13 +173,13 @@ async def _fill(filing: Filing, items: int) -> None:
 
 
 def _task(number: int, drawn: random.Random) -> RelabelTask:
-    weights = [drawn.expovariate(1.0) for _ in CATEGORIES]
+    weights = [drawn.expovariate(1.0) for _ in all_categories()]
     return RelabelTask(
         review=Review(
             review_id=f"bench-{number}",
             text=" ".join(drawn.choices(_WORDS, k=drawn.randint(6, 30))),
         ),
-        probabilities={c: w / sum(weights) for c, w in zip(CATEGORIES, weights, strict=True)},
+        probabilities={c: w / sum(weights) for c, w in zip(all_categories(), weights, strict=True)},
         threshold=0.8,
         model_version="bench",
         source=SourcePosition(topic="bench", partition=0, offset=number),
@@ -238,7 +238,7 @@ async def _person(
                 return
             waits["next"].append(time.perf_counter() - started)
             await asyncio.sleep(drawn.uniform(0.5, 1.5) * pause)
-            answer = {**fields, "category": drawn.choice(CATEGORIES).value}
+            answer = {**fields, "category": drawn.choice(all_categories()).slug}
             started = time.perf_counter()
             async with client.post("/decide", data=answer, raise_for_status=True) as said:
                 await said.read()

@@ -1,116 +1,98 @@
-"""The codebook as people read it beside a review: rules in order, with examples of our own."""
+"""The codebook as people read it beside a review: rules in order, with examples.
+
+It is the ``guidelines.toml`` of the active taxonomy. Without one, what the queue needs remains.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas import TaxonomyError, active_taxonomy
+from schemas.taxonomy import ByLanguage, in_language
+
+GUIDELINES: Final = "guidelines.toml"
 Language = Literal["ru", "en"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule. The first that fits decides."""
+class Rule(BaseModel):
+    """One rule. The first that fits decides.
+
+    Attributes:
+        title: in a few words, by language.
+        text: what it says, by language.
+        examples: by language, a text and the slug that it gets.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: ByLanguage
+    text: ByLanguage
+    examples: dict[str, tuple[tuple[str, str], ...]] = Field(default_factory=dict)
+
+    def examples_in(self, language: str) -> tuple[tuple[str, str], ...]:
+        """Return examples in a language, in another one where there are none."""
+        return self.examples.get(language) or next(iter(self.examples.values()), ())
+
+
+class RuleView(BaseModel):
+    """A rule in one language, as a page shows it."""
 
     title: str
     text: str
     examples: tuple[tuple[str, str], ...] = ()
-    """A text and the slug that it gets."""
 
 
-GUIDELINES: Final[dict[Language, tuple[Rule, ...]]] = {
-    "ru": (
-        Rule(
-            "Товар назван",
-            "Решает названный товар, даже если отзыв о доставке или возврате. Если товаров "
-            "несколько, тот, о котором речь; иначе названный первым. Деталь одежды (рукав, "
-            "воротник, молния, карман, подкладка) означает одежду.",
-            (
-                ("Чайник ехал три недели", "household-appliances"),
-                ("Молния разошлась в первый день", "clothing"),
-            ),
-        ),
-        Rule(
-            "Для ребёнка",
-            "Вещь предназначена ребёнку: товары для детей. Взрослый размер, купленный дочке, — "
-            "одежда.",
-            (("Машинка понравилась сыну", "kids"),),
-        ),
-        Rule(
-            "Размер и посадка",
-            "Товар не назван, но речь о росте, весе, размере, посадке или носке: одежда. О стельке "
-            "или о том, что жмёт ногу: обувь.",
-            (("Рост 165, села хорошо", "clothing"), ("Стелька короче на сантиметр", "footwear")),
-        ),
-        Rule(
-            "Только ткань или пошив",
-            "Ткань, хлопок, швы, нитки, стирка, а товар не назван: одежда. Со словом о домашнем "
-            "текстиле: текстиль.",
-            (("После стирки полиняло полотенце", "home-textiles"),),
-        ),
-        Rule(
-            "Ничего о товаре",
-            "Только цвет, качество, запах, цена, упаковка, «вещь», «товар», «заказ», «посылка», "
-            "продавец, возврат: нет товара.",
-            (("Продавец не отвечает, деньги не вернул", "no-product"),),
-        ),
-        Rule(
-            "Всё остальное",
-            "Пустой или нечитаемый текст и товар, которого нет ни в одной категории: нет товара. "
-            "Отзывы на других языках — по тем же правилам.",
-        ),
-        Rule(
-            "Не могу определить",
-            "Если и по правилам возможны две категории, нажмите «?». Отзыв не вернётся в очередь "
-            "и не попадёт в обучение.",
-        ),
-    ),
-    "en": (
-        Rule(
-            "A product is named",
-            "It decides, even where the review is about delivery or a refund. Of several, the one "
-            "that the review is about, else the first named. A part of a garment (sleeve, collar, "
-            "zip, pocket, lining) means clothing.",
-            (
-                ("The kettle took three weeks to arrive", "household-appliances"),
-                ("The zip came apart on the first day", "clothing"),
-            ),
-        ),
-        Rule(
-            "For a child",
-            "The item is meant for a child: kids. An adult size bought for a daughter is clothing.",
-            (("My son likes the toy car", "kids"),),
-        ),
-        Rule(
-            "Size and fit",
-            "No product named, but height, weight, size, fit or wearing it: clothing. An insole, "
-            "or that it pinches the foot: footwear.",
-            (
-                ("Height 165, fits well", "clothing"),
-                ("The insole is a centimetre short", "footwear"),
-            ),
-        ),
-        Rule(
-            "Only cloth or sewing",
-            "Cloth, cotton, seams, threads, washing, and no product named: clothing. With a word of "
-            "home textiles: home textiles.",
-            (("The towel lost its colour in the wash", "home-textiles"),),
-        ),
-        Rule(
-            "Nothing about the product",
-            "Only colour, quality, smell, price, packing, “thing”, “goods”, “order”, “parcel”, "
-            "seller, refund: no product.",
-            (("The seller is silent and keeps my money", "no-product"),),
-        ),
-        Rule(
-            "Everything else",
-            "An empty or unreadable text, and a product that no category covers: no product. "
-            "Reviews in other languages follow the same rules.",
-        ),
-        Rule(
-            "Cannot tell",
-            "Where two categories remain possible by the rules, press “?”. The review does not come "
-            "back, and nothing is trained on it.",
-        ),
-    ),
-}
+_CANNOT_TELL: Final = Rule(
+    title={"ru": "Не могу определить", "en": "Cannot tell"},
+    text={
+        "ru": "Если возможны две категории, нажмите «?». Отзыв не вернётся в очередь и не попадёт "
+        "в обучение.",
+        "en": "Where two categories remain possible, press “?”. The review does not come back, and "
+        "nothing is trained on it.",
+    },
+)
+
+
+def guidelines(language: Language) -> tuple[RuleView, ...]:
+    """Return the active taxonomy's rules in a language.
+
+    Raises:
+        TaxonomyError: its ``guidelines.toml`` is wrong.
+    """
+    path = active_taxonomy().part(GUIDELINES)
+    rules = (_CANNOT_TELL,) if path is None else read_guidelines(path)
+    return tuple(
+        RuleView(
+            title=in_language(rule.title, language),
+            text=in_language(rule.text, language),
+            examples=rule.examples_in(language),
+        )
+        for rule in rules
+    )
+
+
+@cache
+def read_guidelines(path: Path) -> tuple[Rule, ...]:
+    """Read a file of rules.
+
+    Raises:
+        TaxonomyError: it cannot be read, a rule is wrong, or an example has a category that is none.
+    """
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        rules = tuple(Rule.model_validate(row) for row in data.get("rule", ()))
+    except OSError as error:
+        raise TaxonomyError(f"{path} cannot be read: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise TaxonomyError(f"{path} is not TOML: {error}", "correct that line") from None
+    except (ValidationError, TypeError) as error:
+        raise TaxonomyError(f"{path}: {error}", "see the bundled taxonomy's") from None
+    slugs = {slug for rule in rules for found in rule.examples.values() for _, slug in found}
+    if unknown := sorted(slugs - set(active_taxonomy().slugs)):
+        raise TaxonomyError(f"{path}: no category {', '.join(unknown)}", "correct the examples")
+    return rules

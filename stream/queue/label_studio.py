@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import CATEGORIES, Category, Label, RelabelTask
+from schemas import Category, Label, RelabelTask, all_categories
 from schemas.events import ReviewId
 from stream.errors import InputError
 from stream.queue.item import text_print
@@ -27,7 +27,7 @@ INTERFACE: Final = "\n".join(
         "<View>",
         '  <Text name="text" value="$text"/>',
         '  <Choices name="category" toName="text" choice="single" required="true">',
-        *[f'    <Choice value="{c.value}" hotkey="{c.id + 1}"/>' for c in CATEGORIES],
+        *[f'    <Choice value="{c.slug}" hotkey="{c.id + 1}"/>' for c in all_categories()],
         f'    <Choice value="{CANNOT_TELL}"/>',
         "  </Choices>",
         "</View>",
@@ -106,7 +106,7 @@ def _annotation(task: dict[str, Any]) -> Annotation | None:
     if review_id is None:
         return None
     choice, seconds = _latest_choice(task)
-    if choice != CANNOT_TELL and choice not in set(Category):
+    if choice != CANNOT_TELL and choice not in set(all_categories()):
         return None
     text = data.get("text")
     return Annotation(
@@ -162,5 +162,5 @@ def _choice(category: Category | None) -> dict[str, Any]:
         "from_name": "category",
         "to_name": "text",
         "type": "choices",
-        "value": {"choices": [category.value if category else CANNOT_TELL]},
+        "value": {"choices": [category.slug if category else CANNOT_TELL]},
     }

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from schemas import Category, Judgement, Label, RelabelTask, precedence
+from schemas import Category, Judgement, Label, RelabelTask, all_categories, precedence
 from stream.queue.item import Opinion, Standing, text_print
 from stream.queue.priority import best_category, in_sample, informativeness
 from stream.queue.record_seal import Forged, RecordSeal
@@ -48,14 +48,14 @@ class TaskRecord:
         if answered is not None and fingerprint(normalized) == answered:
             return None
         parts = shingles(normalized)
-        best = best_category(task.probabilities) or Category.NO_PRODUCT
+        best = best_category(task.probabilities) or all_categories()[0]
         return cls(
             review_id=task.review.review_id,
             data=task.model_dump_json(),
             normalized=normalized,
             shingles=parts,
             bands=bands(parts),
-            slug=best.value,
+            slug=best.slug,
             score=informativeness(task.probabilities),
             queued_ms=int(task.queued_at.timestamp() * 1000),
             confidence=round(task.probabilities.get(best, 0.0), 6),
@@ -173,7 +173,7 @@ def category_of(slug: str) -> Category | None:
 
 
 def _slug(category: Category | None) -> str:
-    return category.value if category else ""
+    return category.slug if category else ""
 
 
 def _json(value: object) -> str:

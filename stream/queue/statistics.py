@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from math import sqrt
 from typing import Any, cast
 
-from schemas import CATEGORIES, Category
+from schemas import Category, all_categories
 from stream.queue.agreement import Agreement, agreement, one_category, pooled
 from stream.queue.record_seal import SEAL_LETTERS, Forged
 from stream.queue.records import category_of
@@ -210,8 +210,8 @@ class Statistics:
         pipeline.zcard(key("dispute:at"))
         for name in ("done", "days", "chosen", "bias", "pairs"):
             pipeline.hgetall(key(name))
-        for category in CATEGORIES:
-            pipeline.zcard(key(f"info:{category.value}"))
+        for category in all_categories():
+            pipeline.zcard(key(f"info:{category.slug}"))
         (
             waiting,
             seconds,
@@ -235,7 +235,7 @@ class Statistics:
             waiting=waiting,
             seconds_waiting=seconds,
             disputes=disputes,
-            by_guess=dict(zip(CATEGORIES, free, strict=True)),
+            by_guess=dict(zip(all_categories(), free, strict=True)),
             chosen=_chosen(chosen),
             reviewers=[
                 Reviewer(name, int(done[name]), int(days.get(f"{_today()}|{name}", 0)), pace)
@@ -245,9 +245,9 @@ class Statistics:
             pairs={names: agreement(table) for names, table in sorted(tables.items())},
             overall=agreement(everyone),
             categories={
-                category: one_category(everyone, category.value if category else "")
-                for category in (*CATEGORIES, None)
-                if (category.value if category else "") in answers
+                category: one_category(everyone, category.slug if category else "")
+                for category in (*all_categories(), None)
+                if (category.slug if category else "") in answers
             },
         )
 
@@ -270,7 +270,7 @@ def _chosen(counted: Mapping[str, str]) -> dict[Category | None, int]:
         role, _, slug = entry.partition("|")
         if role == "first":
             total[category_of(slug)] += int(count)
-    return {category: total[category] for category in (*CATEGORIES, None) if total[category]}
+    return {category: total[category] for category in (*all_categories(), None) if total[category]}
 
 
 def _bias(counted: Mapping[str, str]) -> Bias:

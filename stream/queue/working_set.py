@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 import structlog
 
-from schemas import CATEGORIES, Category, RelabelTask, decode
+from schemas import Category, RelabelTask, active_taxonomy, all_categories, decode
 from stream.queue.errors import AlreadyDecided, OwnOpinion, Taken
 from stream.queue.item import Item, Kind, Opinion, Order, Standing
 from stream.queue.priority import in_sample
@@ -26,7 +26,6 @@ from stream.text import normalize
 SKIP_SECONDS: Final = 3600
 # About 2 ms of Redis a step: a search must not be felt by those who wait for their next item.
 _SEARCH_STEP: Final = 1000
-_SLUGS: Final = json.dumps([category.value for category in CATEGORIES])
 
 _log = structlog.get_logger(__name__)
 
@@ -124,12 +123,12 @@ class WorkingSet:
                 now,
                 now + int(settings.lease_seconds * 1000),
                 order,
-                category.value if category else "",
+                category.slug if category else "",
                 random_roll,
                 second_roll,
                 settings.random_share,
                 settings.second_share,
-                _SLUGS,
+                json.dumps(active_taxonomy().slugs),
                 json.dumps(list(on_screen), ensure_ascii=False),
             )
             if answer[0] == "empty":
@@ -236,8 +235,8 @@ class WorkingSet:
         await self._require_open()
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hlen(self._scripts.key("meta"))
-        for category in CATEGORIES:
-            key = self._scripts.key(f"info:{category.value}")
+        for category in all_categories():
+            key = self._scripts.key(f"info:{category.slug}")
             pipeline.zrange(key, 0, limit - 1, desc=True, withscores=True)
         async with self._scripts.checked():
             total, *queues = await pipeline.execute()
@@ -325,7 +324,7 @@ class WorkingSet:
         return in_sample(self._settings.blind_share, review_id, BLIND)
 
     async def _matches(self, query: Query) -> AsyncIterator[Found]:
-        category = query.category.value if query.category else ""
+        category = query.category.slug if query.category else ""
         words = normalize(query.words).split()
         cursor = "0"
         while True:

@@ -21,7 +21,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from schemas import cloud_event, encode
+from schemas import active_taxonomy, cloud_event, encode
 from stream import kafka
 from stream.cache import CachedPrediction, PredictionCache
 from stream.classifier import Classifier
@@ -37,7 +37,7 @@ from stream.worker.lanes import Lanes, by_lane, lanes_consumer
 from stream.worker.microbatch import BatchQueue, MicroBatcher
 from stream.worker.models import ModelWatcher, ServedModels
 from stream.worker.outcome_log import log_outcomes
-from stream.worker.routing import SLUGS, Message, Router
+from stream.worker.routing import Message, Router
 from stream.worker.size_limits import SizeLimits
 from stream.worker.summary import Timings, summarize
 from stream.worker.work import Work, take_in
@@ -313,7 +313,7 @@ class Worker:
         outcomes = Counter(
             ("dead-letter", work.rejection.code)
             if work.rejection is not None
-            else ("category" if work.sure else "relabel", SLUGS[work.best])
+            else ("category" if work.sure else "relabel", active_taxonomy().slugs[work.best])
             for work in works
         )
         for (route, label), count in outcomes.items():

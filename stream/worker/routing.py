@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from schemas import (
-    CATEGORIES,
     SCHEMA_VERSION,
     CategorizedReview,
     Event,
@@ -22,6 +21,7 @@ from schemas import (
     Review,
     SourcePosition,
     TopicNames,
+    active_taxonomy,
     cloud_event,
     trace_headers,
 )
@@ -32,7 +32,6 @@ from stream.worker.dead_letters import DeadLetterMaker
 from stream.worker.size_limits import SizeLimits, message_bytes
 from stream.worker.work import Rejection, Work
 
-SLUGS: Final = tuple(category.value for category in CATEGORIES)
 _SOMEWHERE: Final = SourcePosition(topic="", partition=0, offset=0)
 
 
@@ -152,7 +151,7 @@ def too_large_for(topic: str, size: int) -> Rejection:
 def _categorized(work: Work, review: Review, model: Classifier, time: str) -> str:
     return (
         f'{{"schema_version":{SCHEMA_VERSION},"review":{review.model_dump_json()}'
-        f',"category":"{SLUGS[work.best]}","confidence":{work.confidence:.6f}'
+        f',"category":"{active_taxonomy().slugs[work.best]}","confidence":{work.confidence:.6f}'
         f',"decided_by":"model","decided_at":"{time}","revision":0'
         f',"model_version":"{model.version}","source":{_position(work)}}}'
     )
@@ -163,7 +162,9 @@ def _relabel(
 ) -> str:
     probabilities = ",".join(
         f'"{slug}":{min(probability, 1.0):.6f}'
-        for slug, probability in zip(SLUGS, prediction.probabilities.tolist(), strict=True)
+        for slug, probability in zip(
+            active_taxonomy().slugs, prediction.probabilities.tolist(), strict=True
+        )
     )
     threshold = float(model.rule.thresholds[work.best])
     return (

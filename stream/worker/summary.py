@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas import CATEGORIES, CONFIDENCE_BINS, BatchSummary, Category, CategoryCount
+from schemas import CONFIDENCE_BINS, BatchSummary, Category, CategoryCount, all_categories
 from stream.reading import moment_of
 from stream.worker.work import Work
 
@@ -36,7 +36,7 @@ def summarize(
     for work in works:
         if work.prediction is None or work.rejection is not None:
             continue
-        category = CATEGORIES[work.best]
+        category = all_categories()[work.best]
         (published if work.sure else relabelled)[category] += 1
         confidence[category] += work.confidence
         histogram[min(int(work.confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1

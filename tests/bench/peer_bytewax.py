@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from stream.classifier import Classifier
 from stream.text import normalize
 
@@ -33,7 +33,10 @@ def main(folder: str, servers: str, source: str, target: str) -> None:
         outcomes = []
         for message, review, row in zip(messages, reviews, found.probabilities, strict=True):
             best = int(row.argmax())
-            value = review | {"category": CATEGORIES[best].value, "confidence": float(row[best])}
+            value = review | {
+                "category": all_categories()[best].slug,
+                "confidence": float(row[best]),
+            }
             body = json.dumps(value, ensure_ascii=False).encode()
             outcomes.append(KafkaSinkMessage(message.key, body))
         return outcomes

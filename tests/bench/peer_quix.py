@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from stream.classifier import Classifier
 from stream.text import normalize
 
@@ -31,7 +31,7 @@ def main(folder: str, servers: str, source: str, target: str) -> None:
     def classify(review: dict[str, Any]) -> dict[str, Any]:
         row = classifier.classify([normalize(review["text"])]).probabilities[0]
         best = int(row.argmax())
-        return review | {"category": CATEGORIES[best].value, "confidence": float(row[best])}
+        return review | {"category": all_categories()[best].slug, "confidence": float(row[best])}
 
     incoming = app.topic(source, value_deserializer="json")
     outgoing = app.topic(target, value_serializer="json")

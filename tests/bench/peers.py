@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from stream.bench.cluster import drained, fresh_topics, numbered, publish, workers
 from stream.bench.guard import OURS
 from stream.bench.plot import draw
@@ -33,7 +33,9 @@ from stream.kafka import connection_options
 from stream.settings import Settings, load_settings
 from stream.text import normalize
 
-EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples" / "train.jsonl"
+EXAMPLES: Final = (
+    Path(__file__).resolve().parents[2] / "deploy" / "taxonomies" / "marketplace" / "examples.jsonl"
+)
 LOOP: Final = "tutorial loop"
 FAUST: Final = "Faust take() + ONNX Runtime"
 QUIX: Final = "Quix Streams + ONNX Runtime"
@@ -140,7 +142,7 @@ async def run_loop(arguments: argparse.Namespace) -> None:
     """Run what most tutorials show: one review, one call of the model, one awaited send."""
     from transformers import pipeline  # noqa: PLC0415 - torch takes seconds to load
 
-    labels = {f"LABEL_{i}": category.value for i, category in enumerate(CATEGORIES)}
+    labels = {f"LABEL_{i}": category.slug for i, category in enumerate(all_categories())}
     classify: Any = pipeline("text-classification", str(arguments.folder / "torch"), device="cpu")
     consumer = AIOKafkaConsumer(
         arguments.source,
@@ -184,7 +186,7 @@ def run_faust(arguments: argparse.Namespace) -> None:
             for review, row in zip(reviews, found.probabilities, strict=True):
                 best = int(row.argmax())
                 value = review | {
-                    "category": CATEGORIES[best].value,
+                    "category": all_categories()[best].slug,
                     "confidence": float(row[best]),
                 }
                 await target.send(

@@ -16,7 +16,7 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from stream.bench.doubles import split_classifier
 from stream.bench.model import SPLIT_TOKENS, batch_rate, budget_rate, sample_of, text_rate
 from stream.bench.plot import draw
@@ -107,7 +107,7 @@ def _describe(folder: Path, like: Manifest) -> None:
         max_length=like.max_length,
         pad_id=like.pad_id,
         unknown_id=like.unknown_id,
-        thresholds=dict.fromkeys(CATEGORIES, 0.0),
+        thresholds=dict.fromkeys(all_categories(), 0.0),
         files={},
     )
     write_manifest(folder, manifest)

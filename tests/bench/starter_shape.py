@@ -18,13 +18,13 @@ from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from schemas import CATEGORIES
+from schemas import all_categories, category_count
 from stream.classifier import Classifier
 from stream.model_folder import Manifest, write_manifest
 from training.export.quantise import quantise_dynamic
 from training.export.vectorise import vectorise
 
-EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples"
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "taxonomies" / "marketplace"
 _VOCABULARY: Final = 16_000
 _MAX_LENGTH: Final = 128
 
@@ -82,7 +82,7 @@ def write_starter_shape(folder: Path, seed: int = 7) -> None:
         version="",
         name="starter-shape",
         max_length=_MAX_LENGTH,
-        thresholds=dict.fromkeys(CATEGORIES, 0.0),
+        thresholds=dict.fromkeys(all_categories(), 0.0),
         files={},
     )
     write_manifest(folder, manifest)
@@ -113,7 +113,7 @@ def random_bert(shape: BertShape, vocabulary: int, seed: int = 7) -> Any:
             num_attention_heads=shape.heads,
             intermediate_size=shape.inner,
             max_position_embeddings=_MAX_LENGTH,
-            num_labels=len(CATEGORIES),
+            num_labels=category_count(),
             attn_implementation="eager",
         )
     ).eval()

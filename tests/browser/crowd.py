@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local import LocalStack
-from schemas import CATEGORIES, Judgement, Label, RelabelTask, TopicNames, decode, highest
+from schemas import Judgement, Label, RelabelTask, TopicNames, all_categories, decode, highest
 from stream.queue.accounts import Accounts
 from stream.settings import Settings
 from tests.faults import report
@@ -192,7 +192,7 @@ class Person:
     async def _decide(self, key: str, *, reload: bool = False) -> None:
         if not (review := await shown(self.page)):
             return
-        category = "" if key == _CANNOT_TELL else CATEGORIES[int(key) - 1].value
+        category = "" if key == _CANNOT_TELL else all_categories()[int(key) - 1].slug
         if reload:
             await self.page.keyboard.press(key)
         elif not await self._leave(key):
@@ -364,7 +364,7 @@ async def _judge(
         else:
             labels.append(decode(Label, record.value))
     made = Counter(
-        (j.labeller, j.review_id, j.category.value if j.category else "")
+        (j.labeller, j.review_id, j.category.slug if j.category else "")
         for j in judgements
         if not j.undone
     )

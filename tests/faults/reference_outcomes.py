@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from schemas import CATEGORIES, CategorizedReview, Review, TopicNames, decode, encode
+from schemas import CategorizedReview, Review, TopicNames, all_categories, decode, encode
 from stream.classifier import Classifier
 from stream.text import normalize
 
@@ -27,7 +27,7 @@ def outcomes(
         best = int(row.argmax())
         event = CategorizedReview(
             review=review,
-            category=CATEGORIES[best],
+            category=all_categories()[best],
             confidence=min(float(row[best]), 1.0),
             decided_by="model",
         )

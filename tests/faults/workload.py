@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from schemas import CATEGORIES
+from schemas import all_categories, category_count
 from tests.faults.ledger import Sent
 from tests.support.tiny_model import KEYWORDS
 
@@ -74,9 +74,9 @@ class Workload:
         elif draw < self._mix.poison + self._mix.unsure:
             value, route = _review(uid, key, self._filler()), "relabel"
         else:
-            category = zlib.crc32(key.encode()) % len(CATEGORIES)
+            category = zlib.crc32(key.encode()) % category_count()
             value = _review(uid, key, f"{KEYWORDS[category]} {self._filler()}")
-            route = f"category:{CATEGORIES[category].value}"
+            route = f"category:{all_categories()[category].slug}"
         headers = [(UID_HEADER, uid.encode())]
         return Event(Sent(uid, key, number, route), key.encode(), value, headers)
 

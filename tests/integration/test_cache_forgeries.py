@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import redis
 
-from schemas import CATEGORIES, Category
+from schemas import Category, all_categories, category_count
 from stream.cache import KEY_PREFIX, CachedPrediction, pack
 from stream.classifier import Classifier
 from stream.seal import Seal
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.kafka
 UNSURE = "звоните мне домой"
 TEXTS = {"unsure": UNSURE, "boots": "сапоги", "dress": "платье"}
 # What the tiny model says of them.
-RIGHT = {"unsure": None, "boots": CATEGORIES[1], "dress": CATEGORIES[2]}
-SURE = CachedPrediction(np.eye(len(CATEGORIES), dtype=np.float32)[7], tokens=1, unknown=0)
+RIGHT = {"unsure": None, "boots": all_categories()[1], "dress": all_categories()[2]}
+SURE = CachedPrediction(np.eye(category_count(), dtype=np.float32)[7], tokens=1, unknown=0)
 
 
 def swapped(held):
@@ -38,7 +38,7 @@ def swapped(held):
 
 def rewritten(held):
     """Keep names and seal, and put other probabilities between them."""
-    numbers = np.eye(len(CATEGORIES), dtype="<f4")[7].tobytes()
+    numbers = np.eye(category_count(), dtype="<f4")[7].tobytes()
     return {key: value[:51] + numbers + value[51 + len(numbers) :] for key, value in held.items()}
 
 
@@ -51,7 +51,7 @@ def sealed_by_no_key(held):
 
 
 def of_the_former_format(held):
-    layout = struct.Struct(f"<3s16s32s{len(CATEGORIES)}fHH")
+    layout = struct.Struct(f"<3s16s32s{category_count()}fHH")
     forged = {}
     for key in held:
         *_, version, print_ = key.split(b":")

@@ -16,11 +16,11 @@ import pytest
 import redis
 
 from schemas import (
-    CATEGORIES,
     CategorizedReview,
     Label,
     RelabelTask,
     TopicNames,
+    all_categories,
     decode,
     encode,
 )
@@ -94,7 +94,7 @@ async def decide(kafka, topics, tasks, answer, revision=1):
 
 def boots_are_tableware(text):
     said = true_category(text)
-    return CATEGORIES[TABLEWARE] if said == CATEGORIES[BOOTS] else said
+    return all_categories()[TABLEWARE] if said == all_categories()[BOOTS] else said
 
 
 async def tell(kafka, settings, topics, folder, story):

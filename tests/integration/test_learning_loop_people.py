@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from schemas import CATEGORIES, CategorizedReview, Label, RelabelTask, TopicNames, decode
+from schemas import (
+    CategorizedReview,
+    Label,
+    RelabelTask,
+    TopicNames,
+    all_categories,
+    category_count,
+    decode,
+)
 from stream.topics_admin import create_topics
 from tests.support.chromium import launched, needs_chromium, opened
 from tests.support.command_line import reviews
@@ -99,7 +107,7 @@ def burst(start):
 
 async def decide_what_comes(window, decided, known):
     """Read each review and press its category's key, until the team has met every category."""
-    while len(known) < len(CATEGORIES) or len(decided) < len(CATEGORIES):
+    while len(known) < category_count() or len(decided) < category_count():
         assert len(decided) < MOST, f"only {known} came up"
         category = true_category(await window.locator("#text").inner_text())
         review_id = await press(window, str(category.id + 1))
@@ -118,7 +126,7 @@ async def spoil_boots(window, url):
         free = window.locator(".texts li").filter(has_not_text="на экране")
         await free.first.locator("a").click()
         await window.click("a[href^='/similar']")
-        await window.select_option("[name=category]", CATEGORIES[TABLEWARE].value)
+        await window.select_option("[name=category]", all_categories()[TABLEWARE].slug)
         await window.click("main button.primary")
         done = await window.locator("h1", has_text="Решено: ").inner_text()
         spoiled += int(re.search(r"\d+", done).group())

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from schemas import CATEGORY_INFO
+from schemas import category_infos
 from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.web import COOKIE, MonitorServer
 from stream.settings import MonitorSettings
@@ -72,7 +72,7 @@ async def test_the_board_shows_every_part_without_a_fault(page, server):
         assert await page.locator(part).count() > 0, part
     assert await page.locator("#drift .meter").count() == 5
     names = await page.locator("#table td.name").all_inner_texts()
-    assert names == [info.russian for info in CATEGORY_INFO]
+    assert names == [info.name("ru") for info in category_infos()]
     assert page.faults == []
 
 

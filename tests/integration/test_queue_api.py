@@ -167,7 +167,7 @@ async def test_a_review_that_comes_twice_in_one_request_is_decided_once(
     async with program(pages) as client:
         answer = await client.post("/api/v1/decisions", json={"decisions": decisions})
     assert answer.json() == {"decided": decided, "refused": refused}
-    assert [label.category for label in pages.publisher.labels] == [Category.KIDS]
+    assert [label.category for label in pages.publisher.labels] == [Category("kids")]
     assert len(pages.publisher.judgements) == 1
 
 

@@ -66,7 +66,7 @@ async def decide_elsewhere(settings, number):
     label = Label(
         review_id=f"r{number}",
         text=task(number).review.text,
-        category=Category.FOOTWEAR,
+        category=Category("footwear"),
         decided_by="ensemble",
         labeller="ensemble",
         codebook_version="1",
@@ -126,7 +126,7 @@ async def test_a_second_server_waits_until_the_leading_one_has_caught_up(setting
 
 async def test_a_restart_after_everything_was_filed_keeps_what_people_hold(settings):
     async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
-        await ann.decide(await ann.until_card(), Category.KIDS)
+        await ann.decide(await ann.until_card(), Category("kids"))
         held = (await ann.until_card())["review_id"]
     async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
         again = (await ann.card())["review_id"]

@@ -101,7 +101,7 @@ def forged_label(review_id):
 
 def forged_undo(review_id):
     judgement = Judgement(
-        review_id=review_id, labeller="mallory", role="first", category=Category.KIDS,
+        review_id=review_id, labeller="mallory", role="first", category=Category("kids"),
         shown_blind=False, origin="page", revision=2, codebook_version="1",
     )  # fmt: skip
     return [

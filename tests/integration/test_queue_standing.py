@@ -28,7 +28,7 @@ def labels(said):
         Label(
             review_id="r1",
             text="сапоги малы",
-            category=None if withdrawn else Category.FOOTWEAR,
+            category=None if withdrawn else Category("footwear"),
             decided_by=by,
             labeller=f"{by}-{revision}",
             codebook_version="1",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from schemas import CATEGORIES, Label, TopicNames, encode
+from schemas import Label, TopicNames, all_categories, encode
 from stream.topics_admin import create_topics
 from tests.support.command_line import reviews, running
 from tests.support.pipeline import pipeline_settings, send
@@ -35,7 +35,7 @@ def label(keyword, category, end):
 
 LABELS = [
     label(word, category, end)
-    for word, category in zip(KEYWORDS, CATEGORIES, strict=True)
+    for word, category in zip(KEYWORDS, all_categories(), strict=True)
     for end in ENDS
 ]
 
@@ -66,8 +66,8 @@ def compared_on(folder):
     """Write texts that were not decided: the keywords, said otherwise."""
     ends = ("товар так себе", "плохо нормально", "супер товар") * 4
     rows = [
-        {"text": f"{word} {end}", "category": category.value}
-        for word, category in zip(KEYWORDS, CATEGORIES, strict=True)
+        {"text": f"{word} {end}", "category": category.slug}
+        for word, category in zip(KEYWORDS, all_categories(), strict=True)
         for end in ends
     ]
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -27,7 +27,7 @@ from training.relabeller.deciding import Decider
 
 pytestmark = pytest.mark.kafka
 
-CLOTHING = Category.CLOTHING
+CLOTHING = Category("clothing")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ async def test_relabellers_one_after_another_decide_every_task_once(settings, de
 
 async def test_what_a_person_has_decided_is_not_decided_again(settings, decider):
     person = Label(
-        review_id="r1", text="платье", category=Category.KIDS, decided_by="person",
+        review_id="r1", text="платье", category=Category("kids"), decided_by="person",
         labeller="ann", codebook_version="1", revision=2,
     )  # fmt: skip
     await send(

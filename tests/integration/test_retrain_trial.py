@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from schemas import CATEGORIES, Label, ModelAnnouncement, decode, encode
+from schemas import Label, ModelAnnouncement, all_categories, decode, encode
 from stream.topics_admin import create_topics
 from tests.support.learning_loop import count_keywords, loop_settings, write_weak_model
 from tests.support.pipeline import read_topic, send
@@ -31,7 +31,7 @@ async def settings(kafka, topic_prefix, redis_url, tmp_path):
             labeller="anna",
             codebook_version="1",
         )
-        for word, category in zip(KEYWORDS, CATEGORIES, strict=True)
+        for word, category in zip(KEYWORDS, all_categories(), strict=True)
     ]
     messages = [(x.review_id.encode(), encode(x)) for x in labels]
     await send(kafka, settings.topic_names.labels, messages)

@@ -66,7 +66,7 @@ async def test_an_outcome_that_its_topic_does_not_take_is_a_dead_letter_and_the_
     kafka, settings, tmp_path
 ):
     topics = settings.topic_names
-    for topic in (topics.category(Category.CLOTHING), topics.relabel):
+    for topic in (topics.category(Category("clothing")), topics.relabel):
         await limit(kafka, topic, 20_000)
     sent = [(b"k", value) for value in (SMALL, LARGE, UNSURE, SMALL)]
     await send(kafka, topics.incoming, sent)
@@ -75,12 +75,12 @@ async def test_an_outcome_that_its_topic_does_not_take_is_a_dead_letter_and_the_
         batches = await read_topic(kafka, topics.batches, 1)
     assert len({source_of(record, topics) for record in records}) == len(records) == 4
     found = by_topic(records)
-    assert len(found[topics.category(Category.CLOTHING)]) == 2
+    assert len(found[topics.category(Category("clothing"))]) == 2
     letters = found[topics.dead_letter]
     assert [letter.value for letter in letters] == [LARGE, UNSURE]
     reasons = [DeadLetterReason.from_headers(letter.headers) for letter in letters]
     assert [reason.code for reason in reasons] == ["too-large-for-topic"] * 2
-    assert topics.category(Category.CLOTHING) in reasons[0].message
+    assert topics.category(Category("clothing")) in reasons[0].message
     told = [decode(BatchSummary, record.value) for record in batches]
     assert (sum(s.published for s in told), sum(s.dead for s in told)) == (2, 2)
     assert sum(s.relabelled for s in told) == 0
@@ -90,11 +90,11 @@ async def test_many_that_are_too_large_together_only_are_sent_in_smaller_batches
     kafka, settings, tmp_path
 ):
     topics = settings.topic_names
-    await limit(kafka, topics.category(Category.CLOTHING), 20_000)
+    await limit(kafka, topics.category(Category("clothing")), 20_000)
     await send(kafka, topics.incoming, [(b"k", SMALL)] * 400)
     async with running_worker(settings, tiny_classifier(tmp_path / "model")):
         records = by_topic(await read_outputs(kafka, topics, 400))
-    assert len(records[topics.category(Category.CLOTHING)]) == 400
+    assert len(records[topics.category(Category("clothing"))]) == 400
 
 
 async def test_a_dead_letter_that_its_topic_does_not_take_is_cut(kafka, settings, tmp_path):
@@ -124,7 +124,7 @@ async def test_a_topic_that_takes_next_to_nothing_ends_the_worker_with_the_remed
 async def test_a_decision_that_its_topic_does_not_take_is_refused_with_the_remedy(kafka, settings):
     topics = settings.topic_names
     item = Item(kind="first", task=task(1), expires=datetime.now(UTC), blind=False)
-    act = act_on(item, Verdict("ann", Category.KIDS), None, "1")
+    act = act_on(item, Verdict("ann", Category("kids")), None, "1")
     publisher = DecisionPublisher(settings)
 
     async def refused():

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from schemas import CATEGORIES, ModelAnnouncement
+from schemas import ModelAnnouncement, all_categories
 from stream.model_folder import CPU_GRAPH, MANIFEST, file_digest, write_manifest
 from tests.support.tiny_model import write_tiny_model
 
@@ -95,7 +95,7 @@ def maps_for_logits(folder: Path) -> None:
 
     def to_maps(graph: Any) -> None:
         graph.node[-1].output[0] = "sums"
-        names = [category.value for category in CATEGORIES]
+        names = [category.slug for category in all_categories()]
         node = helper.make_node(
             "ZipMap", ["sums"], ["logits"], domain="ai.onnx.ml", classlabels_strings=names
         )

@@ -11,7 +11,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def label(
-    category: Category | None = Category.KIDS,
+    category: Category | None = Category("kids"),
     by: DecidedBy = "person",
     revision: int = 1,
     minutes: int = 0,

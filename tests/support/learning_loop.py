@@ -16,7 +16,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
-from schemas import CATEGORIES, BatchSummary, Category, TopicNames, decode
+from schemas import BatchSummary, Category, TopicNames, all_categories, decode
 from stream.classifier import Classifier
 from stream.settings import Settings
 from tests.support.pipeline import WAIT_SECONDS, pipeline_settings, send
@@ -38,7 +38,7 @@ def message(review_id: str, text: str) -> Message:
 
 def true_category(text: str) -> Category:
     """Return what a review is about, by its first word."""
-    return CATEGORIES[KEYWORDS.index(text.split(maxsplit=1)[0])]
+    return all_categories()[KEYWORDS.index(text.split(maxsplit=1)[0])]
 
 
 def write_weak_model(folder: Path) -> Classifier:
@@ -65,8 +65,8 @@ def loop_settings(
 ) -> Settings:
     """Return settings of a loop that begins with the model in ``folder / "weak"``."""
     keywords = [
-        {"text": f"{word} {word_number}", "category": category.value}
-        for word, category in zip(KEYWORDS, CATEGORIES, strict=True)
+        {"text": f"{word} {word_number}", "category": category.slug}
+        for word, category in zip(KEYWORDS, all_categories(), strict=True)
         for word_number in ("раз", "два", "три") * 7
     ]
     for name, rows in (("frozen", keywords), ("canaries", keywords[::21])):

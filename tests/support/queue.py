@@ -13,7 +13,15 @@ from typing import Any
 
 import httpx
 
-from schemas import CATEGORIES, Category, RelabelTask, Review, SourcePosition, encode
+from schemas import (
+    Category,
+    RelabelTask,
+    Review,
+    SourcePosition,
+    all_categories,
+    category_count,
+    encode,
+)
 from stream.queue.accounts import Accounts
 from stream.queue.server import Serving, serve
 from stream.settings import Settings
@@ -39,8 +47,8 @@ QUEUED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def probabilities(best: Category, best_share: float = 0.5) -> dict[Category, float]:
     """Return nine probabilities with one best."""
-    rest = (1 - best_share) / (len(CATEGORIES) - 1)
-    return {c: best_share if c is best else rest for c in CATEGORIES}
+    rest = (1 - best_share) / (category_count() - 1)
+    return {c: best_share if c is best else rest for c in all_categories()}
 
 
 def task(
@@ -53,7 +61,9 @@ def task(
     """Return a relabel task; everything follows from its number unless given."""
     return RelabelTask(
         review=Review(review_id=f"r{number}", text=text or TEXTS[number % len(TEXTS)]),
-        probabilities=probabilities(best or CATEGORIES[number % len(CATEGORIES)], best_share),
+        probabilities=probabilities(
+            best or all_categories()[number % category_count()], best_share
+        ),
         threshold=0.8,
         model_version="m1",
         queued_at=QUEUED + timedelta(seconds=number),
@@ -162,7 +172,7 @@ class Reviewer:
         return await self.client.post(path, data={**fields, **more}, headers={"X-Partial": "1"})
 
     async def decide(self, fields: dict[str, str], category: Category | None) -> httpx.Response:
-        return await self.post("/decide", fields, category=category.value if category else "")
+        return await self.post("/decide", fields, category=category.slug if category else "")
 
 
 @contextlib.asynccontextmanager

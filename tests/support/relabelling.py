@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from schemas import Category
+from schemas import Category, category_count
 from training.labelling.cascade import fit_cascade
 from training.labelling.run import Panel
 from training.labelling.saved import Ensemble, Fitted
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.labelling.votes import Votes
 from training.relabeller.deciding import Decider
 
-WORDS = {"платье": Category.CLOTHING, "доставка": Category.NO_PRODUCT}
+WORDS = {"платье": Category("clothing"), "доставка": Category("no-product")}
 ENSEMBLE_VERSION = "0123456789ab"
 OPEN = "непонятно"
 """A text with this word alone is left to people."""
@@ -27,11 +27,11 @@ class WordLabeller:
 
     def label(self, texts: Sequence[str]) -> Votes:
         """Vote on normalised texts."""
-        rows = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        rows = np.zeros((len(texts), category_count()), dtype=np.float32)
         for row, text in enumerate(texts):
             for word, category in WORDS.items():
                 if word in text:
-                    rows[row] = np.eye(CATEGORY_COUNT, dtype=np.float32)[category.id]
+                    rows[row] = np.eye(category_count(), dtype=np.float32)[category.id]
         return Votes(rows, ("by its word",) * len(texts))
 
 

@@ -18,7 +18,7 @@ def summary(
     published=8,
     relabelled=2,
     dead=0,
-    category=Category.CLOTHING,
+    category=Category("clothing"),
     confidence=0.9,
     model="m1",
     worker="w1",

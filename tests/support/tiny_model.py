@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from schemas import CATEGORIES
+from schemas import all_categories, category_count
 from stream.classifier import Classifier
 from stream.model_folder import Manifest, SelfTest, write_manifest
 
@@ -58,7 +58,7 @@ def write_tiny_model(
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
-    table = np.zeros((len(vocabulary), len(CATEGORIES)), dtype=np.float32)
+    table = np.zeros((len(vocabulary), category_count()), dtype=np.float32)
     for i in range(len(KEYWORDS)):
         table[i + 2, (mistakes or {}).get(i, i)] = sure_logit
     onnx.save(_graph(table), folder / "model.onnx")
@@ -67,7 +67,7 @@ def write_tiny_model(
         version="",
         name=name,
         max_length=64,
-        thresholds=dict.fromkeys(CATEGORIES, THRESHOLD),
+        thresholds=dict.fromkeys(all_categories(), THRESHOLD),
         files={},
         self_test=(SelfTest(text="платье", logits=table[2 + 2].tolist()),),
     )
@@ -92,7 +92,7 @@ def _graph(table: np.ndarray) -> onnx.ModelProto:
         helper.make_tensor_value_info(n, TensorProto.INT64, ["rows", "length"])
         for n in ("input_ids", "attention_mask")
     ]
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["rows", len(CATEGORIES)])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["rows", category_count()])
     constants = [
         numpy_helper.from_array(table, "table"),
         numpy_helper.from_array(np.array([-1], dtype=np.int64), "last"),

@@ -11,15 +11,15 @@ from stream.settings import MonitorSettings
 from tests.support.summaries import at
 
 SHARES = {
-    Category.CLOTHING: 0.46,
-    Category.FOOTWEAR: 0.17,
-    Category.NO_PRODUCT: 0.14,
-    Category.ACCESSORIES: 0.08,
-    Category.KIDS: 0.06,
-    Category.HOME_TEXTILES: 0.04,
-    Category.ELECTRONICS: 0.03,
-    Category.TABLEWARE: 0.015,
-    Category.HOUSEHOLD_APPLIANCES: 0.005,
+    Category("clothing"): 0.46,
+    Category("footwear"): 0.17,
+    Category("no-product"): 0.14,
+    Category("accessories"): 0.08,
+    Category("kids"): 0.06,
+    Category("home-textiles"): 0.04,
+    Category("electronics"): 0.03,
+    Category("tableware"): 0.015,
+    Category("household-appliances"): 0.005,
 }
 
 
@@ -70,7 +70,7 @@ def batch(moment, model, random_, strength, *, shifted):
     for category, usual in SHARES.items():
         wanted = usual
         if shifted:
-            wanted = {Category.CLOTHING: 0.2, Category.ELECTRONICS: 0.6}.get(category, usual)
+            wanted = {Category("clothing"): 0.2, Category("electronics"): 0.6}.get(category, usual)
         reviews = round(random_.gauss(wanted, wanted / 8) * 260 * strength)
         published = relabelled = 0
         total = 0.0

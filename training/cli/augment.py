@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from schemas import Category
+from stream.categories import category_named
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
 from training.cli.progress import bars
@@ -43,7 +44,7 @@ def augment(
     ] = 100,
     category: Annotated[
         list[Category] | None,
-        typer.Option(help="Only this one; may be repeated.", show_default=False),
+        typer.Option(parser=category_named, metavar="SLUG", help="Only this one; may be repeated."),
     ] = None,
     evaluation: Annotated[
         list[Path] | None,
@@ -117,10 +118,10 @@ def _written(output: Path) -> list[LabelledItem]:
 
 def _sieve(settings: Settings, there: list[LabelledItem], evaluation: list[Path]) -> Sieve:
     from training.data.files import read_labelled
+    from training.data.parts import held_out_files
     from training.labelling.augment.sieve import Sieve
-    from training.starter.texts import DEMO_EXAMPLES, HELDOUT_EXAMPLES
 
-    files = [HELDOUT_EXAMPLES, DEMO_EXAMPLES, *evaluation]
+    files = [*held_out_files(), *evaluation]
     measured = [row.item.text for path in files for row in read_labelled(path)]
     with err.status("loading the checks"):
         return Sieve(_checks(settings), measured, [row.item.text for row in there])
@@ -187,7 +188,7 @@ def _show_plan(wanted: dict[Category, int], source: Source) -> None:
     table.add_column("reviews", justify="right")
     table.add_column("requests, at least", justify="right")
     for category, count in wanted.items():
-        table.add_row(category.value, f"{count:,}", f"{-(-count // source.batch):,}")
+        table.add_row(category.slug, f"{count:,}", f"{-(-count // source.batch):,}")
     out.print(table)
     if wanted and isinstance(source, LlmSource):
         requests = sum(-(-count // source.batch) for count in wanted.values())
@@ -203,7 +204,7 @@ def _close(wanted: dict[Category, int], tally: Tally, output: Path) -> None:
     note(f"{written:,} synthetic reviews written to {escape(str(output))}")
     for reason, count in tally.dropped.most_common():
         note(f"[dim]{count:,} dropped: {escape(reason)}[/dim]")
-    short = {c.value: n - tally.kept[c] for c, n in wanted.items() if tally.kept[c] < n}
+    short = {c.slug: n - tally.kept[c] for c, n in wanted.items() if tally.kept[c] < n}
     if short:
         note("still lacking: " + ", ".join(f"{name} {count:,}" for name, count in short.items()))
     note(

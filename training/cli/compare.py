@@ -223,18 +223,18 @@ def _compared(
 def _with_enough(candidates: list[Candidate], dataset: Dataset) -> list[Candidate]:
     """Leave early stopping out where a training set has too few rows to hold some back."""
     from training.data.dataset import trusted
-    from training.fit.stopping import LEAST_TRUSTED
+    from training.fit.stopping import least_trusted
 
     folds = candidates[0].config.folds
-    enough = trusted(dataset).sum() * (folds - 1) / folds >= LEAST_TRUSTED
+    enough = trusted(dataset).sum() * (folds - 1) / folds >= least_trusted()
     kept = [c for c in candidates if enough or not c.config.tricks.early_stopping]
     if not kept:
         raise InputError(
-            f"early stopping needs {LEAST_TRUSTED} trusted rows in each fold",
+            f"early stopping needs {least_trusted()} trusted rows in each fold",
             "label more reviews, or leave early_stopping out",
         )
     if len(kept) < len(candidates):
-        note(f"early stopping is left out: it needs {LEAST_TRUSTED} trusted rows in each fold")
+        note(f"early stopping is left out: it needs {least_trusted()} trusted rows in each fold")
     return kept
 
 
@@ -330,9 +330,9 @@ def _training_rows(dataset: Dataset, guessed: int | None) -> Dataset:
 
 def _tests(files: list[Path], unstated: Unstated) -> dict[str, Dataset]:
     from training.data.dataset import read_test_dataset
-    from training.starter.texts import HELDOUT_EXAMPLES
+    from training.data.parts import held_out_file
 
-    named = files or [HELDOUT_EXAMPLES]
+    named = files or [held_out_file()]
     names = [path.stem for path in named]
     if len(set(names)) < len(names):
         raise InputError("two test sets have the same name", "rename one of the files")

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from schemas import Category
+from stream.categories import category_named
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
 from stream.cli.outputs import Force, require_new_file, require_own_folder
@@ -83,9 +84,18 @@ def run(
         float | None,
         typer.Option(help="Wanted of what is decided; else 0.95.", min=0.5, max=0.999),
     ] = None,
-    keep: Annotated[list[Category] | None, typer.Option(help="Category that occurs.")] = None,
-    drop: Annotated[list[Category] | None, typer.Option(help="Category that does not.")] = None,
-    people: Annotated[list[Category] | None, typer.Option(help="Only people may give it.")] = None,
+    keep: Annotated[
+        list[Category] | None,
+        typer.Option(parser=category_named, metavar="SLUG", help="Category that occurs."),
+    ] = None,
+    drop: Annotated[
+        list[Category] | None,
+        typer.Option(parser=category_named, metavar="SLUG", help="Category that does not."),
+    ] = None,
+    people: Annotated[
+        list[Category] | None,
+        typer.Option(parser=category_named, metavar="SLUG", help="Only people may give it."),
+    ] = None,
     noise: Annotated[bool, typer.Option(help="Look for suspicious labels.")] = True,
     processes: Annotated[int, typer.Option(min=0, help="0: one a core.")] = 0,
     save_ensemble: Annotated[
@@ -320,7 +330,7 @@ def _close(result: LabellingRun, output: Path, report: Path | None, *, saved: bo
     left = int(result.decisions.open[: result.labelled].sum())
     total = result.labelled
     fates = result.cascade.prior.fates
-    dropped = [f"{f.category.value} {f.why}" for f in fates if f.fate is Fate.DROPPED]
+    dropped = [f"{f.category.slug} {f.why}" for f in fates if f.fate is Fate.DROPPED]
     note(
         f"{total - left:,} of {total:,} reviews labelled, {left:,} left to people "
         f"(category null in {escape(str(output))})"

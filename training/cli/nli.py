@@ -57,9 +57,9 @@ def nli(
     import numpy as np
 
     from training.data.dataset import join, read_labelled_dataset
+    from training.data.parts import held_out_files
     from training.fit.config import BUNDLED_ENCODER
     from training.starter.synthetic import synthetic_dataset
-    from training.starter.texts import DEMO_EXAMPLES, HELDOUT_EXAMPLES
     from training.writable import is_complete
 
     settings = settings_from(None, None)
@@ -72,7 +72,7 @@ def nli(
     data = read_labels(labels or [], unstated_of(labels_by))
     if not labels:
         data = join(data, synthetic_dataset(_COMPOSED, seed, 1.0))
-    files = [HELDOUT_EXAMPLES, DEMO_EXAMPLES, *(validated or [])]
+    files = [*held_out_files(), *(validated or [])]
     data = data.without_texts_of(*(read_labelled_dataset(path) for path in files))
     data = data.take(np.sort(np.unique(data.normalized, return_index=True)[1]))
     # torch: a mistake above is answered without waiting for it.

@@ -231,11 +231,11 @@ def read_labels(files: list[Path], unstated: Unstated) -> Dataset:
         DataError: a file cannot be read, or there is no labelled review in them.
     """
     from training.data.dataset import join, read_rows
+    from training.data.parts import examples_file
     from training.errors import DataError
-    from training.starter.texts import TRAIN_EXAMPLES
 
     if not files:
-        return read_rows(TRAIN_EXAMPLES)
+        return read_rows(examples_file())
     rows = join(*(read_rows(file, unstated) for file in files))
     if not len(rows):
         named = ", ".join(map(str, files))
@@ -346,7 +346,7 @@ def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:
                     "family": manifest.family,
                     "metrics": manifest.metrics,
                     "temperature": manifest.temperature,
-                    "thresholds": {c.value: t for c, t in manifest.thresholds.items()},
+                    "thresholds": manifest.thresholds,
                 }
             )
         )

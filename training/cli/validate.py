@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.table import Table
 
-from schemas import CATEGORIES, CATEGORY_INFO, Category
+from schemas import Category, all_categories, category_infos
 from stream.cli.console import err, note, one_line, out
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def validate(
             break
         if category is not None:
             checked.add(row.item, category, who)
-            note(f"[green]{category.value}[/green]")
+            note(f"[green]{category.slug}[/green]")
     answered = sum(row.item.id in checked.done for row in sample)
     err.print(f"{answered} of {len(sample)} answered, in {output}", markup=False)
     _judge(sample, output)
@@ -79,7 +79,7 @@ def ask(guess: Category | None, read_key: Callable[[], str]) -> tuple[str, Categ
         if key in {"\r", "\n"} and guess is not None:
             return key, guess
         if len(key) == 1 and key in "123456789":
-            return key, CATEGORIES[int(key) - 1]
+            return key, all_categories()[int(key) - 1]
         note(f"[yellow]1-9, {'Enter, ' if guess is not None else ''}s or q[/yellow]")
 
 
@@ -98,8 +98,8 @@ def piped_key() -> str:
 
 
 def _legend(*, blind: bool) -> None:
-    for number, info in enumerate(CATEGORY_INFO, start=1):
-        err.print(f"{number} {info.english} ({info.russian})", markup=False)
+    for number, info in enumerate(category_infos(), start=1):
+        err.print(f"{number} {info.name('en')} ({info.name('ru')})", markup=False)
     note("s: skip   q: end" if blind else "Enter: as suggested   s: skip   q: end")
 
 
@@ -110,7 +110,7 @@ def _show(row: Suggestion, place: int, total: int, *, blind: bool) -> None:
         return
     number = row.guess.id + 1
     by = f" by {one_line(row.decided_by)}" if row.decided_by else ""
-    err.print(f"suggested: {number} {row.guess.info.english}{by}", markup=False)
+    err.print(f"suggested: {number} {row.guess.info.name('en')}{by}", markup=False)
     for name, reason in row.reasons.items():
         err.print(f"  {one_line(name)}: {one_line(reason, 160)}", style="dim", markup=False)
 
@@ -147,7 +147,7 @@ def _judge(sample: Sequence[Suggestion], checked: Path) -> None:
     for score in scores:
         taken = [int((guess[truth == score.category.id] == s.category.id).sum()) for s in scores]
         table.add_row(
-            f"{score.category.id + 1} {score.category.info.english}",
+            f"{score.category.id + 1} {score.category.info.name('en')}",
             str(score.support),
             _between(score.precision, score.precision_interval) if score.given else "–",
             _between(score.recall, score.recall_interval) if score.support else "–",

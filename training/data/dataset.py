@@ -14,14 +14,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES
+from schemas import all_categories, category_count
 from stream.text import normalize
 from training.data.files import LabelledItem, read_labelled, read_measured
 from training.data.origins import ORIGINS, Origin
 from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.errors import DataError
 
-CATEGORY_COUNT: Final = len(CATEGORIES)
 # Probabilities are written with this many digits, and digested as written: what was read back from
 # a file is the dataset that was written to it.
 _DIGITS: Final = 5
@@ -39,7 +38,7 @@ class Dataset:
 
     Attributes:
         texts: one a row.
-        probabilities: soft label by category id, float32 [rows, 9]; rows sum to one.
+        probabilities: soft label by category id, float32 [rows, categories]; rows sum to one.
         weight: how far to trust the row, float32 [rows], above zero.
         origin: whose label it is.
         product: what each row's review is of, as its file says it; empty where nothing is said.
@@ -57,7 +56,7 @@ class Dataset:
         rows = len(self.texts)
         if not self.product:
             object.__setattr__(self, "product", [""] * rows)
-        if self.probabilities.shape != (rows, CATEGORY_COUNT):
+        if self.probabilities.shape != (rows, category_count()):
             raise DataError(f"labels of shape {self.probabilities.shape} for {rows} texts")
         if self.weight.shape != (rows,) or {len(self.origin), len(self.product)} != {rows}:
             raise DataError(f"weights, origins or products do not fit {rows} texts")
@@ -171,7 +170,7 @@ def check_learnable(dataset: Dataset) -> None:
     if len(categories) == 1:
         raise DataError(
             f"all {len(dataset)} texts to train on are of one category, "
-            f"{CATEGORIES[categories[0]].value}",
+            f"{all_categories()[categories[0]].slug}",
             "label reviews of other categories too, several of each",
         )
 
@@ -192,9 +191,9 @@ def labelled(
         weight: of every row.
         product: of each row, or nothing.
     """
-    one_hot = np.eye(CATEGORY_COUNT, dtype=np.float32)[np.asarray(categories, dtype=np.int64)]
+    one_hot = np.eye(category_count(), dtype=np.float32)[np.asarray(categories, dtype=np.int64)]
     weights = np.full(len(texts), weight, dtype=np.float32)
-    probabilities = one_hot.reshape(len(texts), CATEGORY_COUNT)
+    probabilities = one_hot.reshape(len(texts), category_count())
     origins = [Origin(origin)] * len(texts)
     return Dataset(list(texts), probabilities, weights, origins, list(product))
 
@@ -281,7 +280,7 @@ def read_dataset(path: Path) -> Dataset:
             f"{path}, line {len(texts) + 1}: not a row of a dataset ({error})",
             "write it with `Dataset.write`, or pass labelled reviews instead",
         ) from None
-    labels = np.asarray(probabilities, dtype=np.float32).reshape(len(texts), CATEGORY_COUNT)
+    labels = np.asarray(probabilities, dtype=np.float32).reshape(len(texts), category_count())
     return Dataset(texts, labels, np.asarray(weights, dtype=np.float32), origins, products)
 
 
@@ -303,8 +302,8 @@ def _distribution(label: Sequence[float], weight: float) -> list[float]:
         ValueError: it is none, or the row has no weight.
     """
     values = [float(p) for p in label]
-    if len(values) != CATEGORY_COUNT:
-        raise ValueError(f"{len(values)} probabilities instead of {CATEGORY_COUNT}")
+    if len(values) != category_count():
+        raise ValueError(f"{len(values)} probabilities instead of {category_count()}")
     # Not-a-number fails each of these comparisons.
     if not (min(values) >= 0 and abs(sum(values) - 1) <= _LARGEST_ROUNDING):
         raise ValueError("the probabilities do not sum to one")

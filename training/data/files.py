@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from schemas import CATEGORIES, Category
+from schemas import Category, all_categories, category_count
 from stream.spreadsheet import unguarded
 from stream.text import normalize
 from training.data.origins import ORIGINS, Origin, counted
@@ -20,7 +20,6 @@ from training.errors import DataError
 SYNTHETIC: Final = "synthetic-"
 """How the id of a generated review begins. The mark is in the id because an id goes wherever a review
 goes: through labelling, CSV files, Kafka, and other people's tools that drop columns."""
-_BY_ID: Final = dict(enumerate(CATEGORIES))
 _CHECK: Final = "check a sample with `reviews label validate FILE`, and name its file of answers"
 # What a labelling run writes as `decided_by` where a person's label was given to it, and where nobody
 # was sure: a category that stands there all the same was filled in afterwards.
@@ -286,13 +285,13 @@ def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:
             return Category(str(row["category"]))
         said = row["category_id"]
         # 2.0 is an id that a spreadsheet wrote; 2.7 and true are none.
-        return _BY_ID[int(str(said).removesuffix(".0"))]
-    except (KeyError, ValueError):
-        known = ", ".join(category.value for category in CATEGORIES)
+        return all_categories()[int(str(said).removesuffix(".0"))]
+    except (KeyError, ValueError, IndexError):
+        known = ", ".join(category.slug for category in all_categories())
         said = row.get("category") or row.get("category_id")
         raise DataError(
             f"{path}, row {number}: no known category in {said!r}",
-            f"name the column `category` and use one of {known}; or `category_id`, 0 to 8",
+            f"name the column `category` and use one of {known}; or `category_id`, 0 to {category_count() - 1}",
         ) from None
 
 

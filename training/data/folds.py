@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import Category
-from training.data.dataset import CATEGORY_COUNT, Dataset
-
-_NO_PRODUCT: Final = Category.NO_PRODUCT.id
+from schemas import active_taxonomy, category_count
+from training.data.dataset import Dataset
 
 
 def folds_of(categories: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
@@ -42,16 +38,20 @@ def folds_by_product(rows: Dataset, folds: int, seed: int) -> NDArray[np.int64]:
     number = {name: i for i, name in enumerate(names)}
     product = np.array([number.get(name, -1) for name in rows.product])
     named = product >= 0
-    counts = np.zeros((len(names), CATEGORY_COUNT), dtype=np.int64)
+    counts = np.zeros((len(names), category_count()), dtype=np.int64)
     np.add.at(counts, (product[named], rows.categories[named]), 1)
     # Shuffled before they are sorted, so that equals come in an order of the seed's.
     order = np.random.default_rng(seed).permutation(len(names))
     largest_first = order[np.argsort(-counts.sum(axis=1)[order], kind="stable")]
-    filled = np.zeros((folds, CATEGORY_COUNT), dtype=np.int64)
+    kinds = np.ones(category_count(), dtype=np.int64)
+    if (none := active_taxonomy().none_id) is not None:
+        kinds[none] = 0
+    filled = np.zeros((folds, category_count()), dtype=np.int64)
     chosen = np.zeros(len(names), dtype=np.int64)
     for one in largest_first:
         here = counts[one]
-        main = here[:_NO_PRODUCT].argmax() if here[:_NO_PRODUCT].any() else _NO_PRODUCT
+        # What kind of goods it is decides; "none of these" only where nothing else is said of it.
+        main = (here * kinds if (here * kinds).any() else here).argmax()
         chosen[one] = np.lexsort((filled.sum(axis=1), filled[:, main]))[0]
         filled[chosen[one]] += here
     fold[named] = chosen[product[named]]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from schemas import CATEGORIES
+from schemas import category_count
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -56,7 +56,7 @@ class Curve:
 
 
 def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Floats:
-    """Return probabilities float64 [rows, 9] of logits [rows, 9]."""
+    """Return probabilities float64 [rows, categories] of logits [rows, categories]."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
     exp = np.exp(scaled)
@@ -69,7 +69,7 @@ def fit_temperature(
     """Return the temperature with the least log loss (Guo et al., ICML 2017).
 
     Args:
-        logits: of held-out rows, [rows, 9].
+        logits: of held-out rows, [rows, categories].
         truth: their category ids, int64 [rows].
         weight: of each row, or None for equal weights.
     """
@@ -128,19 +128,19 @@ def choose_thresholds(probabilities: NDArray[np.floating], truth: Ids, precision
     at any threshold is held to 0.95, then 0.9; only below that is it never published.
 
     Args:
-        probabilities: calibrated, of held-out rows, [rows, 9].
+        probabilities: calibrated, of held-out rows, [rows, categories].
         truth: their category ids, int64 [rows].
         precision: wanted among what is published, 0 to 1.
 
     Returns:
-        float64 [9], by category id, between :data:`LEAST_THRESHOLD` and :data:`NEVER`.
+        float64 [categories], by category id, between :data:`LEAST_THRESHOLD` and :data:`NEVER`.
     """
     best = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = best == truth
     shared = lowest_threshold(confidence, right, precision)
-    thresholds = np.full(len(CATEGORIES), shared)
-    for category in range(len(CATEGORIES)):
+    thresholds = np.full(category_count(), shared)
+    for category in range(category_count()):
         rows = best == category
         count = int(rows.sum())
         if count >= _ENOUGH:

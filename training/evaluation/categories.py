@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from training.data.dataset import Dataset
 from training.evaluation.compare import Run
 from training.evaluation.metrics import Floats, Ids, Interval, category_scores
@@ -53,11 +53,11 @@ def category_lines(
 
     return [
         CategoryLine(
-            category.value,
+            category.slug,
             int((truth == category.id).sum()),
             *(interval(category.id, score) for score in range(3)),
         )
-        for category in CATEGORIES
+        for category in all_categories()
         if (truth == category.id).any()
     ]
 

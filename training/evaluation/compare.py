@@ -68,7 +68,7 @@ class Run:
     Attributes:
         candidate: its name.
         seed: of the training.
-        logits: by test set, float32 [rows, 9].
+        logits: by test set, float32 [rows, categories].
         losses: mean loss of each epoch; none for baselines.
         seconds: of the training, on whatever else the machine was doing.
         parameters: numbers that were learned.

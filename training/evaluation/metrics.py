@@ -13,13 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES
+from schemas import category_count
 
 Ids = NDArray[np.int64]
 """Category ids, int64 [rows]."""
 Floats = NDArray[np.float64]
 
-CATEGORY_COUNT: Final = len(CATEGORIES)
 DEFAULT_RESAMPLES: Final = 2000
 
 
@@ -62,8 +61,8 @@ class CategoryScore:
 
 def confusion(truth: Ids, predicted: Ids) -> Ids:
     """Return counts, int64 [9 true, 9 predicted]."""
-    cells = np.bincount(truth * CATEGORY_COUNT + predicted, minlength=CATEGORY_COUNT**2)
-    return np.asarray(cells.reshape(CATEGORY_COUNT, CATEGORY_COUNT), dtype=np.int64)
+    cells = np.bincount(truth * category_count() + predicted, minlength=category_count() ** 2)
+    return np.asarray(cells.reshape(category_count(), category_count()), dtype=np.int64)
 
 
 def category_scores(truth: Ids, predicted: Ids) -> list[CategoryScore]:
@@ -72,7 +71,7 @@ def category_scores(truth: Ids, predicted: Ids) -> list[CategoryScore]:
     precision, recall, f1 = _scores(table)
     return [
         CategoryScore(float(precision[i]), float(recall[i]), float(f1[i]), int(table[i].sum()))
-        for i in range(CATEGORY_COUNT)
+        for i in range(category_count())
     ]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from training.data.dataset import Dataset
 from training.evaluation.calibration import reliability, risk_coverage, softmax
 from training.evaluation.compare import Run
@@ -52,7 +52,7 @@ def confusion_plot(path: Path, truth: NDArray[np.int64], predicted: NDArray[np.i
     """Draw the confusion matrix: rows are the truth, shades are shares of the row."""
     cells = confusion(truth, predicted)
     share = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
-    names = [category.value for category in CATEGORIES]
+    names = [category.slug for category in all_categories()]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6.6, 5.6))
         axes: Any = figure.subplots()

@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from training.data.dataset import Dataset
 from training.data.origins import counted
 from training.evaluation.categories import category_lines
@@ -54,15 +54,15 @@ def mistakes(rows: Dataset, probabilities: NDArray[np.float64]) -> list[Mistake]
 
     Args:
         rows: labelled.
-        probabilities: float64 [rows, 9].
+        probabilities: float64 [rows, categories].
     """
     best, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(best != rows.categories)
     return [
         Mistake(
             rows.texts[row],
-            CATEGORIES[rows.categories[row]].value,
-            CATEGORIES[best[row]].value,
+            all_categories()[rows.categories[row]].slug,
+            all_categories()[best[row]].slug,
             float(sure[row]),
         )
         for row in wrong[np.argsort(-sure[wrong], kind="stable")]

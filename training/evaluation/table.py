@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from training.data.dataset import Dataset
 from training.evaluation.calibration import (
     expected_calibration_error,
@@ -101,7 +101,7 @@ def lines(
 
 
 def mean_probabilities(runs: Sequence[Run], test: str) -> NDArray[np.float64]:
-    """Return the seeds' mean probabilities, float64 [rows, 9]."""
+    """Return the seeds' mean probabilities, float64 [rows, categories]."""
     return np.asarray(np.mean([softmax(run.logits[test]) for run in runs], axis=0))
 
 
@@ -120,7 +120,7 @@ def _score(runs: Sequence[Run], reference: Sequence[Run], test: str, rows: Datas
         _interval(macro_f1, truth, mine),
         float(np.mean([_calibration_error(run.logits[test], truth) for run in runs])),
         float(np.mean([risk_coverage(softmax(run.logits[test]), truth).area for run in runs])),
-        {c.value: float(f1[c.id]) for c in CATEGORIES if (truth == c.id).any()},
+        {c.slug: float(f1[c.id]) for c in all_categories() if (truth == c.id).any()},
         _interval(weighted_f1, truth, mine, theirs),
         _interval(macro_f1, truth, mine, theirs),
     )
@@ -164,7 +164,7 @@ def calibrated(logits: NDArray[np.float32], truth: Ids) -> list[tuple[NDArray[np
     Too few rows to part are one whole, as they are.
 
     Args:
-        logits: of test rows, float32 [rows, 9].
+        logits: of test rows, float32 [rows, categories].
         truth: their category ids, int64 [rows].
     """
     if len(truth) < _LEAST_ROWS:

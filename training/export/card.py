@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from schemas import CATEGORIES
+from schemas import active_taxonomy, all_categories, category_count
 from stream.model_folder import CPU_GRAPH, Manifest
 from training.data.dataset import Dataset
 from training.data.origins import Origin, counted
@@ -103,7 +103,7 @@ def _front_matter(manifest: Manifest) -> str:
 def _what(manifest: Manifest, parameters: int) -> str:
     return (
         f"# {manifest.name}\n\n"
-        f"Sorts Russian marketplace reviews by product category ({len(CATEGORIES)} categories). "
+        f"Sorts {active_taxonomy().task} ({category_count()} categories). "
         f"Family `{manifest.family}`, {parameters / 1e6:.2f} million parameters, texts of up to "
         f"{manifest.max_length} word pieces. Made {manifest.created_at} by version "
         f"{manifest.code_version}; training data {manifest.training_digest[:16]}.\n"
@@ -112,7 +112,8 @@ def _what(manifest: Manifest, parameters: int) -> str:
 
 def _data(dataset: Dataset) -> str:
     counts = {
-        category.value: int((dataset.categories == category.id).sum()) for category in CATEGORIES
+        category.slug: int((dataset.categories == category.id).sum())
+        for category in all_categories()
     }
     explained = "; ".join(f"`{o}` rows {o.description}" for o in dataset.origins())
     lines = [
@@ -173,10 +174,7 @@ def _decisions(manifest: Manifest) -> str:
         ),
         "| category | threshold |",
         "|---|---:|",
-        *(
-            f"| {category.value} | {_threshold(value)} |"
-            for category, value in manifest.thresholds.items()
-        ),
+        *(f"| {slug} | {_threshold(value)} |" for slug, value in manifest.thresholds.items()),
         "",
     ]
     return "\n".join(lines)
@@ -225,8 +223,8 @@ def _limits(dataset: Dataset) -> str:
         )
     if made := _mostly_made(dataset):
         said.append(f"Learned mainly from written and composed sentences: {', '.join(made)}.")
-    counts = np.bincount(dataset.categories, minlength=len(CATEGORIES))
-    if few := [f"{c.value} ({counts[c.id]})" for c in CATEGORIES if counts[c.id] < _FEW]:
+    counts = np.bincount(dataset.categories, minlength=category_count())
+    if few := [f"{c.slug} ({counts[c.id]})" for c in all_categories() if counts[c.id] < _FEW]:
         said.append(f"Learned from few texts, and hardly to be relied on: {', '.join(few)}.")
     said.append(
         "It says nothing about a review's truth, its writer or its mood. Watch the share of relabelled "
@@ -238,9 +236,9 @@ def _limits(dataset: Dataset) -> str:
 def _mostly_made(dataset: Dataset) -> list[str]:
     """Return the categories most of whose texts no shopper wrote."""
     made = np.array([not origin.of_the_stream for origin in dataset.origin], dtype=np.bool_)
-    of_category = [made[dataset.categories == category.id] for category in CATEGORIES]
+    of_category = [made[dataset.categories == category.id] for category in all_categories()]
     return [
-        category.value
-        for category, rows in zip(CATEGORIES, of_category, strict=True)
+        category.slug
+        for category, rows in zip(all_categories(), of_category, strict=True)
         if len(rows) and rows.mean() > 0.5  # noqa: PLR2004 - most of them
     ]

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, cast
 
-from schemas import CATEGORIES
+from schemas import active_taxonomy
 from stream.classifier import Classifier
 from stream.errors import ModelError
 from stream.model_folder import (
@@ -168,7 +168,7 @@ def write_folder(
             pad_id=model.encoder.pad_id,
             unknown_id=model.encoder.unknown_id,
             temperature=rule.temperature,
-            thresholds=dict(zip(CATEGORIES, rule.thresholds, strict=True)),
+            thresholds=dict(zip(active_taxonomy().slugs, rule.thresholds, strict=True)),
             metrics=rule.metrics,
             training_digest=dataset.digest,
             code_version=version("reviews-stream"),

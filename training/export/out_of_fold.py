@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import CATEGORY_COUNT, Dataset, check_measurable, trusted
+from schemas import category_count
+from training.data.dataset import Dataset, check_measurable, trusted
 from training.data.folds import folds_by_product, folds_of
 from training.errors import DataError
 from training.export.known import known
@@ -27,7 +28,7 @@ class HeldOut:
 
     Attributes:
         rows: the labelled rows.
-        logits: float32 [rows, 9].
+        logits: float32 [rows, categories].
         known: how many of the rows the base had learned with their labels: they flatter.
         products: how many products were held out as wholes; 0 where rows were held out at random.
     """
@@ -148,7 +149,7 @@ def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Prog
     """
     found = parts_of(dataset, config)
     rows = dataset.take(found.measured)
-    logits = np.zeros((len(rows), CATEGORY_COUNT), dtype=np.float32)
+    logits = np.zeros((len(rows), category_count()), dtype=np.float32)
     for number, part in enumerate(found.parts, start=1):
         texts = [rows.normalized[row] for row in part.held]
         own = config.model_copy(update={"checkpoints": _folder(config, number)})

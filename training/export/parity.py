@@ -33,7 +33,7 @@ class Parity:
 
     @classmethod
     def of(cls, module: Logits, graph: Logits) -> Parity:
-        """Compare logits float32 [texts, 9]."""
+        """Compare logits float32 [texts, categories]."""
         same = module.argmax(axis=1) == graph.argmax(axis=1)
         return cls(float(np.abs(module - graph).max()), float(same.mean()))
 
@@ -52,7 +52,7 @@ class Graphs:
 
 
 def graph_logits(path: Path, ids: Sequence[Sequence[int]], pad_id: int, threads: int = 0) -> Logits:
-    """Return a graph's logits float32 [texts, 9] on the CPU, texts of similar length together.
+    """Return a graph's logits float32 [texts, categories] on the CPU, texts of similar length together.
 
     Args:
         path: of the graph.

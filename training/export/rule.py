@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES
+from schemas import all_categories, category_count
 from stream.model_folder import Reference
 from training.evaluation.calibration import (
     choose_thresholds,
@@ -82,9 +82,9 @@ def fit_rule(held: HeldOut, precision: float, unknown_share: float) -> Rule:
     if len(true) >= LEAST_MEASURED:
         every = {"macro_f1_all": macro_f1(truth, probabilities.argmax(axis=1))}
         metrics = dict(_scores(seen, true, thresholds)) | every | metrics
-    share = np.bincount(best, minlength=len(CATEGORIES)) / len(best)
+    share = np.bincount(best, minlength=category_count()) / len(best)
     reference = Reference(
-        category_share={c: round(float(share[c.id]), _DIGITS) for c in CATEGORIES},
+        category_share={c: round(float(share[c.id]), _DIGITS) for c in all_categories()},
         confidence_histogram=[round(value, _DIGITS) for value in confidence_histogram(seen)],
         unknown_token_share=round(unknown_share, _DIGITS),
     )

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.data.dataset import CATEGORY_COUNT, Dataset, check_learnable
+from schemas import category_count
+from training.data.dataset import Dataset, check_learnable
 from training.fit.batches import bucketed_batches, by_length, pad
 from training.fit.config import Progress, TrainConfig, Tricks
 from training.fit.lineage import decided_by
@@ -26,7 +27,7 @@ from training.fit.stopping import BestEpoch, held_back, loss_of
 from training.pretraining.encoder import Encoder, load_encoder
 
 Build = Callable[[Encoder, TrainConfig], nn.Module]
-"""Makes a module that maps ids and mask, int64 [rows, length], to logits float32 [rows, 9]."""
+"""Makes a module that maps ids and mask, int64 [rows, length], to logits float32 [rows, categories]."""
 
 _EVALUATION_BATCH: Final = 128
 _LARGEST_GRADIENT: Final = 1.0
@@ -52,12 +53,12 @@ class NeuralModel:
         return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
 
     def logits(self, normalized: Sequence[str]) -> NDArray[np.float32]:
-        """Return logits float32 [texts, 9] in single precision, on the device it was trained on."""
+        """Return logits float32 [texts, categories] in single precision, on the device it was trained on."""
         return self.logits_of(self.encoder.tokenize(normalized, self.max_length))
 
     def logits_of(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Return logits float32 [texts, 9] for rows of word pieces."""
-        out = np.empty((len(ids), CATEGORY_COUNT), dtype=np.float32)
+        """Return logits float32 [texts, categories] for rows of word pieces."""
+        out = np.empty((len(ids), category_count()), dtype=np.float32)
         for rows, found in read_by(self.module, ids, self.encoder.pad_id):
             out[rows] = found
         return out
@@ -243,7 +244,7 @@ class _Training:
 def _targets(dataset: Dataset, tricks: Tricks) -> tuple[Tensor, Tensor]:
     labels = torch.from_numpy(dataset.probabilities.astype(np.float32))
     if not tricks.soft_labels:
-        labels = nn.functional.one_hot(labels.argmax(dim=1), CATEGORY_COUNT).float()
+        labels = nn.functional.one_hot(labels.argmax(dim=1), category_count()).float()
     weight = torch.from_numpy(dataset.weight.astype(np.float32))
     return labels, weight if tricks.row_weights else torch.ones_like(weight)
 

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.data.dataset import CATEGORY_COUNT, Dataset
+from schemas import category_count
+from training.data.dataset import Dataset
 from training.fit.config import Imbalance, Tricks
 
 # A category without a single row still has a prior: its logits must stay finite.
@@ -18,11 +19,11 @@ _LEAST_SHARE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A loss over logits [rows, 9] and soft labels [rows, 9].
+    """A loss over logits [rows, categories] and soft labels [rows, categories].
 
     Attributes:
-        class_weight: float32 [9].
-        shift: added to the logits while training (logit adjustment), float32 [9].
+        class_weight: float32 [categories].
+        shift: added to the logits while training (logit adjustment), float32 [categories].
         gamma: of the focal loss.
         smoothing: share of each label that is spread over all categories.
     """
@@ -51,13 +52,13 @@ class Loss:
         Focal loss: Lin et al., ICCV 2017. Logit adjustment: Menon et al., ICLR 2021.
 
         Args:
-            logits: float32 [rows, 9].
-            labels: float32 [rows, 9].
+            logits: float32 [rows, categories].
+            labels: float32 [rows, categories].
             weight: float32 [rows].
         """
         log_p = torch.log_softmax(logits.float() + self.shift.to(logits.device), dim=1)
         if self.smoothing:
-            labels = labels * (1 - self.smoothing) + self.smoothing / CATEGORY_COUNT
+            labels = labels * (1 - self.smoothing) + self.smoothing / category_count()
         terms = -labels * log_p * self.class_weight.to(logits.device)
         if self.gamma:
             terms = terms * (1 - log_p.exp()) ** self.gamma
@@ -65,7 +66,7 @@ class Loss:
 
 
 def class_weights(counts: NDArray[np.float64], imbalance: Imbalance) -> NDArray[np.float64]:
-    """Return one weight a category, float64 [9], with a mean of one over the rows.
+    """Return one weight a category, float64 [categories], with a mean of one over the rows.
 
     ``balanced`` weighs by one over the frequency; ``effective`` by one over the effective number of
     rows (Cui et al., "Class-Balanced Loss", CVPR 2019). Categories without rows get weight one.
@@ -86,8 +87,8 @@ def symmetric_divergence(first: Tensor, second: Tensor, weight: Tensor) -> Tenso
     """Return R-Drop's term: the mean of both KL divergences (Liang et al., NeurIPS 2021).
 
     Args:
-        first: logits of one dropout mask, [rows, 9].
-        second: logits of another, [rows, 9].
+        first: logits of one dropout mask, [rows, categories].
+        second: logits of another, [rows, categories].
         weight: float32 [rows].
     """
     log_p, log_q = torch.log_softmax(first.float(), 1), torch.log_softmax(second.float(), 1)

@@ -7,7 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import CATEGORY_COUNT, Dataset
+from schemas import category_count
+from training.data.dataset import Dataset
 from training.data.folds import folds_of
 
 _FOLDS: Final = 4
@@ -27,7 +28,7 @@ def doubted(dataset: Dataset, seed: int) -> NDArray[np.bool_]:
     from training.models.baselines import NgramRegression  # noqa: PLC0415 - likewise
 
     fold = folds_of(dataset.categories, _FOLDS, seed)
-    logits = np.zeros((len(dataset), CATEGORY_COUNT))
+    logits = np.zeros((len(dataset), category_count()))
     for number in range(_FOLDS):
         model = NgramRegression.fit(dataset.take(fold != number), TrainConfig(seed=seed), silent)
         held = np.flatnonzero(fold == number)

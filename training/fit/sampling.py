@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import CATEGORY_COUNT, Dataset
+from schemas import category_count
+from training.data.dataset import Dataset
 
 
 def epoch_rows(
@@ -22,7 +23,7 @@ def epoch_rows(
     rows = np.arange(len(dataset), dtype=np.int64)
     if not oversampling:
         return rows
-    counts = np.bincount(dataset.categories, minlength=CATEGORY_COUNT).astype(np.float64)
+    counts = np.bincount(dataset.categories, minlength=category_count()).astype(np.float64)
     wanted = np.where(counts > 0, counts ** (1 - oversampling), 0.0)
     per_row = (wanted / wanted.sum() / np.maximum(counts, 1))[dataset.categories]
     return np.asarray(rng.choice(rows, len(rows), p=per_row / per_row.sum()), dtype=np.int64)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from schemas import CATEGORIES
+from schemas import category_count
 from training.data.dataset import Dataset, trusted
 from training.data.folds import folds_of
 from training.errors import DataError
@@ -24,8 +24,11 @@ from training.evaluation.calibration import fit_temperature, softmax
 _ONE_IN: Final = 10
 # Of fewer rows the loss is mostly luck.
 _LEAST_ROWS: Final = 30
-LEAST_TRUSTED: Final = _LEAST_ROWS * _ONE_IN + len(CATEGORIES) * _ONE_IN // 2
-"""So many trusted rows suffice, however their categories are spread over the tenths."""
+
+
+def least_trusted() -> int:
+    """Return how many trusted rows suffice, however their categories are spread over the tenths."""
+    return _LEAST_ROWS * _ONE_IN + category_count() * _ONE_IN // 2
 
 
 def held_back(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
@@ -43,7 +46,7 @@ def held_back(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     if len(chosen) < _LEAST_ROWS:
         raise DataError(
             f"early stopping holds back {len(chosen)} of {len(good)} trusted rows: too few to tell by",
-            f"label {LEAST_TRUSTED} reviews, or leave early_stopping out",
+            f"label {least_trusted()} reviews, or leave early_stopping out",
         )
     part = dataset.take(chosen)
     rest = np.ones(len(dataset), dtype=np.bool_)
@@ -58,7 +61,7 @@ def loss_of(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
     that it must not count against the epoch here.
 
     Args:
-        logits: float32 [rows, 9].
+        logits: float32 [rows, categories].
         truth: category ids, int64 [rows].
     """
     said = softmax(logits, fit_temperature(logits, truth))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stream.settings import BUNDLED_HELDOUT
 from training.data.dataset import Dataset, join, read_test_dataset
+from training.data.parts import held_out_file
 from training.data.unstated import PERSON_ASSUMED, Unstated
 
-CANARIES: Final = Path(__file__).with_name("canaries.jsonl")
-"""Texts about which there can be no doubt, three a category, written for this project."""
+CANARIES: Final = "canaries.jsonl"
+"""A part of the taxonomy: texts about which there can be no doubt, some a category."""
 ALL: Final = "all sets"
 
 
@@ -25,7 +25,7 @@ class FrozenSet:
 
 
 def read_frozen(paths: Iterable[Path], unstated: Unstated = PERSON_ASSUMED) -> list[FrozenSet]:
-    """Read labelled files; the bundled held-out reviews if none is named.
+    """Read labelled files; the taxonomy's held-out ones if none is named.
 
     Args:
         paths: of the files.
@@ -35,7 +35,7 @@ def read_frozen(paths: Iterable[Path], unstated: Unstated = PERSON_ASSUMED) -> l
         DataError: one is absent, empty, a row has no known category, or a program guessed it.
     """
     sets = []
-    for path in tuple(paths) or (BUNDLED_HELDOUT,):
+    for path in tuple(paths) or (held_out_file(),):
         rows = read_test_dataset(path, unstated)
         sets.append(FrozenSet(path.stem, rows))
     return sets

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from schemas import active_taxonomy
 from stream.errors import ModelError
 from stream.model.trial import Trial
 from stream.model_folder import read_manifest
@@ -74,10 +75,10 @@ def judge(
     old_model = None if old is None else old.model
     findings, categories = compare(new.model, old_model, sets, rules)
     progress("canaries", 2, 3)
-    canaries = read_test_dataset(rules.canaries or CANARIES)
+    canaries = rules.canaries or active_taxonomy().part(CANARIES)
     judged = [
         *metric_checks(findings, categories, rules),
-        *canary_check(new.model, old_model, canaries),
+        *(canary_check(new.model, old_model, read_test_dataset(canaries)) if canaries else ()),
     ]
     progress("gate", 3, 3)
     return verdict([loads, *checks, *judged], sets=findings, categories=categories, speed=speed)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES
+from schemas import all_categories, category_count
 from stream.classifier import Classifier
 from stream.settings import GateSettings
 from training.data.dataset import Dataset
@@ -141,21 +141,21 @@ def _by_category(
     old = None if serving is None else category_scores(rows.categories, ask(serving, rows).best)
     return [
         CategoryFindings(
-            category=category.value,
+            category=category.slug,
             rows=new[i].support,
             candidate_f1=new[i].f1,
             serving_f1=None if old is None else old[i].f1,
         )
-        for i, category in enumerate(CATEGORIES)
+        for i, category in enumerate(all_categories())
     ]
 
 
 def _better(everything: SetFindings, rules: GateSettings) -> Check:
     if everything.difference is None or everything.p_better is None:
-        # Nobody serves yet: more than one in nine right is the least that can be asked.
+        # Nobody serves yet: more than chance is the least that can be asked.
         low = everything.candidate.weighted_f1.low
         found = f"weighted F1 {everything.candidate.weighted_f1}, no model serves yet"
-        return _check("better", low > 1 / len(CATEGORIES), found, "better than guessing")
+        return _check("better", low > 1 / category_count(), found, "better than guessing")
     return _check(
         "better",
         everything.p_better >= rules.better_with,

@@ -30,11 +30,11 @@ class Aggregator(Protocol):
     """A fitted way to combine votes."""
 
     def posterior(self, votes: Sequence[Votes]) -> Matrix:
-        """Return P(category | votes), float64 [texts, 9]."""
+        """Return P(category | votes), float64 [texts, categories]."""
 
 
 Fit = Callable[[Sequence[Votes], Known, Matrix], Aggregator]
-"""Fits on votes, categories (-1 where unknown, int64 [texts]) and category shares, float64 [9]."""
+"""Fits on votes, categories (-1 where unknown, int64 [texts]) and category shares, float64 [categories]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class MajorityVote:
     prior: Matrix
 
     def posterior(self, votes: Sequence[Votes]) -> Matrix:
-        """Return the mean vote, float64 [texts, 9]; the prior where all abstain."""
+        """Return the mean vote, float64 [texts, categories]; the prior where all abstain."""
         return majority_vote(votes, self.prior)
 
 
@@ -85,7 +85,7 @@ def without(known: Known, rows: Known) -> Known:
 
 
 def held_out_posterior(fit: Fit, votes: Sequence[Votes], known: Known, prior: Matrix) -> Matrix:
-    """Return posteriors of validated rows by fits that did not see them, float64 [texts, 9].
+    """Return posteriors of validated rows by fits that did not see them, float64 [texts, categories].
 
     Other rows stay zero.
     """

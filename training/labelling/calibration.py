@@ -40,7 +40,7 @@ class Calibration:
     decides: float
 
     def probabilities(self, vote: Votes) -> Matrix:
-        """Return its calibrated opinion, float64 [texts, 9]; zeros where it abstains."""
+        """Return its calibrated opinion, float64 [texts, categories]; zeros where it abstains."""
         posterior = self.pool.posterior([vote])
         posterior[vote.abstained] = 0
         return posterior
@@ -56,7 +56,7 @@ def calibrate(vote: Votes, known: Known, prior: Matrix, precision: float) -> Cal
     Args:
         vote: its votes.
         known: categories of the validated reviews, -1 elsewhere, int64 [texts].
-        prior: share of each category, float64 [9].
+        prior: share of each category, float64 [categories].
         precision: wanted of what it decides alone.
     """
     rows = np.flatnonzero((known != UNKNOWN) & ~vote.abstained)

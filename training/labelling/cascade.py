@@ -70,7 +70,7 @@ class Combination:
         return [c.heard(v) for c, v in zip(self.calibrations, votes, strict=True)]
 
     def posterior(self, votes: Sequence[Votes]) -> Matrix:
-        """Return P(category | votes), float64 [texts, 9]."""
+        """Return P(category | votes), float64 [texts, categories]."""
         return self.aggregator.posterior(self.heard(votes))
 
 
@@ -79,7 +79,7 @@ class Decisions:
     """What the cascade makes of each review.
 
     Attributes:
-        probabilities: float64 [texts, 9]; the best guess where nobody decided.
+        probabilities: float64 [texts, categories]; the best guess where nobody decided.
         category: int64 [texts].
         decided_by: a labeller's name, "agreement", an aggregator's name, or "people".
     """

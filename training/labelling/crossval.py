@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas import category_count
 from training.labelling.aggregation import Known, Matrix, folds, without
 from training.labelling.cascade import Cascade, Decisions, fit_cascade
 from training.labelling.evaluation import weighted_f1
 from training.labelling.label_model import UNKNOWN
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.labelling.votes import Votes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,12 @@ def cross_validate(
     """Fit the cascade on nine tenths of the validated reviews and decide the last, ten times."""
     rows = np.flatnonzero(known != UNKNOWN)
     everywhere = len(known)
-    probabilities = np.zeros((everywhere, CATEGORY_COUNT))
+    probabilities = np.zeros((everywhere, category_count()))
     category = np.zeros(everywhere, dtype=np.int64)
     decided = np.full(everywhere, "", dtype=object)
     asked = np.zeros(everywhere, dtype=np.bool_)
-    all_asked = np.zeros((everywhere, CATEGORY_COUNT))
-    cheap_only = np.zeros((everywhere, CATEGORY_COUNT))
+    all_asked = np.zeros((everywhere, category_count()))
+    cheap_only = np.zeros((everywhere, category_count()))
     for held in folds(known):
         cascade = fit_cascade(cheap, llm, without(known, held), precision)
         result, where = _decide(cascade, cheap, llm, held)

@@ -15,13 +15,13 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from schemas import CATEGORIES, Category
+from schemas import Category, active_taxonomy, all_categories, category_count
 from stream.text import normalize
-from training.errors import RulesError
+from training.errors import LabellerUnavailable, RulesError
 from training.labelling.embedding import Embedder, NavecEmbedder, Vectors
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.labelling.votes import Votes
 
-BUNDLED_DICTIONARY: Final = Path(__file__).with_name("dictionary.toml")
+DICTIONARY: Final = "dictionary.toml"
 # Two unrelated Navec words have cosines up to about this.
 _BACKGROUND: Final = 0.2
 # Evidence that a review without a product gathers by chance: where the two kinds part on training
@@ -31,8 +31,6 @@ _NO_PRODUCT: Final = 0.15
 _RIVALRY: Final = 15.0
 _SHARPNESS: Final = 6.0
 _CACHED_PIECES: Final = 100_000
-_PRODUCTS: Final = CATEGORY_COUNT - 1
-"""How many categories are products; no-product comes after them."""
 _SHOWN: Final = 3
 _SHOWN_CHARS: Final = 30
 
@@ -68,21 +66,30 @@ class DictionaryLabeller:
         self._cache: dict[str, Vectors | None] = {}
 
     @classmethod
-    def load(
-        cls, path: Path = BUNDLED_DICTIONARY, embedder: Embedder | None = None
-    ) -> DictionaryLabeller:
-        """Read a dictionary file; Navec vectors unless another embedder is given.
+    def load(cls, path: Path | None = None, embedder: Embedder | None = None) -> DictionaryLabeller:
+        """Read a dictionary, the active taxonomy's unless another is named.
+
+        Args:
+            path: of the file.
+            embedder: Navec's vectors of Russian words unless another is given.
 
         Raises:
+            LabellerUnavailable: the taxonomy has no dictionary, or is not in Russian.
             RulesError: the file is absent or wrong.
             LabellerUnavailable: the word vectors are not installed.
         """
-        return cls(load_dictionary(path), embedder or NavecEmbedder())
+        dictionary = load_dictionary(path)
+        if embedder is None and "ru" not in active_taxonomy().languages:
+            raise LabellerUnavailable(
+                "the dictionary's word vectors are Russian", "set REVIEWS_LABEL__ENCODER"
+            )
+        return cls(dictionary, embedder or NavecEmbedder())
 
     def label(self, texts: Sequence[str]) -> Votes:
         """Vote on normalised texts."""
-        scores = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        scores = np.zeros((len(texts), category_count()), dtype=np.float32)
         known = np.zeros(len(texts), dtype=np.bool_)
+        none = active_taxonomy().none_id
         reasons = []
         cut = [list(dict.fromkeys(self._embedder.pieces(text))) for text in texts]
         self._learn(dict.fromkeys(piece for pieces in cut for piece in pieces))
@@ -91,7 +98,8 @@ class DictionaryLabeller:
             known[row] = bool(evidence)
             if evidence:
                 scores[row] = np.sum([e for _, e in evidence], axis=0)
-            scores[row, _PRODUCTS] = _NO_PRODUCT
+            if none is not None:
+                scores[row, none] = _NO_PRODUCT
             reasons.append(_reason(evidence, int(scores[row].argmax())))
         exp = np.exp(_SHARPNESS * (scores - scores.max(axis=1, keepdims=True)))
         probabilities = exp / exp.sum(axis=1, keepdims=True)
@@ -115,13 +123,16 @@ class DictionaryLabeller:
         best = np.stack(
             [
                 cosines[:, self._categories == c].max(axis=1, initial=-1.0)
-                for c in range(CATEGORY_COUNT)
+                for c in range(category_count())
             ],
             axis=1,
         )
-        lead = np.exp(_RIVALRY * (best - best[:, :_PRODUCTS].max(axis=1, keepdims=True)))
+        none = active_taxonomy().none_id
+        kinds = [c for c in range(category_count()) if c != none]
+        lead = np.exp(_RIVALRY * (best - best[:, kinds].max(axis=1, keepdims=True)))
         evidence = np.maximum(best - _BACKGROUND, 0) * lead * says[:, None]
-        evidence[:, _PRODUCTS] = 0
+        if none is not None:
+            evidence[:, none] = 0
         for piece, row, weight in zip(new, evidence, says, strict=True):
             self._cache[piece] = row.astype(np.float32) if weight else None
 
@@ -129,19 +140,26 @@ class DictionaryLabeller:
 def _reason(evidence: Sequence[tuple[str, Vectors]], choice: int) -> str:
     if not evidence:
         return "no word with a vector"
-    if choice == _PRODUCTS:
+    if choice == active_taxonomy().none_id:
         return "no word resembles a product"
     nearest = sorted(evidence, key=lambda item: -item[1][choice])[:_SHOWN]
     words = ", ".join(piece[:_SHOWN_CHARS] for piece, e in nearest if e[choice] > 0)
-    return f"resembles {CATEGORIES[choice].info.english}: {words}"
+    return f"resembles {all_categories()[choice].info.name('en')}: {words}"
 
 
-def load_dictionary(path: Path = BUNDLED_DICTIONARY) -> Dictionary:
-    """Read and check a dictionary file.
+def load_dictionary(path: Path | None = None) -> Dictionary:
+    """Read and check a dictionary file, the active taxonomy's unless another is named.
 
     Raises:
+        LabellerUnavailable: the taxonomy has no dictionary.
         RulesError: absent, not TOML, of the wrong shape, or a category has no facet.
     """
+    path = path or active_taxonomy().part(DICTIONARY)
+    if path is None:
+        raise LabellerUnavailable(
+            f"the taxonomy {active_taxonomy().name!r} has no {DICTIONARY}",
+            "write one facet a category, as in the bundled taxonomy",
+        )
     try:
         dictionary = Dictionary.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -152,7 +170,9 @@ def load_dictionary(path: Path = BUNDLED_DICTIONARY) -> Dictionary:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise RulesError(f"{path}: {where}: {first['msg']}", "see the bundled one") from None
-    absent = {c.value for c in CATEGORIES} - {facet.category.value for facet in dictionary.facet}
+    absent = {c.slug for c in all_categories()} - {
+        facet.category.slug for facet in dictionary.facet
+    }
     if absent:
         raise RulesError(f"{path} has no facet for {', '.join(sorted(absent))}", "add one each")
     return dictionary

@@ -6,7 +6,7 @@ For the models::
 
     labels = starter_labels(Path("../shared/data"))     # train.csv and reviews.csv, ~8,000 rows
     labels.ids, labels.texts                            # lists of str, texts as they were written
-    labels.probabilities                                # float32 [rows, 9], rows sum to one
+    labels.probabilities                                # float32 [rows, categories], rows sum to one
     labels.weight                                       # float32 [rows], 0 to 1: how far to trust it
     labels.decided_by                                   # "validated", "pool" or "unsure"
 
@@ -24,13 +24,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas import category_count
 from training.data.files import Item, LabelledItem, read_items, read_labelled
 from training.errors import DataError
 from training.labelling.dictionary import DictionaryLabeller
 from training.labelling.heuristic import HeuristicLabeller
 from training.labelling.pooling import fit_pool
 from training.labelling.recorded import RecordedLabeller
-from training.labelling.votes import CATEGORY_COUNT, Distribution, Labeller
+from training.labelling.votes import Distribution, Labeller
 
 # What the pool must be sure of to count as decided; below, the row is weighed down.
 _DECIDED: Final = 0.9
@@ -47,7 +48,7 @@ class SoftLabels:
     Attributes:
         ids: review ids.
         texts: the reviews as they were written.
-        probabilities: float32 [rows, 9] by category id.
+        probabilities: float32 [rows, categories] by category id.
         weight: how far to trust the row, float32 [rows], 0 to 1.
         decided_by: "validated", "pool" or "unsure".
     """
@@ -78,7 +79,7 @@ def soft_labels(
         trust: fixed weights, see :func:`~training.labelling.pooling.fit_pool`.
     """
     known = np.array([row.category.id for row in validated], dtype=np.int64)
-    prior = np.bincount(known, minlength=CATEGORY_COUNT) / len(known)
+    prior = np.bincount(known, minlength=category_count()) / len(known)
     sample = [row.item.normalized for row in validated]
     pool = fit_pool([voter.label(sample) for voter in labellers], known, prior, trust)
     texts = [item.normalized for item in items]
@@ -89,7 +90,7 @@ def soft_labels(
     by_text = {text: row.category.id for text, row in zip(sample, validated, strict=True)}
     for row, text in enumerate(texts):
         if text in by_text:
-            posterior[row] = np.eye(CATEGORY_COUNT)[by_text[text]]
+            posterior[row] = np.eye(category_count())[by_text[text]]
             weight[row], decided[row] = 1.0, "validated"
     return SoftLabels(
         [item.id for item in items],

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES, Category
+from schemas import Category, all_categories, category_count
 
 Ids = NDArray[np.int64]
 _Z95: Final = 1.959964
@@ -31,7 +31,7 @@ class CategoryScore:
 
 def confusion_matrix(truth: Ids, given: Ids) -> NDArray[np.int64]:
     """Return counts int64 [9 true, 9 given]; a negative ``given`` (abstained) is left out."""
-    matrix = np.zeros((len(CATEGORIES), len(CATEGORIES)), dtype=np.int64)
+    matrix = np.zeros((category_count(), category_count()), dtype=np.int64)
     spoke = given >= 0
     np.add.at(matrix, (truth[spoke], given[spoke]), 1)
     return matrix
@@ -49,7 +49,7 @@ def weighted_f1(truth: Ids, given: Ids) -> float:
     0.778
     """
     matrix = confusion_matrix(truth, given)
-    support = np.bincount(truth, minlength=len(CATEGORIES))
+    support = np.bincount(truth, minlength=category_count())
     f1 = 2 * np.diag(matrix) / np.maximum(matrix.sum(axis=0) + support, 1)
     return float(f1 @ support / support.sum())
 
@@ -57,9 +57,9 @@ def weighted_f1(truth: Ids, given: Ids) -> float:
 def category_scores(truth: Ids, given: Ids) -> list[CategoryScore]:
     """Return each category's scores; an abstention (negative) counts against recall only."""
     matrix = confusion_matrix(truth, given)
-    support = np.bincount(truth, minlength=len(CATEGORIES))
+    support = np.bincount(truth, minlength=category_count())
     scores = []
-    for category in CATEGORIES:
+    for category in all_categories():
         i = category.id
         hits, said, wanted = int(matrix[i, i]), int(matrix[:, i].sum()), int(support[i])
         precision = hits / said if said else 0.0

@@ -13,14 +13,12 @@ from typing import Final
 
 import numpy as np
 
-from schemas import Category
+from schemas import Category, active_taxonomy, category_count
 from training.labelling.lexicon import Hit, Hits, Lexicon
-from training.labelling.rules import BUNDLED_RULES, Tier, load_rules
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.labelling.rules import Tier, load_rules
+from training.labelling.votes import Votes
 
-CLOTHING: Final = Category.CLOTHING.id
-KIDS: Final = Category.KIDS.id
-NO_PRODUCT: Final = Category.NO_PRODUCT.id
+_INDIRECT: Final[tuple[Tier, ...]] = ("part", "worn", "cloth")
 _GARMENT_TIERS: Final[frozenset[Tier]] = frozenset({"product", "part", "worn", "cloth"})
 
 # Each further hit of a rule says less than the first; after three it says nothing new.
@@ -58,6 +56,9 @@ class _Evidence:
     unexplained: int = 0
     empty: bool = False
 
+    def of_tier(self, tier: Tier) -> float:
+        return sum(weight for (_, of), weight in self.weights.items() if of == tier)
+
     def get(self, category: int, *tiers: Tier) -> float:
         return sum(self.weights.get((category, tier), 0.0) for tier in tiers)
 
@@ -67,28 +68,38 @@ class HeuristicLabeller:
 
     name = "heuristic"
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Lexicon, indirect: Category | None = None) -> None:
+        """Keep compiled rules.
+
+        Args:
+            lexicon: the rules.
+            indirect: the category that parts, size and fit, and material speak for.
+        """
         self._lexicon = lexicon
+        self._indirect = indirect
 
     @classmethod
-    def load(cls, path: Path = BUNDLED_RULES) -> HeuristicLabeller:
-        """Read and compile a rule file.
+    def load(cls, path: Path | None = None) -> HeuristicLabeller:
+        """Read and compile a rule file, the active taxonomy's unless another is named.
 
         Raises:
+            LabellerUnavailable: the taxonomy has no rules.
             RulesError: the file is absent or a rule in it is wrong.
         """
-        return cls(Lexicon(load_rules(path)))
+        book = load_rules(path)
+        return cls(Lexicon(book), book.indirect)
 
     def label(self, texts: Sequence[str]) -> Votes:
         """Vote on normalised texts."""
-        scores = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float64)
+        scores = np.zeros((len(texts), category_count()), dtype=np.float64)
         silent = np.zeros(len(texts), dtype=np.bool_)
+        none = active_taxonomy().none_id
         reasons = []
         for row, text in enumerate(texts):
-            evidence = _weigh(self._lexicon.find(text))
-            scores[row] = _scores(evidence)
-            silent[row] = bool(
-                evidence.unexplained and not evidence.weights and not evidence.general
+            evidence = _weigh(self._lexicon.find(text), self._indirect)
+            scores[row] = _scores(evidence, self._indirect)
+            silent[row] = not evidence.weights and (
+                none is None or bool(evidence.unexplained and not evidence.general)
             )
             reasons.append(_reason(evidence, int(scores[row].argmax())))
         scores -= scores.max(axis=1, keepdims=True)
@@ -98,10 +109,10 @@ class HeuristicLabeller:
         return Votes(probabilities.astype(np.float32), tuple(reasons))
 
 
-def _weigh(found: Hits) -> _Evidence:
+def _weigh(found: Hits, indirect: Category | None) -> _Evidence:
     """Add up the hits of one text."""
     evidence = _Evidence(unexplained=found.unexplained, empty=not found.words)
-    hits = _without_false_friends(found.hits)
+    hits = _without_false_friends(found.hits, indirect)
     repeats = Counter[str]()
     seen: set[tuple[str, int]] = set()
     first = None
@@ -126,15 +137,15 @@ def _weigh(found: Hits) -> _Evidence:
     return evidence
 
 
-def _without_false_friends(hits: Sequence[Hit]) -> list[Hit]:
-    """Drop weak hits where a garment speaks elsewhere in the text."""
+def _without_false_friends(hits: Sequence[Hit], indirect: Category | None) -> list[Hit]:
+    """Drop weak hits where what is spoken of indirectly speaks elsewhere in the text."""
     if not any(hit.rule.weak for hit in hits):
         return list(hits)
     weak = [(hit.start, hit.end) for hit in hits if hit.rule.weak]
 
     def speaks(tiers: Iterable[Tier]) -> bool:
         return any(
-            hit.rule.category is Category.CLOTHING
+            hit.rule.category == indirect
             and hit.rule.tier in tiers
             and not any(start <= hit.start < end for start, end in weak)
             for hit in hits
@@ -144,28 +155,31 @@ def _without_false_friends(hits: Sequence[Hit]) -> list[Hit]:
     return [hit for hit in hits if not (hit.rule.weak and void[hit.rule.weak])]
 
 
-def _scores(evidence: _Evidence) -> list[float]:
+def _scores(evidence: _Evidence, indirect: Category | None) -> list[float]:
     """Return the log-scale score of each category, by the codebook's precedence."""
-    scores = [evidence.get(c, "product", "hint") for c in range(CATEGORY_COUNT)]
+    none = active_taxonomy().none_id
+    scores = [evidence.get(c, "product", "hint") for c in range(category_count())]
     if evidence.first_named is not None:
         scores[evidence.first_named] += _FIRST_NAMED
-    rival = max(
-        (
-            evidence.get(c, "product")
-            for c in range(CATEGORY_COUNT)
-            if c not in {CLOTHING, NO_PRODUCT}
-        ),
-        default=0.0,
-    )
-    named = evidence.get(CLOTHING, "product")
-    indirect = evidence.get(CLOTHING, "part", "worn", "cloth")
-    scores[CLOTHING] += indirect * (_BESIDE_NAMED if rival and not named else 0.5 if named else 1.0)
-    child = evidence.get(KIDS, "child")
-    if child:
+    if indirect is not None:
+        scores[indirect.id] += _indirectly(evidence, indirect.id, none)
+    for claiming in {category for category, tier in evidence.weights if tier == "child"}:
+        child = evidence.get(claiming, "child")
         again = _CHILD_AGAIN * (child - _CHILD_WEIGHT)
-        scores[KIDS] = max(scores) + _CHILD_ONCE + again - evidence.get(CLOTHING, "adult")
-    scores[NO_PRODUCT] = _nothing_said(evidence)
+        scores[claiming] = max(scores) + _CHILD_ONCE + again - evidence.of_tier("adult")
+    if none is not None:
+        scores[none] = _nothing_said(evidence)
     return scores
+
+
+def _indirectly(evidence: _Evidence, category: int, none: int | None) -> float:
+    """Return what parts, size, fit and material say for the category that they speak for."""
+    others = (c for c in range(category_count()) if c not in {category, none})
+    rival = max((evidence.get(c, "product") for c in others), default=0.0)
+    named = evidence.get(category, "product")
+    return evidence.get(category, *_INDIRECT) * (
+        _BESIDE_NAMED if rival and not named else 0.5 if named else 1.0
+    )
 
 
 def _nothing_said(evidence: _Evidence) -> float:
@@ -186,6 +200,6 @@ def _reason(evidence: _Evidence, choice: int) -> str:
     ]
     if parts:
         return "; ".join(parts)
-    if choice == NO_PRODUCT and evidence.general:
+    if choice == active_taxonomy().none_id and evidence.general:
         return f"no product named; {evidence.general} words of delivery or praise"
     return "nothing that a rule knows"

@@ -15,12 +15,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from schemas import category_count
+from training.labelling.votes import Votes
 
 Posterior = NDArray[np.float64]
 
 UNKNOWN: Final = -1
-_ABSTAIN: Final = CATEGORY_COUNT
 _ITERATIONS: Final = 50
 _CONVERGED: Final = 1e-4
 # Before any evidence, a voter is believed as if seen to be right in 7 of 10 reviews of a category.
@@ -36,7 +36,7 @@ class LabelModel:
     """A fitted model.
 
     Attributes:
-        prior: share of each category, float64 [9].
+        prior: share of each category, float64 [categories].
         confusion: by voter, P(answer | category), float64 [voters, 9, 10]; the last answer is to
             abstain.
     """
@@ -45,7 +45,7 @@ class LabelModel:
     confusion: NDArray[np.float64]
 
     def posterior(self, votes: Sequence[Votes]) -> Posterior:
-        """Return P(category | votes), float64 [texts, 9]."""
+        """Return P(category | votes), float64 [texts, categories]."""
         return _expect(_answers(votes), self.prior, self.confusion)
 
 
@@ -59,13 +59,13 @@ def fit_label_model(
     Args:
         votes: one per voter, all about the same texts.
         known: category id where it is known, -1 elsewhere, int64 [texts].
-        prior: share of each category, float64 [9]; zero for one that does not occur. It is kept.
+        prior: share of each category, float64 [categories]; zero for one that does not occur. It is kept.
     """
     answers = _answers(votes)
     fixed = known != UNKNOWN
     weight = np.where(fixed, _ANCHOR_WEIGHT, 1.0)[:, None]
     truth: Posterior = _majority_start(votes, prior)
-    truth[fixed] = np.eye(CATEGORY_COUNT)[known[fixed]]
+    truth[fixed] = np.eye(category_count())[known[fixed]]
     confusion = _maximise(answers, truth * weight)
     for _ in range(_ITERATIONS):
         update: Posterior = _expect(answers, prior, confusion)
@@ -79,7 +79,7 @@ def fit_label_model(
 
 
 def majority_vote(votes: Sequence[Votes], prior: NDArray[np.float64]) -> Posterior:
-    """Return the mean of the votes that are not abstentions, float64 [texts, 9].
+    """Return the mean of the votes that are not abstentions, float64 [texts, categories].
 
     Where all abstain it is the prior. The trivial sibling that the label model must beat.
     """
@@ -109,10 +109,10 @@ def _maximise(answers: NDArray[np.float64], truth: Posterior) -> NDArray[np.floa
 
 
 def _prior_counts() -> NDArray[np.float64]:
-    spread = (1 - _PRIOR_ACCURACY - _PRIOR_ABSTAIN) / (CATEGORY_COUNT - 1)
-    counts = np.full((CATEGORY_COUNT, CATEGORY_COUNT + 1), spread)
-    counts[np.arange(CATEGORY_COUNT), np.arange(CATEGORY_COUNT)] = _PRIOR_ACCURACY
-    counts[:, _ABSTAIN] = _PRIOR_ABSTAIN
+    spread = (1 - _PRIOR_ACCURACY - _PRIOR_ABSTAIN) / (category_count() - 1)
+    counts = np.full((category_count(), category_count() + 1), spread)
+    counts[np.arange(category_count()), np.arange(category_count())] = _PRIOR_ACCURACY
+    counts[:, category_count()] = _PRIOR_ABSTAIN
     return _PRIOR_VOTES * counts
 
 

@@ -23,13 +23,12 @@ from tokenizers.normalizers import Lowercase, Replace
 from tokenizers.normalizers import Sequence as Normalizers
 from torch import Tensor, nn
 
-from schemas import CATEGORIES
 from training.data.dataset import Dataset
 from training.errors import DataError
 from training.fit.batches import bucketed_batches, pad
 from training.fit.config import BUNDLED_ENCODER, Progress, silent
 from training.fit.runtime import autocast, pick_device, resume, save_progress
-from training.labelling.zero_shot import HYPOTHESES, TEMPLATES
+from training.labelling.hypotheses import hypotheses
 from training.pretraining.encoder import (
     FIRST,
     LAST,
@@ -58,9 +57,7 @@ class NliConfig(BaseModel):
     batch_size: int = Field(default=48, ge=1, description="Pairs.")
     learning_rate: float = Field(default=3e-4, gt=0.0)
     warmup: float = Field(default=0.1, ge=0.0, lt=1.0)
-    denials: int = Field(
-        default=2, ge=1, le=len(CATEGORIES) - 1, description="Pairs a review that do not entail."
-    )
+    denials: int = Field(default=2, ge=1, description="Pairs a review that do not entail.")
     device: str = "auto"
     seed: int = 0
 
@@ -134,13 +131,14 @@ def draw_pairs(
         denials: hypotheses a review that it does not entail.
         rng: picks templates and denied categories.
     """
-    phrases = [phrase.lower() for phrase in HYPOTHESES.values()]
+    asked = hypotheses()
+    phrases = [phrase.lower() for phrase in asked.phrases]
     pairs: list[tuple[str, str]] = []
     entails: list[int] = []
     for text, truth in zip(data.normalized, data.categories, strict=True):
         others = rng.permutation([c for c in range(len(phrases)) if c != truth])[:denials]
         for category in (truth, *others):
-            template = TEMPLATES[int(rng.integers(len(TEMPLATES)))].lower()
+            template = asked.templates[int(rng.integers(len(asked.templates)))].lower()
             pairs.append((text, template.format(phrases[int(category)])))
             entails.append(int(category == truth))
     tokenizer.no_padding()
@@ -245,5 +243,5 @@ def _save(model: Any, base: Encoder, folder: Path, work: Path) -> None:
 
 def _key(data: Dataset, config: NliConfig) -> str:
     """Return what decides the weights."""
-    hypotheses = hashlib.sha256(repr((TEMPLATES, HYPOTHESES)).encode()).hexdigest()
-    return f"nli {data.digest} {hypotheses} {config.model_dump_json(exclude={'device'})}"
+    asked = hashlib.sha256(hypotheses().model_dump_json().encode()).hexdigest()
+    return f"nli {data.digest} {asked} {config.model_dump_json(exclude={'device'})}"

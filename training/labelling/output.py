@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from schemas import CATEGORIES, Category
+from schemas import Category, all_categories
 from training.data.origins import Origin
 from training.errors import DataError
 from training.labelling.cascade import PEOPLE
@@ -65,19 +65,19 @@ def label_rows(run: LabellingRun) -> Iterator[dict[str, Any]]:
     says whose label it is, for whoever trains or measures on it.
     """
     given = {
-        run.items[row].normalized: CATEGORIES[run.known[row]]
+        run.items[row].normalized: all_categories()[run.known[row]]
         for row in map(int, np.flatnonzero(run.known != UNKNOWN))
     }
     for row, item in enumerate(run.items[: run.labelled]):
-        guess = CATEGORIES[run.decisions.category[row]]
+        guess = all_categories()[run.decisions.category[row]]
         by, confidence = run.decisions.decided_by[row], float(run.decisions.confidence[row])
         if (known := given.get(item.normalized)) is not None:
             guess, by, confidence = known, VALIDATED, 1.0
         yield {
             "id": item.id,
             "text": item.text,
-            "category": None if by == PEOPLE else guess.value,
-            "guess": guess.value,
+            "category": None if by == PEOPLE else guess.slug,
+            "guess": guess.slug,
             "confidence": round(confidence, 4),
             "decided_by": by,
             "origin": _origin(by, run.llm_name),
@@ -105,6 +105,6 @@ def _reasons(run: LabellingRun, row: int, guess: Category) -> dict[str, str]:
         if said != guess.id:
             fate = run.cascade.prior.fates[said]
             dropped = f", which is {fate.why}" if fate.fate is Fate.DROPPED else ""
-            reason = f"for {fate.category.info.english}{dropped}: {reason}"
+            reason = f"for {fate.category.info.name('en')}{dropped}: {reason}"
         reasons[name] = reason
     return reasons

@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas import category_count
 from training.labelling.label_model import UNKNOWN
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.labelling.votes import Votes
 
 Matrix = NDArray[np.float64]
 
@@ -37,7 +38,7 @@ class VotePool:
     """A fitted pool.
 
     Attributes:
-        prior: share of each category, float64 [9]; a category with none is never chosen.
+        prior: share of each category, float64 [categories]; a category with none is never chosen.
         meaning: by voter, P(category | vote), float64 [voters, 9 voted, 9 true].
         weights: exponent of each voter, float64 [voters].
     """
@@ -47,7 +48,7 @@ class VotePool:
     weights: Matrix
 
     def posterior(self, votes: Sequence[Votes]) -> Matrix:
-        """Return P(category | votes), float64 [texts, 9]; the prior where all abstain."""
+        """Return P(category | votes), float64 [texts, categories]; the prior where all abstain."""
         evidence = _evidence(votes, self.meaning, self.prior)
         return _softmax(_log(self.prior) + np.tensordot(self.weights, evidence, axes=1))
 
@@ -63,7 +64,7 @@ def fit_pool(
     Args:
         votes: one per voter.
         known: categories of the validated reviews among the texts, -1 elsewhere, int64 [texts].
-        prior: share of each category, float64 [9].
+        prior: share of each category, float64 [categories].
         trust: by voter, a fixed weight instead of a learnt one, for a voter that the validated
             sample cannot judge; None learns it.
     """
@@ -85,8 +86,8 @@ def vote_meaning(vote: Votes, known: NDArray[np.int64], prior: Matrix) -> Matrix
     Counts of soft votes on the validated reviews, over a few invented votes that are mostly right.
     A vote for a category that does not occur means whatever the validated sample shows.
     """
-    counts = vote.probabilities.astype(np.float64).T @ np.eye(CATEGORY_COUNT)[known]
-    invented = _PRIOR_ACCURACY * np.eye(CATEGORY_COUNT) + (1 - _PRIOR_ACCURACY) * prior
+    counts = vote.probabilities.astype(np.float64).T @ np.eye(category_count())[known]
+    invented = _PRIOR_ACCURACY * np.eye(category_count()) + (1 - _PRIOR_ACCURACY) * prior
     invented[:, prior == 0] = 0
     invented /= invented.sum(axis=1, keepdims=True)
     meaning = counts + _PRIOR_VOTES * invented

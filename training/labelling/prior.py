@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES, Category
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from schemas import Category, all_categories, category_count
+from training.labelling.votes import Votes
 
 Matrix = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class Prior:
     """Shares of the categories, and what becomes of each.
 
     Attributes:
-        shares: float64 [9], summing to one; zero where dropped.
+        shares: float64 [categories], summing to one; zero where dropped.
         fates: one per category, by id.
     """
 
@@ -68,7 +68,7 @@ class Prior:
 
     @property
     def to_people(self) -> NDArray[np.bool_]:
-        """Categories that only a person may decide on, bool [9]."""
+        """Categories that only a person may decide on, bool [categories]."""
         return np.array([fate.fate is Fate.PEOPLE for fate in self.fates])
 
     @property
@@ -92,12 +92,12 @@ def estimate_prior(
         votes: the labellers' votes on the whole stream, the most believable first.
         wanted: verdicts that a person has already given; they hold.
     """
-    counts = np.bincount(known, minlength=CATEGORY_COUNT)
+    counts = np.bincount(known, minlength=category_count())
     bound = 1 - _MISS ** (1 / len(known))
     voted = _first_votes(votes)
     total = max(len(votes[0]) if votes else 0, 1)
     fates = []
-    for category in CATEGORIES:
+    for category in all_categories():
         i = category.id
         fate = Fate.KEPT
         if not counts[i]:
@@ -125,7 +125,7 @@ def assumed_prior(votes: Sequence[Votes], wanted: Mapping[Category, Fate] | None
         CategoryFate(
             c, (wanted or {}).get(c, Fate.KEPT), 0, int(voted[c.id]), 1.0, c in (wanted or {})
         )
-        for c in CATEGORIES
+        for c in all_categories()
     )
     # One review more in every category: a share of zero could never be voted away from.
     shares = np.where([f.fate is Fate.DROPPED for f in fates], 0.0, voted + 1.0)
@@ -135,8 +135,8 @@ def assumed_prior(votes: Sequence[Votes], wanted: Mapping[Category, Fate] | None
 def _first_votes(votes: Sequence[Votes]) -> NDArray[np.int64]:
     """Count, by category, what the first labeller that does not abstain says of each review."""
     if not votes:
-        return np.zeros(CATEGORY_COUNT, dtype=np.int64)
+        return np.zeros(category_count(), dtype=np.int64)
     choice = np.full(len(votes[0]), -1, dtype=np.int64)
     for vote in votes:
         choice = np.where(choice < 0, vote.choices, choice)
-    return np.bincount(choice[choice >= 0], minlength=CATEGORY_COUNT)
+    return np.bincount(choice[choice >= 0], minlength=category_count())

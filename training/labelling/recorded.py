@@ -13,11 +13,11 @@ from typing import Final
 
 import numpy as np
 
-from schemas import Category
+from schemas import Category, category_count
 from stream.text import fingerprint, normalize
 from training.data.files import Item, read_votes
 from training.errors import DataError
-from training.labelling.votes import CATEGORY_COUNT, Distribution, Votes
+from training.labelling.votes import Distribution, Votes
 
 # A vote without a confidence of its own; calibration replaces it by what the voter is worth.
 _UNSTATED: Final = 0.9
@@ -90,7 +90,7 @@ class RecordedLabeller:
 
     def label(self, texts: Sequence[str]) -> Votes:
         """Repeat the answers about these normalised texts."""
-        probabilities = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        probabilities = np.zeros((len(texts), category_count()), dtype=np.float32)
         reasons = []
         for row, text in enumerate(texts):
             answer = self._answers.get(fingerprint(normalize(text)))
@@ -104,7 +104,7 @@ class RecordedLabeller:
 
 def _distribution(category: Category, confidence: float | None) -> Distribution:
     """Spread what the voter did not claim evenly over the other categories."""
-    claimed = _UNSTATED if confidence is None else min(max(confidence, 1 / CATEGORY_COUNT), 0.99)
-    row = np.full(CATEGORY_COUNT, (1 - claimed) / (CATEGORY_COUNT - 1), dtype=np.float32)
+    claimed = _UNSTATED if confidence is None else min(max(confidence, 1 / category_count()), 0.99)
+    row = np.full(category_count(), (1 - claimed) / (category_count() - 1), dtype=np.float32)
     row[category.id] = claimed
     return row

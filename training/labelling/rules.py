@@ -12,10 +12,10 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from schemas import Category
-from training.errors import RulesError
+from schemas import Category, active_taxonomy
+from training.errors import LabellerUnavailable, RulesError
 
-BUNDLED_RULES: Final = Path(__file__).with_name("rules.toml")
+RULES: Final = "rules.toml"
 Tier = Literal["shield", "product", "part", "child", "adult", "worn", "cloth", "hint", "general"]
 _ENTRY: Final = re.compile(r"(?:[a-zа-яёіїєґ]+[*!]?|\d+!?)")
 
@@ -72,6 +72,9 @@ class RuleBook(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     codebook: str
+    indirect: Category | None = Field(
+        None, description="The category that parts, size and fit, and material speak for."
+    )
     rule: tuple[Rule, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -82,12 +85,19 @@ class RuleBook(BaseModel):
         return self
 
 
-def load_rules(path: Path = BUNDLED_RULES) -> RuleBook:
-    """Read and check a rule file.
+def load_rules(path: Path | None = None) -> RuleBook:
+    """Read and check a rule file, the active taxonomy's unless another is named.
 
     Raises:
+        LabellerUnavailable: the taxonomy has no rules.
         RulesError: absent, not TOML, or a rule is wrong; the message names rule and entry.
     """
+    path = path or active_taxonomy().part(RULES)
+    if path is None:
+        raise LabellerUnavailable(
+            f"the taxonomy {active_taxonomy().name!r} has no {RULES}",
+            "`reviews taxonomy init` proposes rules from labels",
+        )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         return RuleBook.model_validate(data)

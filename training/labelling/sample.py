@@ -98,7 +98,7 @@ class CheckedFile:
             DataError: it cannot be written.
         """
         try:
-            row = (item.id, item.text, category.value, labeller, Origin.PERSON.value)
+            row = (item.id, item.text, category.slug, labeller, Origin.PERSON.value)
             self._append(row[: len(self._columns)])
         except OSError as error:
             raise _unusable(self._path, error) from None

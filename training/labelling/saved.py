@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from schemas import Category
+from schemas import Category, category_count
 from training.errors import DataError
 from training.labelling.aggregation import Aggregator, MajorityVote, Score
 from training.labelling.calibration import Calibration
@@ -20,7 +20,6 @@ from training.labelling.cascade import Cascade, Combination
 from training.labelling.label_model import LabelModel
 from training.labelling.pooling import VotePool
 from training.labelling.prior import CategoryFate, Fate, Prior
-from training.labelling.votes import CATEGORY_COUNT
 
 # 2: says when and on what it was fitted. One that does not is not decided by.
 _VERSION: Final = 2
@@ -156,7 +155,7 @@ def _prior(fields: Mapping[str, Any]) -> Prior:
         )
         for f in fields["fates"]
     )
-    return Prior(_array(fields["shares"], CATEGORY_COUNT), fates)
+    return Prior(_array(fields["shares"], category_count()), fates)
 
 
 def _combination_fields(combination: Combination) -> dict[str, Any]:
@@ -210,19 +209,19 @@ def _aggregator_fields(aggregator: Aggregator) -> dict[str, Any]:
 
 
 def _aggregator(fields: Mapping[str, Any]) -> Aggregator:
-    prior = _array(fields["prior"], CATEGORY_COUNT)
+    prior = _array(fields["prior"], category_count())
     if fields["kind"] == "majority":
         return MajorityVote(prior)
     if fields["kind"] == "label-model":
-        confusion = _array(fields["confusion"], None, CATEGORY_COUNT, CATEGORY_COUNT + 1)
+        confusion = _array(fields["confusion"], None, category_count(), category_count() + 1)
         return LabelModel(prior, confusion)
     return _pool(fields)
 
 
 def _pool(fields: Mapping[str, Any]) -> VotePool:
-    meaning = _array(fields["meaning"], None, CATEGORY_COUNT, CATEGORY_COUNT)
+    meaning = _array(fields["meaning"], None, category_count(), category_count())
     return VotePool(
-        _array(fields["prior"], CATEGORY_COUNT), meaning, _array(fields["weights"], len(meaning))
+        _array(fields["prior"], category_count()), meaning, _array(fields["weights"], len(meaning))
     )
 
 

@@ -9,10 +9,9 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES
+from schemas import category_count
 
 Distribution = NDArray[np.float32]
-CATEGORY_COUNT: Final = len(CATEGORIES)
 _SUM_TOLERANCE: Final = 1e-3  # float32 sums of nine terms stay far below this
 
 
@@ -21,7 +20,7 @@ class Votes:
     """One labeller's answers about some texts, in the order of the texts.
 
     Attributes:
-        probabilities: float32 [texts, 9] by category id. A row sums to one; a row of zeros means
+        probabilities: float32 [texts, categories] by category id. A row sums to one; a row of zeros means
             that the labeller abstains.
         reasons: one line a text, for people.
     """
@@ -30,10 +29,10 @@ class Votes:
     reasons: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.probabilities.shape != (len(self.reasons), CATEGORY_COUNT):
+        if self.probabilities.shape != (len(self.reasons), category_count()):
             raise ValueError(
                 f"{len(self.reasons)} reasons need probabilities of shape "
-                f"({len(self.reasons)}, {CATEGORY_COUNT}), got {self.probabilities.shape}"
+                f"({len(self.reasons)}, {category_count()}), got {self.probabilities.shape}"
             )
         sums = self.probabilities.sum(axis=1)
         if not np.all((sums == 0) | (np.abs(sums - 1) < _SUM_TOLERANCE)):
@@ -68,7 +67,7 @@ class Votes:
     @classmethod
     def abstention(cls, texts: int, reason: str) -> Votes:
         """Return votes that say nothing about any text, all for one reason."""
-        return cls(np.zeros((texts, CATEGORY_COUNT), dtype=np.float32), (reason,) * texts)
+        return cls(np.zeros((texts, category_count()), dtype=np.float32), (reason,) * texts)
 
 
 class Labeller(Protocol):

@@ -1,7 +1,7 @@
 """The zero-shot labeller: does the review entail "this review is about clothing"?
 
 Any checkpoint for natural language inference does (Yin et al., "Benchmarking Zero-shot Text
-Classification", EMNLP 2019); Russian templates, since reviews and models are Russian.
+Classification", EMNLP 2019). Its hypotheses are the active taxonomy's.
 """
 
 from __future__ import annotations
@@ -11,24 +11,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from schemas import Category
+from schemas import category_count
 from training.errors import LabellerUnavailable
 from training.labelling.checkpoints import local_checkpoint
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.labelling.hypotheses import hypotheses
+from training.labelling.votes import Votes
 
-TEMPLATES: Final = ("Этот отзыв о товаре: {}.", "В отзыве говорится про {}.")
-"""Hypotheses; the mean of several depends less on their wording than one does."""
-HYPOTHESES: Final[dict[Category, str]] = {
-    Category.HOUSEHOLD_APPLIANCES: "бытовая техника",
-    Category.FOOTWEAR: "обувь",
-    Category.CLOTHING: "одежда",
-    Category.TABLEWARE: "посуда",
-    Category.HOME_TEXTILES: "домашний текстиль",
-    Category.KIDS: "товары для детей",
-    Category.ACCESSORIES: "украшения и аксессуары",
-    Category.ELECTRONICS: "электроника",
-    Category.NO_PRODUCT: "доставка и продавец",
-}
 _BATCH: Final = 32
 
 
@@ -58,7 +46,7 @@ class ZeroShotLabeller:
         """Vote on normalised texts; abstains on empty ones."""
         # Similar lengths side by side: padding is work for nothing.
         rows = sorted((r for r, text in enumerate(texts) if text), key=lambda r: len(texts[r]))
-        probabilities = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        probabilities = np.zeros((len(texts), category_count()), dtype=np.float32)
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]
             probabilities[batch] = self._batch([texts[row] for row in batch])
@@ -69,9 +57,10 @@ class ZeroShotLabeller:
         return Votes(probabilities, reasons)
 
     def _batch(self, texts: list[str]) -> Any:
-        total = np.zeros((len(texts), CATEGORY_COUNT))
-        phrases = list(HYPOTHESES.values())
-        for template in TEMPLATES:
+        total = np.zeros((len(texts), category_count()))
+        asked = hypotheses()
+        phrases = list(asked.phrases)
+        for template in asked.templates:
             results = self._pipeline(
                 texts, phrases, hypothesis_template=template, batch_size=_BATCH
             )
@@ -82,4 +71,4 @@ class ZeroShotLabeller:
 
 
 def _phrase(probabilities: Any) -> str:
-    return list(HYPOTHESES.values())[int(probabilities.argmax())]
+    return hypotheses().phrases[int(probabilities.argmax())]

@@ -11,7 +11,8 @@ from scipy.sparse import hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from training.data.dataset import CATEGORY_COUNT, Dataset, check_learnable
+from schemas import category_count
+from training.data.dataset import Dataset, check_learnable
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig
 from training.models.regression import log_probabilities
@@ -25,10 +26,10 @@ _TOLERANCE: Final = 1e-6
 class Majority:
     """Says the most frequent category of its training set, with that category's share."""
 
-    parameters = CATEGORY_COUNT
+    parameters = category_count()
 
     def __init__(self, share: NDArray[np.float64]) -> None:
-        self._logits = log_probabilities(share[None], np.arange(CATEGORY_COUNT))
+        self._logits = log_probabilities(share[None], np.arange(category_count()))
 
     @classmethod
     def fit(cls, dataset: Dataset, config: TrainConfig, progress: Progress) -> Majority:
@@ -38,7 +39,7 @@ class Majority:
         return cls(share / share.sum())
 
     def logits(self, normalized: Sequence[str]) -> NDArray[np.float32]:
-        """Return the same row for each text, float32 [texts, 9]."""
+        """Return the same row for each text, float32 [texts, categories]."""
         return np.repeat(self._logits, len(normalized), axis=0)
 
 
@@ -86,7 +87,7 @@ class NgramRegression:
         return int(self._regression.coef_.size)
 
     def logits(self, normalized: Sequence[str]) -> NDArray[np.float32]:
-        """Return log probabilities, float32 [texts, 9]."""
+        """Return log probabilities, float32 [texts, categories]."""
         texts = list(normalized)
         features = hstack([self._words.transform(texts), self._characters.transform(texts)])
         probabilities = self._regression.predict_proba(features.tocsr())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from training.data.dataset import CATEGORY_COUNT
+from schemas import category_count
 from training.fit.config import TrainConfig
 from training.models.pooling import pool, pooled_width
 from training.pretraining.encoder import Encoder
@@ -18,10 +18,10 @@ class BertClassifier(nn.Module):
         self.encoder = encoder.model
         self._pooling = config.pooling
         self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(pooled_width(config.pooling, encoder.width), CATEGORY_COUNT)
+        self.head = nn.Linear(pooled_width(config.pooling, encoder.width), category_count())
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return logits [rows, 9] for int64 [rows, length] ids and mask."""
+        """Return logits [rows, categories] for int64 [rows, length] ids and mask."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         logits: Tensor = self.head(self.dropout(pool(hidden, attention_mask, self._pooling)))
         return logits

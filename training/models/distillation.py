@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from schemas import category_count
 from stream.text import normalize
-from training.data.dataset import CATEGORY_COUNT, Dataset, join
+from training.data.dataset import Dataset, join
 from training.data.files import read_items
 from training.data.origins import Origin
 from training.errors import DataError
@@ -40,7 +41,7 @@ def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> 
     """
     chosen = config.distillation
     texts = _unlabelled(chosen, dataset, config.seed)
-    total = np.zeros((len(texts), CATEGORY_COUNT))
+    total = np.zeros((len(texts), category_count()))
     for number, one in enumerate(chosen.taught_by, start=1):
         teacher = family(one.family).fit(
             dataset,
@@ -63,7 +64,7 @@ def _unlabelled(chosen: Distillation, dataset: Dataset, seed: int) -> Dataset:
     rows = [
         text for normalized, text in by_text.items() if normalized not in chosen.measured | {""}
     ]
-    unknown = np.full((len(rows), CATEGORY_COUNT), 1 / CATEGORY_COUNT, dtype=np.float32)
+    unknown = np.full((len(rows), category_count()), 1 / category_count(), dtype=np.float32)
     found = Dataset(
         rows, unknown, np.ones(len(rows), dtype=np.float32), [Origin.DISTILLED] * len(rows)
     )

@@ -17,7 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from training.data.dataset import CATEGORY_COUNT, Dataset, check_learnable
+from schemas import category_count
+from training.data.dataset import Dataset, check_learnable
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import read_by
 from training.fit.runtime import pick_device
@@ -61,7 +62,7 @@ class EmbeddingRegression:
         )
         progress("regression", 0, 1)
         sure = dataset.probabilities.max(axis=1) * dataset.weight
-        total = np.bincount(dataset.categories, weights=sure, minlength=CATEGORY_COUNT)
+        total = np.bincount(dataset.categories, weights=sure, minlength=category_count())
         even = sure / np.sqrt(total)[dataset.categories]
         regression.fit(
             scaler.transform(vectors),
@@ -77,7 +78,7 @@ class EmbeddingRegression:
         return int(self._regression.coef_.size)
 
     def logits(self, normalized: Sequence[str]) -> NDArray[np.float32]:
-        """Return log probabilities, float32 [texts, 9]."""
+        """Return log probabilities, float32 [texts, categories]."""
         vectors = self._scaler.transform(self._embeddings.of(normalized))
         probabilities = self._regression.predict_proba(vectors)
         return log_probabilities(probabilities, self._regression.classes_)

@@ -28,7 +28,7 @@ class Trained(Protocol):
         """How many numbers were learned."""
 
     def logits(self, normalized: Sequence[str]) -> NDArray[np.float32]:
-        """Return logits float32 [texts, 9] for normalised texts."""
+        """Return logits float32 [texts, categories] for normalised texts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from training.data.dataset import CATEGORY_COUNT
+from schemas import category_count
 from training.fit.config import TrainConfig
 from training.models.pooling import Attention, pool
 from training.pretraining.encoder import Encoder
@@ -41,10 +41,10 @@ class LstmClassifier(nn.Module):
         self.norm = nn.LayerNorm(table.shape[1])
         self.dropout = nn.Dropout(config.dropout)
         self.lstm = PackedLstm(table.shape[1], config.hidden)
-        self.head = nn.Linear(4 * config.hidden, CATEGORY_COUNT)
+        self.head = nn.Linear(4 * config.hidden, category_count())
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return logits [rows, 9] for int64 [rows, length] ids and mask."""
+        """Return logits [rows, categories] for int64 [rows, length] ids and mask."""
         vectors = self.dropout(self.norm(self.embeddings(input_ids)))
         states = self.lstm(vectors, attention_mask)
         logits: Tensor = self.head(self.dropout(pool(states, attention_mask, "mean+max")))
@@ -62,10 +62,10 @@ class BertLstm(nn.Module):
         self.lstm = PackedLstm(encoder.width, config.hidden)
         self.attention = Attention(2 * config.hidden) if attention else None
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear((2 if attention else 4) * config.hidden, CATEGORY_COUNT)
+        self.head = nn.Linear((2 if attention else 4) * config.hidden, category_count())
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return logits [rows, 9] for int64 [rows, length] ids and mask."""
+        """Return logits [rows, categories] for int64 [rows, length] ids and mask."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         states = self.lstm(hidden, attention_mask)
         if self.attention is None:

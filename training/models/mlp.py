@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from training.data.dataset import CATEGORY_COUNT
+from schemas import category_count
 from training.fit.config import TrainConfig
 from training.models.pooling import pool, pooled_width
 from training.pretraining.encoder import Encoder
@@ -24,7 +24,7 @@ class FrozenMlp(nn.Module):
             nn.Linear(width, config.hidden),
             nn.GELU(),
             nn.Dropout(config.dropout),
-            nn.Linear(config.hidden, CATEGORY_COUNT),
+            nn.Linear(config.hidden, category_count()),
         )
 
     def train(self, mode: bool = True) -> FrozenMlp:
@@ -34,7 +34,7 @@ class FrozenMlp(nn.Module):
         return self
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return logits [rows, 9] for int64 [rows, length] ids and mask."""
+        """Return logits [rows, categories] for int64 [rows, length] ids and mask."""
         with torch.no_grad():
             hidden = self.encoder(
                 input_ids=input_ids, attention_mask=attention_mask

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import CATEGORY_COUNT
+from schemas import category_count
 
 _FLOOR: Final = 1e-6
 """Probability of what a model holds impossible: its logarithm must stay a number."""
@@ -16,7 +16,7 @@ _FLOOR: Final = 1e-6
 def log_probabilities(
     probabilities: NDArray[np.floating[Any]], categories: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Return log probabilities, float32 [rows, 9]; categories that are not named have the lowest.
+    """Return log probabilities, float32 [rows, categories]; categories that are not named have the lowest.
 
     Args:
         probabilities: [rows, categories].
@@ -25,6 +25,6 @@ def log_probabilities(
     >>> log_probabilities(np.array([[0.25, 0.75]]), np.array([0, 8])).round(1).tolist()[0][:2]
     [-1.399999976158142, -13.800000190734863]
     """
-    logits = np.full((len(probabilities), CATEGORY_COUNT), np.log(_FLOOR), dtype=np.float32)
+    logits = np.full((len(probabilities), category_count()), np.log(_FLOOR), dtype=np.float32)
     logits[:, categories] = np.log(np.maximum(probabilities, _FLOOR))
     return logits

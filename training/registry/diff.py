@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from stream.model_folder import Manifest
 from training.registry.records import VersionRecord
 
@@ -37,8 +37,8 @@ def _properties(record: VersionRecord, manifest: Manifest) -> Iterator[tuple[str
     yield "size", f"{record.size_bytes / 1e6:.1f} MB"
     yield "longest text", f"{manifest.max_length} word pieces"
     yield "temperature", f"{manifest.temperature:.3f}"
-    for category in CATEGORIES:
-        yield f"threshold {category.value}", f"{manifest.thresholds[category]:.3f}"
+    for category in all_categories():
+        yield f"threshold {category.slug}", f"{manifest.thresholds[category]:.3f}"
     yield "training set", record.training_digest[:12] or "-"
     for name, value in sorted(record.metrics.items()):
         yield f"metric {name}", f"{value:.4f}"

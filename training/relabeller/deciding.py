@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas import CATEGORIES, Category, DecidedBy, RelabelTask
+from schemas import Category, DecidedBy, RelabelTask, all_categories
 from stream.settings import Settings
 from stream.text import normalize
 from training.errors import DataError
@@ -87,7 +87,7 @@ class Decider:
             if by != PEOPLE:
                 asked = self._llm is not None and by == self._llm.name
                 decided[row] = Decision(
-                    CATEGORIES[result.category[i]],
+                    all_categories()[result.category[i]],
                     min(float(result.confidence[i]), 1.0),
                     "llm" if asked else "ensemble",
                     by,

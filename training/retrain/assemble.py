@@ -10,11 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from schemas import CATEGORIES, RANK, Label
+from schemas import RANK, Label, all_categories, category_count
 from stream.queue.priority import in_sample
-from stream.settings import BUNDLED_HELDOUT
 from stream.text import fingerprint, normalize
-from training.data.dataset import CATEGORY_COUNT, Dataset, join, labelled, read_rows
+from training.data.dataset import Dataset, join, labelled, read_rows
 from training.data.files import SYNTHETIC
 from training.data.origins import Origin
 from training.data.unstated import PERSON_ASSUMED, Unstated
@@ -23,7 +22,6 @@ from training.registry.records import now
 from training.retrain.labels import ReadLabels, standing
 from training.retrain.lineage import LabelsRead, Lineage, Source
 
-BUNDLED_BASE: Final = BUNDLED_HELDOUT.with_name("train.jsonl")
 WEIGHT: Final[Mapping[Origin, float]] = {
     Origin.PERSON: 1.0,
     Origin.ENSEMBLE: 0.7,
@@ -34,7 +32,6 @@ WEIGHT: Final[Mapping[Origin, float]] = {
 PEOPLE: Final = "people"
 # With fewer, an interval says nothing; they are kept out of training all the same.
 _LEAST_HELD_OUT: Final = 10
-_ORDER: Final = {category: i for i, category in enumerate(CATEGORIES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ def assemble(
         digest=dataset.digest,
         rows=len(dataset),
         rows_by_origin={str(origin): rows for origin, rows in dataset.origins().items()},
-        rows_by_category=_count(CATEGORIES[i].value for i in dataset.categories),
+        rows_by_category=_count(all_categories()[i].slug for i in dataset.categories),
         labels=labels,
         base=tuple(Source(name=n, rows=len(d), digest=d.digest) for n, d in bases),
         frozen=tuple(Source(name=s.name, rows=len(s.rows), digest=s.rows.digest) for s in sets),
@@ -141,11 +138,11 @@ def _by_text(kept: Sequence[Label], share: float) -> tuple[Dataset, Dataset, dic
 def _rows(groups: Sequence[Sequence[Label]]) -> Dataset:
     if not groups:
         return labelled([], [], Origin.PERSON)
-    probabilities = np.zeros((len(groups), CATEGORY_COUNT), dtype=np.float32)
+    probabilities = np.zeros((len(groups), category_count()), dtype=np.float32)
     for i, group in enumerate(groups):
         for label in group:
             if label.category is not None:  # `standing` leaves no other
-                probabilities[i, _ORDER[label.category]] += 1 / len(group)
+                probabilities[i, label.category.id] += 1 / len(group)
     weights = np.array([WEIGHT[Origin(group[0].decided_by)] for group in groups], dtype=np.float32)
     origins = [_origin(group) for group in groups]
     return Dataset([group[0].text for group in groups], probabilities, weights, origins)

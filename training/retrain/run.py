@@ -10,10 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from schemas import Label
+from schemas import Label, active_taxonomy
 from stream.model_folder import GPU_GRAPH, MANIFEST
 from stream.settings import Settings
 from training.data.dataset import Dataset
+from training.data.parts import EXAMPLES
 from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
@@ -25,7 +26,7 @@ from training.registry.announce import Role, announce, announcement
 from training.registry.files import write_atomically
 from training.registry.records import State, VersionRecord
 from training.registry.store import Registry
-from training.retrain.assemble import BUNDLED_BASE, Assembled, assemble, read_base
+from training.retrain.assemble import Assembled, assemble, read_base
 from training.retrain.errors import NothingToLearn
 from training.retrain.labels import read_labels
 from training.retrain.lineage import Lineage
@@ -204,7 +205,8 @@ def _assemble(settings: Settings, plan: Plan, progress: Progress) -> Assembled:
         )
     base = plan.base
     if base is None:
-        base = settings.learning.base or ((BUNDLED_BASE,) if BUNDLED_BASE.is_file() else ())
+        ours = active_taxonomy().part(EXAMPLES)
+        base = settings.learning.base or ((ours,) if ours else ())
     frozen = read_frozen(plan.frozen or settings.learning.frozen, plan.unstated)
     share = settings.learning.held_out_share
     assembled = assemble(read, topic, read_base(base, plan.unstated), frozen, share)

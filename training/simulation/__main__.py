@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from schemas.taxonomy import MARKETPLACE
 from stream.cli.console import note, out
 from training.data.dataset import labelled, read_labelled_dataset, read_test_dataset
 from training.data.origins import Origin
-from training.retrain.assemble import BUNDLED_BASE
 from training.simulation.curve import Simulation, run
 from training.simulation.report import write_simulation
 
@@ -18,7 +18,8 @@ from training.simulation.report import write_simulation
 def main(
     pool: Annotated[Path, typer.Option(help="Labelled reviews that people are asked about.")],
     test: Annotated[Path, typer.Option(help="Labelled reviews on which the models are compared.")],
-    base: Annotated[Path, typer.Option(help="Every training begins with it.")] = BUNDLED_BASE,
+    base: Annotated[Path, typer.Option(help="Every training begins with it.")] = MARKETPLACE
+    / "examples.jsonl",
     family: Annotated[str, typer.Option(help="That is retrained.")] = "ngrams",
     batch: Annotated[int, typer.Option(min=1, help="Labels between two retrainings.")] = 25,
     labels: Annotated[int, typer.Option(min=1, help="In all.")] = 500,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import CATEGORY_COUNT, Dataset, join
+from schemas import category_count
+from training.data.dataset import Dataset, join
 from training.evaluation.metrics import macro_f1, weighted_f1
 from training.fit.config import Progress, TrainConfig, silent
 from training.simulation.orders import ORDERS, Choice, near_identical
@@ -90,7 +91,7 @@ def _replay(simulation: Simulation, group: NDArray[np.int64], order: str, seed: 
             group,
             frozenset(group[labelled].tolist()),
             served,
-            np.bincount(rows.categories, minlength=CATEGORY_COUNT) / max(len(rows), 1),
+            np.bincount(rows.categories, minlength=category_count()) / max(len(rows), 1),
         )
         labelled += ORDERS[order](choice, size, random).tolist()
 

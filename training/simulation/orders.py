@@ -120,7 +120,7 @@ def for_stream(
     """Return probabilities as of a model that knew the categories' shares in these very rows.
 
     Args:
-        probabilities: of the rows, float [rows, 9].
+        probabilities: of the rows, float [rows, categories].
         trained_on: share of each category in the training set, float [9].
 
     >>> said = np.array([[0.9, 0.1]] * 8 + [[0.5, 0.5]] * 2)

@@ -17,23 +17,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from schemas import CATEGORIES, Category
+from schemas import Category, active_taxonomy, all_categories, category_count
 from training.data.dataset import Dataset, join, labelled
 from training.data.origins import Origin
-from training.errors import RulesError
+from training.errors import LabellerUnavailable, RulesError
 from training.labelling.morphology import analyzer
 
-_HERE: Final = Path(__file__).resolve().parent
-_REMEDY: Final = "copy training/starter/*.toml and edit the copies"
+PRODUCTS: Final = "products.toml"
+TEMPLATES: Final = "templates.toml"
+_REMEDY: Final = "see those of the bundled taxonomy"
 _FORM: Final = re.compile(r"\[([^\[\]]*)\]")
 # Shares of sentences with a second and a third part; most real reviews say more than one thing.
 _ASPECT, _GENERAL = 0.55, 0.45
 # Shoppers hardly begin with a capital and hardly end with a full stop.
 _LOWER: Final = 0.5
-# One in this many sentences about children's goods is of a thing for adults, said to be for a child.
-_FOR_CHILD: Final = 3
-# What a child may get besides what is made for children only (codebook, rule 2).
-_CHILD_TOO: Final = (Category.CLOTHING, Category.FOOTWEAR, Category.ACCESSORIES)
+# One in this many sentences of a category that borrows is about goods of another one.
+_BORROWED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +105,27 @@ class Templates:
         self.aspect: dict[Category, Sequence[str]] = {
             Category(slug): lines for slug, lines in parts["aspect"].items()
         }
+        self.borrows: dict[Category, Sequence[Category]] = {
+            Category(slug): [Category(other) for other in others]
+            for slug, others in parts.get("borrows", {}).items()
+        }
 
     @classmethod
-    def load(cls, folder: Path = _HERE) -> Templates:
-        """Read ``products.toml`` and ``templates.toml``.
+    def load(cls, folder: Path | None = None) -> Templates:
+        """Read ``products.toml`` and ``templates.toml``, the active taxonomy's unless others are named.
 
         Raises:
+            LabellerUnavailable: the taxonomy has none.
             RulesError: one is absent or wrong; the message says where.
         """
-        products, parts = _toml(folder / "products.toml"), _toml(folder / "templates.toml")
+        taxonomy = active_taxonomy()
+        folder = folder or taxonomy.folder
+        if folder is None or (folder == taxonomy.folder and not taxonomy.part(TEMPLATES)):
+            raise LabellerUnavailable(
+                f"the taxonomy {taxonomy.name!r} has no {TEMPLATES}",
+                "write one as in the bundled taxonomy, or add --llm",
+            )
+        products, parts = _toml(folder / PRODUCTS), _toml(folder / TEMPLATES)
         try:
             templates = cls(products, parts)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -129,7 +140,7 @@ class Templates:
             RulesError: a category has no products or no aspects, or a template cannot be filled.
         """
         product = Product("вилка", "вилку", "вилки", 1)
-        for category in Category:
+        for category in all_categories():
             if not self.names.get(category) or not self.aspect.get(category):
                 raise RulesError(f"{folder} has no products or aspects of {category}", _REMEDY)
         for line in (
@@ -152,10 +163,14 @@ def _toml(path: Path) -> dict[str, Any]:
         raise RulesError(f"{path} is not TOML: {error}", _REMEDY) from None
 
 
-@lru_cache(maxsize=1)
 def bundled_templates() -> Templates:
-    """Return the bundled templates, read once."""
-    return Templates.load()
+    """Return the active taxonomy's templates, read once."""
+    return _templates_of(active_taxonomy().folder)
+
+
+@lru_cache(maxsize=2)
+def _templates_of(folder: Path | None) -> Templates:
+    return Templates.load(folder)
 
 
 @lru_cache(maxsize=4096)
@@ -199,8 +214,8 @@ def sentences(
     out = []
     for number, place in enumerate(order[:count]):
         openings, aspects, name = parts.opening, parts.aspect[category], names[place]
-        if category is Category.KIDS and number % _FOR_CHILD == 0:
-            other = _CHILD_TOO[int(rng.integers(len(_CHILD_TOO)))]
+        if (others := parts.borrows.get(category)) and number % _BORROWED == 0:
+            other = others[int(rng.integers(len(others)))]
             name, openings = _any(parts.names[other], rng), parts.child
         out.append(_sentence(_product(name), openings, aspects, parts.general, rng))
     return out
@@ -215,11 +230,11 @@ def synthetic_dataset(rows: int, seed: int, weight: float) -> Dataset:
         weight: of every row.
     """
     rng = np.random.default_rng(seed)
-    each = rows // len(CATEGORIES)
+    each = rows // category_count()
     return join(
         *(
             labelled(sentences(category, each, rng), [category.id] * each, Origin.SYNTHETIC, weight)
-            for category in CATEGORIES
+            for category in all_categories()
         )
     )
 

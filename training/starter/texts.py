@@ -17,14 +17,10 @@ from stream.text import normalize
 from training.data.dataset import SYNTHETIC_WEIGHT, Dataset, dataset_of, join, read_labelled_dataset
 from training.data.files import read_items, read_labelled, read_votes
 from training.data.origins import Origin
+from training.data.parts import examples_file, held_out_files
 from training.data.unstated import Unstated
 from training.labelling.ensemble import SoftLabels, starter_labels
 from training.starter.synthetic import synthetic_dataset
-
-EXAMPLES: Final = Path(__file__).resolve().parents[2] / "deploy" / "examples"
-TRAIN_EXAMPLES: Final = EXAMPLES / "train.jsonl"
-HELDOUT_EXAMPLES: Final = EXAMPLES / "heldout.jsonl"
-DEMO_EXAMPLES: Final = EXAMPLES / "demo.jsonl"
 
 SHOPS: Final = Path("real")
 """Where in the folder of reviews those of other shops are."""
@@ -61,7 +57,7 @@ def starter_dataset(data: Path, recipe: Recipe = Recipe()) -> Dataset:
         DataError: a file is absent.
     """
     case = _case_rows(starter_labels(data), data)
-    written = read_labelled_dataset(TRAIN_EXAMPLES)
+    written = read_labelled_dataset(examples_file())
     written.weight[:] = recipe.written_weight
     composed = synthetic_dataset(recipe.synthetic, recipe.seed, SYNTHETIC_WEIGHT)
     return join(case, shop_rows(data), written, composed).without_texts_of(held_out(data))
@@ -70,7 +66,7 @@ def starter_dataset(data: Path, recipe: Recipe = Recipe()) -> Dataset:
 def held_out(data: Path) -> Dataset:
     """Read all that the starter model is measured on or shown with: it learns from none of it."""
     reported = [data / path for path in (Path("gold_dev.csv"), *SHOPS_REPORTED)]
-    paths = (*reported, HELDOUT_EXAMPLES, DEMO_EXAMPLES)
+    paths = (*reported, *held_out_files())
     return join(*(read_labelled_dataset(path, _READ) for path in paths))
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from schemas import Category
+from schemas import Category, all_categories
 from stream.errors import InputError
 from stream.queue.export import MEDIA_TYPES, Format, standing_labels, written
 from stream.queue.importing import import_annotations
@@ -40,7 +40,7 @@ class Search(BaseModel):
         """Return the conditions."""
         return Wanted(
             words=self.words,
-            category=Category(self.category) if self.category in set(Category) else None,
+            category=Category(self.category) if self.category in set(all_categories()) else None,
             least=_percent(self.least, 0.0),
             most=_percent(self.most, 1.0),
             reason=self.reason if self.reason in {"low-confidence", "canary", "audit"} else "",

@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from starlette.datastructures import FormData
 
-from schemas import Category
+from schemas import Category, all_categories
 from stream.queue.item import Kind, Order
 from stream.queue.web.errors import Malformed
 
@@ -45,7 +45,7 @@ class View(BaseModel):
         """The page that shows it."""
         chosen = {
             **({"order": self.order} if self.order != "informative" else {}),
-            **({"filter": self.filter.value} if self.filter else {}),
+            **({"filter": self.filter.slug} if self.filter else {}),
         }
         return "/?" + urlencode(chosen) if chosen else "/"
 
@@ -81,7 +81,7 @@ async def view_of(
     filter: Annotated[str, Query()] = "",  # noqa: A002 - the address says filter
 ) -> View:
     """Return the view that an address names; an unknown category is no filter."""
-    return View(order=order, filter=Category(filter) if filter in set(Category) else None)
+    return View(order=order, filter=Category(filter) if filter in set(all_categories()) else None)
 
 
 async def sent_form(request: Request) -> FormData:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 
-from schemas import Category
+from schemas import Category, all_categories
 
 _MOST_CHARS: Final = 256 * 1024
 Path = Literal["/decide", "/bulk"]
@@ -65,7 +65,7 @@ class Kept(BaseModel):
     def category(self) -> Category | None:
         """What was chosen; None: cannot tell."""
         chosen = self._first("category")
-        return Category(chosen) if chosen in set(Category) else None
+        return Category(chosen) if chosen in set(all_categories()) else None
 
     @property
     def review_ids(self) -> list[str]:

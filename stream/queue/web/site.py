@@ -17,11 +17,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.responses import Response
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from stream.queue.accounts import Account, Accounts
 from stream.queue.desk import Desk
 from stream.queue.filing import Filing
-from stream.queue.guidelines import GUIDELINES, Language
+from stream.queue.guidelines import Language, guidelines
 from stream.queue.statistics import Statistics
 from stream.queue.throttle import Throttle
 from stream.queue.web.devices import DEVICE_SECONDS, Devices
@@ -133,14 +133,10 @@ class Site:
             apart=lambda share, bound: apart(share, bound, language),
             t=lambda key, **values: say(language, key, **values),
             title_of=lambda category: (
-                say(language, "cannot-tell")
-                if category is None
-                else category.info.russian
-                if language == "ru"
-                else category.info.english
+                say(language, "cannot-tell") if category is None else category.info.name(language)
             ),
-            categories=CATEGORIES,
-            guidelines=GUIDELINES[language],
+            categories=all_categories(),
+            guidelines=guidelines(language),
             **context,
         )
 

@@ -10,8 +10,8 @@ import pytest
 from schemas import MAX_TEXT_CHARS, Category
 from stream.text import normalize
 
-EXAMPLES = Path(__file__).parents[3] / "deploy" / "examples"
-LEAST_PER_CATEGORY = {"train.jsonl": 60, "heldout.jsonl": 20, "demo.jsonl": 10}
+EXAMPLES = Path(__file__).parents[3] / "deploy" / "taxonomies" / "marketplace"
+LEAST_PER_CATEGORY = {"examples.jsonl": 60, "heldout.jsonl": 20, "demo.jsonl": 10}
 PRESENT = [name for name in LEAST_PER_CATEGORY if (EXAMPLES / name).exists()]
 
 MOST_ALIKE = 0.5
@@ -26,7 +26,7 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 
 def test_there_are_examples_to_train_on():
-    assert "train.jsonl" in PRESENT
+    assert "examples.jsonl" in PRESENT
 
 
 def trigrams(text: str) -> set[str]:
@@ -36,7 +36,7 @@ def trigrams(text: str) -> set[str]:
 
 @each_file
 def test_every_line_is_a_review_with_a_known_category(name):
-    known = {category.value for category in Category}
+    known = {category.slug for category in Category}
     wrong = [
         number
         for number, row in enumerate(rows(name), start=1)
@@ -51,7 +51,7 @@ def test_every_line_is_a_review_with_a_known_category(name):
 @each_file
 def test_every_category_has_as_many_reviews_as_promised(name):
     counts = Counter(row["category"] for row in rows(name))
-    short = {c.value: counts[c] for c in Category if counts[c] < LEAST_PER_CATEGORY[name]}
+    short = {c.slug: counts[c] for c in Category if counts[c] < LEAST_PER_CATEGORY[name]}
     assert short == {}
 
 
@@ -69,9 +69,9 @@ def test_no_text_occurs_twice_within_or_across_files():
     assert [ids for ids in holders.values() if len(ids) > 1] == []
 
 
-@pytest.mark.parametrize("name", [name for name in PRESENT if name != "train.jsonl"])
+@pytest.mark.parametrize("name", [name for name in PRESENT if name != "examples.jsonl"])
 def test_no_review_is_nearly_one_that_was_trained_on(name):
-    trained = [(row["review_id"], trigrams(row["text"])) for row in rows("train.jsonl")]
+    trained = [(row["review_id"], trigrams(row["text"])) for row in rows("examples.jsonl")]
     alike = [
         (row["review_id"], trained_id)
         for row in rows(name)

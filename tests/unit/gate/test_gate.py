@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from stream.errors import ModelError
 from stream.settings import GateSettings
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
@@ -26,8 +26,8 @@ RULES = GateSettings(resamples=200)
 def canaries(tmp_path):
     """One canary a category, so short that the tiny model knows it."""
     path = tmp_path / "canaries.jsonl"
-    rows = zip(KEYWORDS, CATEGORIES, strict=True)
-    path.write_text("".join(json.dumps({"text": w, "category": c.value}) + "\n" for w, c in rows))
+    rows = zip(KEYWORDS, all_categories(), strict=True)
+    path.write_text("".join(json.dumps({"text": w, "category": c.slug}) + "\n" for w, c in rows))
     return path
 
 
@@ -193,7 +193,7 @@ def test_an_empty_frozen_set_is_named(tmp_path):
 
 def test_our_canaries_cover_every_category_and_are_in_no_example_file():
     canaries = read_labelled(CANARIES)
-    assert {row.category for row in canaries} == set(CATEGORIES)
+    assert {row.category for row in canaries} == set(all_categories())
     (ours,) = read_frozen([])
     assert not {row.item.normalized for row in canaries} & set(ours.rows.normalized)
 

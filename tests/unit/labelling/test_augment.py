@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from schemas import CATEGORIES, Category
+from schemas import Category, all_categories, category_count
 from stream.settings import LabelSettings
 from tests.support.chat_server import chat_server, completion
 from training.cli.label import app
@@ -20,6 +20,7 @@ from training.data.files import (
     read_labelled,
     read_measured,
 )
+from training.data.parts import held_out_file
 from training.errors import BudgetSpent, DataError, RulesError
 from training.gate.frozen import read_frozen
 from training.labelling.augment import sieve as sieves
@@ -28,10 +29,9 @@ from training.labelling.augment.sieve import Sieve
 from training.labelling.augment.sources import LlmSource, TemplateSource
 from training.labelling.output import write_rows
 from training.labelling.sample import draw_sample
-from training.labelling.votes import CATEGORY_COUNT, Votes
-from training.starter.texts import HELDOUT_EXAMPLES
+from training.labelling.votes import Votes
 
-FOOTWEAR, KIDS = Category.FOOTWEAR, Category.KIDS
+FOOTWEAR, KIDS = Category("footwear"), Category("kids")
 
 
 class WordCheck:
@@ -43,11 +43,11 @@ class WordCheck:
         self.sure = sure
 
     def label(self, texts):
-        rows = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        rows = np.zeros((len(texts), category_count()), dtype=np.float32)
         for row, text in enumerate(texts):
             for word, category in self.words.items():
                 if word in text:
-                    rows[row] = (1 - self.sure) / (CATEGORY_COUNT - 1)
+                    rows[row] = (1 - self.sure) / (category_count() - 1)
                     rows[row, category.id] = self.sure
         return Votes(rows, ("",) * len(texts))
 
@@ -112,7 +112,7 @@ def test_each_thin_category_gets_what_it_lacks():
     there = [LabelledItem(Item(str(i), "сапоги"), FOOTWEAR) for i in range(3)]
     wanted = lacking(there, 5)
     assert wanted[FOOTWEAR] == 2
-    assert {wanted[c] for c in CATEGORIES if c is not FOOTWEAR} == {5}
+    assert {wanted[c] for c in all_categories() if c is not FOOTWEAR} == {5}
     assert lacking(there, 5, [FOOTWEAR]) == {FOOTWEAR: 2}
     assert lacking(there, 3, [FOOTWEAR]) == {}
 
@@ -129,9 +129,9 @@ def test_a_source_that_says_nothing_new_is_left_alone():
 
 
 def test_templates_of_ones_own_are_used(tmp_path):
-    names = "\n".join(f'{c.value} = "галоша"' for c in CATEGORIES)
+    names = "\n".join(f'{c.slug} = "галоша"' for c in all_categories())
     (tmp_path / "products.toml").write_text(names, encoding="utf-8")
-    aspects = "\n".join(f'{c.value} = ["просто"]' for c in CATEGORIES)
+    aspects = "\n".join(f'{c.slug} = ["просто"]' for c in all_categories())
     lines = 'opening = ["{Nom} здесь"]\ngeneral = ["да"]\nchild = ["{Nom} сыну"]\n[aspect]\n'
     (tmp_path / "templates.toml").write_text(lines + aspects, encoding="utf-8")
     written = TemplateSource(tmp_path).write(FOOTWEAR, 8, 0)
@@ -142,9 +142,9 @@ def test_templates_of_ones_own_are_used(tmp_path):
     ("opening", "complaint"), [("{Nomm} здесь", "cannot be filled"), ('"', "is not TOML")]
 )
 def test_a_mistake_in_the_templates_is_one_clear_line(tmp_path, opening, complaint):
-    names = "\n".join(f'{c.value} = "галоша"' for c in CATEGORIES)
+    names = "\n".join(f'{c.slug} = "галоша"' for c in all_categories())
     (tmp_path / "products.toml").write_text(names, encoding="utf-8")
-    aspects = "\n".join(f'{c.value} = ["просто"]' for c in CATEGORIES)
+    aspects = "\n".join(f'{c.slug} = ["просто"]' for c in all_categories())
     lines = f'opening = ["{opening}"]\ngeneral = []\nchild = []\n[aspect]\n{aspects}'
     (tmp_path / "templates.toml").write_text(lines, encoding="utf-8")
     with pytest.raises(RulesError, match=complaint):
@@ -161,7 +161,7 @@ def test_the_llm_is_asked_for_reviews_of_the_category_as_json():
         source = llm(server)
         assert source.write(FOOTWEAR, 20, 3) == ["сапоги жмут"]
         (body,) = server.requests
-    assert json.loads(body["messages"][1]["content"])["name"] == FOOTWEAR.info.english
+    assert json.loads(body["messages"][1]["content"])["name"] == FOOTWEAR.info.name("en")
     assert body["response_format"]["json_schema"]["schema"]["required"] == ["reviews"]
     assert (body["seed"], source.usage.calls, source.usage.tokens) == (3, 1, 906)
 
@@ -265,8 +265,8 @@ def test_generated_reviews_are_not_drawn_into_the_sample_that_a_person_checks():
 
 
 def test_the_held_out_reviews_themselves_would_never_be_kept():
-    held_out = [row.item.text for row in read_labelled(HELDOUT_EXAMPLES)]
-    everything = WordCheck("any", {"": Category.TABLEWARE})
+    held_out = [row.item.text for row in read_labelled(held_out_file())]
+    everything = WordCheck("any", {"": Category("tableware")})
     sieve = Sieve((everything,), held_out, ())
-    fates = sieve.sift(held_out[:20], Category.TABLEWARE)
+    fates = sieve.sift(held_out[:20], Category("tableware"))
     assert {fate.dropped for fate in fates} == {sieves.EVALUATION}

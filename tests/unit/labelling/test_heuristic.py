@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas import CATEGORIES, Category
+from schemas import Category, all_categories
 from stream.text import normalize
 from training.labelling.heuristic import HeuristicLabeller
 
@@ -14,21 +14,21 @@ def labeller():
 
 def said(labeller, text):
     choice = int(labeller.label([normalize(text)]).choices[0])
-    return None if choice < 0 else CATEGORIES[choice]
+    return None if choice < 0 else all_categories()[choice]
 
 
 @pytest.mark.parametrize(
     ("text", "category"),
     [
-        ("Пылесос гудит, но тянет", Category.HOUSEHOLD_APPLIANCES),
-        ("Кроссовки жмут в пальцах", Category.FOOTWEAR),
-        ("Платье село идеально", Category.CLOTHING),
-        ("Тарелки без сколов, целые", Category.TABLEWARE),
-        ("Пододеяльник и наволочки мягкие", Category.HOME_TEXTILES),
-        ("Игрушка понравилась сыну", Category.KIDS),
-        ("Серьги потускнели через неделю", Category.ACCESSORIES),
-        ("Наушники не заряжаются", Category.ELECTRONICS),
-        ("Продавец не отвечает, верните деньги", Category.NO_PRODUCT),
+        ("Пылесос гудит, но тянет", Category("household-appliances")),
+        ("Кроссовки жмут в пальцах", Category("footwear")),
+        ("Платье село идеально", Category("clothing")),
+        ("Тарелки без сколов, целые", Category("tableware")),
+        ("Пододеяльник и наволочки мягкие", Category("home-textiles")),
+        ("Игрушка понравилась сыну", Category("kids")),
+        ("Серьги потускнели через неделю", Category("accessories")),
+        ("Наушники не заряжаются", Category("electronics")),
+        ("Продавец не отвечает, верните деньги", Category("no-product")),
     ],
 )
 def test_it_knows_an_easy_review_of_each_category(labeller, text, category):
@@ -38,13 +38,13 @@ def test_it_knows_an_easy_review_of_each_category(labeller, text, category):
 @pytest.mark.parametrize(
     ("rule", "text", "category"),
     [
-        ("1: a named product decides", "Блузка не пришла, спор открыт", Category.CLOTHING),
-        ("1: a part names a garment", "Рукава длинные", Category.CLOTHING),
-        ("2: for a child", "Куртка для ребенка, дочке в сад", Category.KIDS),
-        ("3: only a garment is worn", "Маломерит, мой рост 170", Category.CLOTHING),
-        ("4: cloth and sewing", "Швы кривые, торчат нитки", Category.CLOTHING),
-        ("5: no product", "Цвет как на фото, упаковка целая", Category.NO_PRODUCT),
-        ("6: nothing to read", "!!! ...", Category.NO_PRODUCT),
+        ("1: a named product decides", "Блузка не пришла, спор открыт", Category("clothing")),
+        ("1: a part names a garment", "Рукава длинные", Category("clothing")),
+        ("2: for a child", "Куртка для ребенка, дочке в сад", Category("kids")),
+        ("3: only a garment is worn", "Маломерит, мой рост 170", Category("clothing")),
+        ("4: cloth and sewing", "Швы кривые, торчат нитки", Category("clothing")),
+        ("5: no product", "Цвет как на фото, упаковка целая", Category("no-product")),
+        ("6: nothing to read", "!!! ...", Category("no-product")),
     ],
 )
 def test_it_follows_the_codebook(labeller, rule, text, category):
@@ -52,7 +52,7 @@ def test_it_follows_the_codebook(labeller, rule, text, category):
 
 
 def test_a_number_of_a_phone_is_no_phone(labeller):
-    assert said(labeller, "Курьер спросил номер телефона") == Category.NO_PRODUCT
+    assert said(labeller, "Курьер спросил номер телефона") == Category("no-product")
 
 
 def test_it_abstains_where_an_unknown_noun_may_be_the_product(labeller):

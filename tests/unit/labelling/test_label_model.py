@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas import category_count
 from tests.support.synthetic_votes import shares_of, truth_of, voter
 from training.labelling.label_model import UNKNOWN, fit_label_model, majority_vote
 from training.labelling.pooling import fit_pool
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.labelling.votes import Votes
 
 SHARES = shares_of(c2=0.6, c5=0.1, c8=0.3)
 TEXTS = 3000
@@ -99,4 +100,4 @@ def test_a_fixed_weight_is_kept(truth):
     votes = [voter(truth, 0.8, seed=i) for i in range(2)]
     pool = fit_pool(votes, few_known(truth), SHARES, [None, 1.25])
     assert pool.weights[1] == 1.25
-    assert pool.meaning.shape == (2, CATEGORY_COUNT, CATEGORY_COUNT)
+    assert pool.meaning.shape == (2, category_count(), category_count())

@@ -52,7 +52,7 @@ def make(tmp_path, waits):
 def test_an_answer_becomes_a_vote(make):
     with chat_server(always(CLOTHING)) as server:
         votes = make(server).label(["платье"])
-    assert votes.choices.tolist() == [Category.CLOTHING.id]
+    assert votes.choices.tolist() == [Category("clothing").id]
     assert "1 of 1 votes" in votes.reasons[0]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from schemas import Category
+from schemas import all_categories
 from tests.support.synthetic_votes import shares_of, truth_of, voter
 from training.data.files import Item, LabelledItem
 from training.labelling.noise import SuspiciousLabel, suspicious_labels
@@ -33,7 +33,9 @@ class Fixed:
 @pytest.fixture(scope="module")
 def run():
     items = [Item(f"r{i}", f"{EVIL} платье номер {i}") for i in range(TEXTS)]
-    known = [LabelledItem(item, list(Category)[TRUTH[i]]) for i, item in enumerate(items[:120])]
+    known = [
+        LabelledItem(item, list(all_categories())[TRUTH[i]]) for i, item in enumerate(items[:120])
+    ]
     cheap = (
         Fixed("good", voter(TRUTH, 0.92, wrong=[2, 8], silent=0.2, seed=1)),
         Fixed("weak", voter(TRUTH, 0.75, wrong=[2, 8], silent=0.1, seed=2)),

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from schemas import CATEGORIES, Category
+from schemas import Category, all_categories, category_count
 from training.data.files import Item, LabelledItem
 from training.labelling.label_model import UNKNOWN
 from training.labelling.output import label_rows, write_rows
 from training.labelling.parallel import spread
 from training.labelling.prior import Fate
 from training.labelling.run import Panel, run_labelling
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.labelling.votes import Votes
 
-CLOTHING, NO_PRODUCT = Category.CLOTHING.id, Category.NO_PRODUCT.id
+CLOTHING, NO_PRODUCT = Category("clothing").id, Category("no-product").id
 
 
 class WordLabeller:
@@ -26,11 +26,11 @@ class WordLabeller:
 
     def label(self, texts):
         self.asked += texts
-        rows = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        rows = np.zeros((len(texts), category_count()), dtype=np.float32)
         for row, text in enumerate(texts):
             for word, category in self.words.items():
                 if word in text:
-                    rows[row] = (1 - self.sure) / (CATEGORY_COUNT - 1)
+                    rows[row] = (1 - self.sure) / (category_count() - 1)
                     rows[row, category] = self.sure
         return Votes(rows, tuple(f"saw {text[:5]}" for text in texts))
 
@@ -49,10 +49,10 @@ class Interrupted(WordLabeller):
 
 # Of the last two the cheap labeller is silent, and its silence does not tell which of them it is.
 KINDS = {
-    "платье": Category.CLOTHING,
-    "доставка": Category.NO_PRODUCT,
-    "туманное": Category.CLOTHING,
-    "мутное": Category.NO_PRODUCT,
+    "платье": Category("clothing"),
+    "доставка": Category("no-product"),
+    "туманное": Category("clothing"),
+    "мутное": Category("no-product"),
 }
 HAZY = ("туманное", "мутное")
 
@@ -138,19 +138,19 @@ def test_what_nobody_decided_is_written_without_a_category_but_with_a_guess():
     assert rows[2]["text"] == "туманное номер 2"
     assert [row["category"] for row in rows] == ["clothing", "no-product", None]
     assert rows[2]["decided_by"] == "people"
-    assert rows[2]["guess"] in {category.value for category in CATEGORIES}
+    assert rows[2]["guess"] in {category.slug for category in all_categories()}
     assert rows[0]["reasons"] == {"cheap": "saw плать"}
 
 
 def test_a_validated_review_keeps_the_category_that_a_person_gave_it():
-    truth = LabelledItem(Item("x", "платье номер 0"), Category.NO_PRODUCT)
+    truth = LabelledItem(Item("x", "платье номер 0"), Category("no-product"))
     run = run_labelling(items(3), [*validated(), truth], Panel((cheap(),)))
     first = next(label_rows(run))
     assert (first["category"], first["decided_by"]) == ("no-product", "validated")
 
 
 def test_a_validated_text_that_occurs_twice_is_counted_once_and_labelled_twice():
-    truth = LabelledItem(Item("x", "платье номер 0"), Category.NO_PRODUCT)
+    truth = LabelledItem(Item("x", "платье номер 0"), Category("no-product"))
     twice = [*items(3), Item("again", "Платье номер 0")]
     run = run_labelling(twice, [*validated(), truth], Panel((cheap(),)))
     rows = list(label_rows(run))
@@ -160,10 +160,12 @@ def test_a_validated_text_that_occurs_twice_is_counted_once_and_labelled_twice()
 
 def test_a_vote_for_another_category_than_the_given_one_says_so_in_its_reason():
     """The labeller's word for it was "kids"; no validated review is, and its votes mean clothes."""
-    kids = WordLabeller("cheap", {"платье": Category.KIDS.id, "доставка": NO_PRODUCT})
+    kids = WordLabeller("cheap", {"платье": Category("kids").id, "доставка": NO_PRODUCT})
     run = run_labelling(items(4), validated(), Panel((kids,)))
-    assert run.cascade.prior.fates[Category.KIDS.id].fate is Fate.PEOPLE
-    run = run_labelling(items(4), validated(), Panel((kids,)), fates={Category.KIDS: Fate.DROPPED})
+    assert run.cascade.prior.fates[Category("kids").id].fate is Fate.PEOPLE
+    run = run_labelling(
+        items(4), validated(), Panel((kids,)), fates={Category("kids"): Fate.DROPPED}
+    )
     dress, delivery, *_ = label_rows(run)
     assert dress["category"] == "clothing"
     assert dress["reasons"]["cheap"] == "for kids, which is dropped by order: saw плать"

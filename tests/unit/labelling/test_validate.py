@@ -16,7 +16,7 @@ from training.labelling.sample import COLUMNS, CheckedFile, draw_sample
 
 
 def suggestion(number, by):
-    return Suggestion(Item(f"r{number}", f"text {number}"), Category.KIDS, by)
+    return Suggestion(Item(f"r{number}", f"text {number}"), Category("kids"), by)
 
 
 def suggestions(sizes):
@@ -94,7 +94,7 @@ def test_it_goes_on_where_it_ended(labelled):
 def test_what_was_checked_calibrates_a_run(labelled):
     validate(labelled, "\n" * 4)
     known = read_labelled(labelled.with_name("checked.csv"))
-    assert {row.category for row in known} == {Category.CLOTHING}
+    assert {row.category for row in known} == {Category("clothing")}
     assert {row.item.text[-4:] for row in known} == {"\x1b[2J"}
 
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from schemas import category_count
+from training.labelling.votes import Votes
 
 
 def votes_of(rows):
@@ -13,7 +14,7 @@ def votes_of(rows):
 
 @st.composite
 def any_votes(draw):
-    shape = (draw(st.integers(1, 12)), CATEGORY_COUNT)
+    shape = (draw(st.integers(1, 12)), category_count())
     counts = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, 5)))
     sums = counts.sum(axis=1, keepdims=True)
     return votes_of(np.where(sums > 0, counts / np.maximum(sums, 1), 0))
@@ -40,4 +41,4 @@ def test_rows_that_do_not_sum_to_one_are_refused():
 
 def test_a_reason_is_owed_for_every_text():
     with pytest.raises(ValueError, match="need probabilities of shape"):
-        Votes(np.zeros((2, CATEGORY_COUNT), dtype=np.float32), ("one",))
+        Votes(np.zeros((2, category_count()), dtype=np.float32), ("one",))

@@ -14,11 +14,11 @@ def item(kind="first", **fields):
     return Item(kind=kind, task=task(1), expires=datetime.now(UTC), blind=False, **fields)
 
 
-def standing(revision, category=Category.KIDS):
+def standing(revision, category=Category("kids")):
     return Standing(revision, text_print(task(1).review.text), category, "person", "ann", False)
 
 
-KIDS = Verdict("ann", Category.KIDS)
+KIDS = Verdict("ann", Category("kids"))
 
 
 def test_a_first_word_stands_above_what_the_ensemble_would_say():
@@ -38,8 +38,8 @@ def test_cannot_tell_reaches_no_category():
 
 
 def test_a_second_opinion_decides_nothing():
-    second = item("second", opinions=(Opinion("bob", Category.KIDS),))
-    act = act_on(second, Verdict("ann", Category.FOOTWEAR), standing(2), "1")
+    second = item("second", opinions=(Opinion("bob", Category("kids")),))
+    act = act_on(second, Verdict("ann", Category("footwear")), standing(2), "1")
     assert (act.label, act.categorized) == (None, None)
     assert act.judgement.compared_with.labeller == "bob"
 
@@ -60,8 +60,10 @@ def test_undo_withdraws_with_the_next_revision():
 
 
 def test_undoing_an_adjudication_brings_the_former_decision_back():
-    dispute = item("adjudication", opinions=(Opinion("ann", Category.KIDS), Opinion("bob", None)))
-    act = act_on(dispute, Verdict("eve", Category.FOOTWEAR), standing(2), "1")
+    dispute = item(
+        "adjudication", opinions=(Opinion("ann", Category("kids")), Opinion("bob", None))
+    )
+    act = act_on(dispute, Verdict("eve", Category("footwear")), standing(2), "1")
     undone = undo_act(act.undo)
-    assert (undone.label.category, undone.label.labeller) == (Category.KIDS, "ann")
+    assert (undone.label.category, undone.label.labeller) == (Category("kids"), "ann")
     assert undone.label.revision == undone.categorized.revision == 4

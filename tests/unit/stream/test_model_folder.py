@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from stream.classifier import Classifier
 from stream.errors import ModelError
 from stream.model_folder import verify, write_manifest
@@ -87,5 +87,5 @@ def test_another_category_fails_the_self_test_unless_it_was_a_tie(folder, lead, 
 
 def test_a_changed_threshold_is_a_changed_version(tmp_path):
     before = write_tiny_model(tmp_path)
-    stricter = before.model_copy(update={"thresholds": dict.fromkeys(CATEGORIES, 0.99)})
+    stricter = before.model_copy(update={"thresholds": dict.fromkeys(all_categories(), 0.99)})
     assert write_manifest(tmp_path, stricter).version != before.version

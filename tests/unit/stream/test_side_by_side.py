@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from schemas import CATEGORIES
+from schemas import category_count
 from stream.classifier import Classifier
 from stream.inference import OnnxGraph
 from stream.model_folder import CPU_GRAPH, TOKENIZER, read_manifest
@@ -27,7 +27,7 @@ class MeetingGraph:
     def run(self, input_ids, attention_mask):
         self._all_there.wait()
         lengths = attention_mask.sum(axis=1, keepdims=True)
-        return np.repeat(lengths, len(CATEGORIES), axis=1).astype(np.float32)
+        return np.repeat(lengths, category_count(), axis=1).astype(np.float32)
 
 
 def _classifier(folder, graph):
@@ -46,7 +46,7 @@ def test_a_call_that_raises_is_not_mistaken_for_an_answer(tmp_path):
         def run(self, input_ids, attention_mask):
             if input_ids.shape[1] == 60:
                 raise ValueError("out of luck")
-            return np.zeros((len(input_ids), len(CATEGORIES)), np.float32)
+            return np.zeros((len(input_ids), category_count()), np.float32)
 
     with pytest.raises(ValueError, match="out of luck"):
         _classifier(tmp_path, Failing()).logits([[1] * 60, [1] * 120])

@@ -81,14 +81,14 @@ def test_the_queue_s_export_and_the_terminal_s_answers_are_guarded_and_read_back
     label = Label(
         review_id="r1",
         text=text,
-        category=Category.KIDS,
+        category=Category("kids"),
         decided_by="person",
         labeller="ann",
         codebook_version="1",
     )
     exported = tmp_path / "export.csv"
     exported.write_text("".join(written([label], "csv")), encoding="utf-8", newline="")
-    CheckedFile(tmp_path / "checked.csv").add(Item("r1", text), Category.KIDS, "ann")
+    CheckedFile(tmp_path / "checked.csv").add(Item("r1", text), Category("kids"), "ann")
     for path in (exported, tmp_path / "checked.csv"):
         with path.open(encoding="utf-8", newline="") as file:
             content = file.read()
@@ -102,7 +102,7 @@ def test_the_queue_s_export_and_the_terminal_s_answers_are_guarded_and_read_back
 
 def test_an_id_that_looks_like_a_formula_is_known_again(tmp_path):
     path = tmp_path / "checked.csv"
-    CheckedFile(path).add(Item("=42", "сапоги"), Category.KIDS, "ann")
+    CheckedFile(path).add(Item("=42", "сапоги"), Category("kids"), "ann")
     assert CheckedFile(path).done == {"=42"}
     assert erase_rows(path, "=42", frozenset(), dry_run=False) == 1
     assert CheckedFile(path).done == set()

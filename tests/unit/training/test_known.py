@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from training.data.dataset import join, labelled, read_labelled_dataset
+from training.data.parts import examples_file, held_out_file
 from training.export.known import known, write_known
 from training.export.out_of_fold import measured_rows, out_of_fold
 from training.fit.config import TrainConfig
-from training.starter.texts import HELDOUT_EXAMPLES, TRAIN_EXAMPLES
 from training.train import train_family
 
 
@@ -66,5 +66,5 @@ def test_a_successor_knows_what_its_base_knew(taught, tmp_path):
 
 def test_the_bundled_base_knows_our_training_examples_and_none_of_the_held_out_ones():
     config = TrainConfig()
-    assert known(read_labelled_dataset(TRAIN_EXAMPLES), config).all()
-    assert not known(read_labelled_dataset(HELDOUT_EXAMPLES), config).any()
+    assert known(read_labelled_dataset(examples_file()), config).all()
+    assert not known(read_labelled_dataset(held_out_file()), config).any()

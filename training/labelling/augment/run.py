@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas import CATEGORIES, Category
+from schemas import Category, all_categories
 from stream.text import normalize
 from training.data.files import SYNTHETIC, LabelledItem
 from training.labelling.augment.sieve import Sieve
@@ -31,9 +31,9 @@ class Example:
         """Return it as it is written to a file: marked by its id and by a field."""
         digest = hashlib.sha256(normalize(self.text).encode()).hexdigest()[:12]
         return {
-            "id": f"{SYNTHETIC}{self.category.value}-{digest}",
+            "id": f"{SYNTHETIC}{self.category.slug}-{digest}",
             "text": self.text,
-            "category": self.category.value,
+            "category": self.category.slug,
             "synthetic": True,
             "source": self.source,
             "checked_by": list(self.agreed),
@@ -59,7 +59,7 @@ def lacking(
         only: the categories to look at; all if there are none.
     """
     have = Counter(row.category for row in labelled)
-    return {c: wanted - have[c] for c in tuple(only) or CATEGORIES if have[c] < wanted}
+    return {c: wanted - have[c] for c in tuple(only) or all_categories() if have[c] < wanted}
 
 
 def augment(

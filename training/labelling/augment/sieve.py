@@ -13,7 +13,7 @@ from training.labelling.augment.near import NearTexts
 from training.labelling.votes import Labeller, Votes
 
 # From this confidence on a check that names another category turns a candidate down. Below, checks
-# err too often: the dictionary alone is right on about half of the nine categories' examples.
+# err too often: the dictionary alone is right on about half of the marketplace's examples.
 _SURE: Final = 0.7
 # An evaluation text told in other words must not be trained on either: half of the trigrams.
 _RETOLD: Final = 0.5

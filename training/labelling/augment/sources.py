@@ -10,21 +10,20 @@ from typing import Any, Final, Protocol
 import httpx
 import numpy as np
 
-from schemas import Category
+from schemas import Category, active_taxonomy, all_categories
 from stream.settings import LabelSettings
 from training.errors import BudgetSpent
 from training.labelling.llm.endpoint import ChatEndpoint, Unanswered, response_format
-from training.labelling.llm.prompt import CODEBOOK, estimated_tokens
+from training.labelling.llm.prompt import codebook, estimated_tokens
 from training.labelling.llm.voter import Usage
 from training.starter.synthetic import Templates, bundled_templates, sentences
 
 _FIELD: Final = "reviews"
-_SYSTEM: Final = """You write made-up shop reviews in Russian: training examples for a classifier of \
-product categories.
+_SYSTEM: Final = """You write made-up examples to train a classifier that sorts {task}.
 
 {codebook}
-Write as shoppers do: short, mostly without a full stop, some with slips, some content, some cross, \
-each about another product. Every review must belong to the category that the user names, by these \
+Write as the people do whose texts are sorted: short, mostly without a full stop, some with slips, some \
+content, some cross, each about another thing. Every text must belong to the category that the user names, by these \
 rules.
 Answer with JSON only: {{"{field}": ["...", "..."]}}."""
 _SCHEMA: Final[dict[str, Any]] = {
@@ -111,7 +110,7 @@ class LlmSource:
 
     def cost(self, requests: int) -> tuple[int, int, float]:
         """Estimate prompt tokens, most answer tokens, and money for so many whole batches."""
-        messages = self.request(Category.CLOTHING, self.batch, 0)["messages"]
+        messages = self.request(all_categories()[0], self.batch, 0)["messages"]
         prompt = requests * estimated_tokens(messages)
         answer = requests * self.batch * _TOKENS_A_REVIEW
         prices = self._settings.llm_price_prompt, self._settings.llm_price_answer
@@ -119,11 +118,15 @@ class LlmSource:
 
     def request(self, category: Category, count: int, turn: int) -> dict[str, Any]:
         """Return the body of the request, without the model."""
-        codebook = CODEBOOK.read_text(encoding="utf-8")
-        wish = {"category": category.id, "name": category.info.english, "count": count}
+        wish = {"category": category.id, "name": category.info.name("en"), "count": count}
         return {
             "messages": [
-                {"role": "system", "content": _SYSTEM.format(codebook=codebook, field=_FIELD)},
+                {
+                    "role": "system",
+                    "content": _SYSTEM.format(
+                        task=active_taxonomy().task, codebook=codebook(), field=_FIELD
+                    ),
+                },
                 {"role": "user", "content": json.dumps(wish)},
             ],
             "max_tokens": count * _TOKENS_A_REVIEW,

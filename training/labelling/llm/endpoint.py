@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from schemas import CATEGORIES
+from schemas import category_count
 from stream.settings import LabelSettings
 from training.errors import LabellerUnavailable
 from training.labelling.llm.answers import Answer
-from training.labelling.llm.prompt import ANSWER_SCHEMA, ANSWER_TOKENS, messages, parse_answer
+from training.labelling.llm.prompt import ANSWER_TOKENS, answer_schema, messages, parse_answer
 
 # Worth another try: time-outs, rate limits, and a server that stumbles. All else stays as it is.
 _RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
@@ -27,8 +27,10 @@ _REFUSED: Final = {
 }
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+# What endpoints give at most.
+_MOST_ALTERNATIVES: Final = 20
+_ONE_DIGIT: Final = 10
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_DIGITS: Final = {str(category.id): category.id for category in CATEGORIES}
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -118,9 +120,9 @@ class ChatEndpoint:
             "temperature": temperature,
             "seed": sample,
             "logprobs": True,
-            "top_logprobs": len(CATEGORIES),
+            "top_logprobs": min(category_count(), _MOST_ALTERNATIVES),
         }
-        return body | response_format(self._settings, "category", ANSWER_SCHEMA)
+        return body | response_format(self._settings, "category", answer_schema())
 
     def _read(self, response: httpx.Response) -> Reply:
         if response.status_code in _REFUSED:
@@ -173,21 +175,31 @@ def _pause(attempt: int, retry_after: str | None) -> float:
 
 
 def _likelihood(choice: dict[str, Any]) -> tuple[float, ...] | None:
-    """Return the probabilities of the ids at the token that holds the answer's digit."""
+    """Return the probabilities of the ids at the token that holds the answer's digit.
+
+    None where ids have more digits: one token does not tell them apart.
+    """
+    if category_count() > _ONE_DIGIT:
+        return None
     try:
         for token in choice["logprobs"]["content"]:
-            if str(token["token"]).strip(' ":}') in _DIGITS:
+            if _id_of(token) is not None:
                 return _at_token(token["top_logprobs"])
     except (KeyError, TypeError, AttributeError):
         return None
     return None
 
 
+def _id_of(token: dict[str, Any]) -> int | None:
+    digit = str(token["token"]).strip(' ":}')
+    known = len(digit) == 1 and digit in "0123456789" and int(digit) < category_count()
+    return int(digit) if known else None
+
+
 def _at_token(alternatives: list[dict[str, Any]]) -> tuple[float, ...] | None:
-    weights = [0.0] * len(CATEGORIES)
+    weights = [0.0] * category_count()
     for alternative in alternatives:
-        digit = str(alternative["token"]).strip(' ":}')
-        if digit in _DIGITS:
-            weights[_DIGITS[digit]] += math.exp(float(alternative["logprob"]))
+        if (found := _id_of(alternative)) is not None:
+            weights[found] += math.exp(float(alternative["logprob"]))
     total = sum(weights)
     return tuple(weight / total for weight in weights) if total > 0 else None

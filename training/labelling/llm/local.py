@@ -1,6 +1,6 @@
 """A causal language model from a local folder: the probability of each id as the next token.
 
-Nothing is generated, so nothing can be malformed: the model only says how likely each of the nine
+Nothing is generated, so nothing can be malformed: the model only says how likely each of the
 digits is to follow the prompt.
 """
 
@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from schemas import CATEGORIES
+from schemas import all_categories, category_count
 from training.errors import LabellerUnavailable
 from training.labelling.checkpoints import local_checkpoint
 from training.labelling.llm.prompt import messages
-from training.labelling.votes import CATEGORY_COUNT, Votes
+from training.labelling.votes import Votes
 
 _ANSWER_START: Final = '{"category": '
 # The whole prompt is about 900 tokens; a batch of four keeps a 7B model's activations small.
@@ -37,8 +37,8 @@ class LocalCausalLabeller:
         self._tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
         model: Any = AutoModelForCausalLM.from_pretrained(checkpoint)
         self._model = model.eval().to(device)
-        self._digits = [self._last_token(_ANSWER_START + str(c.id)) for c in CATEGORIES]
-        if len(set(self._digits)) != CATEGORY_COUNT:
+        self._digits = [self._last_token(_ANSWER_START + str(c.id)) for c in all_categories()]
+        if len(set(self._digits)) != category_count():
             raise LabellerUnavailable(
                 f"the tokenizer of {folder} does not tell digits apart", "use another model"
             )
@@ -61,7 +61,7 @@ class LocalCausalLabeller:
             return Votes.abstention(0, "")
         probabilities = np.asarray(rows, dtype=np.float32)
         reasons = tuple(
-            f"{self.name} expects {CATEGORIES[int(row.argmax())].info.english}"
+            f"{self.name} expects {all_categories()[int(row.argmax())].info.name('en')}"
             for row in probabilities
         )
         return Votes(probabilities, reasons)

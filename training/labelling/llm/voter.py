@@ -11,13 +11,13 @@ from typing import Final
 import httpx
 import numpy as np
 
-from schemas import CATEGORIES
+from schemas import all_categories, category_count
 from stream.settings import LabelSettings
 from training.errors import BudgetSpent
 from training.labelling.llm.answers import Answer, AnswerCache, answer_key
 from training.labelling.llm.endpoint import ChatEndpoint, Sleep, Unanswered
 from training.labelling.llm.prompt import ANSWER_TOKENS, estimated_tokens, messages, prompt_version
-from training.labelling.votes import CATEGORY_COUNT, Distribution, Votes
+from training.labelling.votes import Distribution, Votes
 
 # Shares of few votes are shrunk as if half a vote had gone astray: three of three is not certainty.
 _STRAY: Final = 0.5
@@ -76,7 +76,7 @@ class LlmLabeller:
 
     def known(self, texts: Sequence[str]) -> Votes:
         """Return votes from the answers on disk alone."""
-        probabilities = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        probabilities = np.zeros((len(texts), category_count()), dtype=np.float32)
         reasons = []
         for row, text in enumerate(texts):
             keys = (self._key(text, sample) for sample in range(self._settings.llm_samples))
@@ -103,7 +103,7 @@ class LlmLabeller:
                     tasks = {text: group.create_task(one(text)) for text in dict.fromkeys(texts)}
             except ExceptionGroup as failures:  # the first refusal cancelled all the others
                 raise failures.exceptions[0] from None
-        probabilities = np.zeros((len(texts), CATEGORY_COUNT), dtype=np.float32)
+        probabilities = np.zeros((len(texts), category_count()), dtype=np.float32)
         reasons = []
         for row, text in enumerate(texts):
             vote, reason = tasks[text].result()
@@ -158,12 +158,12 @@ class LlmLabeller:
             return None, f"{self.name} gave no well-formed answer"
         counts = Counter(answer.category for answer in valid)
         best, votes = counts.most_common(1)[0]
-        name = CATEGORIES[best or 0].info.english
+        name = all_categories()[best or 0].info.name("en")
         return distribution(valid), f"{self.name}: {votes} of {len(answers)} votes for {name}"
 
 
 def distribution(answers: Sequence[Answer]) -> Distribution:
-    """Return the confidence in several well-formed answers, float32 [9].
+    """Return the confidence in several well-formed answers, float32 [categories].
 
     The mean of the tokens' probabilities where the endpoint gives them, else the shares of votes;
     never a number that the model says about itself.
@@ -173,9 +173,9 @@ def distribution(answers: Sequence[Answer]) -> Distribution:
         if answer.likelihood is not None:
             rows.append(np.array(answer.likelihood))
         else:
-            rows.append(np.eye(CATEGORY_COUNT)[answer.category or 0])
+            rows.append(np.eye(category_count())[answer.category or 0])
     stray = _STRAY if any(answer.likelihood is None for answer in answers) else 0.0
-    shares = np.sum(rows, axis=0) + stray / CATEGORY_COUNT
+    shares = np.sum(rows, axis=0) + stray / category_count()
     return np.asarray(shares / shares.sum(), dtype=np.float32)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from schemas import CATEGORIES
+from schemas import all_categories
 from training.errors import DataError
 from training.evaluation.metrics import Interval
 from training.labelling.evaluation import CategoryScore, category_scores, confusion_matrix
@@ -88,7 +88,7 @@ def _context(figures: Figures, noise: Sequence[SuspiciousLabel] | None) -> dict[
     curve = ""
     if judged is not None and judged.curve:
         curve = Markup(curve_plot(judged.curve, judged.llm_share, judged.weighted_f1))  # noqa: S704
-    labelled = {c.info.english: n for c, n in figures.categories.items() if n}
+    labelled = {c.info.name("en"): n for c, n in figures.categories.items() if n}
     return {
         "reviews": f"{figures.reviews:,}",
         "basis": _basis(figures),
@@ -165,8 +165,8 @@ def _labeller_row(labeller: LabellerFigures) -> dict[str, Any]:
         "mistakes": [
             {
                 "text": _cut(m.text),
-                "truth": m.truth.info.english,
-                "said": m.said.info.english,
+                "truth": m.truth.info.name("en"),
+                "said": m.said.info.name("en"),
                 "confidence": _percent(m.confidence),
                 "reason": m.reason,
             }
@@ -227,7 +227,7 @@ def _categories(figures: Figures) -> list[dict[str, Any]]:
         score = scores.get(fate.category.id)
         rows.append(
             {
-                "name": fate.category.info.english,
+                "name": fate.category.info.name("en"),
                 "labelled": f"{figures.categories[fate.category]:,}",
                 "validated": str(fate.validated),
                 "voted": f"{fate.voted:,}",
@@ -247,7 +247,7 @@ def _confusion(figures: Figures) -> dict[str, Any]:
         return {"confusion": None, "calibration": ""}
     matrix = confusion_matrix(judged.truth, judged.decisions.category)
     seen = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
-    names = [CATEGORIES[int(i)].info.english for i in seen]
+    names = [all_categories()[int(i)].info.name("en") for i in seen]
     rows = [
         [
             (int(matrix[i, j]), "hit" if i == j else "miss" if matrix[i, j] else "")
@@ -279,9 +279,9 @@ def _noise(figures: Figures, noise: Sequence[SuspiciousLabel] | None) -> dict[st
         "noise_list": [
             {
                 "text": _cut(run.items[s.row].text),
-                "given": CATEGORIES[s.given].info.english,
+                "given": all_categories()[s.given].info.name("en"),
                 "by": run.decisions.decided_by[s.row],
-                "expected": CATEGORIES[s.expected].info.english,
+                "expected": all_categories()[s.expected].info.name("en"),
                 "belief": _percent(s.belief),
             }
             for s in noise[:_SHOWN_NOISE]

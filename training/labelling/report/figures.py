@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import CATEGORIES, Category
+from schemas import Category, all_categories, category_count
 from training.evaluation.metrics import Interval, bootstrap
 from training.labelling.aggregation import AGGREGATORS, Known, held_out_posterior
 from training.labelling.calibration import NEVER, Calibration
@@ -152,12 +152,12 @@ def gather_figures(run: LabellingRun, precision: float, llm: LlmFigures | None =
     rows = slice(0, run.labelled)
     decided_by = Counter(run.decisions.decided_by[rows])
     decided = ~run.decisions.open[rows]
-    counts = np.bincount(run.decisions.category[rows][decided], minlength=len(CATEGORIES))
+    counts = np.bincount(run.decisions.category[rows][decided], minlength=category_count())
     crossvalidated, contenders = _judged(run, precision)
     return Figures(
         run.labelled,
         dict(decided_by.most_common()),
-        {category: int(counts[category.id]) for category in CATEGORIES},
+        {category: int(counts[category.id]) for category in all_categories()},
         tuple(_labeller(run, name, decided_by) for name in run.votes),
         contenders,
         crossvalidated,
@@ -256,8 +256,8 @@ def _mistakes(run: LabellingRun, vote: Votes, wrong: NDArray[np.int64]) -> tuple
     return tuple(
         Mistake(
             run.items[row].text,
-            CATEGORIES[run.known[row]],
-            CATEGORIES[vote.choices[row]],
+            all_categories()[run.known[row]],
+            all_categories()[vote.choices[row]],
             float(vote.confidence[row]),
             vote.reasons[row],
         )
