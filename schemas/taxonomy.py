@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self, cast
 
 from pydantic import (
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -115,7 +116,7 @@ class CategoryInfo(BaseModel):
 
     Attributes:
         slug: in events and topic names.
-        names: by language; a plain string where there is one language.
+        names: by language; a plain string, `name`, where there is one language.
         descriptions: what belongs to it, likewise.
         group: heading under which people find it.
         examples: texts that belong to it.
@@ -124,8 +125,10 @@ class CategoryInfo(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     slug: str = Field(pattern=_SLUG, max_length=MAX_SLUG)
-    names: ByLanguage = Field(default_factory=dict)
-    descriptions: ByLanguage = Field(default_factory=dict)
+    names: ByLanguage = Field(default_factory=dict, validation_alias=AliasChoices("names", "name"))
+    descriptions: ByLanguage = Field(
+        default_factory=dict, validation_alias=AliasChoices("descriptions", "description")
+    )
     group: ByLanguage = Field(default_factory=dict)
     examples: tuple[str, ...] = ()
 

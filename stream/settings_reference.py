@@ -44,9 +44,11 @@ def settings_in_force(settings: Settings) -> Iterator[SettingInForce]:
     for section, option, field in _options():
         origin = next((o for o, given in sources.items() if _gives(given, section, option)), None)
         yield SettingInForce(
-            name=f"{section}.{option}",
+            name=f"{section}.{option}" if section else option,
             variable=_variable(section, option),
-            value=_shown(getattr(getattr(settings, section), option), option),
+            value=_shown(
+                getattr(getattr(settings, section) if section else settings, option), option
+            ),
             origin=origin or "default",
             meaning=_meaning(field),
         )
@@ -55,32 +57,43 @@ def settings_in_force(settings: Settings) -> Iterator[SettingInForce]:
 def reference_markdown() -> str:
     """Return the reference of all settings as Markdown, one table a section."""
     lines = ["# Settings", "", _ABOUT]
-    heading = ""
+    heading = "none yet"
     for section, option, field in _options():
         if section != heading:
             heading = section
-            model = Settings.model_fields[section].annotation
-            about = (getattr(model, "__doc__", "") or "").strip().split("\n")[0]
-            lines += ["", f"## {section}", "", about, ""]
+            lines += ["", *_heading(section)]
             lines += ["| environment | default | meaning |", "|---|---|---|"]
         cells = (f"`{_variable(section, option)}`", _default(field), _meaning(field))
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
+def _heading(section: str) -> list[str]:
+    if not section:
+        return []
+    model = Settings.model_fields[section].annotation
+    about = (getattr(model, "__doc__", "") or "").strip().split("\n")[0]
+    return [f"## {section}", "", about, ""]
+
+
 def _options() -> Iterator[tuple[str, str, FieldInfo]]:
+    """Yield section, option and field; options of no section have an empty one."""
     for section, field in Settings.model_fields.items():
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             for option, info in model.model_fields.items():
                 yield section, option, info
+        else:
+            yield "", section, field
 
 
 def _variable(section: str, option: str) -> str:
-    return f"REVIEWS_{section}__{option}".upper()
+    return f"REVIEWS_{section}__{option}".upper() if section else f"REVIEWS_{option}".upper()
 
 
 def _gives(given: dict[str, Any], section: str, option: str) -> bool:
+    if not section:
+        return option in given
     found = given.get(section)
     return isinstance(found, dict) and option in found
 

@@ -121,7 +121,7 @@ def _fresh_settings(
     base: Settings, partitions: int, sections: Mapping[str, dict[str, Any]]
 ) -> Settings:
     name = f"bench-{uuid.uuid4().hex[:8]}"
-    values = {key: getattr(base, key).model_dump() for key in type(base).model_fields}
+    values = base.model_dump()
     values["topics"] |= {"prefix": name, "partitions": partitions}
     values["worker"] |= {"group": name}
     values["cache"] |= {"ttl": _CACHE_SECONDS}

@@ -2,14 +2,15 @@
 
 import typer
 
+from schemas.taxonomy import VARIABLE as TAXONOMY
 from stream.cli.app import app
 from stream.settings import Settings
 
 VARIABLES = {
     f"REVIEWS_{section}__{option}".upper()
     for section, field in Settings.model_fields.items()
-    for option in field.annotation.model_fields
-}
+    for option in getattr(field.annotation, "model_fields", ())
+} | {TAXONOMY}
 
 
 def parse(words):

@@ -285,8 +285,9 @@ def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:
             return Category(str(row["category"]))
         said = row["category_id"]
         # 2.0 is an id that a spreadsheet wrote; 2.7 and true are none.
-        return all_categories()[int(str(said).removesuffix(".0"))]
-    except (KeyError, ValueError, IndexError):
+        number = int(str(said).removesuffix(".0"))
+        return all_categories()[range(category_count()).index(number)]
+    except (KeyError, ValueError):
         known = ", ".join(category.slug for category in all_categories())
         said = row.get("category") or row.get("category_id")
         raise DataError(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas import MAX_TEXT_CHARS, Category
+from schemas import MAX_TEXT_CHARS, all_categories
 from stream.text import normalize
 
 EXAMPLES = Path(__file__).parents[3] / "deploy" / "taxonomies" / "marketplace"
@@ -36,7 +36,7 @@ def trigrams(text: str) -> set[str]:
 
 @each_file
 def test_every_line_is_a_review_with_a_known_category(name):
-    known = {category.slug for category in Category}
+    known = {category.slug for category in all_categories()}
     wrong = [
         number
         for number, row in enumerate(rows(name), start=1)
@@ -51,7 +51,7 @@ def test_every_line_is_a_review_with_a_known_category(name):
 @each_file
 def test_every_category_has_as_many_reviews_as_promised(name):
     counts = Counter(row["category"] for row in rows(name))
-    short = {c.slug: counts[c] for c in Category if counts[c] < LEAST_PER_CATEGORY[name]}
+    short = {c.slug: counts[c] for c in all_categories() if counts[c] < LEAST_PER_CATEGORY[name]}
     assert short == {}
 
 

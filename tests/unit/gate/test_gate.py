@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from schemas import all_categories
+from schemas.taxonomy import MARKETPLACE
 from stream.errors import ModelError
 from stream.settings import GateSettings
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
@@ -192,7 +193,7 @@ def test_an_empty_frozen_set_is_named(tmp_path):
 
 
 def test_our_canaries_cover_every_category_and_are_in_no_example_file():
-    canaries = read_labelled(CANARIES)
+    canaries = read_labelled(MARKETPLACE / CANARIES)
     assert {row.category for row in canaries} == set(all_categories())
     (ours,) = read_frozen([])
     assert not {row.item.normalized for row in canaries} & set(ours.rows.normalized)

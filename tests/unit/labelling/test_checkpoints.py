@@ -10,14 +10,15 @@ from training.labelling.checkpoints import local_checkpoint
 from training.labelling.classifier_voter import ClassifierLabeller
 from training.labelling.dictionary import DictionaryLabeller
 from training.labelling.embedding import TransformerEmbedder
+from training.labelling.hypotheses import hypotheses
 from training.labelling.llm.local import LocalCausalLabeller
-from training.labelling.zero_shot import HYPOTHESES, TEMPLATES, ZeroShotLabeller
+from training.labelling.zero_shot import ZeroShotLabeller
 
 
 @pytest.fixture(scope="module")
 def nli(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nli")
-    return write_nli(folder, list(HYPOTHESES.values()), TEMPLATES)
+    return write_nli(folder, list(hypotheses().phrases), hypotheses().templates)
 
 
 @pytest.fixture(scope="module")

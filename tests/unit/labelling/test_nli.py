@@ -12,10 +12,11 @@ from tests.support.tiny_model import KEYWORDS
 from training.cli.label import app
 from training.data.dataset import labelled
 from training.errors import DataError
+from training.labelling.hypotheses import hypotheses
 from training.labelling.nli import NliConfig, draw_pairs, train_nli
 from training.labelling.output import write_rows
 from training.labelling.panel import cheap_panel
-from training.labelling.zero_shot import HYPOTHESES, TEMPLATES, ZeroShotLabeller
+from training.labelling.zero_shot import ZeroShotLabeller
 from training.pretraining.encoder import Shape, new_encoder
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,7 @@ def texts(fillers):
 def base(tmp_path_factory):
     """An untrained BERT that knows the nine keywords and the words of the hypotheses."""
     folder = tmp_path_factory.mktemp("base")
-    write_nli(folder / "words", list(HYPOTHESES.values()), TEMPLATES)
+    write_nli(folder / "words", list(hypotheses().phrases), hypotheses().templates)
     torch.manual_seed(0)
     tokenizer = Tokenizer.from_file(str(folder / "words" / "tokenizer.json"))
     encoder = new_encoder(tokenizer, Shape(layers=1, width=64, heads=4, inner=128, positions=64))
@@ -46,7 +47,7 @@ def base(tmp_path_factory):
     # Which word belongs to which phrase is given; what follows from it is to be learnt.
     words = encoder.model.get_input_embeddings().weight
     with torch.no_grad():
-        for keyword, phrase in zip(KEYWORDS, HYPOTHESES.values(), strict=True):
+        for keyword, phrase in zip(KEYWORDS, hypotheses().phrases, strict=True):
             words[tokenizer.token_to_id(phrase.split()[-1])] = words[tokenizer.token_to_id(keyword)]
     encoder.save(folder / "base")
     return folder / "base"
@@ -87,8 +88,8 @@ def test_each_review_is_paired_with_what_it_entails_and_with_what_it_does_not(ba
     assert pairs.entails.tolist() == [1, 0, 0] * len(data)
     read = [tokenizer.decode(ids) for ids in pairs.ids[:3]]
     assert all(KEYWORDS[0] in pair for pair in read)
-    phrases = [p for pair in read for p in HYPOTHESES.values() if pair.endswith(f"{p} .")]
-    assert phrases[0] == next(iter(HYPOTHESES.values()))
+    phrases = [p for pair in read for p in hypotheses().phrases if pair.endswith(f"{p} .")]
+    assert phrases[0] == hypotheses().phrases[0]
     assert len(set(phrases)) == 3
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from prometheus_client import generate_latest
 
-from schemas import Category, all_categories
+from schemas import all_categories
 from stream.model_folder import Manifest
 from stream.monitor.engine import Engine
 from stream.monitor.metrics import MonitorMetrics
@@ -98,7 +98,7 @@ def write_manifest(folder, *, mix):
         files={},
         max_length=64,
         temperature=1.0,
-        thresholds=dict.fromkeys(Category, 0.5),
+        thresholds=dict.fromkeys(all_categories(), 0.5),
         created_at="2026-01-01T00:00:00Z",
         reference={"category_share": mix, "confidence_histogram": histogram},
     )

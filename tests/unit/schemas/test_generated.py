@@ -4,7 +4,7 @@ import re
 import jsonschema
 import pytest
 
-from schemas import EVENTS, Category, Review, SourcePosition, encode
+from schemas import EVENTS, Category, Review, SourcePosition, all_categories, encode
 from schemas.events import CategorizedReview
 from schemas.generate import ASYNCAPI_FILE, GENERATED, asyncapi, json_schema, rendered, schema_file
 
@@ -59,7 +59,7 @@ def test_every_topic_of_the_contract_is_a_channel():
 
 def test_the_category_channel_lists_all_nine_slugs():
     parameter = asyncapi()["channels"]["category"]["parameters"]["category"]
-    assert parameter["enum"] == [category.slug for category in Category]
+    assert parameter["enum"] == [category.slug for category in all_categories()]
 
 
 def test_each_event_has_a_file_of_its_own():

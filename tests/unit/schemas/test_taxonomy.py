@@ -1,0 +1,153 @@
+"""A taxonomy says which categories there are; events, models and topics follow the active one."""
+
+import pickle
+
+import pytest
+from pydantic import TypeAdapter
+
+from schemas import (
+    CategorizedReview,
+    Category,
+    TaxonomyError,
+    TopicNames,
+    UnknownCategory,
+    WrongShape,
+    activate,
+    active_taxonomy,
+    all_categories,
+    category_count,
+    decode,
+    load_taxonomy,
+    using,
+)
+from schemas.generate import json_schema
+from schemas.taxonomy import MARKETPLACE
+from stream.categories import category_named
+from stream.errors import ConfigError, ModelError
+from stream.model_folder import read_manifest
+from stream.settings import BUNDLED_MODEL, Settings
+from tests.support.taxonomies import bank, write_taxonomy
+
+BASE = """
+name = "shop"
+languages = ["en"]
+[[category]]
+slug = "tea"
+names = { en = "Tea & more", ru = "Чай" }
+[[category]]
+slug = "card_arrival"
+name = "Card arrival"
+"""
+
+
+@pytest.fixture
+def other(tmp_path):
+    with using(bank(tmp_path)) as taxonomy:
+        yield taxonomy
+
+
+def written(tmp_path, text):
+    path = tmp_path / "taxonomy.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_marketplace_is_active_unless_another_is_named():
+    assert active_taxonomy().folder == MARKETPLACE
+    assert all_categories()[0] == "household-appliances"
+    assert active_taxonomy().none == "no-product"
+
+
+def test_a_category_is_its_slug_and_knows_its_place_and_its_names():
+    kids = Category("kids")
+    assert kids == "kids"
+    assert kids.id == 5
+    assert kids.info.name("ru") == "товары для детей"
+    assert Category("kids") is kids
+    assert pickle.loads(pickle.dumps(kids)) is kids
+
+
+def test_what_is_no_category_is_refused_by_the_taxonomys_name():
+    with pytest.raises(UnknownCategory, match="'kid' is not a category of the taxonomy 'market"):
+        Category("kid")
+
+
+def test_an_event_of_another_taxonomy_is_a_clear_error():
+    value = (
+        b'{"review":{"review_id":"1","text":"x"},"category":"card_arrival","confidence":1,'
+        b'"decided_by":"person"}'
+    )
+    with pytest.raises(WrongShape, match=r"category: .*'card_arrival' is not a category of the"):
+        decode(CategorizedReview, value)
+
+
+def test_topics_widths_and_schemas_follow_the_active_taxonomy(other):
+    assert category_count() == 77
+    assert TopicNames().categories[76] == "reviews.category.intent_76"
+    schema = json_schema(CategorizedReview)
+    assert schema["$defs"]["Category"]["enum"] == list(other.slugs)
+
+
+def test_categories_are_keys_and_values_of_json(other):
+    adapter = TypeAdapter(dict[Category, Category])
+    value = adapter.validate_json('{"intent_1": "intent_2"}')
+    assert value == {Category("intent_1"): Category("intent_2")}
+    assert adapter.dump_json(value) == b'{"intent_1":"intent_2"}'
+
+
+def test_a_model_of_another_taxonomy_is_refused_and_what_differs_is_said(other):
+    with pytest.raises(ModelError, match=r"'bank': it lacks intent_0.* and 72 more; it has househ"):
+        read_manifest(BUNDLED_MODEL)
+
+
+def test_settings_name_the_taxonomy_of_the_process(tmp_path):
+    former = active_taxonomy()
+    try:
+        Settings(taxonomy=write_taxonomy(tmp_path / "bank", 3))
+        assert all_categories() == ("intent_0", "intent_1", "intent_2")
+    finally:
+        activate(former)
+
+
+@pytest.mark.parametrize("said", ["tea", "Tea & More", "ЧАЙ", "card arrival", "Card-Arrival"])
+def test_people_may_name_a_category_by_slug_or_name_in_any_language(tmp_path, said):
+    with using(load_taxonomy(written(tmp_path, BASE))):
+        assert category_named(said) in {"tea", "card_arrival"}
+
+
+def test_a_slip_is_answered_with_the_nearest_slug():
+    with pytest.raises(ConfigError) as caught:
+        category_named("footwaer")
+    assert caught.value.remedy == "did you mean footwear?"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('slug = "tea"', 'slug = "Tea"'), "category Tea.slug: String should match"),
+        (('slug = "tea"', 'slug = "card_arrival"'), "the same slug twice: card_arrival"),
+        (('slug = "tea"', 'slug = "card.arrival"'), "but for dots and underscores twice"),
+        (('languages = ["en"]', 'none = "other"'), "none = 'other' is not the slug"),
+        (('name = "shop"', 'nmae = "shop"'), "name: Field required"),
+        (('slug = "tea"', "slug = tea"), "is not TOML"),
+        (('name = "Card arrival"', 'title = "x"'), "category card_arrival.title: Extra inputs"),
+    ],
+)
+def test_a_mistake_in_a_taxonomy_is_named(tmp_path, change, said):
+    text = BASE if "title" not in change[1] else BASE
+    with pytest.raises(TaxonomyError, match=said):
+        load_taxonomy(written(tmp_path, text.replace(*change)))
+
+
+def test_a_taxonomy_that_is_not_there_says_how_to_make_one(tmp_path):
+    with pytest.raises(TaxonomyError, match="cannot be read") as caught:
+        load_taxonomy(tmp_path / "nowhere")
+    assert "taxonomy init" in caught.value.remedy
+
+
+def test_names_may_change_under_a_model_but_not_what_it_says(tmp_path):
+    text = BASE
+    digest = load_taxonomy(written(tmp_path, text)).digest
+    assert load_taxonomy(written(tmp_path, text.replace("Чай", "Чаи"))).digest == digest
+    swapped = text.replace("card_arrival", "x").replace("tea", "card_arrival").replace("x", "tea")
+    assert load_taxonomy(written(tmp_path, swapped)).digest != digest
