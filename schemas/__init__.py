@@ -1,9 +1,12 @@
 """The contract: categories, events, topics, headers. It imports neither `stream` nor `training`."""
 
 from schemas.codec import MAX_EVENT_BYTES, decode, encode
+from schemas.dates import read_date
+from schemas.envelopes import Envelope
 from schemas.errors import (
     ContractError,
     NotJson,
+    OtherFormat,
     TaxonomyError,
     TooLarge,
     UnknownCategory,
@@ -39,6 +42,7 @@ from schemas.headers import (
     trace_headers,
     without_dead_letter,
 )
+from schemas.incoming import Incoming, IncomingReader
 from schemas.standing import RANK, highest, precedence
 from schemas.taxonomy import (
     Category,
@@ -72,12 +76,16 @@ __all__ = [
     "Cut",
     "DeadLetterReason",
     "DecidedBy",
+    "Envelope",
     "Event",
     "Headers",
+    "Incoming",
+    "IncomingReader",
     "Judgement",
     "Label",
     "ModelAnnouncement",
     "NotJson",
+    "OtherFormat",
     "RelabelTask",
     "Review",
     "SourcePosition",
@@ -101,6 +109,7 @@ __all__ = [
     "highest",
     "load_taxonomy",
     "precedence",
+    "read_date",
     "trace_context",
     "trace_headers",
     "using",

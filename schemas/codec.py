@@ -33,7 +33,7 @@ def decode(event_type: type[EventT], value: bytes | None) -> EventT:
     if value is None:
         raise NotJson("the message has no value (null)")
     if len(value) > MAX_EVENT_BYTES:
-        raise TooLarge(f"the value is {len(value):,} bytes; at most {MAX_EVENT_BYTES:,} are read")
+        raise too_large(value)
     try:
         event = event_type.model_validate_json(value)
     except ValidationError as error:
@@ -46,6 +46,19 @@ def decode(event_type: type[EventT], value: bytes | None) -> EventT:
     return event
 
 
+def too_large(value: bytes) -> TooLarge:
+    """Return what to say of a value over :data:`MAX_EVENT_BYTES`."""
+    return TooLarge(f"the value is {len(value):,} bytes; at most {MAX_EVENT_BYTES:,} are read")
+
+
+def wrong_shape(event_type: type[Event], error: ValidationError) -> WrongShape:
+    """Return what to say of an event that breaks its contract: the first field that does, and how."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"])) or "the value"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return WrongShape(f"{event_type.__name__}: {where}: {first['msg']}{more}")
+
+
 def _explain(event_type: type[Event], value: bytes, error: ValidationError) -> NotJson | WrongShape:
     try:
         value.decode()
@@ -54,6 +67,4 @@ def _explain(event_type: type[Event], value: bytes, error: ValidationError) -> N
     first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "json_invalid":
         return NotJson(f"the value is not JSON: {first['msg']}")
-    where = ".".join(map(str, first["loc"])) or "the value"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return WrongShape(f"{event_type.__name__}: {where}: {first['msg']}{more}")
+    return wrong_shape(event_type, error)

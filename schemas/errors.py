@@ -4,6 +4,7 @@
 
     ContractError                  an event breaks the contract: catch this at a topic's edge
     ├── NotJson                    the bytes are not UTF-8 JSON
+    │   └── OtherFormat            they are a format that is known and not read, such as Avro
     ├── WrongShape                 JSON, but a field is missing or of the wrong type
     ├── UnknownSchemaVersion       made by a future contract that this code does not know
     ├── TooLarge                   over the size that the contract allows
@@ -26,6 +27,12 @@ class NotJson(ContractError):
     """The value is not UTF-8 encoded JSON, or there is no value at all."""
 
     code = "not-json"
+
+
+class OtherFormat(NotJson):
+    """The value is Avro, Protobuf, or another format that is known by its bytes and not read."""
+
+    code = "other-format"
 
 
 class WrongShape(ContractError):

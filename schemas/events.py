@@ -209,10 +209,19 @@ class BatchSummary(Event):
     source_partition: int = Field(ge=0)
     first_offset: int = Field(ge=0)
     last_offset: int = Field(ge=0)
-    reviews: int = Field(ge=0, description="Input events, dead letters included.")
+    reviews: int = Field(
+        ge=0,
+        description="Input events: what was published, relabelled, dead and deleted together.",
+    )
     published: int = Field(ge=0)
     relabelled: int = Field(ge=0)
     dead: int = Field(ge=0)
+    deleted: int = Field(
+        default=0, ge=0, description="Tombstones and deletes: nothing to classify."
+    )
+    unread_dates: int = Field(
+        default=0, ge=0, description="Reviews whose date could not be read; it is in the metadata."
+    )
     cache_hits: int = Field(ge=0)
     categories: dict[Category, CategoryCount] = Field(default_factory=dict)
     confidence_histogram: list[int] = Field(

@@ -26,6 +26,11 @@ class WorkerMetrics:
         self.dead_letters = Counter(
             "reviews_dead_letters_total", "Dead letters committed.", ["code"], registry=r
         )
+        self.unread_dates = Counter(
+            "reviews_unread_dates_total",
+            "Reviews whose date could not be read, and is in their metadata as it was.",
+            registry=r,
+        )
         self.batch_rows = Histogram(
             "reviews_batch_rows", "Reviews in a micro-batch.", buckets=_ROW_BUCKETS, registry=r
         )

@@ -31,6 +31,8 @@ from pydantic_settings import (
 )
 
 from schemas import activate, load_taxonomy
+from schemas.envelopes import Envelope
+from schemas.incoming import IncomingReader
 from schemas.taxonomy import is_active
 from schemas.topics import TopicNames
 from stream.errors import ConfigError
@@ -181,6 +183,28 @@ class WorkerSettings(_Section):
         "max.message.bytes: compressed reviews grow to ten times their size.",
     )
     compression: Literal["none", "gzip", "lz4"] = Field("none", description="Of what we publish.")
+
+
+class IncomingSettings(_Section):
+    """What stands on the incoming topic, where that is not exactly what the contract says."""
+
+    envelope: Envelope = Field(
+        "auto",
+        description="What reviews are wrapped in: none, connect (schema and payload), debezium, "
+        "registry (a schema registry's bytes before JSON), cloudevents; auto: whichever is there.",
+    )
+    text_field: str = Field(
+        "",
+        description="Field of the text, if it is not `text`: a path, as body.comment. Several, "
+        "parted by commas, are joined.",
+    )
+    id_field: str = Field(
+        "", description="Field of the id, if it is neither `review_id` nor `id`: a path."
+    )
+
+    def reader(self) -> IncomingReader:
+        """Return what reads messages so."""
+        return IncomingReader(self.envelope, self.text_field, self.id_field)
 
 
 class ModelSettings(_Section):
@@ -616,6 +640,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     topics: TopicSettings = Field(default_factory=TopicSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    incoming: IncomingSettings = Field(default_factory=IncomingSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     cache: CacheSettings = Field(default_factory=CacheSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)

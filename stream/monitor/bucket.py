@@ -49,6 +49,8 @@ class Bucket:
     published: int = 0
     relabelled: int = 0
     dead: int = 0
+    deleted: int = 0
+    """Tombstones and deletes."""
     late: int = 0
     """Reviews of batches that came after their window was closed: in totals, in no window."""
     cache_hits: int = 0
@@ -78,6 +80,7 @@ class Bucket:
             published=summary.published,
             relabelled=summary.relabelled,
             dead=summary.dead,
+            deleted=summary.deleted,
             cache_hits=summary.cache_hits,
             tokens=summary.tokens,
             unknown_tokens=summary.unknown_tokens,
@@ -163,6 +166,7 @@ _SUMS: Final = (
     "published",
     "relabelled",
     "dead",
+    "deleted",
     "late",
     "cache_hits",
     "tokens",

@@ -99,6 +99,7 @@ def _totals(total: Bucket) -> Iterator[Metric]:
         ("category", total.published),
         ("relabel", total.relabelled),
         ("dead-letter", total.dead),
+        ("deleted", total.deleted),
     ):
         outcomes.add_metric([route], count)
     yield outcomes

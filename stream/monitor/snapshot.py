@@ -101,6 +101,7 @@ def _totals(total: Bucket) -> dict[str, Any]:
         "published": total.published,
         "relabelled": total.relabelled,
         "dead": total.dead,
+        "deleted": total.deleted,
         "late": total.late,
         "cache_hits": total.cache_hits,
     }

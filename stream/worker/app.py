@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,6 +83,7 @@ class Worker:
         self._classification = Classification(self.models, self._cache, self.metrics)
         privacy = settings.privacy
         self._redacted = privacy.redact_kinds if privacy.redact_stored else ()
+        self._reader = settings.incoming.reader()
         limits = SizeLimits()
         self._router = Router(
             settings.topic_names,
@@ -207,7 +208,10 @@ class Worker:
             for tp, records in polled.items():
                 # Without an open lane the events are void: it seeks back when it opens.
                 if (lane := self._lanes.get(tp)) is not None:
-                    taken = [take_in(lane, r, now, redacted=self._redacted) for r in records]
+                    taken = [
+                        take_in(lane, r, now, redacted=self._redacted, reader=self._reader)
+                        for r in records
+                    ]
                     lane.took_in(len(taken), sum(work.held for work in taken))
                     works += taken
             await self._batches.put(works)
@@ -245,7 +249,7 @@ class Worker:
 
     def _slice(self, works: list[Work], batch: Classified) -> Slice:
         now = datetime.now(UTC)
-        messages = [self._router.route(work, now) for work in works]
+        messages = [self._router.route(work, now) for work in works if not work.deleted]
         by_model: dict[str, list[Work]] = {}
         for work in works:
             version = (work.model or self.models.serving).version
@@ -289,7 +293,7 @@ class Worker:
                 "messaging.batch.message_count": len(works),
                 "messaging.kafka.offset": first.record.offset,
                 "reviews.model.version": self.models.serving.version,
-                "reviews.relabelled": sum(not w.sure and w.rejection is None for w in works),
+                "reviews.relabelled": sum(w.prediction is not None and not w.sure for w in works),
                 "reviews.dead_letters": sum(w.rejection is not None for w in works),
                 "reviews.cached": sum(w.cached for w in works),
             },
@@ -310,17 +314,14 @@ class Worker:
         metrics.stage_seconds.labels("total").observe(time.monotonic() - works[0].arrived)
         oldest = min(work.record.timestamp for work in works) / 1000
         metrics.end_to_end_seconds.observe(max(time.time() - oldest, 0.0))
-        outcomes = Counter(
-            ("dead-letter", work.rejection.code)
-            if work.rejection is not None
-            else ("category" if work.sure else "relabel", active_taxonomy().slugs[work.best])
-            for work in works
-        )
+        slugs = active_taxonomy().slugs
+        outcomes = Counter(_outcome(work, slugs) for work in works)
         for (route, label), count in outcomes.items():
             if route == "dead-letter":
                 metrics.dead_letters.labels(label).inc(count)
-            category = "" if route == "dead-letter" else label
+            category = label if route in {"category", "relabel"} else ""
             metrics.reviews.labels(route, category).inc(count)
+        metrics.unread_dates.inc(sum(work.unread_date for work in works))
 
     def _checks(self) -> dict[str, bool]:
         return {
@@ -347,6 +348,15 @@ class Worker:
             await asyncio.wait(self._cache_writes, timeout=1.0)
         self._classification.close()
         await self._cache.close()
+
+
+def _outcome(work: Work, slugs: Sequence[str]) -> tuple[str, str]:
+    """Return where an event went, and its category, or what was wrong with it."""
+    if work.rejection is not None:
+        return "dead-letter", work.rejection.code
+    if work.deleted:
+        return "deleted", ""
+    return "category" if work.sure else "relabel", slugs[work.best]
 
 
 async def run_worker(

@@ -26,7 +26,7 @@ def log_outcomes(works: Sequence[Work], *, every: bool) -> None:
         _log.warning("further_dead_letters", count=len(dead) - MOST_DEAD_LETTERS)
     if every:
         for work in works:
-            if work.rejection is None:
+            if work.prediction is not None and work.rejection is None:
                 _log.debug(
                     "decided",
                     route="category" if work.sure else "relabel",

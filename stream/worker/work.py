@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from schemas import ContractError, Review, SourcePosition, decode
+from schemas import ContractError, IncomingReader, Review, SourcePosition
 from stream.cache import CachedPrediction
 from stream.classifier import Classifier
 from stream.privacy import Kind, redact
@@ -19,6 +19,7 @@ from stream.text import fingerprint, normalize
 # closes micro-batches; calls of the model are cut by true lengths.
 CHARS_PER_TOKEN: Final = 4
 SPECIAL_TOKENS: Final = 2
+_READER: Final = IncomingReader()
 
 
 class Rejection(NamedTuple):
@@ -52,6 +53,10 @@ class Work:
     cost: int = 1
     """Estimated word pieces."""
     rejection: Rejection | None = None
+    deleted: bool = False
+    """It says that a review is gone: there is nothing to classify, and nothing is published."""
+    unread_date: bool = False
+    """Its date is in the review's metadata, as it was, since it could not be read."""
     model: Classifier | None = None
     """The model that is asked, fixed when the micro-batch is formed."""
     prediction: CachedPrediction | None = None
@@ -93,7 +98,12 @@ def held_bytes(record: ConsumerRecord) -> int:
 
 
 def take_in(
-    lane: Owner, record: ConsumerRecord, arrived: float, *, redacted: Sequence[Kind] = ()
+    lane: Owner,
+    record: ConsumerRecord,
+    arrived: float,
+    *,
+    redacted: Sequence[Kind] = (),
+    reader: IncomingReader = _READER,
 ) -> Work:
     """Decode and normalise an input event. A bad one becomes a rejection, never an exception.
 
@@ -102,17 +112,22 @@ def take_in(
         record: as the broker gave it.
         arrived: monotonic seconds.
         redacted: kinds of personal data that the model, and so the cache, does not see.
+        reader: knows what may stand on the topic.
     """
     work = Work(lane, lane.epoch, record, arrived, held=held_bytes(record))
     if (unreadable := unreadable_in(record)) is not None:
         work.rejection = Rejection(unreadable.code, unreadable.message)
         return work
     try:
-        work.review = decode(Review, record.value)
+        review, work.unread_date = reader.read(record.value, record.key)
     except ContractError as error:
         work.rejection = Rejection(error.code, str(error))
         return work
-    work.text = normalize(redact(work.review.text, redacted) if redacted else work.review.text)
+    if review is None:
+        work.deleted = True
+        return work
+    work.review = review
+    work.text = normalize(redact(review.text, redacted) if redacted else review.text)
     work.fingerprint = fingerprint(work.text)
     work.cost = len(work.text) // CHARS_PER_TOKEN + SPECIAL_TOKENS
     return work

@@ -1,9 +1,9 @@
 """``python -m tests.faults.fuzz``: malformed messages through decoding and routing, by the thousand.
 
 Each message is a valid event that was damaged (bytes flipped, cut, doubled, spliced; fields of the
-wrong type, missing, absurd), or noise. It must end as exactly one message: at its category or the
-relabel topic if it is still a review, or as a dead letter that keeps the original bytes and names
-a reason that the contract knows. Nothing may raise.
+wrong type, missing, absurd; an envelope around it), or noise. It must end as exactly one message: at
+its category or the relabel topic if it is still a review, or as a dead letter that keeps the original
+bytes and names a reason that the contract knows; a delete ends as none. Nothing may raise.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ class _Lane:
 def malformed(rng: random.Random) -> Iterator[bytes | None]:
     """Yield damaged messages without end."""
     ways: tuple[Callable[[random.Random], bytes | None], ...] = (
-        _flipped, _flipped, _cut, _spliced, _noise, _field, _field, _field, _nested, _nothing
+        _flipped, _flipped, _cut, _spliced, _noise, _field, _field, _field, _nested, _nothing,
+        _wrapped, _wrapped,
     )  # fmt: skip
     while True:
         yield rng.choice(ways)(rng)
@@ -91,6 +92,10 @@ def fuzz(count: int, seed: int) -> Tally:
         try:
             record = _record(lane.tp, offset, value, rng)
             work = take_in(lane, record, 0.0)
+            if work.deleted:
+                _expect(work.review is None and work.rejection is None, "deleted, and more")
+                tally.ends["deleted"] += 1
+                continue
             if work.rejection is None:
                 _classify(work, rng)
             tally.ends[_ending(router.route(work), work, topics)] += 1
@@ -185,6 +190,33 @@ def _field(rng: random.Random) -> bytes:
             event[name] = rng.choice(_ABSURD)
     # Lone surrogates can only be written escaped.
     return json.dumps(event).encode()
+
+
+def _wrapped(rng: random.Random) -> bytes:
+    """Return an event, perhaps a damaged one, in one or two envelopes."""
+    inner: Any = json.loads(_field(rng)) if rng.random() < 0.5 else dict(_VALID)
+    for _ in range(rng.randint(1, 2)):
+        inner = rng.choice(_ENVELOPES)(inner, rng)
+    value = json.dumps(inner).encode()
+    head = rng.choice([b"", b"", b"\x00\x00\x00\x00\x07", b"\xef\xbb\xbf", b"\x03\x00" + bytes(16)])
+    return head + value if rng.random() < 0.9 else head + value[: rng.randrange(len(value))]
+
+
+_ENVELOPES: Final[tuple[Callable[[Any, random.Random], Any], ...]] = (
+    lambda inner, _: {"schema": {}, "payload": inner},
+    lambda inner, rng: {
+        "before": inner,
+        "after": inner,
+        "op": rng.choice(["c", "u", "d", None, []]),
+    },
+    lambda inner, _: {"specversion": "1.0", "id": "e", "data": inner},
+    lambda inner, _: json.dumps(inner),
+    lambda inner, rng: (
+        inner | {"__deleted": rng.choice(["true", "false", []])}
+        if isinstance(inner, dict)
+        else [inner]
+    ),
+)
 
 
 def main(

@@ -43,7 +43,7 @@ BAD = {
         json.dumps({"review_id": "1", "text": "a" * 1_000_000}).encode(),
         "too-large",
     ),
-    "no value": (None, "not-json"),
+    "Avro": (b"\0\0\0\0\x08\x04r1\x0ahello", "other-format"),
     "unknown schema version": (
         b'{"schema_version": 99, "review_id": "1", "text": "hello"}',
         "unknown-schema-version",

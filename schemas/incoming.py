@@ -1,0 +1,332 @@
+"""The tolerant side of the contract: whatever may stand on ``reviews.incoming``, as a strict review.
+
+A review that is exact already is read as fast as :func:`schemas.decode` reads it. All else is looked at
+closely: numbers become text, null is absent, dates are read in any form, envelopes taken off. What is
+left to refuse has no words, or no way to be named.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from schemas.codec import MAX_EVENT_BYTES, too_large, wrong_shape
+from schemas.dates import FIRST_YEAR, LAST_YEAR, read_date
+from schemas.envelopes import UNAVAILABLE, Envelope, Fields, unwrapped
+from schemas.errors import NotJson, OtherFormat, UnknownSchemaVersion, WrongShape
+from schemas.events import SCHEMA_VERSION, Review
+from schemas.formats import binary_format, registry_head
+
+# What Debezium leaves in a row that looks like a review, and says that it is none: `__deleted`, and
+# the mark of a value that was not sent. One search, since every message pays for it.
+_DEBEZIUM_MARK: Final = b'"__de'
+# What `model_validate_json` calls, without the call.
+_validated: Final[Callable[[bytes], Review]] = Review.__pydantic_validator__.validate_json
+_IDS: Final = ("reviewid", "id")
+_TEXTS: Final = ("text", "reviewtext")
+_PARTS: Final = ("pros", "cons")
+_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_REPLACEMENT: Final = "\ufffd"
+_WORD: Final = re.compile(rf"[^\s{_REPLACEMENT}]")
+# So many letters for each broken character: a text that was cut, not one of another encoding.
+_LETTERS_A_BREAK: Final = 10
+_MOST_NAMES: Final = 8
+_LONGEST_NAME: Final = 40
+_LONG_KEY: Final = 8
+"""Bytes of a key that is a number, as Kafka's LongSerializer writes it."""
+
+
+Incoming = tuple[Review | None, bool]
+"""A review, and whether its date could not be read and is in its metadata as it was.
+
+No review: the message says that one was deleted, or nothing at all; there is nothing to classify.
+A plain tuple, since every message pays for it.
+"""
+_NOTHING: Final[Incoming] = (None, False)
+
+
+class IncomingReader:
+    """Reads messages of ``reviews.incoming``.
+
+    Args:
+        envelope: what is taken off.
+        text_field: where the text is, if not in ``text``; a path with dots; several, parted by
+            commas, are joined.
+        id_field: where the id is, if not in ``review_id`` or ``id``.
+    """
+
+    def __init__(
+        self, envelope: Envelope = "auto", text_field: str = "", id_field: str = ""
+    ) -> None:
+        self._envelope = envelope
+        self._texts = [path.strip() for path in text_field.split(",") if path.strip()]
+        self._id = id_field.strip()
+        self._exact = not self._texts and not self._id
+
+    def read(self, value: bytes | None, key: bytes | None = None) -> Incoming:
+        """Return the review in a message, or that it deletes one.
+
+        Args:
+            value: of the message; None is a tombstone.
+            key: names the review if nothing in it does.
+
+        Raises:
+            ContractError: it has no words, no name, or cannot be read; the message says which.
+        """
+        if value is None:
+            return _NOTHING
+        if self._exact and len(value) <= MAX_EVENT_BYTES and value.find(_DEBEZIUM_MARK) < 0:
+            try:
+                review = _validated(value)
+            except ValidationError:
+                return self._looked_at(value, key)
+            # A date that is far away may be another form that looks like a number of seconds.
+            if review.schema_version == SCHEMA_VERSION and (
+                review.created_at is None or FIRST_YEAR <= review.created_at.year <= LAST_YEAR
+            ):
+                return review, False
+        return self._looked_at(value, key)
+
+    def _looked_at(self, value: bytes, key: bytes | None) -> Incoming:
+        if len(value) > MAX_EVENT_BYTES:
+            raise too_large(value)
+        try:
+            body = _parsed(value, self._envelope)
+            fields = unwrapped(body, self._envelope, self._has_text)
+            return _NOTHING if fields is None else self._review(fields, key)
+        except RecursionError:
+            raise NotJson("the value is not JSON that can be read: nested too deep") from None
+
+    def _has_text(self, fields: Fields) -> bool:
+        if self._texts:
+            return any(_at(fields, path) is not None for path in self._texts)
+        return any(name in _TEXTS for name in map(_plain_name, fields))
+
+    def _review(self, fields: Fields, key: bytes | None) -> Incoming:
+        _check_version(fields.get("schema_version"))
+        plain = _by_plain_name(fields)
+        text = self._text(fields, plain)
+        named = _named(_at(fields, self._id) if self._id else _first(plain, _IDS))
+        if (review_id := named or _name_in_key(key)) is None:
+            raise WrongShape(
+                f"Review: review_id: {_absent(fields, 'ID')}, and the key names nothing"
+            )
+        metadata = _metadata(plain.get("metadata"))
+        created, unread = _created(plain.get("createdat"))
+        if unread is not None:
+            metadata.setdefault("created_at", unread)
+        try:
+            review = Review(review_id=review_id, text=text, created_at=created, metadata=metadata)
+        except ValidationError as error:
+            raise wrong_shape(Review, error) from None
+        return review, unread is not None
+
+    def _text(self, fields: Fields, plain: Fields) -> str:
+        if self._texts:
+            found: Sequence[Any] = [_at(fields, path) for path in self._texts]
+        else:
+            found = [_first(plain, _TEXTS)]
+            if _words(found[0]) is None:
+                found += [plain.get(part) for part in _PARTS]
+        parts = [words for value in found if (words := _words(value)) is not None]
+        if not parts and self._has_text(fields):
+            raise WrongShape(f"Review: text: {_wordless(found)}")
+        if not parts:
+            raise WrongShape(f"Review: text: {_absent(fields, 'TEXT')}")
+        return "\n".join(parts)
+
+
+def _check_version(version: object) -> None:
+    """Refuse a contract of the future. What is no number at all is somebody else's version."""
+    text = _scalar_text(version)
+    if text is None or not text.removeprefix("-").isdecimal():
+        return
+    if text.lstrip("0") not in {str(known) for known in range(1, SCHEMA_VERSION + 1)}:
+        raise UnknownSchemaVersion(
+            f"schema_version {text[:_LONGEST_NAME]} is not known; "
+            f"this reader knows 1 to {SCHEMA_VERSION}"
+        )
+
+
+def _absent(fields: Fields, setting: str) -> str:
+    names = ", ".join(_mended(str(name))[:_LONGEST_NAME] for name in list(fields)[:_MOST_NAMES])
+    return (
+        f"there is none in the message's fields ({names or 'none'}); if another one is it, "
+        f"REVIEWS_INCOMING__{setting}_FIELD names it"
+    )
+
+
+def _wordless(found: Sequence[Any]) -> str:
+    if any(value == UNAVAILABLE for value in found):
+        return "Debezium did not send it, since it did not change; REPLICA IDENTITY FULL makes it"
+    if any(isinstance(value, dict) for value in found):
+        return "it is an object; REVIEWS_INCOMING__TEXT_FIELD names the field in it, as text.body"
+    return "it holds no words"
+
+
+def _parsed(value: bytes, envelope: Envelope) -> object:
+    head = registry_head(value) if envelope in {"auto", "registry"} else 0
+    if not head and (known := binary_format(value)) is not None:
+        raise OtherFormat(f"the value is {known}")
+    text = _decoded(value[head:])
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise NotJson(f"the value is not JSON: {error}") from None
+
+
+def _decoded(value: bytes) -> str:
+    """Return a text of JSON: UTF-8, with a byte order mark or without, UTF-16 and UTF-32.
+
+    Raises:
+        NotJson: it is of another encoding.
+    """
+    encoding = json.detect_encoding(value)
+    if not encoding.startswith("utf-8"):
+        try:
+            return value.decode(encoding)
+        except UnicodeDecodeError as cause:
+            raise NotJson(f"the value is not {encoding}: {cause.reason}") from None
+    try:
+        return value.decode("utf-8-sig")
+    except UnicodeDecodeError as cause:
+        mended = _mended_utf8(value)
+        if mended is None:
+            raise NotJson(f"the value is not UTF-8: {cause.reason} at byte {cause.start}") from None
+        return mended
+
+
+def _mended_utf8(value: bytes) -> str | None:
+    """Return a text of which single characters were cut or written in halves; None: it is not UTF-8."""
+    try:  # CESU-8: both halves of a character as if they were characters
+        halves = value.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass")
+        return halves.decode("utf-16", "replace").removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        pass
+    text = value.decode("utf-8-sig", "replace")
+    letters = sum(map(str.isalpha, text))
+    return text if text.count(_REPLACEMENT) * _LETTERS_A_BREAK <= letters else None
+
+
+def _mended(text: str) -> str:
+    return text if text.isascii() else _HALF_CHARACTER.sub(_REPLACEMENT, text)
+
+
+def _plain_name(name: str) -> str:
+    """Return a field's name as all ways to write it have it: ``reviewId`` is ``REVIEW_ID``."""
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def _by_plain_name(fields: Fields) -> dict[str, Any]:
+    """Return what is there under each plain name; of several that are one name the first."""
+    plain: dict[str, Any] = {}
+    for name, value in fields.items():
+        if value is not None and value != "":
+            plain.setdefault(_plain_name(name), value)
+    return plain
+
+
+def _first(plain: Fields, names: Sequence[str]) -> Any:
+    """Return what is there under the first of some plain names; None: under none of them."""
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def _at(fields: Fields, path: str) -> Any:
+    """Return what stands at a path with dots; a name with a dot in it is a path, too."""
+    if path in fields:
+        return fields[path]
+    found: Any = fields
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _scalar_text(value: object) -> str | None:
+    """Return a value as text; None: it is absent, or no single value."""
+    if isinstance(value, dict) and len(value) == 1:  # MongoDB's {"$oid": ...}, {"$numberLong": ...}
+        ((name, inner),) = value.items()
+        return _scalar_text(inner) if name.startswith("$") else None
+    if isinstance(value, str):
+        return _mended(value)
+    if isinstance(value, int):
+        return str(value).lower()  # true and false, as JSON has them
+    if isinstance(value, float) and math.isfinite(value):
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    if isinstance(value, dict) and len(value) == 1:  # MongoDB's {"$oid": ...}, {"$numberLong": ...}
+        ((name, inner),) = value.items()
+        return _scalar_text(inner) if name.startswith("$") else None
+    return None
+
+
+def _named(value: object) -> str | None:
+    if isinstance(value, bool):
+        return None
+    text = _scalar_text(value)
+    return text if text and not text.isspace() else None
+
+
+def _words(value: object) -> str | None:
+    """Return a text with words in it; of a list all of its texts, a line each."""
+    if isinstance(value, list):
+        lines = [line for item in value if (line := _words(item)) is not None]
+        return "\n".join(lines) or None
+    if isinstance(value, bool) or value == UNAVAILABLE:
+        return None
+    text = _scalar_text(value)
+    return text if text is not None and _WORD.search(text) else None
+
+
+def _created(value: object) -> tuple[datetime | None, str | None]:
+    """Return a date, and what it was instead if it cannot be read."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None, None
+    moment = read_date(value)
+    return moment, None if moment is not None else _any_text(value)
+
+
+def _metadata(value: object) -> dict[str, str]:
+    """Return the producer's own fields as texts; what is null is absent."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        return {"metadata": _any_text(value)}
+    return {_mended(name): _any_text(inner) for name, inner in value.items() if inner is not None}
+
+
+def _any_text(value: object) -> str:
+    text = _scalar_text(value)
+    return text if text is not None else _mended(json.dumps(value, ensure_ascii=False))
+
+
+def _name_in_key(key: bytes | None) -> str | None:
+    """Return the name in a message's key: a text, a number of eight bytes, or JSON around either."""
+    if not key:
+        return None
+    key = key[registry_head(key) :]
+    if key[:1] in {b"{", b'"'}:
+        try:
+            return _name_in_json(json.loads(key))
+        except (ValueError, RecursionError):
+            pass
+    if len(key) == _LONG_KEY and key[:1] == b"\x00":
+        return str(int.from_bytes(key, "big"))
+    try:
+        text = key.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() and not text.isspace() else None
+
+
+def _name_in_json(key: object) -> str | None:
+    if isinstance(key, dict) and "payload" in key:
+        key = key["payload"]
+    if not isinstance(key, dict):
+        return _named(key)
+    only = next(iter(key.values())) if len(key) == 1 else None
+    return _named(_first(_by_plain_name(key), _IDS)) or _named(only) or _named(key)
