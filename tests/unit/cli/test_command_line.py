@@ -1,4 +1,4 @@
-"""What holds for every command; each runs as a person would run it, in a process of its own."""
+"""What holds for every command; nearly all run as a person runs them, in processes of their own."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from stream.cli.app import app
 from stream.cli.console import one_line
@@ -35,8 +36,9 @@ def test_help_names_every_command_of_the_online_half():
     "command", [c.name or c.callback.__name__ for c in app.registered_commands]
 )
 def test_every_command_explains_itself(command):
-    result = reviews(command, "--help")
-    assert result.returncode == 0
+    # In this process: twenty of their own would explain no more in twelve seconds.
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
     assert "Usage" in result.stdout
 
 

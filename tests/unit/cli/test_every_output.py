@@ -99,6 +99,9 @@ def said(monkeypatch, capsys, tmp_path):
     """Return a function that runs a command here and returns exit status and all that it said."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    # Each run in this process adds the commands of other packages: without them once more.
+    for registered in ("registered_commands", "registered_groups"):
+        monkeypatch.setattr(app, registered, [*getattr(app, registered)])
     monkeypatch.setattr(sys, "stdin", io.StringIO("sekret-password-typed\n" * 2))
     variables = {
         **SECRETS,

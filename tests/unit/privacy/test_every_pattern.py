@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.patterns import Attack, Found, every_pattern, is_linear, worst_attacks
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 SHORT, LONG = 12_500, 200_000
 # Between 16 (linear) and 256 (quadratic), as far from both as their ratios.

@@ -9,7 +9,8 @@ from stream.privacy import Kind, redact
 from tests.support.growth import grows_at_most
 from tests.support.patterns import repeated
 
-pytestmark = pytest.mark.slow
+# Measuring coverage takes three times as long as masking.
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 SHORT, LONG = 25_000, 400_000
 # Between 16 and 256, as far from both as their ratios: caches and neighbours cost linear code some.
