@@ -140,11 +140,10 @@ def broker(servers: str | None) -> Iterator[Settings]:
 
 def read_texts(path: Path) -> list[str]:
     """Return the texts of a file of reviews, without empty ones."""
-    from stream.clients.review_files import ReviewRow, open_reviews, read_rows
+    from stream.files import ReviewRow, open_reviews
 
-    with open_reviews(path) as file:
-        rows = read_rows(file, path)
-        return [row.text for row in rows if isinstance(row, ReviewRow) and row.text.strip()]
+    with open_reviews(path) as rows:
+        return [row.text for row in rows if isinstance(row, ReviewRow)]
 
 
 def _show(report: Report, output: Path, name: str) -> None:

@@ -16,7 +16,17 @@ import typer
 from stream.cli.console import err, note
 from stream.cli.options import settings_from
 from stream.cli.outputs import Force, require_new_file
-from stream.cli.rows import FileFormat, ModelFolder, Rows, progress_over
+from stream.cli.rows import (
+    Delimiter,
+    FileEncoding,
+    FileFormat,
+    IdColumn,
+    ModelFolder,
+    Rows,
+    TextColumns,
+    progress_over,
+    reading,
+)
 
 if TYPE_CHECKING:
     from stream.classifier import Classifier
@@ -31,6 +41,10 @@ def classify(
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON lines; - for output.")],
     model: ModelFolder = None,
     file_format: FileFormat = "auto",
+    text_column: TextColumns = None,
+    id_column: IdColumn = None,
+    encoding: FileEncoding = None,
+    delimiter: Delimiter = None,
     force: Force = False,
 ) -> None:
     """Classify a file offline, with the same preprocessing, model and thresholds as the worker.
@@ -40,8 +54,9 @@ def classify(
     """
     section = {"model": {"folder": model}} if model is not None else {}
     settings = settings_from(None, None, **section)
-    rows = Rows(file, file_format)
+    rows = Rows(file, reading(file_format, text_column, id_column, encoding, delimiter))
     require_new_file(output, force=force)
+    rows.check()
     classifier = _load(settings.model)
     relabel = total = 0
     with _opened(output) as target, progress_over(rows, "classifying") as progress:

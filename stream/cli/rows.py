@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -14,9 +15,32 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from schemas import Review
-    from stream.clients.review_files import BadRow, ReviewRow
+    from stream.files import BadRow, Options, ReviewFile, ReviewRow
 
-FileFormat = Annotated[str, typer.Option("--format", help="auto, csv, jsonl or lines.")]
+FileFormat = Annotated[
+    str,
+    typer.Option("--format", help="auto, csv, json, jsonl, lines, excel or parquet."),
+]
+TextColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text-column",
+        help="Column or field with the text, by name or number; several are joined.",
+        show_default=False,
+    ),
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option("--id-column", help="Column or field with the id.", show_default=False),
+]
+FileEncoding = Annotated[
+    str | None,
+    typer.Option(help="Of the file, as cp1251; else it is found out.", show_default=False),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(help="Between columns, as ; or tab; else it is found out.", show_default=False),
+]
 ModelFolder = Annotated[
     Path | None, typer.Option(help="Model folder; else REVIEWS_MODEL__FOLDER.", show_default=False)
 ]
@@ -25,27 +49,72 @@ ModelFolder = Annotated[
 _SHOWN_PROBLEMS: Final = 10
 
 
+def reading(
+    file_format: str = "auto",
+    text_columns: list[str] | None = None,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    label_column: str | None = None,
+) -> Options:
+    """Return what somebody said of a file.
+
+    Raises:
+        InputError: there is no such format.
+    """
+    from stream.files import Options, Wanted, format_of
+
+    wanted = Wanted(tuple(text_columns or ()), id_column, label_column)
+    return Options(format_of(file_format), wanted, encoding, delimiter)
+
+
 class Rows:
     """Readable rows of a file with their ids; the rest is named on standard error and counted.
 
+    Before the first row is handed on, the file is looked through, as far as it can be read twice,
+    and what it was understood as is said.
+
     Args:
         path: the file, ``-`` for standard input.
-        file_format: ``auto``, ``csv``, ``jsonl`` or ``lines``.
+        options: what is known of it.
 
     Raises:
-        InputError: the file cannot be opened, or there is no such format. Said at once, before a
-            model is loaded or a broker is asked.
+        InputError: the file cannot be opened. Said at once, before a model is loaded or a broker is
+            asked.
     """
 
-    def __init__(self, path: Path, file_format: str = "auto") -> None:
-        from stream.clients.review_files import check_readable, format_of
+    def __init__(self, path: Path, options: Options | None = None) -> None:
+        from stream.files import Options, check_readable
 
         check_readable(path)
         self._path = path
-        self._format = format_of(file_format)
-        self.left_out = 0
+        self._options = options or Options()
+        self._told = False
+        self.understood = ""
+        self.remarks: list[str] = []
+        self.read = 0
+        """Rows that were read, good and bad."""
+        self.reasons: Counter[str] = Counter()
         self.bytes_read = 0
         self.total_bytes = path.stat().st_size if path.is_file() else None
+
+    @property
+    def left_out(self) -> int:
+        """How many rows were left out."""
+        return self.reasons.total()
+
+    def check(self) -> None:
+        """Look through the file, if it can be read again, before anything is done with it.
+
+        Raises:
+            InputError: it cannot be read, or much of it does not parse.
+        """
+        from stream.files.checking import look_through
+
+        if self._path.is_file() and not self._told:
+            with err.status("looking through the file"):
+                found = look_through(self._path, self._options)
+            self._tell(found.said, found.told)
 
     def __iter__(self) -> Iterator[tuple[str, ReviewRow]]:
         """Yield id and row.
@@ -53,21 +122,49 @@ class Rows:
         Raises:
             InputError: the file or its format cannot be read.
         """
-        from stream.clients.review_files import BadRow, IdDeriver, open_reviews, read_rows
+        from stream.files import BadRow, IdDeriver
 
         ids = IdDeriver()
-        with open_reviews(self._path) as file:
-            for row in read_rows(file, self._path, self._format):
-                if self.total_bytes is not None:
-                    self.bytes_read = file.tell()
-                if isinstance(row, BadRow):
-                    self.leave_out(row)
-                else:
-                    yield ids.id_of(row), row
+        for row in self.every():
+            if isinstance(row, BadRow):
+                self.leave_out(row)
+            else:
+                yield ids.id_of(row), row
+
+    def every(self) -> Iterator[ReviewRow | BadRow]:
+        """Yield all rows, the bad ones too.
+
+        Raises:
+            InputError: the file or its format cannot be read.
+        """
+        from stream.files import open_reviews
+
+        self.check()
+        with open_reviews(self._path, self._options) as file:
+            if not self._told:
+                self._look_at_head(file)
+            for row in file:
+                self.bytes_read = file.source.bytes_read
+                self.read += 1
+                yield row
+
+    def _look_at_head(self, file: ReviewFile) -> None:
+        from stream.files.checking import look_at_head
+
+        found = look_at_head(file, self._path, self._options)
+        self._tell(found.said, found.told)
+
+    def _tell(self, understood: str, remarks: list[str]) -> None:
+        """Say what the file was understood as, and what was noticed in it."""
+        self._told = True
+        self.understood, self.remarks = understood, remarks
+        err.print(f"reading {one_line(understood)}", markup=False, style="dim", soft_wrap=True)
+        for remark in remarks:
+            err.print(one_line(remark), markup=False, style="yellow", soft_wrap=True)
 
     def reviews(self, limit: int | None = None) -> Iterator[Review]:
         """Yield the reviews that keep to the contract."""
-        from stream.clients.review_files import BadRow
+        from stream.files import BadRow
 
         yielded = 0
         for review_id, row in self:
@@ -82,17 +179,32 @@ class Rows:
 
     def leave_out(self, row: BadRow) -> None:
         """Name a bad row and count it."""
-        self.left_out += 1
+        self.reasons[row.reason.value] += 1
         if self.left_out <= _SHOWN_PROBLEMS:
             problem = one_line(row.problem)
             err.print(f"line {row.line}: {problem}: left out", markup=False, style="yellow")
         elif self.left_out == _SHOWN_PROBLEMS + 1:
-            err.print("further bad rows are only counted", style="yellow")
+            err.print("further rows that are left out are only counted", style="yellow")
+
+    def counts(self) -> dict[str, Any]:
+        """Return all counts for a program; rows are those that were read."""
+        return {
+            "rows": self.read,
+            "left_out": self.left_out,
+            "left_out_by": dict(self.reasons),
+            "understood": self.understood,
+            "remarks": self.remarks,
+        }
 
     def exit_if_any_left_out(self) -> None:
         """End the command with exit code 1 when it was done only in part."""
         if self.left_out:
-            note(f"[yellow]{self.left_out:,} rows were left out[/yellow]")
+            by = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
+            rest = self.read - self.left_out
+            note(
+                f"[yellow]{self.left_out:,} rows were left out: {by}; "
+                f"{self.read:,} rows = {rest:,} + {self.left_out:,}[/yellow]"
+            )
             raise typer.Exit(1)
 
 

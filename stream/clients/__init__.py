@@ -23,7 +23,7 @@ from stream.clients.consumer import (
 )
 from stream.clients.producer import ReviewProducer
 from stream.clients.reader import TopicReader
-from stream.clients.review_files import derived_id
+from stream.files import derived_id
 
 __all__ = [
     "CategoryConsumer",

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from schemas import MAX_EVENT_BYTES, Headers, Review, SourcePosition, cloud_event, encode
 from schemas.events import now
-from stream.clients.review_files import derived_id, why_invalid
 from stream.errors import DeliveryError, InvalidReview
+from stream.files import derived_id, why_invalid
 from stream.kafka import connection_options, start, unreachable
 from stream.settings import Settings, load_settings
 from stream.topics_admin import require_topics

@@ -14,8 +14,8 @@ from typing import Final, get_args
 
 from schemas import CategorizedReview, RelabelTask, Review, decode, encode
 from schemas.errors import ContractError
-from stream.clients.review_files import BadRow, Format, derived_id, read_rows
-from stream.errors import InputError
+from stream.errors import ReviewsError
+from stream.files import BadRow, Format, Options, derived_id, open_reviews
 from stream.privacy import Kind, personal_parts, redact
 from stream.terminal import blanked, visible
 from stream.text import normalize
@@ -67,8 +67,9 @@ def reading_files(data: bytes) -> None:
     """Every row of a file is a review or says what is wrong with it, or the file is refused."""
     for kind in get_args(Format):
         try:
-            rows = list(read_rows(io.BytesIO(data), Path("fuzz"), kind))
-        except InputError as error:
+            with open_reviews(Path("fuzz"), Options(kind), io.BytesIO(data)) as file:
+                rows = list(file)
+        except ReviewsError as error:
             _hold(bool(error.message), "a refusal without a reason")
             continue
         for row in rows:

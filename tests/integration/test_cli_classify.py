@@ -9,7 +9,7 @@ from schemas import all_categories
 from tests.support.command_line import assert_one_clear_line, reviews
 from tests.support.tiny_model import write_tiny_model
 
-TEXTS = ["платье, красивое", 'чайник\n"не греет"', "непонятно", ""]
+TEXTS = ["платье, красивое", 'чайник\n"не греет"', "непонятно", "так себе"]
 
 
 @pytest.fixture
@@ -83,9 +83,9 @@ def test_a_folder_that_is_not_there_is_one_clear_line(model, source, tmp_path):
 def test_a_failure_keeps_a_former_output_and_leaves_no_part(model, source, tmp_path):
     output = tmp_path / "out.jsonl"
     output.write_text("former\n", encoding="utf-8")
-    source.write_text("id,comment\n1,чайник\n", encoding="utf-8")
+    source.write_text("nr,kommentar\n1,чайник не греет\n", encoding="utf-8")
     result = reviews("classify", str(source), "-o", str(output), "--force", "--model", model)
-    assert_one_clear_line(result, 2, "comment")
+    assert_one_clear_line(result, 2, "kommentar")
     assert output.read_text(encoding="utf-8") == "former\n"
     assert not list(tmp_path.glob(".*.part"))
 

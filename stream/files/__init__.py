@@ -1,0 +1,38 @@
+"""Files of reviews and of labels as people have them: one reader for every command.
+
+::
+
+    container   gzip, zstd, zip, ... and what is inside   ──► bytes
+    encoding    UTF-8, UTF-16, Windows-1251, CP866, ...   ──► text
+    dialect     delimiter, quotes, header                 ──► records of a table   tables
+    json_shapes lines, arrays, objects                    ──► likewise
+    sheets      xlsx, ods, xls                            ──► likewise
+    columns     which column is what
+    values      words, ids, dates
+    reviews     a record as a review, or why it is left out
+"""
+
+from stream.files.columns import Wanted
+from stream.files.container import STDIN
+from stream.files.ids import IdDeriver, IdLedger, derived_id
+from stream.files.reviews import ReviewFile, check_readable, open_reviews
+from stream.files.rows import BadRow, Reason, ReviewRow, why_invalid
+from stream.files.tables import Format, Options, format_of
+
+__all__ = [
+    "STDIN",
+    "BadRow",
+    "Format",
+    "IdDeriver",
+    "IdLedger",
+    "Options",
+    "Reason",
+    "ReviewFile",
+    "ReviewRow",
+    "Wanted",
+    "check_readable",
+    "derived_id",
+    "format_of",
+    "open_reviews",
+    "why_invalid",
+]

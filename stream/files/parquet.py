@@ -1,0 +1,60 @@
+"""Parquet, with the extra ``parquet``: read in batches, never whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from stream.errors import ExtraMissing, InputError
+from stream.files.columns import known_columns, listed
+from stream.files.rows import BadRow, Record, Remarks
+
+if TYPE_CHECKING:
+    from stream.files.tables import Options, Table
+
+_AT_ONCE: Final = 1024
+
+
+def parquet_table(file: BinaryIO, path: Path, options: Options) -> Table:
+    """Return a Parquet file as a table.
+
+    Raises:
+        ExtraMissing: pyarrow is not installed.
+        InputError: it is damaged, or no column is known to hold the text.
+    """
+    from stream.files.tables import Table  # noqa: PLC0415 - each needs the other
+
+    try:
+        import pyarrow.parquet as arrow  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise ExtraMissing(
+            f"{path} is Parquet, and its reader is not installed",
+            "pip install 'reviews-stream[parquet]'",
+        ) from None
+    try:
+        file.seek(0)
+        opened = arrow.ParquetFile(file)
+        names = [str(name) for name in opened.schema_arrow.names]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as Parquet: {error}", "write it again") from None
+    columns = known_columns(names, options.wanted)
+    if columns is None:
+        raise InputError(
+            f"{path}: no column is known to hold the text; there are {listed(names)}",
+            "name it with --text-column",
+        )
+    return Table(("Parquet",), tuple(names), columns, _records(opened, path), Remarks())
+
+
+def _records(opened: Any, path: Path) -> Iterator[Record | BadRow]:
+    number = 0
+    try:
+        for batch in opened.iter_batches(batch_size=_AT_ONCE):
+            for fields in batch.to_pylist():
+                number += 1
+                yield Record(number, fields)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is damaged after row {number}: {error}", "write it again"
+        ) from None

@@ -1,0 +1,155 @@
+"""Reviews of a file: what each record of its table says, or why it is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from stream.files.columns import Columns
+from stream.files.container import STDIN, Opened, opened
+from stream.files.json_shapes import flat
+from stream.files.rows import BadRow, Reason, Record, Remarks, ReviewRow
+from stream.files.tables import Options, Table, table_of
+from stream.files.values import as_text, has_words, id_of, is_nothing, is_rounded, moment_of, whole
+
+ROUNDED: Final = "an id that a spreadsheet rounded: it got one made from its text"
+NO_ID: Final = "an id that stands for nothing: it got one made from its text"
+NO_DATE: Final = "a date that cannot be read: it is kept in the metadata as it was"
+_OWN_FIELDS: Final = frozenset({"schema_version", "metadata"})
+_NESTED: Final = "metadata."
+_ANYTHING: Final = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewFile:
+    """An opened file of reviews.
+
+    Attributes:
+        table: what it was understood as.
+        source: its bytes.
+    """
+
+    table: Table
+    source: Opened
+
+    def __iter__(self) -> Iterator[ReviewRow | BadRow]:
+        """Yield every row, once: a review, or what is wrong with it."""
+        return review_rows(self.table)
+
+
+@contextmanager
+def open_reviews(
+    path: Path,
+    options: Options = _ANYTHING,
+    file: BinaryIO | None = None,
+) -> Iterator[ReviewFile]:
+    """Open a file of reviews, or standard input for ``-``, and understand it.
+
+    Args:
+        path: of the file.
+        options: what is known of it.
+        file: read instead of opening ``path``, which then only names it.
+
+    Raises:
+        InputError: it is absent, damaged, or nothing in it can be told to be reviews.
+    """
+    with opened(path, file) as source:
+        yield ReviewFile(table_of(source, path, options), source)
+
+
+def check_readable(path: Path) -> None:
+    """Check that a file can be opened. A pipe is left alone: opening it twice would lose data.
+
+    Raises:
+        InputError: the file is absent, a folder, or may not be read.
+    """
+    if path != STDIN and (path.is_file() or path.is_dir() or not path.exists()):
+        with opened(path):
+            pass
+
+
+def review_rows(table: Table) -> Iterator[ReviewRow | BadRow]:
+    """Yield what each record of a table says of a review.
+
+    Raises:
+        InputError: the file breaks off or cannot be understood any more.
+    """
+    maker = _Maker(table.columns, table.remarks)
+    for record in table.records:
+        yield record if isinstance(record, BadRow) else maker.row_of(record)
+
+
+class _Maker:
+    """Makes reviews of records."""
+
+    def __init__(self, columns: Columns, remarks: Remarks) -> None:
+        self._columns = columns
+        self._remarks = remarks
+        self._text = columns.text
+        self._only_text = columns.text[0] if len(columns.text) == 1 else None
+        self._used = frozenset({*columns.text, *_OWN_FIELDS})
+
+    def row_of(self, record: Record) -> ReviewRow | BadRow:
+        fields: Mapping[str, Any] = record.fields
+        if any(isinstance(value, dict) for value in fields.values()):
+            fields = flat(fields)
+        line = record.line
+        text = self._text_of(fields)
+        if not has_words(text):
+            return BadRow(line, _without_words(text), Reason.NO_WORDS, record.fields)
+        used = set(self._used)
+        review_id = self._id_of(line, fields, used)
+        created_at = self._date_of(line, fields, used)
+        metadata = {
+            name.removeprefix(_NESTED): value if isinstance(value, str) else as_text(value)
+            for name, value in fields.items()
+            if name not in used and value not in (None, "") and not isinstance(value, list)
+        }
+        return ReviewRow(line, review_id, text, created_at, metadata, record.fields)
+
+    def _text_of(self, fields: Mapping[str, Any]) -> str:
+        if self._only_text is not None:
+            value = fields.get(self._only_text)
+            return value if type(value) is str else whole(as_text(value))
+        parts = (as_text(fields.get(name)) for name in self._text)
+        return whole("\n".join(part for part in parts if has_words(part)))
+
+    def _id_of(self, line: int, fields: Mapping[str, Any], used: set[str]) -> str | None:
+        """Return the review's own id; one that names no single review stays in the metadata."""
+        for name in self._columns.id:
+            value = fields.get(name)
+            if value is None or isinstance(value, list | bool):
+                continue
+            if is_rounded(value):
+                self._remarks.add(ROUNDED, line)
+                return None
+            found = whole(id_of(value))
+            if is_nothing(found):
+                if found:
+                    self._remarks.add(NO_ID, line)
+                continue
+            used.add(name)
+            return found
+        return None
+
+    def _date_of(self, line: int, fields: Mapping[str, Any], used: set[str]) -> Any:
+        """Return when a review was written; a date that cannot be read stays in the metadata."""
+        unread = False
+        for name in self._columns.date:
+            value = fields.get(name)
+            if value is None or is_nothing(as_text(value)):
+                continue
+            if (found := moment_of(value)) is not None:
+                used.add(name)
+                return found
+            unread = True
+        if unread:
+            self._remarks.add(NO_DATE, line)
+        return None
+
+
+def _without_words(text: str) -> str:
+    return f"the text is {text.strip()[:10]!r}, no words" if text.strip() else "the text is empty"

@@ -1,0 +1,226 @@
+"""Workbooks: xlsx, xlsm, xlsb, xls and ods, read by calamine.
+
+The library holds a sheet whole in memory, with a place for each cell between the first and the last,
+empty ones too. So a workbook is measured before it is opened: one that names its last cell in row
+1,048,576 and column XFD would take all the memory there is, whatever its size.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from stream.errors import InputError
+from stream.files.columns import Columns, Wanted, guess_columns, known_columns, unique_names
+from stream.files.rows import Record
+from stream.files.values import as_text
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
+_MOST_CELLS: Final = 32 * 1024 * 1024
+"""A full sheet of Excel with thirty columns; about a gigabyte."""
+_MOST_UNPACKED: Final = 2 * 1024**3
+_PIECE: Final = 1024 * 1024
+_OVERLAP: Final = 512
+_HEADER_WITHIN: Final = 30
+_LOOKED_AT: Final = 300
+_XLSX_CELL: Final = re.compile(rb"[<:]c\b[^>]{0,200}?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"']")
+_XLSX_ROW: Final = re.compile(rb"[<:]row\b")
+_ODS_TOKEN: Final = re.compile(
+    rb"<table:(table-row|table-cell|covered-table-cell)\b([^>]{0,1000}?)(/?)>|</table:(table-row)>"
+)
+_ODS_REPEATED: Final = re.compile(rb"(?:columns|rows)-repeated=[\"'](\d{1,9})[\"']")
+# Rows are filled up to the width of a sheet by one empty cell that stands for many.
+_FILLER: Final = 1024
+_SAVE: Final = "save it as CSV, and name that"
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet with the table that stands in it.
+
+    Attributes:
+        name: of the sheet.
+        names: of the columns.
+        columns: which of them are what.
+        header: row of the header, from 1; 0: there is none.
+        others: how many other sheets the workbook has.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    columns: Columns
+    header: int
+    others: int
+    table: Any
+
+    def records(self) -> Iterator[Record]:
+        """Yield the rows below the header that hold anything."""
+        first = _first_row(self.table)
+        for number, cells in enumerate(self.table.iter_rows(), start=first):
+            if number > self.header and any(cell not in ("", None) for cell in cells):
+                yield Record(number, dict(zip(self.names, cells, strict=False)))
+
+
+def open_sheet(file: BinaryIO, path: str, wanted: Wanted) -> Sheet:
+    """Return the first sheet of a workbook with a table of reviews.
+
+    Raises:
+        InputError: it is damaged or locked, or no sheet has a column of texts.
+    """
+    from python_calamine import (  # noqa: PLC0415 - only for workbooks
+        CalamineError,
+        CalamineWorkbook,
+        PasswordError,
+    )
+
+    try:
+        file.seek(0)
+        workbook = CalamineWorkbook.from_filelike(file)
+        return _reviews_in(workbook, path, wanted)
+    except PasswordError:
+        raise InputError(f"{path} has a password", "save it without one") from None
+    except (CalamineError, OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a workbook: {error}", _SAVE) from None
+
+
+def _reviews_in(workbook: CalamineWorkbook, path: str, wanted: Wanted) -> Sheet:
+    count = len(workbook.sheet_names)
+    seen: list[str] = []
+    for position, name in enumerate(workbook.sheet_names):
+        table = workbook.get_sheet_by_index(position)
+        rows = _beginning(table)
+        for number, cells in rows[:_HEADER_WITHIN]:
+            filled = [cell for cell in cells if cell]
+            if len(filled) <= 1 and (number, cells) != rows[0]:
+                continue
+            names = unique_names(cells)
+            try:
+                columns = known_columns(names, wanted)
+            except InputError:
+                columns = None
+            if columns is not None:
+                return Sheet(name, tuple(names), columns, number, count - 1, table)
+            seen = names if len(filled) > len(seen) else seen
+    return _without_header(workbook, path, wanted, seen)
+
+
+def _without_header(
+    workbook: CalamineWorkbook, path: str, wanted: Wanted, seen: Sequence[str]
+) -> Sheet:
+    """Take the first sheet that holds anything by what stands in it."""
+    for position, name in enumerate(workbook.sheet_names):
+        table = workbook.get_sheet_by_index(position)
+        rows = [cells for _, cells in _beginning(table)]
+        names = unique_names([""] * max(map(len, rows), default=0))
+        if not rows:
+            continue
+        columns = known_columns(names, wanted) if wanted else guess_columns(rows, names)
+        if columns is not None and (wanted or not _names_something(rows)):
+            return Sheet(name, tuple(names), columns, 0, len(workbook.sheet_names) - 1, table)
+    from stream.files.columns import listed  # noqa: PLC0415 - for the message alone
+
+    raise InputError(
+        f"{path}: no column is known to hold the text; there are {listed(seen)}",
+        "name it with --text-column",
+    )
+
+
+def _names_something(rows: list[list[str]]) -> bool:
+    from stream.files.columns import looks_like_header  # noqa: PLC0415 - as above
+
+    return looks_like_header(rows[0], rows[1:])
+
+
+def _beginning(table: CalamineSheet) -> list[tuple[int, list[str]]]:
+    found: list[tuple[int, list[str]]] = []
+    for number, cells in enumerate(table.iter_rows(), start=_first_row(table)):
+        texts = [as_text(cell) for cell in cells]
+        if any(text.strip() for text in texts):
+            found.append((number, texts))
+        if len(found) >= _LOOKED_AT:
+            break
+    return found
+
+
+def _first_row(table: CalamineSheet) -> int:
+    """Return the number of the first row that is iterated over, from 1."""
+    return 1 + (table.start[0] if table.start else 0)
+
+
+def check_size(archive: zipfile.ZipFile, path: str) -> None:
+    """Refuse a workbook that would take more memory than a machine has.
+
+    Raises:
+        InputError: it has too many cells, or unpacks to too much.
+    """
+    infos = archive.infolist()
+    if sum(info.file_size for info in infos) > _MOST_UNPACKED:
+        raise InputError(f"{path} unpacks to more than {_MOST_UNPACKED // 1024**3} GiB", _SAVE)
+    for info in infos:
+        if info.filename.startswith("xl/worksheets/") and info.filename.endswith(".xml"):
+            cells = _cells_of_xlsx(archive, info)
+        elif info.filename == "content.xml":
+            cells = _cells_of_ods(archive, info)
+        else:
+            cells = 0
+            for _ in _pieces(archive, info):
+                pass  # what is longer than it says is found here, not while it fills the memory
+        if cells > _MOST_CELLS:
+            raise InputError(
+                f"{path} reaches over {cells:,} cells; at most {_MOST_CELLS:,} are taken", _SAVE
+            )
+
+
+def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield an entry's bytes; each piece begins with the end of the one before it."""
+    before = b""
+    with archive.open(info) as file:
+        while piece := file.read(_PIECE):
+            yield before + piece
+            before = piece[-_OVERLAP:]
+
+
+def _cells_of_xlsx(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    rows, last_row = 0, 0
+    columns: set[bytes] = set()
+    for piece in _pieces(archive, info):
+        found = _XLSX_CELL.findall(piece)
+        columns.update(column for column, _ in found)
+        last_row = max([last_row, *(int(row) for _, row in found[:1] + found[-1:])])
+        last_row = max(last_row, max((int(row) for _, row in found), default=0))
+        rows += len(_XLSX_ROW.findall(piece))
+    width = max(map(_column_number, columns), default=0)
+    return max(rows, last_row) * width
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number
+
+
+def _cells_of_ods(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Count the cells of a table whose rows and cells may say that they stand for many."""
+    total = width = 0
+    repeats = 1
+    filled = False
+    for piece in _pieces(archive, info):
+        for kind, attributes, closed, ends in _ODS_TOKEN.findall(piece):
+            said = _ODS_REPEATED.search(attributes)
+            times = int(said[1]) if said else 1
+            if kind == b"table-row":
+                repeats, width, filled = times, 0, False
+            elif ends:
+                total += width * repeats if filled else 0
+            else:
+                holds = not closed or b"value" in attributes
+                # Cells that stand for nothing count only before one that holds something.
+                width += times if holds or times < _FILLER else 0
+                filled = filled or holds
+    return total

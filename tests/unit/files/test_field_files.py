@@ -1,0 +1,310 @@
+"""Files as people have them: each kind rebuilt here, and those of `../shared/field` where they are at hand."""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import zipfile
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+import zstandard
+
+from stream.errors import InputError
+from stream.files import BadRow, Options, ReviewRow, Wanted, open_reviews
+
+FIELD = Path(__file__).parents[4] / "shared" / "field" / "inputs"
+TEXTS = ["Платье, красивое", "Сапоги жмут; вернула", "Чайник течёт"]
+
+
+def read(data, name="reviews.csv", **options):
+    content = data if isinstance(data, bytes) else data.encode()
+    with open_reviews(Path(name), Options(**options), io.BytesIO(content)) as file:
+        return file.table.said, list(file), file.table.remarks
+
+
+def texts(data, name="reviews.csv", **options):
+    _, rows, _ = read(data, name, **options)
+    assert all(isinstance(row, ReviewRow) for row in rows), rows
+    return [row.text for row in rows]
+
+
+def table(delimiter=",", *, header=("id", "text", "Оценка"), end="\n"):
+    rows = [header, *([str(i), f'"{text}"', "5"] for i, text in enumerate(TEXTS))]
+    return "".join(delimiter.join(row) + end for row in rows)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251", "cp866", "koi8-r"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_any_encoding_delimiter_and_line_end(encoding, delimiter, end):
+    assert texts(table(delimiter, end=end).encode(encoding)) == TEXTS
+
+
+@pytest.mark.parametrize("mark", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark(mark):
+    assert texts(table(";").encode(mark)) == TEXTS
+
+
+def test_what_was_understood_is_said_in_one_line():
+    said, _, _ = read("ID отзыва;Текст отзыва;Достоинства\n1;чайник;греет\n".encode("cp1251"))
+    assert said == (
+        "CSV, Windows-1251, `;`; text from «Текст отзыва», «Достоинства»; id from «ID отзыва»"
+    )
+
+
+def test_an_encoding_that_was_named_is_used():
+    data = "id,text\n1,жди\n".encode("koi8-r")
+    assert texts(data, encoding="koi8-r") == ["жди"]
+
+
+PACKED = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstandard.ZstdCompressor().compress,
+}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+@pytest.mark.parametrize("name", ["reviews.csv.{}", "whatever", "-"])
+def test_packed_is_read_as_unpacked_whatever_its_name(kind, name):
+    assert texts(PACKED[kind](table().encode()), name.format(kind)) == TEXTS
+
+
+def zipped(**files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return buffer.getvalue()
+
+
+def test_the_only_file_of_a_zip_is_read_and_a_macs_own_is_not():
+    data = zipped(**{"reviews.csv": table(), "__MACOSX__._reviews.csv": "x"})
+    assert texts(data, "reviews.zip") == TEXTS
+
+
+def test_a_zip_of_several_files_names_them():
+    with pytest.raises(InputError, match=r"may\.csv, june\.csv"):
+        read(zipped(**{"may.csv": table(), "june.csv": table()}), "reviews.zip")
+
+
+def workbook(rows, *, sheets=("Отзывы",)):
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer) as book:
+        for name in sheets[:-1]:
+            book.add_worksheet(name)
+        sheet = book.add_worksheet(sheets[-1])
+        for at, row in enumerate(rows):
+            sheet.write_row(at, 0, row)
+    return buffer.getvalue()
+
+
+def test_a_cabinets_report_with_a_title_above_its_header():
+    data = workbook(
+        [
+            ["Отзывы за октябрь"],
+            [],
+            ["ID отзыва", "Дата", "Артикул", "Текст отзыва", "Достоинства", "Недостатки"],
+            ["a1", "01.10.2026 12:30", 100200, "", "Платье мягкое", ""],
+            ["a2", "02.10.2026 12:30", 100201, "Сапоги", "", "жмут"],
+            ["a3", "03.10.2026 12:30", 100202, "", "", ""],
+        ],
+        sheets=("Титул", "Отзывы"),
+    )
+    said, rows, _ = read(data, "report.xlsx")
+    assert said == (
+        "a workbook, sheet «Отзывы», header in row 3, 1 other sheets not read; text from "
+        "«Текст отзыва», «Достоинства», «Недостатки»; id from «ID отзыва»; date from «Дата»"
+    )
+    assert [getattr(row, "text", row.line) for row in rows] == ["Платье мягкое", "Сапоги\nжмут", 6]
+    assert rows[0].metadata == {"Артикул": "100200"}
+    assert rows[0].created_at.isoformat() == "2026-10-01T12:30:00+00:00"
+
+
+def test_a_separator_line_of_excel_is_no_row():
+    assert texts('sep=;\r\nid;text\r\n1;"а; б"\r\n') == ["а; б"]
+
+
+def test_title_rows_above_a_header_are_no_reviews():
+    assert texts("Выгрузка отзывов\n\nМагазин;Север\nid;text\n1;чайник\n") == ["чайник"]
+
+
+def test_a_table_without_header_is_told_by_what_stands_in_it():
+    said, rows, _ = read("1;Хороший чайник, греет\n2;Плохой утюг, не греет\n")
+    assert [(row.review_id, row.text) for row in rows] == [
+        ("1", "Хороший чайник, греет"),
+        ("2", "Плохой утюг, не греет"),
+    ]
+    assert "there is no header" in said
+
+
+def test_columns_are_named_by_hand_and_several_texts_are_joined():
+    wanted = Wanted(text=("мнение о цвете", "Мнение о форме"), id="nr")
+    data = "nr,мнение о цвете,мнение о форме\n7,красный,круглый\n"
+    _, (row,), _ = read(data, wanted=wanted)
+    assert (row.review_id, row.text) == ("7", "красный\nкруглый")
+
+
+def test_columns_of_a_table_without_header_are_named_by_number():
+    assert texts("а;1;да\nб;2;нет\n", wanted=Wanted(text=("3",))) == ["да", "нет"]
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(InputError, match=r"no column 'мнение'.*«id», «text»"):
+        read("id,text\n1,чайник\n", wanted=Wanted(text=("мнение",)))
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["ReviewId,Comment,Stars", "review_id,feedback,rating", "ИД,Отзыв,Оценка", "Id,BODY,x"],
+)
+def test_known_names_are_found_in_any_spelling(header):
+    _, (row,), _ = read(f"{header}\n7,чайник,5\n", "-")
+    assert (row.review_id, row.text) == ("7", "чайник")
+
+
+def test_a_quote_that_nobody_closed_swallows_no_row():
+    _, rows, remarks = read('id,text\n1,"Куртка хорошая\n2,чайник\n3,"ложки"\n4,ремень\n')
+    assert [row.text for row in rows] == ['"Куртка хорошая', "чайник", "ложки", "ремень"]
+    assert remarks.told() == [
+        "1 row, first in line 2: a quote that is not closed was taken as a character"
+    ]
+
+
+def test_a_quote_that_a_later_text_closes_by_chance_swallows_no_row():
+    _, rows, _ = read('id,text\n11,"Куртка\n12,чайник\n13,кран 5"\n14,"ремень"\n')
+    assert [row.text for row in rows] == ['"Куртка', "чайник", 'кран 5"', "ремень"]
+
+
+def test_a_last_quote_that_is_never_closed_costs_nothing():
+    assert texts('id,text\n1,чайник\n2,"утюг\n') == ["чайник", '"утюг']
+
+
+@pytest.mark.parametrize("inner", ['"привет"', '\\"привет\\"', '""привет""'])
+def test_quotes_within_a_quoted_text_are_kept(inner):
+    assert texts(f'id,text,rating\n1,"он сказал {inner}, и ушёл",5\n2,да,5\n') == [
+        'он сказал "привет", и ушёл',
+        "да",
+    ]
+
+
+def test_a_quoted_text_of_many_lines_stays_one():
+    text = "строка\n" * 400
+    assert texts(f'id,text\n1,"{text}"\n2,чайник\n') == [text, "чайник"]
+
+
+def test_in_a_table_of_tabs_quotes_are_characters():
+    data = 'id\ttext\n1\t"Зима" куртка, 5"\n2\t"не закрыта\n3\tджек 3.5"\n'
+    assert texts(data, "r.tsv") == ['"Зима" куртка, 5"', '"не закрыта', 'джек 3.5"']
+
+
+SHAPES = {
+    "array": [{"id": 1, "text": "чайник"}, {"id": 2, "text": "утюг"}],
+    "inside": {"error": False, "data": {"count": 2, "list": [{"id": 1, "text": "чайник"}, {"id": 2, "text": "утюг"}]}},
+    "texts": ["чайник", "утюг"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("name", ["r.json", "-", "r.txt"])
+def test_json_of_any_shape(shape, indent, name):
+    assert texts(json.dumps(SHAPES[shape], indent=indent), name) == ["чайник", "утюг"]
+
+
+def test_objects_printed_one_after_the_other():
+    data = "\n".join(json.dumps(row, indent=2) for row in SHAPES["array"])
+    assert texts(data, "r.json") == ["чайник", "утюг"]
+
+
+def test_a_large_array_is_read_in_pieces_and_numbers_keep_their_digits():
+    rows = [{"id": 12345678901234567890 + i, "text": "чайник " * 20} for i in range(5000)]
+    _, found, _ = read(json.dumps(rows, ensure_ascii=False), "r.json")
+    assert [row.review_id for row in found] == [str(row["id"]) for row in rows]
+
+
+def test_json_that_ends_in_the_middle_names_the_line():
+    with pytest.raises(InputError, match="line 3"):
+        read('[\n{"text": "чайник"},\n{"text": "ут', "r.json")
+
+
+def test_an_answer_of_a_shop_keeps_what_is_nested():
+    data = {"feedbacks": [{"id": "a", "pros": "мягкое", "productDetails": {"nmId": 7}}]}
+    _, (row,), _ = read(json.dumps(data), "r.json")
+    assert (row.text, row.metadata) == ("мягкое", {"productDetails.nmId": "7"})
+
+
+NOTHING = ["NULL", "nan", r"\N", "#Н/Д", "-", ".", "Н/Д", "None", "  ", "#N/A", "—"]
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+def test_what_stands_for_nothing_is_no_text(nothing):
+    _, (bad, good), _ = read(f"id,text\n1,{nothing}\n2,нет\n")
+    assert isinstance(bad, BadRow)
+    assert good.text == "нет"
+
+
+def test_an_id_that_a_spreadsheet_rounded_is_replaced_kept_and_counted():
+    _, rows, remarks = read("id;text\n1,23E+15;чайник\n1,23E+15;утюг\n")
+    assert len({row.review_id for row in rows} | {None}) == 1
+    assert rows[0].metadata == {"id": "1,23E+15"}
+    assert remarks.told() == [
+        "2 rows, first in line 2: an id that a spreadsheet rounded: it got one made from its text"
+    ]
+
+
+def test_a_date_that_cannot_be_read_costs_no_review():
+    _, (row,), remarks = read("id,text,date\n1,чайник,позавчера\n")
+    assert row.metadata == {"date": "позавчера"}
+    assert row.created_at is None
+    assert "a date that cannot be read" in remarks.told()[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"%PDF-1.7", "PDF"),
+        (b"<html><table>", "HTML"),
+        (b"Rar!\x1a\x07", "RAR"),
+        (gzip.compress(b"id,text\n1," + b"x" * 99)[:-9], "damaged gzip"),
+        (b"PK\x03\x04" + b"\0" * 40, "cannot be unpacked"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "workbook"),
+    ],
+)
+def test_what_holds_no_reviews_says_what_it_is(data, what):
+    with pytest.raises(InputError, match=what):
+        read(data)
+
+
+# Reviews and rows left out of each file of the field.
+EXPECTED = {
+    "reviews.csv.gz": (9, 0),
+    "reviews_array_pretty.json": (9, 0),
+    "reviews_cp1251_semicolon.csv": (9, 0),
+    "reviews_dates.jsonl": (14, 0),
+    "reviews_excel.xlsx": (9, 0),
+    "reviews_headers_on_stdin.csv": (9, 0),
+    "reviews_null_texts.csv": (1, 8),
+    "reviews_other_headers.csv": (9, 0),
+    "reviews_pros_cons.csv": (3, 1),
+    "reviews_russian_headers.csv": (9, 0),
+    "reviews_shop_api.json": (9, 0),
+    "reviews_tsv_quotes.tsv": (4, 0),
+    "reviews_unclosed_quote.csv": (5, 0),
+    "reviews_utf16_unicode_text.txt": (9, 0),
+}
+
+
+@pytest.mark.skipif(not FIELD.is_dir(), reason="the files of ../shared/field are not at hand")
+@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("as_standard_input", [False, True])
+def test_a_file_of_the_field_gives_what_it_holds(name, as_standard_input):
+    path = FIELD / name
+    _, rows, _ = read(path.read_bytes(), "-" if as_standard_input else name)
+    good = [row for row in rows if isinstance(row, ReviewRow)]
+    assert (len(good), len(rows) - len(good)) == EXPECTED[name]
+    assert all(len(row.text) > 5 for row in good)
