@@ -93,6 +93,11 @@ class RelabelTask(Event):
     )
     reason: Literal["low-confidence", "canary", "audit"] = "low-confidence"
     threshold: Probability = Field(description="What the best category would have needed.")
+    strange: str | None = Field(
+        default=None,
+        description="What is strange about the text, so that the model was not believed however sure "
+        "it was: other-script, other-language, letters-lost, unknown-words; more may come.",
+    )
     model_version: str
     queued_at: datetime = Field(default_factory=now)
     source: SourcePosition
@@ -218,6 +223,9 @@ class BatchSummary(Event):
     dead: int = Field(ge=0)
     deleted: int = Field(
         default=0, ge=0, description="Tombstones and deletes: nothing to classify."
+    )
+    strange: int = Field(
+        default=0, ge=0, description="Of the relabelled, texts that no model could know."
     )
     unread_dates: int = Field(
         default=0, ge=0, description="Reviews whose date could not be read; it is in the metadata."

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from schemas import category_count
+from schemas import active_taxonomy, category_count
 from stream.chunking import plan_chunks
 from stream.decision import DecisionRule
 from stream.errors import ModelError
 from stream.inference import Device, Graph, open_graph
 from stream.model_folder import TOKENIZER, Manifest, read_manifest, verify
+from stream.strange_text import StrangeText, letters_a_piece
 
 # int8 kernels differ between processors (VNNI or not): logits move by a few hundredths.
 SELF_TEST_TOLERANCE: Final = 0.5
@@ -47,10 +48,12 @@ class Predictions:
     probabilities: NDArray[np.float32]
     """Calibrated, float32 [rows, categories]."""
     sure: NDArray[np.bool_]
-    """Whether the best category may be published, bool [rows]."""
+    """Whether the best category may be published, bool [rows]. A strange text's never may."""
     tokens: list[int]
     """Word pieces by row, specials included."""
     unknown: list[int]
+    strange: dict[int, str]
+    """By row, what is strange about a text that the model would have been sure of."""
     tokenize_seconds: float
     inference_seconds: float
     padded_tokens: int
@@ -78,6 +81,8 @@ class Classifier:
         self._tokenizer.enable_truncation(manifest.max_length)
         self._graph = graph
         self._chunk_tokens = chunk_tokens or CALL_TOKENS[graph.device]
+        self._specials = tokenizer.num_special_tokens_to_add(is_pair=False)
+        self._strange = StrangeText(active_taxonomy().languages, self._usual_letters())
         self._parallel_calls = graph.parallel_calls
         self._calls = ThreadPoolExecutor(self._parallel_calls, thread_name_prefix="model")
 
@@ -177,15 +182,38 @@ class Classifier:
         tokenized = time.perf_counter()
         logits, padded = self.logits(tokens.ids)
         probabilities = self.rule.probabilities(logits)
+        sure = self.rule.sure(probabilities)
+        lengths = [len(row) for row in tokens.ids]
+        strange = {}
+        for row in np.flatnonzero(sure).tolist():
+            if (reason := self.strange(normalized[row], lengths[row])) is not None:
+                strange[row] = reason
+        sure[list(strange)] = False
         return Predictions(
             probabilities=probabilities,
-            sure=self.rule.sure(probabilities),
-            tokens=[len(row) for row in tokens.ids],
+            sure=sure,
+            tokens=lengths,
             unknown=tokens.unknown,
+            strange=strange,
             tokenize_seconds=tokenized - started,
             inference_seconds=time.perf_counter() - tokenized,
             padded_tokens=padded,
         )
+
+    def strange(self, normalized: str, tokens: int) -> str | None:
+        """Return why a text is not to be published, however sure the model is; None: it may be.
+
+        Args:
+            normalized: the text.
+            tokens: its word pieces, specials included.
+        """
+        whole = tokens < self.manifest.max_length
+        return self._strange.reason(normalized, tokens - self._specials if whole else 0)
+
+    def _usual_letters(self) -> float:
+        texts = [case.text for case in self.manifest.self_test]
+        pieces = [len(row) - self._specials for row in self.tokenize(texts).ids]
+        return letters_a_piece(texts, pieces)
 
     def self_test(self) -> None:
         """Compare the model with the logits stored in its manifest.

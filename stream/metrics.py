@@ -6,6 +6,8 @@ import contextlib
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from stream.strange_text import REASONS
+
 # From under a millisecond (an idle worker's stage) to the transaction time-out.
 _STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 _ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -25,6 +27,12 @@ class WorkerMetrics:
         )
         self.dead_letters = Counter(
             "reviews_dead_letters_total", "Dead letters committed.", ["code"], registry=r
+        )
+        self.strange = Counter(
+            "reviews_strange_texts_total",
+            "Texts that were relabelled however sure the model was.",
+            ["reason"],
+            registry=r,
         )
         self.unread_dates = Counter(
             "reviews_unread_dates_total",
@@ -93,6 +101,8 @@ class WorkerMetrics:
         # Known from the start: a rate over a series that appears with its first event misses it.
         for outcome in ("committed", "fenced", "in-doubt"):
             self.transactions.labels(outcome)
+        for reason in REASONS:
+            self.strange.labels(reason)
         for result in ("hit", "miss", "error"):
             self.cache_lookups.labels(result)
         for outcome in ("swapped", "refused"):

@@ -95,6 +95,7 @@ class EmulatedAccelerator(Classifier):
             sure=np.ones(rows, dtype=np.bool_),
             tokens=[1] * rows,
             unknown=[0] * rows,
+            strange={},
             tokenize_seconds=0.0,
             inference_seconds=self._seconds,
             padded_tokens=rows,

@@ -321,6 +321,9 @@ class Worker:
                 metrics.dead_letters.labels(label).inc(count)
             category = label if route in {"category", "relabel"} else ""
             metrics.reviews.labels(route, category).inc(count)
+        for work in works:
+            if work.strange is not None:
+                metrics.strange.labels(work.strange).inc()
         metrics.unread_dates.inc(sum(work.unread_date for work in works))
 
     def _checks(self) -> dict[str, bool]:

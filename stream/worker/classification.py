@@ -162,6 +162,9 @@ def _fill_in(prepared: Prepared, answers: _Answers) -> None:
         for work, best, confidence, sure in zip(works, *columns, strict=True):
             # float32 rounding may leave a probability a hair above 1.
             work.best, work.confidence, work.sure = best, min(confidence, 1.0), sure
+            if sure and work.prediction is not None:
+                work.strange = model.strange(work.text, work.prediction.tokens)
+                work.sure = work.strange is None
 
 
 def _ask(classifier: Classifier, texts: dict[str, str], answers: _Answers) -> None:

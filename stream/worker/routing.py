@@ -167,10 +167,12 @@ def _relabel(
         )
     )
     threshold = float(model.rule.thresholds[work.best])
+    strange = "null" if work.strange is None else f'"{work.strange}"'
     return (
         f'{{"schema_version":{SCHEMA_VERSION},"review":{review.model_dump_json()}'
         f',"probabilities":{{{probabilities}}},"reason":"low-confidence"'
-        f',"threshold":{min(threshold, 1.0):.6f},"model_version":"{model.version}"'
+        f',"threshold":{min(threshold, 1.0):.6f},"strange":{strange}'
+        f',"model_version":"{model.version}"'
         f',"queued_at":"{time}","source":{_position(work)}}}'
     )
 

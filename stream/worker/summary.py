@@ -56,6 +56,7 @@ def summarize(
         relabelled=relabelled.total(),
         dead=sum(work.rejection is not None for work in works),
         deleted=sum(work.deleted for work in works),
+        strange=sum(work.strange is not None for work in works),
         unread_dates=sum(work.unread_date for work in works),
         cache_hits=sum(work.cached for work in works),
         categories={

@@ -65,6 +65,8 @@ class Work:
     confidence: float = 0.0
     """Its probability."""
     sure: bool = False
+    strange: str | None = None
+    """Why the text is not published, though the model was sure of it."""
     cached: bool = False
     held: int = 0
     """Bytes of the record, for as long as the event is on its way."""

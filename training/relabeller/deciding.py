@@ -40,6 +40,11 @@ class Decision:
     ensemble: str
 
 
+def _may_decide(task: RelabelTask) -> bool:
+    """Tell whether the ensemble may: what no model can know is left to people, too."""
+    return task.reason == _FOR_THE_ENSEMBLE and task.strange is None
+
+
 class Decider:
     """Decides by a fitted cascade and the labellers that it was fitted on.
 
@@ -69,7 +74,7 @@ class Decider:
 
     def decide(self, tasks: Sequence[RelabelTask]) -> list[Decision | None]:
         """Return a decision for each task; None leaves it to people."""
-        rows = [i for i, task in enumerate(tasks) if task.reason == _FOR_THE_ENSEMBLE]
+        rows = [i for i, task in enumerate(tasks) if _may_decide(task)]
         decided: list[Decision | None] = [None] * len(tasks)
         if not rows:
             return decided
