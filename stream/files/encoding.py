@@ -103,6 +103,8 @@ def encoding_of(sample: bytes) -> Encoding:
         return _wide(sample) or Encoding("utf-8-sig")
     if wide := _wide(sample):
         return wide
+    if _is_utf8(sample):
+        return Encoding("utf-8-sig")
     valid, damaged = _utf8_sequences(sample)
     if valid and damaged <= _DAMAGED_SHARE * (valid + damaged):
         return Encoding("utf-8-sig")
@@ -123,6 +125,15 @@ def _wide(sample: bytes) -> Encoding | None:
     if max(high_even, high_odd) < pairs * 0.7 or min(even, odd) > _NUL_SHARE * max(even, odd):
         return None
     return Encoding("utf-16-le" if high_odd > high_even else "utf-16-be")
+
+
+def _is_utf8(sample: bytes) -> bool:
+    """Tell whether all of a sample is UTF-8; its last character may be cut."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _utf8_sequences(sample: bytes) -> tuple[int, int]:

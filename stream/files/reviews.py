@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -77,7 +78,7 @@ def review_rows(table: Table) -> Iterator[ReviewRow | BadRow]:
     Raises:
         InputError: the file breaks off or cannot be understood any more.
     """
-    maker = _Maker(table.columns, table.remarks)
+    maker = _Maker(table.columns, table.remarks, flat=table.flat)
     for record in table.records:
         yield record if isinstance(record, BadRow) else maker.row_of(record)
 
@@ -85,7 +86,8 @@ def review_rows(table: Table) -> Iterator[ReviewRow | BadRow]:
 class _Maker:
     """Makes reviews of records."""
 
-    def __init__(self, columns: Columns, remarks: Remarks) -> None:
+    def __init__(self, columns: Columns, remarks: Remarks, *, flat: bool) -> None:
+        self._flat = flat
         self._columns = columns
         self._remarks = remarks
         self._text = columns.text
@@ -94,20 +96,22 @@ class _Maker:
 
     def row_of(self, record: Record) -> ReviewRow | BadRow:
         fields: Mapping[str, Any] = record.fields
-        if any(isinstance(value, dict) for value in fields.values()):
+        if not self._flat and any(isinstance(value, dict) for value in fields.values()):
             fields = flat(fields)
         line = record.line
         text = self._text_of(fields)
         if not has_words(text):
             return BadRow(line, _without_words(text), Reason.NO_WORDS, record.fields)
-        used = set(self._used)
-        review_id = self._id_of(line, fields, used)
-        created_at = self._date_of(line, fields, used)
+        review_id, of_id = self._id_of(line, fields)
+        created_at, of_date = self._date_of(line, fields)
+        used, own = self._used, (of_id, of_date)
         metadata = {
-            name.removeprefix(_NESTED): value if isinstance(value, str) else as_text(value)
+            name: value
             for name, value in fields.items()
-            if name not in used and value not in (None, "") and not isinstance(value, list)
+            if (value or value == 0) and name not in used and name not in own
         }
+        if not self._flat:
+            metadata = _texts(metadata)
         return ReviewRow(line, review_id, text, created_at, metadata, record.fields)
 
     def _text_of(self, fields: Mapping[str, Any]) -> str:
@@ -117,38 +121,43 @@ class _Maker:
         parts = (as_text(fields.get(name)) for name in self._text)
         return whole("\n".join(part for part in parts if has_words(part)))
 
-    def _id_of(self, line: int, fields: Mapping[str, Any], used: set[str]) -> str | None:
-        """Return the review's own id; one that names no single review stays in the metadata."""
+    def _id_of(self, line: int, fields: Mapping[str, Any]) -> tuple[str | None, str]:
+        """Return the review's own id and its column; one that names no single review is none."""
         for name in self._columns.id:
             value = fields.get(name)
             if value is None or isinstance(value, list | bool):
                 continue
             if is_rounded(value):
                 self._remarks.add(ROUNDED, line)
-                return None
-            found = whole(id_of(value))
+                return None, ""
+            found = id_of(value) if self._flat else whole(id_of(value))
             if is_nothing(found):
                 if found:
                     self._remarks.add(NO_ID, line)
                 continue
-            used.add(name)
-            return found
-        return None
+            return found, name
+        return None, ""
 
-    def _date_of(self, line: int, fields: Mapping[str, Any], used: set[str]) -> Any:
-        """Return when a review was written; a date that cannot be read stays in the metadata."""
+    def _date_of(self, line: int, fields: Mapping[str, Any]) -> tuple[datetime | None, str]:
+        """Return when a review was written, and the column; what cannot be read is no date."""
         unread = False
         for name in self._columns.date:
             value = fields.get(name)
-            if value is None or is_nothing(as_text(value)):
-                continue
             if (found := moment_of(value)) is not None:
-                used.add(name)
-                return found
-            unread = True
+                return found, name
+            unread = unread or not is_nothing(as_text(value))
         if unread:
             self._remarks.add(NO_DATE, line)
-        return None
+        return None, ""
+
+
+def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return values of JSON and of workbooks as texts; lists are left out."""
+    return {
+        name.removeprefix(_NESTED): whole(as_text(value))
+        for name, value in fields.items()
+        if not isinstance(value, list)
+    }
 
 
 def _without_words(text: str) -> str:

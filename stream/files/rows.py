@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -46,8 +46,7 @@ class BadRow:
     fields: Mapping[str, object] = field(default_factory=dict, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A row of a table, by column.
 
     Attributes:
@@ -59,7 +58,7 @@ class Record:
     fields: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReviewRow:
     """One review as a file has it; not yet checked against the contract.
 

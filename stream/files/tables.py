@@ -64,6 +64,7 @@ class Table:
         columns: which of them are what.
         records: to be read once.
         remarks: what was mended on the way.
+        flat: no value of a record is an object of its own.
     """
 
     facts: tuple[str, ...]
@@ -71,6 +72,7 @@ class Table:
     columns: Columns
     records: Iterator[Record | BadRow]
     remarks: Remarks
+    flat: bool = False
 
     @property
     def said(self) -> str:
@@ -136,15 +138,18 @@ def _of_text(source: Opened, path: Path, options: Options) -> Table:
     text = _decoded_head(head, encoding, whole=whole)
     if not text.strip():
         return Table(("an empty file",), (LINES,), Columns((LINES,)), iter(()), Remarks())
-    pieces = _decoded(source.pieces, encoding)
+    pieces = Decoded(source.pieces, encoding)
     remarks = Remarks()
     kind = _kind_of(text, PurePosixPath(source.name).suffix.lower(), options.format)
     reader = _Text(text, pieces, str(path), options, remarks, whole=whole)
-    facts, names, columns, records = getattr(reader, f"as_{kind}")()
+    told, names, columns, records = getattr(reader, f"as_{kind}")()
     if encoding.codec not in {"utf-8", "utf-8-sig"} or options.encoding:
-        facts.insert(1, encoding.name)
-    records = _of_encoding(records, remarks)
-    return Table((*source.packing, *facts), tuple(names), columns, records, remarks)
+        told.insert(1, encoding.name)
+    is_flat = kind == "delimited"
+    if not is_flat:
+        records = _of_encoding(records, remarks)
+    facts = (*source.packing, *told)
+    return Table(facts, tuple(names), columns, records, remarks, flat=is_flat)
 
 
 def _decoded_head(head: bytes, encoding: Encoding, *, whole: bool) -> str:
@@ -152,12 +157,40 @@ def _decoded_head(head: bytes, encoding: Encoding, *, whole: bool) -> str:
     return decoder.decode(head, final=whole)
 
 
-def _decoded(pieces: Pieces, encoding: Encoding) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding.codec)(encoding.errors)
-    while piece := pieces.read(_PIECE):
-        yield decoder.decode(piece)
-    if rest := decoder.decode(b"", final=True):
-        yield rest
+class Decoded:
+    """Text in pieces.
+
+    Args:
+        pieces: of bytes.
+        encoding: of the text.
+    """
+
+    def __init__(self, pieces: Pieces, encoding: Encoding) -> None:
+        self._pieces = pieces
+        self._decoder = codecs.getincrementaldecoder(encoding.codec)(encoding.errors)
+        self.stray = False
+        """Whether bytes were met that are none of the encoding."""
+        self.guards = False
+        """Whether apostrophes were met, which may guard against formulas."""
+
+    def __iter__(self) -> Iterator[str]:
+        while piece := self._pieces.read(_PIECE):
+            yield self._judged(self._decoder.decode(piece))
+        if rest := self._decoder.decode(b"", final=True):
+            yield self._judged(rest)
+
+    def _judged(self, text: str) -> str:
+        self.stray = self.stray or not _is_whole(text)
+        self.guards = self.guards or "'" in text
+        return text
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _Kind = Literal["delimited", "json_lines", "json"]
@@ -211,7 +244,7 @@ class _Text:
     def __init__(
         self,
         head: str,
-        pieces: Iterator[str],
+        pieces: Decoded,
         path: str,
         options: Options,
         remarks: Remarks,
@@ -242,12 +275,14 @@ class _Text:
             layout = Layout(
                 Dialect(None, newline=newline_of(self._head)), (LINES,), Columns((LINES,)), None
             )
-        reader = DelimitedReader(_from(self._pieces, layout.skip), layout.dialect, self._remarks)
+        reader = DelimitedReader(
+            _from(iter(self._pieces), layout.skip), layout.dialect, self._remarks
+        )
         return (
             _facts_of(layout),
             layout.names,
             layout.columns,
-            TableRows(reader, layout, self._remarks).records(),
+            TableRows(reader, layout, self._pieces, self._remarks).records(),
         )
 
     def as_json_lines(self) -> tuple[list[str], Sequence[str], Columns, Iterator[Record | BadRow]]:
@@ -255,11 +290,16 @@ class _Text:
         sample = [r for r in json_lines(iter([text]), newline_of(text)) if isinstance(r, Record)]
         names = _names_of(record.fields for record in sample[:_LOOKED_AT])
         columns = self._known(names) if names else Columns((LINES,))
-        return ["JSON lines"], names, columns, json_lines(self._pieces, newline_of(self._head))
+        return (
+            ["JSON lines"],
+            names,
+            columns,
+            json_lines(iter(self._pieces), newline_of(self._head)),
+        )
 
     def as_json(self) -> tuple[list[str], Sequence[str], Columns, Iterator[Record | BadRow]]:
         choice = _list_in(self._head, self._path, self._options.wanted, complete=self._whole)
-        records = _elements(JsonWalk(self._pieces, self._path), choice)
+        records = _elements(JsonWalk(iter(self._pieces), self._path), choice)
         facts = ["JSON"]
         if choice.path:
             facts.append(f"the list `{'.'.join(choice.path)}`")
@@ -302,11 +342,15 @@ class TableRows:
     Args:
         lines: of the table.
         layout: of the table.
+        pieces: that the lines are made of.
         remarks: where it is counted what was mended.
     """
 
-    def __init__(self, lines: DelimitedReader, layout: Layout, remarks: Remarks) -> None:
+    def __init__(
+        self, lines: DelimitedReader, layout: Layout, pieces: Decoded, remarks: Remarks
+    ) -> None:
         self._lines = lines
+        self._pieces = pieces
         self._layout = layout
         self._remarks = remarks
         self._names = layout.names
@@ -316,7 +360,7 @@ class TableRows:
     def records(self) -> Iterator[Record | BadRow]:
         """Yield the records below the header that hold anything."""
         names, width = self._names, len(self._names)
-        guarded = self._layout.dialect.delimiter is not None
+        guarded, pieces = self._layout.dialect.delimiter is not None, self._pieces
         skip = -1 if self._layout.header is None else self._layout.header
         seen = -1
         for line in self._lines:
@@ -335,9 +379,10 @@ class TableRows:
                 cells = mended
             if not any(cells):
                 continue
-            if guarded:
+            if guarded and pieces.guards:
                 cells = [unguarded(cell) if "'" in cell else cell for cell in cells]
-            yield Record(number, dict(zip(names, cells, strict=True)))
+            record = Record(number, dict(zip(names, cells, strict=True)))
+            yield _judged(record, self._remarks) if pieces.stray and _is_damaged(record) else record
 
     def _mended(self, number: int, cells: list[str]) -> list[str] | BadRow:
         width = len(self._names)
@@ -496,19 +541,13 @@ def _elements(walk: JsonWalk, choice: _Choice) -> Iterator[Record | BadRow]:
 
 
 def _of_encoding(rows: Iterator[Record | BadRow], remarks: Remarks) -> Iterator[Record | BadRow]:
-    """Judge bytes that were not UTF-8: a cut character is replaced, a row of another encoding named."""
+    """Judge what no UTF-8 can hold: a cut character is replaced, a row of another encoding named."""
     for row in rows:
-        yield row if _is_clean(row.fields) else _judged(row, remarks)
+        yield _judged(row, remarks) if _is_damaged(row) else row
 
 
-def _is_clean(fields: Mapping[str, Any]) -> bool:
-    try:
-        for value in fields.values():
-            if isinstance(value, str):
-                value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_damaged(row: Record | BadRow) -> bool:
+    return not all(_is_whole(value) for value in row.fields.values() if isinstance(value, str))
 
 
 def _judged(row: Record | BadRow, remarks: Remarks) -> Record | BadRow:

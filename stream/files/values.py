@@ -42,8 +42,8 @@ _MONTH_FIRST: Final = re.compile(r"([^\W\d_]{3,})\.?\s+(\d{1,2}),?\s+(\d{4})(?:\
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([AaPp][Mm])?")
 _EPOCH: Final = re.compile(r"\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19}")
 _FRACTION: Final = re.compile(r"([.,]\d{6})\d+")
-_EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-_LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+_EARLIEST: Final = 1990
+_LATEST: Final = 2100
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -106,9 +106,10 @@ def has_words(text: str) -> bool:
     >>> has_words("👍"), has_words("5"), has_words(" -- ")
     (True, True, False)
     """
-    if text.isascii() and text.isalpha():
-        return not is_nothing(text)
-    if is_nothing(text):
+    if len(text) > _LONGEST_NOTHING:
+        if text[0].isalnum():
+            return True  # as nearly all do: what follows is slow
+    elif is_nothing(text):
         return False
     return any(
         c.isalnum() or ("\u2000" < c != "\ufffd" and unicodedata.category(c) == "So") for c in text
@@ -123,13 +124,15 @@ def is_rounded(value: object) -> bool:
     """
     if isinstance(value, float):
         return abs(value) >= _EXACT_BELOW
-    return isinstance(value, str) and bool(_SCIENTIFIC.fullmatch(value.strip()))
+    if not isinstance(value, str) or ("E" not in value and "e" not in value):
+        return False
+    return bool(_SCIENTIFIC.fullmatch(value.strip()))
 
 
 def id_of(value: object) -> str:
     """Return an id as its shop writes it: a spreadsheet's ``42.0`` is 42."""
     text = as_text(value).strip()
-    found = _WHOLE_FLOAT.fullmatch(text)
+    found = _WHOLE_FLOAT.fullmatch(text) if ".0" in text else None
     return found[1] if found else text
 
 
@@ -140,22 +143,24 @@ def moment_of(value: object) -> datetime | None:
     "14.10.2026 12:30", "12 мая 2026", "10/14/2026 1:05 PM". Without a zone it is UTC.
     """
     found = _moment(value)
-    if found is None:
+    if found is None or not _EARLIEST <= found.year < _LATEST:
         return None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
-    try:
-        found = found.astimezone(UTC)
-    except (OverflowError, ValueError):
-        return None
-    return found if _EARLIEST <= found < _LATEST else None
+    if found.tzinfo is None:
+        return found.replace(tzinfo=UTC)
+    return found if found.tzinfo is UTC else found.astimezone(UTC)
 
 
 def _moment(value: object) -> datetime | None:
-    if isinstance(value, datetime):
-        return value
+    if isinstance(value, str) and value[4:5] == "-":
+        with suppress(ValueError):  # as programs write dates: first, for most are
+            return datetime.fromisoformat(value)
     if isinstance(value, date):
-        return datetime.combine(value, time(), tzinfo=UTC)
-    text = " ".join(as_text(value).split())
+        midnight = datetime.combine(value, time(), tzinfo=UTC)
+        return value if isinstance(value, datetime) else midnight
+    return _moment_of_text(" ".join(as_text(value).split()))
+
+
+def _moment_of_text(text: str) -> datetime | None:
     if not text or len(text) > _LONGEST_DATE:
         return None
     if _EPOCH.fullmatch(text):
