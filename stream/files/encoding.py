@@ -99,14 +99,9 @@ def encoding_of(sample: bytes) -> Encoding:
         return Encoding("utf-32")
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return Encoding("utf-16")
-    if sample.startswith(codecs.BOM_UTF8) or sample.isascii():
-        return _wide(sample) or Encoding("utf-8-sig")
     if wide := _wide(sample):
         return wide
-    if _is_utf8(sample):
-        return Encoding("utf-8-sig")
-    valid, damaged = _utf8_sequences(sample)
-    if valid and damaged <= _DAMAGED_SHARE * (valid + damaged):
+    if sample.startswith(codecs.BOM_UTF8) or _is_utf8(sample) or _is_damaged_utf8(sample):
         return Encoding("utf-8-sig")
     first = len(sample) - len(sample.lstrip(_ASCII))
     letters = sample[first : first + _LETTERS]
@@ -136,12 +131,12 @@ def _is_utf8(sample: bytes) -> bool:
     return True
 
 
-def _utf8_sequences(sample: bytes) -> tuple[int, int]:
-    """Count the letters and pictures in UTF-8, and the bytes that belong to no character."""
+def _is_damaged_utf8(sample: bytes) -> bool:
+    """Tell whether a sample was UTF-8: by its letters and pictures, and the bytes of no character."""
     text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(sample)
     likely = sum("\xc0" <= c < "\u0530" or c in _MARKS or c > "\U0001f000" for c in text)
     damaged = sum("\udc80" <= c <= "\udcff" for c in text)
-    return likely, damaged
+    return likely > 0 and damaged <= _DAMAGED_SHARE * (likely + damaged)
 
 
 def _likelihood(sample: bytes, codec: str) -> float:

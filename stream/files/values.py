@@ -8,9 +8,11 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Final
+
+from schemas.dates import FIRST_YEAR, LAST_YEAR, read_date
 
 # What programs write where there is nothing; compared without case and surrounding marks.
 _NOTHING: Final = frozenset({
@@ -24,26 +26,6 @@ _WHOLE_FLOAT: Final = re.compile(r"(-?\d{1,15})\.0+")
 # A spreadsheet keeps fifteen digits of a number; the others become noughts.
 _EXACT_BELOW: Final = 10**15
 _SMALLEST: Final = 1e-6
-_LONGEST_DATE: Final = 64
-_CENTURY: Final = 100
-_MONTHS_A_YEAR: Final = 12
-_MONTHS: Final = {
-    name: number
-    for number, names in enumerate(
-        ("янв jan", "фев feb", "мар mar", "апр apr", "мая май may", "июн jun", "июл jul", "авг aug",
-         "сен sep", "окт oct", "ноя nov", "дек dec"), start=1)
-    for name in names.split()
-}  # fmt: skip
-_DAY_FIRST: Final = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?:\D+(.*))?")
-_WORDED: Final = re.compile(
-    r"(\d{1,2})\s+([^\W\d_]{3,})\.?,?\s+(\d{4})(?:\s*г\.?)?(?:\D*?\s+(.*))?"
-)
-_MONTH_FIRST: Final = re.compile(r"([^\W\d_]{3,})\.?\s+(\d{1,2}),?\s+(\d{4})(?:\D*?\s+(.*))?")
-_CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([AaPp][Mm])?")
-_EPOCH: Final = re.compile(r"\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19}")
-_FRACTION: Final = re.compile(r"([.,]\d{6})\d+")
-_EARLIEST: Final = 1990
-_LATEST: Final = 2100
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -139,87 +121,17 @@ def id_of(value: object) -> str:
 def moment_of(value: object) -> datetime | None:
     """Return the moment that a date names, None if it cannot be read or could be another.
 
-    Understood are ISO 8601, seconds and milliseconds since 1970, and the Russian and English ways:
-    "14.10.2026 12:30", "12 мая 2026", "10/14/2026 1:05 PM". Without a zone it is UTC.
+    As :func:`schemas.dates.read_date`; a date without a zone is taken for one in UTC.
     """
-    found = _moment(value)
-    if found is None or not _EARLIEST <= found.year < _LATEST:
-        return None
-    if found.tzinfo is None:
-        return found.replace(tzinfo=UTC)
-    return found if found.tzinfo is UTC else found.astimezone(UTC)
-
-
-def _moment(value: object) -> datetime | None:
+    found: datetime | None = None
     if isinstance(value, str) and value[4:5] == "-":
         with suppress(ValueError):  # as programs write dates: first, for most are
-            return datetime.fromisoformat(value)
-    if isinstance(value, date):
+            found = datetime.fromisoformat(value)
+    elif isinstance(value, date):
         midnight = datetime.combine(value, time(), tzinfo=UTC)
-        return value if isinstance(value, datetime) else midnight
-    return _moment_of_text(" ".join(as_text(value).split()))
-
-
-def _moment_of_text(text: str) -> datetime | None:
-    if not text or len(text) > _LONGEST_DATE:
-        return None
-    if _EPOCH.fullmatch(text):
-        return _since_1970(int(text))
-    for read in (_by_standard, _written_out):
-        with suppress(ValueError, OverflowError):
-            return read(text)
-    return None
-
-
-def _by_standard(text: str) -> datetime:
-    return datetime.fromisoformat(_FRACTION.sub(r"\1", text))
-
-
-def _since_1970(number: int) -> datetime | None:
-    while number >= 10**11:
-        number //= 1000
-    try:
-        return datetime.fromtimestamp(number, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
-
-
-def _written_out(text: str) -> datetime | None:
-    if found := _DAY_FIRST.fullmatch(text):
-        first, second, year, clock = found.groups()
-        day, month = _in_order(int(first), int(second), "." in text[:6], clock or "")
-        return _at(_full_year(int(year)), month, day, clock)
-    if found := _WORDED.fullmatch(text):
-        day_text, name, year, clock = found.groups()
-        return _at(int(year), _MONTHS.get(name[:3].casefold(), 0), int(day_text), clock)
-    if found := _MONTH_FIRST.fullmatch(text):
-        name, day_text, year, clock = found.groups()
-        return _at(int(year), _MONTHS.get(name[:3].casefold(), 0), int(day_text), clock)
-    return None
-
-
-def _full_year(year: int) -> int:
-    return year if year >= _CENTURY else 2000 + year
-
-
-def _in_order(first: int, second: int, dotted: bool, clock: str) -> tuple[int, int]:
-    """Return day and month. With dots the day is first; with strokes it must be plain which it is.
-
-    Raises:
-        ValueError: it may be either.
-    """
-    if dotted or first > _MONTHS_A_YEAR or first == second:
-        return first, second
-    if second > _MONTHS_A_YEAR or clock.upper().endswith("M"):
-        return second, first
-    raise ValueError("day and month may be either")
-
-
-def _at(year: int, month: int, day: int, clock: str | None) -> datetime:
-    found = datetime(year, month, day, tzinfo=UTC)
-    hours = _CLOCK.match(clock) if clock else None
-    if hours is None:
+        found = value if isinstance(value, datetime) else midnight
+    if found is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
+        found = read_date(value if isinstance(value, str | int | float) else as_text(value))
+    if found is None or found.tzinfo is not None:
         return found
-    hour, minute, second, half = hours.groups()
-    of_day = int(hour) % 12 + (12 if half.upper() == "PM" else 0) if half else int(hour)
-    return found + timedelta(hours=of_day, minutes=int(minute), seconds=int(second or 0))
+    return found.replace(tzinfo=UTC)
