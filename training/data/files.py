@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from schemas import Category, all_categories, category_count
+from schemas import Category, active_taxonomy, all_categories, category_count
 from stream.spreadsheet import unguarded
 from stream.text import normalize
 from training.data.origins import ORIGINS, Origin, counted
@@ -282,7 +282,7 @@ def _origin(path: Path, number: int, row: Mapping[str, Any]) -> Origin | None:
 def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:
     try:
         if row.get("category"):
-            return Category(str(row["category"]))
+            return _said(str(row["category"]))
         said = row["category_id"]
         # 2.0 is an id that a spreadsheet wrote; 2.7 and true are none.
         number = int(str(said).removesuffix(".0"))
@@ -294,6 +294,16 @@ def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:
             f"{path}, row {number}: no known category in {said!r}",
             f"name the column `category` and use one of {known}; or `category_id`, 0 to {category_count() - 1}",
         ) from None
+
+
+def _said(name: str) -> Category:
+    """Return the category of a slug, or of a name in any of the taxonomy's languages.
+
+    Raises:
+        UnknownCategory: there is none.
+    """
+    found = active_taxonomy().find(name)
+    return Category(name) if found is None else found
 
 
 def _confidence(path: Path, number: int, row: Mapping[str, Any]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,6 +31,13 @@ _NAMES: Final = {
     "held_out_rows_by_people": "Rows among them that people decided",
     "held_out_products": "Products held out as wholes: none of their reviews was trained on",
     "rows_known_to_the_base": "Rows whose labels the base had learned before: they flatter",
+}
+_LANGUAGES: Final = {
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "ru": "Russian",
 }
 # Fewer texts of a category than this teach some of its words, and not the category.
 _FEW: Final = 20
@@ -78,16 +86,17 @@ def model_card(
 
 
 def _front_matter(manifest: Manifest) -> str:
+    languages = active_taxonomy().languages
     lines = [
         "---",
-        "language: ru",
+        f"language: {languages[0] if len(languages) == 1 else list(languages)}",
         "license: apache-2.0",
         "library_name: onnxruntime",
         "pipeline_tag: text-classification",
         "model-index:",
         f"  - name: {manifest.name}",
         "    results:",
-        "      - task: {type: text-classification, name: product category of a review}",
+        f"      - task: {{type: text-classification, name: {json.dumps(active_taxonomy().name)}}}",
         "        dataset: {type: reviews, name: rows held out while training}",
         "        metrics:",
         *(
@@ -214,7 +223,8 @@ def _graphs(graphs: Graphs) -> str:
 
 
 def _limits(dataset: Dataset) -> str:
-    said = ["Made for reviews in Russian, as shoppers type them."]
+    languages = " and ".join(_LANGUAGES.get(code, code) for code in active_taxonomy().languages)
+    said = [f"Made for texts in {languages}, as people type them."]
     guessed = sum(not origin.by_person for origin in dataset.origin)
     if guessed:
         said.append(

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, cast
 
-from schemas import active_taxonomy
+from schemas import active_taxonomy, category_infos
 from stream.classifier import Classifier
 from stream.errors import ModelError
 from stream.model_folder import (
@@ -25,6 +25,7 @@ from stream.model_folder import (
     SelfTest,
     write_manifest,
 )
+from stream.text import normalize
 from training.data.dataset import Dataset
 from training.errors import DataError
 from training.export.card import model_card
@@ -43,18 +44,8 @@ from training.writable import check_replaceable
 
 RUN_FILE: Final = "training.json"
 _LARGEST_DIFFERENCE: Final = 1e-2
-# Stored with the folder and repeated whenever it is loaded: one short sentence a category, ours.
-_SELF_TEST_TEXTS: Final = (
-    "чайник кипятит быстро",
-    "кроссовки жмут",
-    "платье село по фигуре",
-    "сковорода не пригорает",
-    "постельное белье мягкое",
-    "игрушка для сына",
-    "серьги почернели",
-    "наушники хрипят",
-    "доставка быстрая, спасибо",
-)
+# Stored with the folder and repeated whenever it is loaded; with many categories those of some suffice.
+_SELF_TEST_TEXTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +211,26 @@ def _write_tokenizer_and_base(model: NeuralModel, folder: Path, options: Options
 
 
 def _self_test(model: NeuralModel, folder: Path) -> tuple[SelfTest, ...]:
-    """Let the CPU graph answer; a classifier may cut the same sentences into several calls."""
-    ids = model.encoder.tokenize(_SELF_TEST_TEXTS, model.max_length)
+    """Let the CPU graph answer; a classifier may cut the same texts into several calls."""
+    texts = _self_test_texts()
+    ids = model.encoder.tokenize(texts, model.max_length)
     logits = graph_logits(folder / CPU_GRAPH, ids, model.encoder.pad_id)
     return tuple(
         SelfTest(text=text, logits=[round(float(value), 4) for value in row])
-        for text, row in zip(_SELF_TEST_TEXTS, logits, strict=True)
+        for text, row in zip(texts, logits, strict=True)
     )
+
+
+def _self_test_texts() -> list[str]:
+    """Return what the taxonomy itself says of its categories: no text of the training data goes out."""
+    infos, language = category_infos(), active_taxonomy().languages[0]
+    chosen = infos[:: -(-len(infos) // _SELF_TEST_TEXTS)]
+    return [
+        normalize(
+            next(iter(info.examples), "") or info.description(language) or info.name(language)
+        )
+        for info in chosen
+    ]
 
 
 def _unknown_share(ids: Sequence[Sequence[int]], unknown_id: int) -> float:

@@ -6,7 +6,10 @@ from typing import Final
 
 import numpy as np
 
-_ROWS: Final = ("йцукенгшщзхъ", "фывапролджэ", "ячсмитьбю")
+_KEYBOARDS: Final = (
+    ("йцукенгшщзхъ", "фывапролджэ", "ячсмитьбю"),
+    ("qwertyuiop", "asdfghjkl", "zxcvbnm"),
+)
 _LETTERS: Final = 0.04
 _WORDS: Final = 0.12
 # A shorter text has no word to lose.
@@ -15,12 +18,13 @@ _LEAST_WORDS: Final = 4
 
 def _neighbours() -> dict[str, str]:
     near: dict[str, str] = {}
-    for row, letters in enumerate(_ROWS):
-        for place, letter in enumerate(letters):
-            around = letters[max(0, place - 1) : place] + letters[place + 1 : place + 2]
-            if row + 1 < len(_ROWS):
-                around += _ROWS[row + 1][place : place + 1]
-            near[letter] = around
+    for rows in _KEYBOARDS:
+        for row, letters in enumerate(rows):
+            for place, letter in enumerate(letters):
+                around = letters[max(0, place - 1) : place] + letters[place + 1 : place + 2]
+                if row + 1 < len(rows):
+                    around += rows[row + 1][place : place + 1]
+                near[letter] = around
     return near
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -20,11 +20,10 @@ from torch import Tensor, nn
 from schemas import category_count
 from training.data.dataset import Dataset, check_learnable
 from training.fit.config import Progress, TrainConfig, silent
-from training.fit.loop import read_by
+from training.fit.loop import NeuralModel, read_by
 from training.fit.runtime import pick_device
 from training.labelling.checkpoints import checkpoint_digest
 from training.models.pooling import pool
-from training.models.regression import log_probabilities
 from training.pretraining.encoder import Encoder, load_encoder
 
 # The last layer is turned to what the encoder was trained for; one at two thirds knows more of words.
@@ -32,15 +31,19 @@ _INNER: Final = 2 / 3
 # Chosen by predictions that leave products out: between 0.01 and 0.1 it makes no difference there.
 _INVERSE_REGULARISATION: Final = 0.03
 _TOLERANCE: Final = 1e-4
+# Logit of a category without rows; those of the others lie within some tens of zero.
+_IMPOSSIBLE: Final = -60.0
 _MOST_KEPT: Final = 100_000
 """Vectors of one encoder that are kept: 300 MB of one that is 384 wide. Beyond, texts are read again."""
 
 
-class EmbeddingRegression:
+class EmbeddingRegression(NeuralModel):
     """Logistic regression on standardised means of an encoder's last and an inner layer."""
 
     def __init__(self, embeddings: Embeddings, scaler: Any, regression: Any) -> None:
-        self._embeddings, self._scaler, self._regression = embeddings, scaler, regression
+        self._embeddings, self._regression = embeddings, regression
+        module = EmbeddingClassifier(embeddings.encoder.model, scaler, regression)
+        super().__init__(module, embeddings.encoder, embeddings.max_length)
 
     @classmethod
     def fit(cls, dataset: Dataset, config: TrainConfig, progress: Progress) -> EmbeddingRegression:
@@ -78,14 +81,56 @@ class EmbeddingRegression:
         return int(self._regression.coef_.size)
 
     def logits(self, normalized: Sequence[str]) -> NDArray[np.float32]:
-        """Return log probabilities, float32 [texts, categories]."""
-        vectors = self._scaler.transform(self._embeddings.of(normalized))
-        probabilities = self._regression.predict_proba(vectors)
-        return log_probabilities(probabilities, self._regression.classes_)
+        """Return log probabilities, float32 [texts, categories]; texts that were read before are not again."""
+        vectors = torch.from_numpy(self._embeddings.of(normalized))
+        with torch.inference_mode():
+            found = cast("EmbeddingClassifier", self.module).decide(vectors)
+        return np.asarray(found.numpy(), dtype=np.float32)
+
+
+class EmbeddingClassifier(nn.Module):
+    """The encoder and the regression as one module, as it is served."""
+
+    def __init__(self, encoder: Any, scaler: Any, regression: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        width = len(scaler.mean_)
+        self.mean = nn.Parameter(_floats(scaler.mean_), requires_grad=False)
+        self.scale = nn.Parameter(_floats(1 / scaler.scale_), requires_grad=False)
+        self.head = nn.Linear(width, category_count())
+        weight, bias = regression.coef_, regression.intercept_
+        if len(weight) == 1:  # of two categories the library keeps one row
+            weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+        with torch.no_grad():
+            self.head.weight.zero_()
+            self.head.bias.fill_(_IMPOSSIBLE)
+            self.head.weight[regression.classes_] = _floats(weight)
+            self.head.bias[regression.classes_] = _floats(bias)
+
+    def decide(self, vectors: Tensor) -> Tensor:
+        """Return log probabilities [rows, categories] of the encoder's vectors."""
+        return torch.log_softmax(self.head((vectors - self.mean) * self.scale), dim=1)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return log probabilities [rows, categories] for int64 [rows, length] ids and mask."""
+        return self.decide(two_layers(self.encoder, input_ids, attention_mask))
+
+
+def two_layers(encoder: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """Return the means of an encoder's last and an inner layer, [rows, twice its width]."""
+    layers = encoder(
+        input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+    ).hidden_states
+    inner = layers[round(_INNER * (len(layers) - 1))]
+    return pool(torch.cat([layers[-1], inner], dim=-1), attention_mask, "mean")
+
+
+def _floats(values: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.asarray(values, dtype=np.float32))
 
 
 class _Layers(nn.Module):
-    """Means of an encoder's last and an inner layer, [rows, twice its width]."""
+    """Reads texts into the vectors that the regression is fitted to."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -93,11 +138,7 @@ class _Layers(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return a vector for each row of int64 [rows, length] ids and mask."""
-        layers = self.model(
-            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
-        ).hidden_states
-        inner = layers[round(_INNER * (len(layers) - 1))]
-        return pool(torch.cat([layers[-1], inner], dim=-1), attention_mask, "mean")
+        return two_layers(self.model, input_ids, attention_mask)
 
 
 class Embeddings:
@@ -117,7 +158,7 @@ class Embeddings:
         device: torch.device,
         most_kept: int = _MOST_KEPT,
     ) -> None:
-        self._encoder, self._max_length, self._most_kept = encoder, max_length, most_kept
+        self.encoder, self.max_length, self._most_kept = encoder, max_length, most_kept
         self._layers = _Layers(encoder.model).to(device)
         self._known: dict[str, NDArray[np.float32]] = {}
 
@@ -129,8 +170,8 @@ class Embeddings:
             progress: is told how many of those that are new have been read.
         """
         new = [text for text in dict.fromkeys(normalized) if text not in self._known]
-        ids, read = self._encoder.tokenize(new, self._max_length), 0
-        for rows, vectors in read_by(self._layers, ids, self._encoder.pad_id):
+        ids, read = self.encoder.tokenize(new, self.max_length), 0
+        for rows, vectors in read_by(self._layers, ids, self.encoder.pad_id):
             self._known.update(
                 (new[row], vector) for row, vector in zip(rows, vectors, strict=True)
             )

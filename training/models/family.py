@@ -98,7 +98,7 @@ FAMILIES: Final[dict[str, Family]] = {
             "embeddings",
             "Logistic regression on a frozen encoder's embeddings.",
             _embeddings,
-            False,
+            True,
         ),
         Family("bert", "BERT, all weights trained.", _neural("bert"), True),
         Family("lora", "BERT, low-rank updates of attention, merged.", _neural("lora"), True),

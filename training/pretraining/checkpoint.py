@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -70,19 +70,31 @@ def pretrain_to(
     Raises:
         CheckpointError: the encoder's tokenizer has no mask.
     """
-    on_the_way, aside = folder / "progress", folder / "complete"
+    on_the_way = folder / "progress"
     (folder / CHECKPOINT).unlink(missing_ok=True)
     config = config.model_copy(update={"checkpoints": on_the_way})
     record = _run_record(encoder, normalized, config)
     losses = pretrain(encoder, normalized, config, progress)
-    encoder.save(aside)
     record["losses"] = [round(loss, 6) for loss in losses]
+    write_checkpoint(folder, encoder, record)
+    shutil.rmtree(on_the_way, ignore_errors=True)
+    return losses
+
+
+def write_checkpoint(folder: Path, encoder: Encoder, record: Mapping[str, Any]) -> None:
+    """Write an encoder, and how it was made; the folder is a checkpoint once all of it is there.
+
+    Args:
+        folder: is made if it is absent.
+        encoder: complete.
+        record: goes into :data:`RUN_FILE`.
+    """
+    aside = folder / "complete"
+    encoder.save(aside)
     (aside / RUN_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     for file in sorted(aside.iterdir(), key=lambda path: path.name == CHECKPOINT):
         file.replace(folder / file.name)
     shutil.rmtree(aside)
-    shutil.rmtree(on_the_way, ignore_errors=True)
-    return losses
 
 
 def _run_record(

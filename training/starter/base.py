@@ -9,18 +9,21 @@ from typing import Final
 import numpy as np
 import torch
 
+from schemas import active_taxonomy
 from stream.text import normalize
 from training.fit.config import Progress, silent
 from training.labelling.morphology import analyse, forms
+from training.labelling.rules import RULES
 from training.pretraining.checkpoint import is_made_of, pretrain_to
 from training.pretraining.encoder import Encoder, Shape, load_encoder, new_encoder
 from training.pretraining.mlm import PretrainConfig
 from training.pretraining.vocabulary import learn_tokenizer, product_forms
 from training.pretraining.word_vectors import WordVectors, piece_vectors
-from training.starter.synthetic import bundled_templates
+from training.starter.synthetic import TEMPLATES, bundled_templates
 
 STARTER_SHAPE: Final = Shape(layers=3, width=256, heads=4, inner=1024, positions=128)
 _WORD_LETTERS: Final = 3
+_RUSSIAN: Final = "ru"
 
 
 def starter_encoder(
@@ -52,18 +55,32 @@ def starter_encoder(
 
 
 def blank_encoder(texts: Sequence[str], shape: Shape, seed: int) -> Encoder:
-    """Make an encoder whose layers are random and whose word pieces start from word vectors."""
-    vectors = WordVectors.navec()
-    known = set(vectors.words)
-    tokenizer = learn_tokenizer(texts, product_forms(known) | named_forms(known), vectors.words)
+    """Make an encoder whose layers are random.
+
+    Where the taxonomy's texts are Russian, word pieces start from word vectors, and the forms of words
+    that name products are pieces of their own; in other languages the texts alone teach the vocabulary.
+    """
+    vectors = WordVectors.navec() if _RUSSIAN in active_taxonomy().languages else None
+    known = set(vectors.words) if vectors else set()
+    tokenizer = learn_tokenizer(texts, _named(known), known)
     torch.manual_seed(seed)
     encoder = new_encoder(tokenizer, shape)
-    table = encoder.model.get_input_embeddings().weight
-    start = piece_vectors(tokenizer, vectors, shape.width)
-    has_vector = np.abs(start).sum(axis=1) > 0
-    with torch.no_grad():
-        table[has_vector] = torch.from_numpy(start[has_vector])
+    if vectors:
+        table = encoder.model.get_input_embeddings().weight
+        start = piece_vectors(tokenizer, vectors, shape.width)
+        has_vector = np.abs(start).sum(axis=1) > 0
+        with torch.no_grad():
+            table[has_vector] = torch.from_numpy(start[has_vector])
     return encoder
+
+
+def _named(known: Collection[str]) -> set[str]:
+    """Return forms of the words by which the taxonomy's rules and templates name products, if it has any."""
+    taxonomy = active_taxonomy()
+    if not known:
+        return set()
+    by_rules = product_forms(known) if taxonomy.part(RULES) else set()
+    return by_rules | (named_forms(known) if taxonomy.part(TEMPLATES) else set())
 
 
 def named_forms(known: Collection[str]) -> set[str]:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from stream.classifier import Classifier
 from training.errors import TrainingError
 from training.models.embeddings import Embeddings, embeddings_of
-from training.models.family import UnknownFamily
 from training.pretraining.encoder import Shape, load_encoder, new_encoder
 from training.train import fit_family, train_family
 
@@ -62,6 +62,19 @@ def test_a_gpu_that_there_is_not_is_refused_as_by_any_family(reviews, quick):
         fit_family("embeddings", reviews, quick.model_copy(update={"device": "cuda"}))
 
 
-def test_it_is_not_served(reviews, quick, tmp_path):
-    with pytest.raises(UnknownFamily, match="cannot serve"):
-        train_family("embeddings", reviews, tmp_path / "model", quick)
+def test_what_is_served_says_what_the_regression_says(reviews, quick, tmp_path):
+    """Of the wheel's encoder, or of any: the vectors that are kept and the exported graph agree."""
+    train_family("embeddings", reviews, tmp_path / "model", quick)
+    served = Classifier.load(tmp_path / "model", device="cpu")
+    said = fit_family("embeddings", reviews, quick).logits(reviews.normalized)
+    logits, _ = served.logits(served.tokenize(reviews.normalized).ids)
+    assert (logits.argmax(axis=1) == said.argmax(axis=1)).mean() > 0.95
+
+
+@pytest.mark.parametrize("present", [[0, 1], [2, 5, 8]])
+def test_a_category_without_rows_is_impossible(reviews, quick, present):
+    some = reviews.take(np.isin(reviews.categories, present))
+    model = fit_family("embeddings", some, quick)
+    assert set(model.logits(reviews.normalized).argmax(axis=1)) <= set(present)
+    right = model.logits(some.normalized).argmax(axis=1) == some.categories
+    assert right.mean() > 0.9
