@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -86,9 +86,10 @@ class IncomingReader:
                 review = _validated(value)
             except ValidationError:
                 return self._looked_at(value, key)
+            created = review.created_at
             # A date that is far away may be another form that looks like a number of seconds.
             if review.schema_version == SCHEMA_VERSION and (
-                review.created_at is None or FIRST_YEAR <= review.created_at.year <= LAST_YEAR
+                created is None or (created.tzinfo and FIRST_YEAR <= created.year <= LAST_YEAR)
             ):
                 return review, False
         return self._looked_at(value, key)
@@ -287,7 +288,10 @@ def _created(value: object) -> tuple[datetime | None, str | None]:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None, None
     moment = read_date(value)
-    return moment, None if moment is not None else _any_text(value)
+    if moment is None:
+        return None, _any_text(value)
+    # What is published names a zone; a date that names none is taken for UTC.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC), None
 
 
 def _metadata(value: object) -> dict[str, str]:

@@ -15,6 +15,12 @@ from stream.worker.size_limits import SizeLimits, message_bytes
 
 # A whole original, its key and its headers; the rest of what the topic takes is for the reason.
 WHOLE_BYTES: Final = DEAD_LETTER_MAX_BYTES - 64 * 1024
+# Of a topic that refused a letter, half of what it refused is kept whole: every further refusal costs a
+# transaction and its repetition, and so there are few.
+_MARGIN: Final = 2
+# Of an original for a topic that does not take a KiB of it: bytes of its value, and of its key.
+_LEAST_HEAD: Final = ((256, 256), (0, 64))
+_LEAST_MESSAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class DeadLetterMaker:
             *self._reason(record, source, code, message, None).headers(),
         ]
         size = message_bytes(record.key, value, headers)
-        if size <= WHOLE_BYTES and self.limits.allows(self.topic, size):
+        if size <= WHOLE_BYTES and self.limits.allows(self.topic, _MARGIN * size):
             return record.key, value, headers
         head = (record.value or b"")[:HEAD_BYTES]
         return self._cut(record, source, code, message, _measured(record), head)
@@ -72,11 +78,18 @@ class DeadLetterMaker:
             kept: Headers = []
         else:
             kept = without_dead_letter(record.headers)
-        reason = self._reason(record, source, code, message, cut)
-        value = redacted_message(head, self.redacted) if self.redacted else head
+        headers = [*kept, *self._reason(record, source, code, message, cut).headers()]
+        redacted = redacted_message(head, self.redacted) if self.redacted else head
+        value = None if cut.value_bytes is None else redacted
         key = None if record.key is None else record.key[:HEAD_BYTES]
-        value = None if cut.value_bytes is None else value
-        return key, value, [*kept, *reason.headers()]
+        for most_value, most_key in _LEAST_HEAD:
+            if self.limits.allows(self.topic, message_bytes(key, value, headers)):
+                break
+            short = message[:_LEAST_MESSAGE]
+            headers = self._reason(record, source, code, short, cut).headers()
+            key = key and key[:most_key]
+            value = value and value[:most_value]
+        return key, value, headers
 
     def _reason(
         self, record: Any, source: SourcePosition, code: str, message: str, cut: Cut | None

@@ -14,8 +14,9 @@ from stream.errors import BrokerError
 # Batch header, and the most that a record adds to its key, value and headers.
 _BATCH_OVERHEAD: Final = 61 + 21
 _HEADER_OVERHEAD: Final = 10
-# What a dead letter that is cut takes at least, with its reason. A topic must take this much.
-LEAST_BYTES: Final = 16 * 1024
+# What a dead letter takes at least, of which hardly more than the reason is left: names of topic, group and
+# worker, and a few words. A topic must take this much.
+LEAST_BYTES: Final = 2 * 1024
 _MESSAGE_TOO_LARGE: Final = 10
 _RECORD_LIST_TOO_LARGE: Final = 18
 TOO_LARGE_CODES: Final = frozenset({_MESSAGE_TOO_LARGE, _RECORD_LIST_TOO_LARGE})

@@ -90,7 +90,7 @@ async def test_whatever_has_words_and_a_name_is_classified_and_counts_add_up(
     by_id = {event.review.review_id: event.review for event in events}
     assert sorted(by_id, key=int) == [str(number) for number in range(1, 11)]
     assert by_id["2"].metadata == {"stars": "5"}
-    assert by_id["2"].created_at.isoformat() == "2026-11-27T10:15:00"
+    assert by_id["2"].created_at.isoformat() == "2026-11-27T10:15:00+00:00"
     assert by_id["8"].text == f"{BOOTS} \ufffd"
     assert by_id["10"].metadata == {"created_at": "0000-00-00"}
     reasons = [DeadLetterReason.from_headers(r.headers) for r in found[topics.dead_letter]]

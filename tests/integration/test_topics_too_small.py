@@ -108,6 +108,38 @@ async def test_a_dead_letter_that_its_topic_does_not_take_is_cut(kafka, settings
     assert cuts[b"b"] is None
 
 
+async def test_dead_letters_of_all_sizes_for_a_topic_that_takes_hardly_any_stop_nothing(
+    kafka, settings, tmp_path
+):
+    topics = settings.topic_names
+    await limit(kafka, topics.dead_letter, 3_000)
+    sizes = [
+        100,
+        200_000,
+        1_000,
+        12_000,
+        2_900,
+        6_000,
+        60_000,
+        3_000,
+        *range(15_000, 3_000, -1_000),
+    ]
+    bad = [(b"%d" % size, b"x" * size) for size in sizes]
+    await send(kafka, topics.incoming, [*bad, (b"k" * 5_000, b"x"), (b"k", SMALL)])
+    async with running_worker(settings, tiny_classifier(tmp_path / "model")):
+        records = by_topic(await read_outputs(kafka, topics, len(bad) + 2))
+    assert len(records[topics.category(Category("clothing"))]) == 1
+    letters = records[topics.dead_letter]
+    assert len(letters) == len(bad) + 1
+    for letter in letters:
+        reason = DeadLetterReason.from_headers(letter.headers)
+        assert reason.source.topic == topics.incoming
+        if reason.cut is None:
+            assert letter.value == b"x" * int(letter.key)
+        elif len(letter.key) < 100:
+            assert reason.cut.value_bytes == int(letter.key)
+
+
 async def test_a_topic_that_takes_next_to_nothing_ends_the_worker_with_the_remedy(
     kafka, settings, tmp_path
 ):

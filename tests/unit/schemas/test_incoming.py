@@ -122,7 +122,11 @@ def test_a_contract_that_is_not_known_is_refused(version):
 
 @pytest.mark.parametrize("created", ["27.11.2026 10:15", "20261127101500", "27 ноября 2026, 10:15"])
 def test_a_date_is_read_in_any_form(created):
-    assert read(message(created_at=created)).created_at.isoformat() == "2026-11-27T10:15:00"
+    assert read(message(created_at=created)).created_at.isoformat() == "2026-11-27T10:15:00+00:00"
+
+
+def test_a_date_without_a_zone_is_taken_for_utc():
+    assert read(message(created_at="2026-11-27T10:15:00")).created_at.tzinfo == UTC
 
 
 def test_a_date_that_cannot_be_read_is_kept_and_told():

@@ -86,7 +86,7 @@ def test_an_original_that_fits_is_kept_byte_for_byte():
 )
 def test_one_that_does_not_is_cut_and_measured(original):
     key, value, headers, reason = letter(original)
-    assert message_bytes(key, value, headers) < LEAST_BYTES
+    assert message_bytes(key, value, headers) < 16_384
     assert (key, value) == (original.key[:1024], original.value[:1024])
     assert reason.cut.value_bytes == len(original.value)
     assert reason.cut.key_bytes == len(original.key)
@@ -116,8 +116,35 @@ def test_the_beginning_of_one_that_is_cut_is_redacted_too():
 def test_a_letter_that_its_topic_refused_is_cut_however_small_the_topics_limit():
     limits = SizeLimits()
     limits.refused(RecordsTooLarge(DEAD, 50_000, 1))
-    assert letter(record(b"x" * 49_000), limits=limits)[3].cut is None
+    assert letter(record(b"x" * 20_000), limits=limits)[3].cut is None
     assert letter(record(b"x" * 60_000), limits=limits)[3].cut.value_bytes == 60_000
+
+
+def test_for_a_topic_that_takes_hardly_anything_hardly_more_than_the_reason_is_left():
+    limits = SizeLimits()
+    original = record(b"x" * 60_000, b"k" * 60_000, tuple(("h", b"") for _ in range(1000)))
+    refusals = 0
+    key, value, headers, reason = letter(original, limits=limits)
+    while (size := message_bytes(key, value, headers)) > 1_500:
+        limits.refused(RecordsTooLarge(DEAD, size, 1))
+        refusals += 1
+        key, value, headers, reason = letter(original, limits=limits)
+    assert size < LEAST_BYTES
+    assert refusals <= 3
+    assert (reason.source, reason.cut.value_bytes) == (SOURCE, 60_000)
+    assert (key, value) == (original.key[: len(key)], original.value[: len(value)])
+
+
+def test_letters_that_are_each_a_little_smaller_are_refused_a_few_times_only():
+    limits, refusals, takes = SizeLimits(), 0, 10_000
+    for size in range(60_000, 9_000, -500):
+        while True:
+            key, value, headers, _ = letter(record(b"x" * size), limits=limits)
+            if (sent := message_bytes(key, value, headers)) <= takes:
+                break
+            limits.refused(RecordsTooLarge(DEAD, sent, 1))
+            refusals += 1
+    assert refusals <= 4
 
 
 def test_headers_that_an_original_brings_do_not_speak_for_us():
