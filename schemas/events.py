@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from schemas.taxonomy import Category
+from schemas.taxonomy import Category, inherited_counts, inherited_shares
 
 SCHEMA_VERSION: Final = 1
 
@@ -88,8 +88,8 @@ class RelabelTask(Event):
     """A review that the model is unsure of, on ``reviews.relabel``."""
 
     review: Review
-    probabilities: dict[Category, Probability] = Field(
-        description="The model's calibrated probabilities, all nine categories."
+    probabilities: Annotated[dict[Category, Probability], BeforeValidator(inherited_shares)] = (
+        Field(description="The model's calibrated probabilities, all nine categories.")
     )
     reason: Literal["low-confidence", "canary", "audit"] = "low-confidence"
     threshold: Probability = Field(description="What the best category would have needed.")
@@ -231,7 +231,9 @@ class BatchSummary(Event):
         default=0, ge=0, description="Reviews whose date could not be read; it is in the metadata."
     )
     cache_hits: int = Field(ge=0)
-    categories: dict[Category, CategoryCount] = Field(default_factory=dict)
+    categories: Annotated[dict[Category, CategoryCount], BeforeValidator(inherited_counts)] = Field(
+        default_factory=dict
+    )
     confidence_histogram: list[int] = Field(
         default_factory=lambda: [0] * CONFIDENCE_BINS,
         min_length=CONFIDENCE_BINS,

@@ -14,7 +14,7 @@ import os
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -120,6 +120,8 @@ class CategoryInfo(BaseModel):
         descriptions: what belongs to it, likewise.
         group: heading under which people find it.
         examples: texts that belong to it.
+        formerly: slugs that older events, tasks, labels and files have for it. A slug that several
+            categories name was split: what holds it has to be decided anew.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -131,6 +133,7 @@ class CategoryInfo(BaseModel):
     )
     group: ByLanguage = Field(default_factory=dict)
     examples: tuple[str, ...] = ()
+    formerly: tuple[str, ...] = ()
 
     @property
     def category(self) -> Category:
@@ -159,6 +162,7 @@ class Taxonomy(BaseModel):
         task: what is sorted by what, as in "You sort texts by ...".
         languages: of the texts, ISO 639-1; the first one is the main one.
         none: the category that means "none of these"; None where there is none.
+        removed: slugs of categories that there were; what holds one has to be decided anew.
         infos: the categories, ``[[category]]`` in the file.
         folder: where optional parts lie.
     """
@@ -170,12 +174,14 @@ class Taxonomy(BaseModel):
     task: str = "texts by the category that they belong to"
     languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], ...] = ("en",)
     none: str | None = None
+    removed: tuple[str, ...] = ()
     infos: tuple[CategoryInfo, ...] = Field(alias="category", min_length=2, max_length=1000)
     folder: Path | None = Field(default=None, exclude=True)
 
     _positions: dict[str, int] = PrivateAttr(default_factory=dict)
     _members: tuple[Category, ...] = PrivateAttr(default=())
     _slugs: tuple[str, ...] = PrivateAttr(default=())
+    _heirs: dict[str, list[int]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _index(self) -> Taxonomy:
@@ -187,6 +193,11 @@ class Taxonomy(BaseModel):
         )
         if self.none is not None and self.none not in slugs:
             raise ValueError(f"none = {self.none!r} is not the slug of a category")
+        for i, info in enumerate(self.infos):
+            for former in info.formerly:
+                if former in slugs:
+                    raise ValueError(f"{info.slug} cannot have been {former}: it is there as well")
+                self._heirs.setdefault(former, []).append(i)
         self._slugs = tuple(slugs)
         self._positions = {slug: i for i, slug in enumerate(slugs)}
         self._members = tuple(str.__new__(Category, slug) for slug in slugs)
@@ -217,12 +228,26 @@ class Taxonomy(BaseModel):
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     def category(self, slug: str) -> Category:
-        """Return a category.
+        """Return a category by its slug, or by one that it alone had formerly.
 
         Raises:
-            UnknownCategory: there is none with this slug.
+            UnknownCategory: there is none, or a former one was split.
         """
+        heirs = self._heirs.get(slug, ()) if isinstance(slug, str) else ()
+        if len(heirs) == 1:
+            return self._members[heirs[0]]
+        if heirs:
+            now = ", ".join(self._slugs[i] for i in heirs)
+            raise UnknownCategory(
+                f"{slug!r} was split in the taxonomy {self.name!r}: it is now one of {now}"
+            )
         return self._members[self.position(slug)]
+
+    def heirs(self, slug: str) -> tuple[Category, ...]:
+        """Return what a slug means now: itself, what it became, or nothing if it was removed."""
+        if slug in self._positions:
+            return (self._members[self._positions[slug]],)
+        return tuple(self._members[i] for i in self._heirs.get(slug, ()))
 
     def position(self, slug: str) -> int:
         """Return a category's id.
@@ -236,6 +261,10 @@ class Taxonomy(BaseModel):
             raise UnknownCategory(
                 f"{slug!r} is not a category of the taxonomy {self.name!r}"
             ) from None
+
+    def knows(self, slugs: Iterable[Any]) -> bool:
+        """Tell whether all of these are slugs of today."""
+        return all(slug in self._positions for slug in slugs)
 
     def find(self, said: str) -> Category | None:
         """Return the category that people mean by a slug or by a name in any language.
@@ -338,6 +367,42 @@ def category_count() -> int:
 def category_infos() -> tuple[CategoryInfo, ...]:
     """Return names and descriptions of all categories, by id."""
     return active_taxonomy().infos
+
+
+def inherited_shares(shares: Any) -> Any:
+    """Return probabilities by category under today's slugs: those of merged ones are added up.
+
+    Of a split category each heir gets an equal part; what was removed is left out. Slugs that were
+    never known stay, so that whoever reads them next refuses them.
+    """
+    taxonomy = active_taxonomy()
+    if not isinstance(shares, Mapping) or taxonomy.knows(shares):
+        return shares
+    found: dict[str, Any] = {}
+    for slug, share in shares.items():
+        heirs = taxonomy.heirs(slug)
+        if not heirs and slug not in taxonomy.removed:
+            found[slug] = share
+        for heir in heirs:
+            found[heir] = min(found.get(heir, 0.0) + share / len(heirs), 1.0)
+    return found
+
+
+def inherited_counts(counts: Any) -> Any:
+    """Return counts by category under today's slugs; of split and removed categories there are none."""
+    taxonomy = active_taxonomy()
+    if not isinstance(counts, Mapping) or taxonomy.knows(counts):
+        return counts
+    found: dict[str, Any] = {}
+    for slug, count in counts.items():
+        heirs = taxonomy.heirs(slug)
+        if not heirs and slug not in taxonomy.removed:
+            found[slug] = count
+        elif len(heirs) == 1:
+            known = found.get(heirs[0], {})
+            sums = {name: known.get(name, 0) + number for name, number in dict(count).items()}
+            found[heirs[0]] = known | sums
+    return found
 
 
 _active: Taxonomy | None = None

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from schemas import TaxonomyError
 from stream.cli import (
     acl,
     backfill,
@@ -31,6 +32,7 @@ from stream.cli import (
     queue,
     replay,
     stack,
+    taxonomy,
     topics,
     tune,
     work,
@@ -38,7 +40,7 @@ from stream.cli import (
 from stream.cli.console import note, print_error, print_traceback
 from stream.cli.extras import missing_extra
 from stream.credentials import hide_accounts
-from stream.errors import DiskFull, InputError, ReviewsError
+from stream.errors import ConfigError, DiskFull, InputError, ReviewsError
 from stream.terminal import visible
 
 PLUGINS: Final = "reviews.commands"
@@ -104,6 +106,7 @@ app.command(rich_help_panel=_STREAM)(consume.consume)
 app.command(rich_help_panel=_STREAM)(classify.classify)
 app.add_typer(queue.app, name="queue", rich_help_panel=_STREAM)
 app.add_typer(topics.app, name="topics", rich_help_panel=_OPERATE)
+app.add_typer(taxonomy.app, name="taxonomy", rich_help_panel=_OPERATE)
 app.add_typer(bench.app, name="bench", rich_help_panel=_OPERATE)
 app.command(rich_help_panel=_OPERATE)(tune.tune)
 app.command(rich_help_panel=_OPERATE)(doctor.doctor)
@@ -137,6 +140,8 @@ def main() -> NoReturn:
             sys.stdout.flush()
     except ReviewsError as error:
         _fail(error)
+    except TaxonomyError as error:
+        _fail(ConfigError(str(error), error.remedy))
     except ModuleNotFoundError as error:
         if (missing := missing_extra(error)) is None:
             raise

@@ -3,11 +3,14 @@
 import pickle
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from schemas import (
+    BatchSummary,
     CategorizedReview,
     Category,
+    CategoryCount,
+    RelabelTask,
     TaxonomyError,
     TopicNames,
     UnknownCategory,
@@ -150,3 +153,65 @@ def test_names_may_change_under_a_model_but_not_what_it_says(tmp_path):
     assert load_taxonomy(written(tmp_path, text.replace("Чай", "Чаи"))).digest == digest
     swapped = text.replace("card_arrival", "x").replace("tea", "card_arrival").replace("x", "tea")
     assert load_taxonomy(written(tmp_path, swapped)).digest != digest
+
+
+EVOLVED = """
+name = "shop"
+languages = ["en"]
+removed = ["gone"]
+[[category]]
+slug = "drinks"
+name = "Drinks"
+formerly = ["tea", "coffee"]
+[[category]]
+slug = "left"
+formerly = ["shoe"]
+[[category]]
+slug = "right"
+formerly = ["shoe"]
+"""
+TASK = {
+    "review": {"review_id": "1", "text": "x"},
+    "threshold": 0.9,
+    "model_version": "m",
+    "source": {"topic": "t", "partition": 0, "offset": 0},
+}
+
+
+@pytest.fixture
+def evolved(tmp_path):
+    with using(load_taxonomy(written(tmp_path, EVOLVED))) as taxonomy:
+        yield taxonomy
+
+
+def test_a_former_slug_is_read_as_what_it_became(evolved):
+    assert Category("tea") is Category("drinks")
+
+
+def test_what_was_split_or_removed_has_to_be_decided_anew(evolved):
+    with pytest.raises(UnknownCategory, match="'shoe' was split .* one of left, right"):
+        Category("shoe")
+    with pytest.raises(UnknownCategory):
+        Category("gone")
+
+
+def test_an_open_task_of_former_categories_is_still_asked(evolved):
+    shares = {"tea": 0.3, "coffee": 0.2, "shoe": 0.4, "gone": 0.1}
+    task = RelabelTask.model_validate({**TASK, "probabilities": shares})
+    assert task.probabilities == {"drinks": 0.5, "left": 0.2, "right": 0.2}
+
+
+def test_a_task_of_a_foreign_taxonomy_is_refused(evolved):
+    with pytest.raises(ValidationError, match="'kids' is not a category"):
+        RelabelTask.model_validate({**TASK, "probabilities": {"kids": 1.0}})
+
+
+def test_former_counts_are_added_up_and_those_without_an_heir_are_left_out(evolved):
+    counts = {"tea": {"published": 2}, "coffee": {"published": 3}, "shoe": {"published": 4}}
+    adapter = TypeAdapter(BatchSummary.model_fields["categories"].rebuild_annotation())
+    assert adapter.validate_python(counts) == {Category("drinks"): CategoryCount(published=5)}
+
+
+def test_a_slug_cannot_be_a_former_and_a_present_one(tmp_path):
+    with pytest.raises(TaxonomyError, match="left cannot have been right"):
+        load_taxonomy(written(tmp_path, EVOLVED.replace('"shoe"', '"right"', 1)))

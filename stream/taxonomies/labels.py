@@ -1,0 +1,36 @@
+"""Labelled texts as people have them, before anybody knows which labels there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stream.errors import InputError
+from stream.files import BadRow, Options, Wanted, open_reviews
+
+
+def read_labelled_texts(
+    path: Path, text_columns: Sequence[str] = (), label_column: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield each row's text and its label as the file writes it. Rows without either are left out.
+
+    Args:
+        path: of the file, in any form that ``reviews produce`` reads.
+        text_columns: else those that are known by their names.
+        label_column: likewise.
+
+    Raises:
+        InputError: it cannot be read, or no column is known to hold labels.
+    """
+    wanted = Wanted(tuple(text_columns), None, label_column)
+    with open_reviews(path, Options(wanted=wanted)) as file:
+        labels = file.table.columns.label
+        if not labels:
+            raise InputError(
+                f"{path}: no column is known to hold labels", "name it with --label-column"
+            )
+        for row in file:
+            if not isinstance(row, BadRow):
+                label = row.fields.get(labels[0])
+                if label not in (None, ""):
+                    yield row.text, str(label).strip()

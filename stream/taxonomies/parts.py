@@ -1,0 +1,153 @@
+"""The optional parts of a taxonomy's folder: what each is for, and what is missing without it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from schemas import Taxonomy
+
+_FEW_EXAMPLES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An optional file.
+
+    Attributes:
+        name: of the file.
+        use: what it is for.
+        without: what happens where it is absent.
+    """
+
+    name: str
+    use: str
+    without: str
+
+
+PARTS: Final = (
+    Part("guidelines.toml", "rules that people read in the queue", "the queue shows names only"),
+    Part("rules.toml", "words for the labeller of rules", "that labeller abstains"),
+    Part("dictionary.toml", "facets for the labeller of word vectors", "that labeller abstains"),
+    Part("hypotheses.toml", "what an NLI model is asked", "it is asked by the categories' names"),
+    Part("prompt.md", "instructions for an LLM", "it gets names and descriptions"),
+    Part("examples.jsonl", "labelled texts to train on", "name files with `reviews train FAMILY`"),
+    Part(
+        "heldout.jsonl", "labelled texts to measure on", "name some: `--test`, REVIEWS_GATE__FROZEN"
+    ),
+    Part("canaries.jsonl", "texts that every model must get right", "the gate tries none"),
+    Part("demo.jsonl", "the stream that `reviews demo` plays", "name a file: `reviews demo FILE`"),
+    Part("templates.toml", "sentences for `reviews label augment`", "it needs --llm"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        subject: file or property.
+        state: `good`, `absent` (optional), `weak` (works, but could be better) or `wrong`.
+        said: what was found, and what it costs.
+    """
+
+    subject: str
+    state: Literal["good", "absent", "weak", "wrong"]
+    said: str
+
+
+def check(taxonomy: Taxonomy) -> list[Finding]:
+    """Look through a taxonomy that could be read; worst first is up to whoever shows it."""
+    return [*_own(taxonomy), *(_of_part(taxonomy, part) for part in PARTS)]
+
+
+def _own(taxonomy: Taxonomy) -> Iterator[Finding]:
+    count = len(taxonomy.infos)
+    yield Finding("categories", "good", f"{count}, in {', '.join(taxonomy.languages)}")
+    if taxonomy.none is None:
+        said = (
+            "no category means “none of these”: whatever comes gets one of them, or is asked about"
+        )
+        yield Finding("none of these", "weak", said)
+    else:
+        yield Finding("none of these", "good", taxonomy.none)
+    bare = [info.slug for info in taxonomy.infos if not any(info.descriptions.values())]
+    if bare:
+        said = f"{len(bare)} of {count} have none: people, NLI models and LLMs go by names alone"
+        yield Finding("descriptions", "weak", said)
+    else:
+        yield Finding("descriptions", "good", "all")
+    alike = list(_alike(taxonomy))
+    if alike:
+        yield Finding("names", "weak", f"nearly the same: {'; '.join(alike[:5])}")
+
+
+def _alike(taxonomy: Taxonomy) -> Iterator[str]:
+    """Yield pairs of names that differ by no whole word."""
+    words = [(info.slug, frozenset(info.name("en").casefold().split())) for info in taxonomy.infos]
+    for i, (slug, mine) in enumerate(words):
+        for other, theirs in words[i + 1 :]:
+            if mine == theirs or (
+                min(len(mine), len(theirs)) >= _FEW_EXAMPLES and len(mine ^ theirs) == 1
+            ):
+                yield f"{slug} and {other}"
+
+
+def _of_part(taxonomy: Taxonomy, part: Part) -> Finding:
+    path = taxonomy.part(part.name)
+    if path is None:
+        return Finding(part.name, "absent", f"{part.use}; without it {part.without}")
+    try:
+        named = set(_named(path))
+    except (OSError, ValueError) as error:
+        return Finding(part.name, "wrong", str(error))
+    unknown = sorted(slug for slug in named if not taxonomy.heirs(slug))
+    if unknown:
+        return Finding(part.name, "wrong", f"no such category: {', '.join(unknown[:5])}")
+    absent = [slug for slug in taxonomy.slugs if slug not in named]
+    if named and absent:
+        return Finding(part.name, "weak", f"{part.use}; nothing of {_some(absent)}")
+    return Finding(part.name, "good", part.use)
+
+
+def _named(path: Path) -> Iterator[str]:
+    """Yield the categories that a part names.
+
+    Raises:
+        ValueError: it is neither TOML nor JSON lines; the message says where.
+    """
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix == ".jsonl":
+        for number, line in enumerate(text.splitlines(), start=1):
+            try:
+                row = json.loads(line)
+                yield str(row["category"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"line {number}: {error!r}") from None
+    elif path.suffix == ".toml":
+        data = tomllib.loads(text)
+        yield from data.get("phrases", {})
+        yield from data.get("aspect", {})
+        for rows in data.values():
+            for row in rows if isinstance(rows, list) else ():
+                yield from _in_row(row)
+
+
+def _in_row(row: Any) -> Iterator[str]:
+    if not isinstance(row, dict):
+        return
+    if isinstance(row.get("category"), str):
+        yield row["category"]
+    examples = row.get("examples")
+    for found in examples.values() if isinstance(examples, dict) else ():
+        for example in found:
+            yield str(example[-1])
+
+
+def _some(slugs: list[str]) -> str:
+    more = len(slugs) - _FEW_EXAMPLES
+    return ", ".join(slugs[:_FEW_EXAMPLES]) + (f" and {more} more" if more > 0 else "")

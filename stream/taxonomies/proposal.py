@@ -1,0 +1,166 @@
+"""A taxonomy proposed from labels: what `reviews taxonomy init` writes for people to edit."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from stream.errors import InputError
+from stream.taxonomies.slugs import name_of, slug_of
+from stream.taxonomies.words import MixedUp, TellingWord, WordCounts
+from stream.text import normalize
+
+# What people call the category of what fits no other.
+_NONE: Final = frozenset(
+    {"none", "other", "others", "misc", "miscellaneous", "oos", "out-of-scope", "no-category"}
+    | {
+        "none-of-these",
+        "unknown",
+        "drugoe",
+        "prochee",
+        "raznoe",
+        "net",
+        "inoe",
+        "ostalnoe",
+        "no-product",
+    }
+)
+_LEAST_CATEGORIES: Final = 2
+_CYRILLIC: Final = ("а", "я")
+_MOSTLY: Final = 0.3
+_EXAMPLES: Final = 3
+_EXAMPLE_CHARS: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedCategory:
+    """One label, as a category.
+
+    Attributes:
+        slug: its slug.
+        label: as the file has it.
+        name: for people.
+        texts: how many there are.
+        telling: words that speak for it.
+        examples: some of its texts, of middling length.
+    """
+
+    slug: str
+    label: str
+    name: str
+    texts: int
+    telling: tuple[TellingWord, ...]
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Categories from labels, and what is to be looked at in them.
+
+    Attributes:
+        categories: the most frequent first, what means "none of these" last.
+        none: slug of that one; None where no label sounds so.
+        language: of the texts, ISO 639-1.
+        agreement: share of texts whose label a model of words finds without having seen the text.
+        mixed_up: pairs that it takes for each other, ids by the order of ``categories``.
+        contradicting: texts that stand under two labels.
+    """
+
+    categories: tuple[ProposedCategory, ...]
+    none: str | None
+    language: str
+    agreement: float
+    mixed_up: tuple[MixedUp, ...]
+    contradicting: int
+
+
+def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposal:
+    """Propose categories.
+
+    Args:
+        rows: a text and its label each.
+        none: the label that means "none of these", where it does not sound so.
+
+    Raises:
+        InputError: fewer than two labels, two labels that make one slug, or ``none`` is no label.
+    """
+    texts_of: dict[str, list[str]] = defaultdict(list)
+    for text, label in rows:
+        texts_of[label.strip()].append(text)
+    if len(texts_of) < _LEAST_CATEGORIES:
+        raise InputError(
+            f"{len(texts_of)} label in the file: nothing to tell apart",
+            "name the column of labels with --label-column",
+        )
+    slugs = _slugs(texts_of)
+    if none is not None and none not in texts_of:
+        raise InputError(f"no text has the label {none!r}", "name one as the file writes it")
+    means_none = none or next((label for label in texts_of if slugs[label] in _NONE), None)
+    labels = sorted(
+        texts_of, key=lambda label: (label == means_none, -len(texts_of[label]), slugs[label])
+    )
+    texts = [text for label in labels for text in texts_of[label]]
+    truth = np.repeat(np.arange(len(labels)), [len(texts_of[label]) for label in labels])
+    counts = WordCounts(texts, truth.tolist(), len(labels))
+    guesses = counts.guesses()
+    return Proposal(
+        categories=tuple(
+            ProposedCategory(
+                slug=slugs[label],
+                label=label,
+                name=name_of(label),
+                texts=len(texts_of[label]),
+                telling=tuple(counts.telling(number)) if label != means_none else (),
+                examples=_examples(texts_of[label]),
+            )
+            for number, label in enumerate(labels)
+        ),
+        none=slugs[means_none] if means_none is not None else None,
+        language=_language(texts),
+        agreement=float((guesses == truth).mean()),
+        mixed_up=tuple(counts.mixed_up(guesses)),
+        contradicting=_contradicting(texts_of),
+    )
+
+
+def _slugs(labels: Iterable[str]) -> dict[str, str]:
+    slugs: dict[str, str] = {}
+    owner: dict[str, str] = {}
+    for number, label in enumerate(labels, start=1):
+        slug = slug_of(label) or f"category-{number}"
+        if (other := owner.setdefault(slug, label)) != label:
+            raise InputError(
+                f"the labels {other!r} and {label!r} would both be {slug}",
+                "write one of them otherwise, or both alike if they mean the same",
+            )
+        slugs[label] = slug
+    return slugs
+
+
+def _language(texts: Sequence[str]) -> str:
+    letters = Counter(
+        "ru" if _CYRILLIC[0] <= char <= _CYRILLIC[1] else "en"
+        for text in texts[:1000]
+        for char in text.casefold()
+        if char.isalpha()
+    )
+    return "ru" if letters["ru"] > _MOSTLY * max(letters.total(), 1) else "en"
+
+
+def _examples(texts: Sequence[str]) -> tuple[str, ...]:
+    short = sorted({" ".join(text.split()) for text in texts}, key=lambda text: (len(text), text))
+    fitting = [text for text in short if len(text) <= _EXAMPLE_CHARS] or [short[0][:_EXAMPLE_CHARS]]
+    step = max(len(fitting) // (_EXAMPLES + 1), 1)
+    return tuple(fitting[step::step][:_EXAMPLES] or fitting[:1])
+
+
+def _contradicting(texts_of: dict[str, list[str]]) -> int:
+    labels: dict[str, set[str]] = defaultdict(set)
+    for label, texts in texts_of.items():
+        for text in texts:
+            labels[normalize(text)].add(label)
+    return sum(len(found) > 1 for found in labels.values())

@@ -1,0 +1,121 @@
+"""Writing a proposed taxonomy into a folder, as files that people edit."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Final
+
+from schemas import load_taxonomy
+from schemas.taxonomy import FILE
+from stream.errors import InputError
+from stream.private_files import replace_whole
+from stream.taxonomies.proposal import Proposal, ProposedCategory
+
+RULES: Final = "rules.toml"
+EXAMPLES: Final = "examples.jsonl"
+# A rule's word: what the labeller of rules can read.
+_WORD: Final = re.compile(r"[a-zа-яёіїєґ]+")
+# A word that stands elsewhere as often is no rule.
+_LEAST_SHARE: Final = 0.6
+_LEAST_Z: Final = 2.0
+_WEIGHT: Final = 6.0
+_READABLE: Final = 0o644
+
+
+def write_proposal(proposal: Proposal, folder: Path, name: str, *, force: bool) -> list[Path]:
+    """Write ``taxonomy.toml`` and ``rules.toml``.
+
+    Raises:
+        InputError: the folder holds a taxonomy already, or cannot be written to.
+    """
+    if (folder / FILE).exists() and not force:
+        raise InputError(
+            f"{folder} holds a taxonomy", "name another folder with --output, or add --force"
+        )
+    files = {FILE: _taxonomy(proposal, name), RULES: _rules(proposal)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in files.items():
+            replace_whole(folder / file, text, _READABLE)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written: {error.strerror}", "choose another"
+        ) from None
+    load_taxonomy(folder)  # what we wrote ourselves must be right
+    return [folder / file for file in files]
+
+
+def _taxonomy(proposal: Proposal, name: str) -> str:
+    lines = [
+        "# Categories in a fixed order: a model's output `i` is category `i`. Add new ones at the end.",
+        "# Names and descriptions are for people and for language models: make them tell the categories",
+        '# apart. `names = { en = "...", ru = "..." }` gives one for each language; `group` is a heading.',
+        '# A category that is renamed keeps its old slug in `formerly = ["..."]`.',
+        "",
+        f"name = {_text(name)}",
+        'version = "1"',
+        f'languages = ["{proposal.language}"]',
+        '# task = "questions of bank customers by what they ask for"',
+    ]
+    if proposal.none is not None:
+        lines.append(f"none = {_text(proposal.none)}")
+    else:
+        lines.append('# none = "other"  # the slug of the category that means "none of these"')
+    for category in proposal.categories:
+        lines += [
+            "",
+            f"# {category.texts:,} texts" + _words_told(category),
+            "[[category]]",
+            f"slug = {_text(category.slug)}",
+            f"name = {_text(category.name)}",
+            'description = ""',
+            f"examples = [{', '.join(_text(text) for text in category.examples)}]",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _words_told(category: ProposedCategory) -> str:
+    words = ", ".join(word.words for word in category.telling[:6])
+    return f"; telling words: {words}" if words else ""
+
+
+def _rules(proposal: Proposal) -> str:
+    lines = [
+        "# Words that speak for a category, proposed from labels: strike out what only looks so.",
+        "# words: one each; `word!` this form alone, `wor*` every word that begins so. phrases: several in",
+        "# a row. weight: how much they say. The bundled taxonomy's file explains all that can be written.",
+        "",
+        'codebook = "1"',
+    ]
+    for category in proposal.categories:
+        telling = [w for w in category.telling if w.share >= _LEAST_SHARE and w.z >= _LEAST_Z]
+        words = [w.words for w in telling if _WORD.fullmatch(w.words)]
+        phrases = [w.words for w in telling if _is_phrase(w.words)]
+        if not words and not phrases:
+            continue
+        share = sum(w.share for w in telling) / len(telling)
+        lines += [
+            "",
+            "[[rule]]",
+            f'id = "{category.slug.replace("_", "-")}.words"',
+            'tier = "product"',
+            f"category = {_text(category.slug)}",
+            f"weight = {_WEIGHT * share:.1f}",
+        ]
+        if words:
+            lines.append(f"words = {_text(' '.join(words))}")
+        if phrases:
+            lines.append(f"phrases = [{', '.join(map(_text, phrases))}]")
+    return "\n".join(lines) + "\n"
+
+
+def _is_phrase(words: str) -> bool:
+    parts = words.split()
+    return len(parts) > 1 and all(_WORD.fullmatch(part) for part in parts)
+
+
+def _text(text: str) -> str:
+    """Return a TOML string: JSON's is one, but for the one character that only JSON lets through."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
