@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -21,6 +22,7 @@ app = typer.Typer(help="Categories of your own: a folder to edit.", no_args_is_h
 
 _COLOURS: Final = {"good": "green", "weak": "yellow", "wrong": "red", "absent": "dim"}
 _FEW: Final = 30
+_MOST_NAMED: Final = 8
 Folder = Annotated[Path, typer.Argument(help="A taxonomy's folder, or its taxonomy.toml.")]
 
 
@@ -142,22 +144,27 @@ def diff(old: Folder, new: Folder, as_json: Json = False) -> None:
         for column in ("change", "before", "after"):
             table.add_column(column)
         for change in found:
-            table.add_row(change.kind, ", ".join(change.before), ", ".join(change.after))
+            table.add_row(change.kind, _some(change.before), _some(change.after))
         out.print(table if found else "no category changes")
         for line in todo.notes:
             out.print(line, markup=False)
         for title, topics in (("new topics", todo.topics_to_create), ("left", todo.topics_left)):
             if topics:
-                out.print(f"{title}: {', '.join(topics)}", markup=False)
+                out.print(f"{title}: {_some(topics)}", markup=False)
         for command in todo.commands:
             note(f"run: [bold]{command}[/bold]")
     _require_explained(found)
 
 
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _require_explained(found: list[Change]) -> None:
     if gone := [change.before[0] for change in found if change.kind == "unexplained"]:
         note(
-            f"[red]nothing says what became of {', '.join(gone)}[/red]: name it in `formerly` of the "
+            f"[red]nothing says what became of {_some(gone)}[/red]: name it in `formerly` of the "
             "category that it became, or in `removed`"
         )
         raise typer.Exit(1)

@@ -189,7 +189,7 @@ def test_a_former_slug_is_read_as_what_it_became(evolved):
 
 
 def test_what_was_split_or_removed_has_to_be_decided_anew(evolved):
-    with pytest.raises(UnknownCategory, match="'shoe' was split .* one of left, right"):
+    with pytest.raises(UnknownCategory, match=r"'shoe' was split .* one of left, right"):
         Category("shoe")
     with pytest.raises(UnknownCategory):
         Category("gone")

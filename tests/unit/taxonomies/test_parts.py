@@ -1,0 +1,47 @@
+"""What a taxonomy has, what it lacks, and what that costs."""
+
+import pytest
+
+from schemas import active_taxonomy
+from stream.taxonomies.parts import PARTS, check
+from tests.support.taxonomies import bank
+
+
+def states(findings):
+    return {finding.subject: finding.state for finding in findings}
+
+
+def test_the_bundled_taxonomy_has_every_part_and_nothing_wrong():
+    found = states(check(active_taxonomy()))
+    assert {found[part.name] for part in PARTS} <= {"good", "weak"}
+    assert "wrong" not in found.values()
+
+
+def test_an_absent_part_says_what_it_is_for_and_what_is_missing(tmp_path):
+    (finding,) = [f for f in check(bank(tmp_path, 3)) if f.subject == "rules.toml"]
+    assert finding.state == "absent"
+    assert "that labeller abstains" in finding.said
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("rules.toml", '[[rule]]\ncategory = "kids"\n', "no such category: kids"),
+        ("rules.toml", "[[rule]\n", "line 1"),
+        ("examples.jsonl", '{"text": "x"}\n', "line 1: KeyError"),
+        ("hypotheses.toml", '[phrases]\nkids = "x"\n', "no such category: kids"),
+    ],
+)
+def test_a_part_that_is_wrong_is_named(tmp_path, name, text, said):
+    taxonomy = bank(tmp_path, 3)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    (finding,) = [f for f in check(taxonomy) if f.subject == name]
+    assert finding.state == "wrong"
+    assert said in finding.said
+
+
+def test_categories_that_a_part_leaves_out_are_named(tmp_path):
+    taxonomy = bank(tmp_path, 3)
+    (tmp_path / "rules.toml").write_text('[[rule]]\ncategory = "intent_0"\n', encoding="utf-8")
+    (finding,) = [f for f in check(taxonomy) if f.subject == "rules.toml"]
+    assert (finding.state, "intent_1, intent_2" in finding.said) == ("weak", True)

@@ -1,0 +1,90 @@
+"""What `reviews taxonomy init` makes of labelled texts."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import CategoryInfo, load_taxonomy
+from stream.errors import InputError
+from stream.taxonomies.proposal import propose
+from stream.taxonomies.slugs import name_of, slug_of
+from stream.taxonomies.writing import write_proposal
+
+WORDS = {"card_arrival": "post letter", "Refund_not_showing_up?": "refund money", "other": "hello"}
+
+
+def rows(each=12):
+    chance = random.Random(0)
+    return [
+        (f"{chance.choice(words.split())} please {chance.choice('abcdef')} now {i}", label)
+        for label, words in WORDS.items()
+        for i in range(each)
+    ]
+
+
+@given(st.text(min_size=1, max_size=200))
+def test_a_slug_of_anything_is_one_that_a_taxonomy_takes_or_empty(label):
+    slug = slug_of(label)
+    assert not slug or CategoryInfo(slug=slug).slug == slug
+
+
+def test_labels_become_slugs_and_names():
+    assert slug_of("Бытовая техника") == "bytovaya-tehnika"
+    assert slug_of("reverted_card_payment?") == "reverted_card_payment"
+    assert name_of("reverted_card_payment?") == "Reverted card payment?"
+
+
+def test_categories_come_by_frequency_and_none_of_these_last():
+    proposal = propose([*rows(), ("hello there", "other"), ("hello you", "other")])
+    assert [c.slug for c in proposal.categories] == [
+        "card_arrival",
+        "refund_not_showing_up",
+        "other",
+    ]
+    assert proposal.none == "other"
+    assert proposal.language == "en"
+
+
+def test_words_that_tell_a_category_are_found_and_those_of_all_are_not():
+    words = {word.words for word in propose(rows()).categories[1].telling}
+    assert {"refund", "money"} <= words
+    assert "please" not in words
+
+
+def test_categories_with_the_same_words_are_named_as_mixed_up():
+    same = [(f"where is my money {i % 4}", label) for label in ("a", "b") for i in range(10)]
+    proposal = propose([*rows(), *same])
+    pair = proposal.mixed_up[0]
+    assert {proposal.categories[pair.one].slug, proposal.categories[pair.other].slug} == {"a", "b"}
+    assert proposal.contradicting == 4
+
+
+def test_what_is_written_is_a_taxonomy_that_finds_the_files_labels(tmp_path):
+    write_proposal(propose(rows()), tmp_path / "new", "bank", force=False)
+    taxonomy = load_taxonomy(tmp_path / "new")
+    assert [taxonomy.find(label) for label in WORDS] == [
+        "card_arrival",
+        "refund_not_showing_up",
+        "other",
+    ]
+    assert taxonomy.none == "other"
+
+
+def test_a_taxonomy_is_not_replaced_by_accident(tmp_path):
+    write_proposal(propose(rows()), tmp_path, "bank", force=False)
+    with pytest.raises(InputError, match="holds a taxonomy"):
+        write_proposal(propose(rows()), tmp_path, "bank", force=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([("a", "x"), ("b", "x")], "1 label in the file"),
+        ([("a", "Card one"), ("b", "card-one")], "would both be card-one"),
+    ],
+)
+def test_labels_that_make_no_taxonomy_are_refused(given, said):
+    with pytest.raises(InputError, match=said):
+        propose(given)
