@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from schemas.taxonomy import Category, all_categories
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 FOREVER_MS: Final = -1
+Layout = Literal["categories", "single"]
+CATEGORY_HEADER: Final = "category"
 DEAD_LETTER_MAX_BYTES: Final = 2 * 1024 * 1024
 
 
@@ -45,6 +47,9 @@ class TopicNames:
     prefix: str = "reviews"
     output_suffix: str = ""
     """What the topics of a worker's outcomes end with: a backfill's has one, the live have none."""
+    layout: Layout = "categories"
+    """Where decided reviews go: a topic a category, or one topic for all, with the slug in the header
+    ``category``. With many categories a transaction over as many topics costs more than a filter."""
 
     @property
     def incoming(self) -> str:
@@ -87,13 +92,21 @@ class TopicNames:
         return f"{self.prefix}.stats"
 
     def category(self, category: Category) -> str:
-        """Return the topic of one category."""
+        """Return the topic in which reviews of one category are."""
+        if self.layout == "single":
+            return f"{self.prefix}.categorized{self.output_suffix}"
         return f"{self.prefix}.category.{category.slug}{self.output_suffix}"
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The category topics, by category id."""
-        return tuple(self.category(category) for category in all_categories())
+        """The topics of decided reviews, each once; of the layout ``categories`` by category id."""
+        return tuple(dict.fromkeys(self.category(category) for category in all_categories()))
+
+    def category_headers(self, category: Category) -> list[tuple[str, bytes]]:
+        """Return what tells a decided review's category beside the topic."""
+        if self.layout == "categories":
+            return []
+        return [(CATEGORY_HEADER, category.encode())]
 
     def outputs(self) -> tuple[str, ...]:
         """Every topic in which an input event can end."""
@@ -102,8 +115,11 @@ class TopicNames:
     def policies(self) -> Iterator[TopicPolicy]:
         """Yield every topic with its policy."""
         yield TopicPolicy(self.incoming, "reviews as they arrive")
-        for category in all_categories():
-            yield TopicPolicy(self.category(category), f"reviews of {category.info.name('en')}")
+        if self.layout == "single":
+            yield TopicPolicy(self.categories[0], "decided reviews of all categories")
+        else:
+            for category in all_categories():
+                yield TopicPolicy(self.category(category), f"reviews of {category.info.name('en')}")
         month = 30 * DAY_MS
         yield TopicPolicy(self.relabel, "reviews that the model is unsure of", retention_ms=month)
         yield TopicPolicy(

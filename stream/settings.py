@@ -34,7 +34,7 @@ from schemas import activate, load_taxonomy
 from schemas.envelopes import Envelope
 from schemas.incoming import IncomingReader
 from schemas.taxonomy import is_active
-from schemas.topics import TopicNames
+from schemas.topics import Layout, TopicNames
 from stream.errors import ConfigError
 from stream.privacy.kinds import ALWAYS, Kind
 
@@ -134,6 +134,11 @@ class TopicSettings(_Section):
         "",
         pattern=r"^(\.[A-Za-z0-9_-][A-Za-z0-9._-]{0,60})?$",
         description="What topics of outcomes end with: a backfill's, as .model-7. Empty: the live.",
+    )
+    layout: Layout = Field(
+        "categories",
+        description="Where decided reviews go: `categories`, a topic a category; or `single`, one topic "
+        "`<prefix>.categorized` with the slug in the header `category`, for many categories.",
     )
     partitions: PositiveInt = Field(4, description="Of every topic that `topics create` makes.")
     replication: PositiveInt = Field(1, description="3 on a production cluster.")
@@ -665,7 +670,7 @@ class Settings(BaseSettings):
     @property
     def topic_names(self) -> TopicNames:
         """Names of all topics under the configured prefix."""
-        return TopicNames(self.topics.prefix, self.topics.output_suffix)
+        return TopicNames(self.topics.prefix, self.topics.output_suffix, self.topics.layout)
 
     @classmethod
     def settings_customise_sources(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,12 @@ from schemas import (
     Headers,
     RelabelTask,
     SourcePosition,
+    active_taxonomy,
     all_categories,
     decode,
     without_dead_letter,
 )
+from schemas.topics import CATEGORY_HEADER
 from stream.categories import category_named
 from stream.clients.reader import Commit, Start, TopicReader
 from stream.settings import Settings, load_settings
@@ -77,17 +79,17 @@ class CategoryConsumer(TopicReader[CategorizedReview]):
     ) -> None:
         settings = settings or load_settings()
         names = settings.topic_names
+        chosen = [category_named(category) for category in categories or all_categories()]
+        filtered = names.layout == "single" and categories is not None
         super().__init__(
-            [
-                names.category(category_named(category))
-                for category in categories or all_categories()
-            ],
+            dict.fromkeys(names.category(category) for category in chosen),
             lambda record: decode(CategorizedReview, record.value),
             settings=settings,
             group=group,
             follow=follow,
             commit=commit,
             begin=begin,
+            wanted=_is_of(frozenset(chosen)) if filtered else None,
         )
 
 
@@ -143,6 +145,22 @@ class DeadLetterConsumer(TopicReader[DeadLetter]):
             commit=commit,
             begin=begin,
         )
+
+
+def _is_of(chosen: frozenset[Category]) -> Callable[[ConsumerRecord], bool]:
+    """Return what tells by a message's header whether it is of these categories.
+
+    What has no such header is let through: whoever parses it then says what is wrong with it.
+    """
+
+    def is_of(record: ConsumerRecord) -> bool:
+        slug = next((v for name, v in record.headers if name == CATEGORY_HEADER and v), None)
+        if slug is None:
+            return True
+        heirs = active_taxonomy().heirs(slug.decode("utf-8", "replace"))
+        return not heirs or not chosen.isdisjoint(heirs)
+
+    return is_of
 
 
 def dead_letter(record: ConsumerRecord) -> DeadLetter:

@@ -42,6 +42,7 @@ class TopicReader(Generic[T]):
         commit: ``handled`` commits an event once the next one is asked for; ``manual`` commits
             only what :meth:`commit` is called for.
         begin: where a group without a committed position starts.
+        wanted: which messages are parsed and returned at all; the others count as handled.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class TopicReader(Generic[T]):
         follow: bool = True,
         commit: Commit = "handled",
         begin: Start = "earliest",
+        wanted: Callable[[ConsumerRecord], bool] | None = None,
     ) -> None:
         self._settings = settings or load_settings()
+        self._wanted = wanted
         self.topics = tuple(topics)
         self._parse = parse
         self._group = group
@@ -125,6 +128,9 @@ class TopicReader(Generic[T]):
         while True:
             while self._buffer:
                 record = self._buffer.popleft()
+                if self._wanted is not None and not self._wanted(record):
+                    self._pass_over(record)
+                    continue
                 try:
                     if (unreadable := unreadable_in(record)) is not None:
                         raise as_contract_error(unreadable)
@@ -153,6 +159,9 @@ class TopicReader(Generic[T]):
         self.unreadable += 1
         where = f"{record.topic}[{record.partition}]@{record.offset}"
         _log.warning("unreadable_event_left_out", where=where, error=str(error))
+        self._pass_over(record)
+
+    def _pass_over(self, record: ConsumerRecord) -> None:
         self._handled[TopicPartition(record.topic, record.partition)] = record.offset + 1
 
     async def _poll(self) -> None:

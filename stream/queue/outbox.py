@@ -43,7 +43,9 @@ def messages(act: Act, topics: TopicNames) -> Iterator[Outgoing]:
     if act.categorized is not None:
         topic = topics.category(act.categorized.category)
         act_id = f"decision-{act.categorized.revision}"
-        yield _outgoing(act, topic, act.categorized, CategorizedReview, act_id)
+        decided = _outgoing(act, topic, act.categorized, CategorizedReview, act_id)
+        decided.headers.extend(topics.category_headers(act.categorized.category))
+        yield decided
 
 
 def _outgoing(act: Act, topic: str, event: Event, kind: type[Event], act_id: str) -> Outgoing:

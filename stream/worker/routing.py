@@ -22,6 +22,7 @@ from schemas import (
     SourcePosition,
     TopicNames,
     active_taxonomy,
+    all_categories,
     cloud_event,
     trace_headers,
 )
@@ -76,7 +77,10 @@ class Router:
         self._dead_letters = DeadLetterMaker(
             topics.dead_letter, group, worker, redacted, self._limits
         )
-        self._category_topics = topics.categories
+        self._category_topics = [topics.category(category) for category in all_categories()]
+        self._category_headers = [
+            topics.category_headers(category) for category in all_categories()
+        ]
         kinds: tuple[type[Event], ...] = (CategorizedReview, RelabelTask)
         self._fixed_headers = {kind: _fixed_headers(kind) for kind in kinds}
 
@@ -114,9 +118,11 @@ class Router:
         time = (now or datetime.now(UTC)).isoformat()
         if work.sure:
             value = _categorized(work, review, model, time)
-            return self._message(
+            message = self._message(
                 self._category_topics[work.best], CategorizedReview, value, work, time
             )
+            message.headers.extend(self._category_headers[work.best])
+            return message
         review = redacted_review(review, self._redacted) if self._redacted else review
         value = _relabel(work, review, prediction, model, time)
         return self._message(self._topics.relabel, RelabelTask, value, work, time)

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from schemas import all_categories, category_count
+from schemas import active_taxonomy, all_categories, category_count
 from stream.classifier import Classifier
 from stream.model_folder import Manifest, SelfTest, write_manifest
 
@@ -31,8 +31,16 @@ KEYWORDS = (
     "наушники",
     "доставка",
 )
-"""Keyword of each category, by category id."""
-# softmax(6, 0 x 8): the keyword's category gets a probability of 0.98.
+"""Keyword of each category of the bundled taxonomy, by category id."""
+
+
+def keywords() -> tuple[str, ...]:
+    """Return the keyword of each category of the active taxonomy, by category id."""
+    count = category_count()
+    return KEYWORDS if count == len(KEYWORDS) else tuple(f"word{i}" for i in range(count))
+
+
+# softmax(6, 0 x 8): the keyword's category gets a probability of 0.98, and as much of more categories.
 SURE_LOGIT = 6.0
 THRESHOLD = 0.9
 UNKNOWN_ID = 1
@@ -54,12 +62,13 @@ def write_tiny_model(
         mistakes: by category id, the id that its keyword is answered with instead.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = {"[PAD]": 0, "[UNK]": UNKNOWN_ID} | {w: i + 2 for i, w in enumerate(KEYWORDS)}
+    vocabulary = {"[PAD]": 0, "[UNK]": UNKNOWN_ID} | {w: i + 2 for i, w in enumerate(keywords())}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
+    sure_logit += float(np.log(category_count() / len(KEYWORDS)))
     table = np.zeros((len(vocabulary), category_count()), dtype=np.float32)
-    for i in range(len(KEYWORDS)):
+    for i in range(category_count()):
         table[i + 2, (mistakes or {}).get(i, i)] = sure_logit
     onnx.save(_graph(table), folder / "model.onnx")
     (folder / "README.md").write_text("# Tiny model for tests\n", encoding="utf-8")
@@ -67,9 +76,10 @@ def write_tiny_model(
         version="",
         name=name,
         max_length=64,
+        taxonomy=active_taxonomy().digest,
         thresholds=dict.fromkeys(all_categories(), THRESHOLD),
         files={},
-        self_test=(SelfTest(text="платье", logits=table[2 + 2].tolist()),),
+        self_test=(SelfTest(text=keywords()[2], logits=table[2 + 2].tolist()),),
     )
     return write_manifest(folder, manifest)
 

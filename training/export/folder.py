@@ -154,6 +154,7 @@ def write_folder(
             version="",
             name=options.name,
             family=name,
+            taxonomy=active_taxonomy().digest,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             max_length=model.max_length,
             pad_id=model.encoder.pad_id,

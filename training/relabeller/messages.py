@@ -48,10 +48,9 @@ def messages(
         model_version=task.model_version,
         source=task.source,
     )
-    return [
-        _message(topics.labels, label, task, at),
-        _message(topics.category(decision.category), review, task, at),
-    ]
+    decided = _message(topics.category(decision.category), review, task, at)
+    decided.headers.extend(topics.category_headers(decision.category))
+    return [_message(topics.labels, label, task, at), decided]
 
 
 def _message(topic: str, event: Event, task: RelabelTask, at: datetime) -> Message:
