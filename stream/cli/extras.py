@@ -13,6 +13,7 @@ _TRAIN: Final = (
     "transformers",
     "sklearn",
     "scipy",
+    "snowballstemmer",
     "matplotlib",
     "natasha",
     "navec",

@@ -16,7 +16,7 @@ from stream.taxonomies.proposal import Proposal, ProposedCategory
 RULES: Final = "rules.toml"
 EXAMPLES: Final = "examples.jsonl"
 # A rule's word: what the labeller of rules can read.
-_WORD: Final = re.compile(r"[a-zа-яёіїєґ]+")
+_WORD: Final = re.compile(r"[^\W\d_]+")
 # A word that stands elsewhere as often is no rule.
 _LEAST_SHARE: Final = 0.6
 _LEAST_Z: Final = 2.0

@@ -12,15 +12,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from training.labelling.morphology import WORD, analyse, forms, one_edit_away
+from training.labelling.morphology import (
+    RUSSIAN,
+    analyse,
+    forms,
+    keys_of,
+    language,
+    one_edit_away,
+    word_pattern,
+)
 from training.labelling.rules import Rule, RuleBook
 
 # In shorter words one other letter makes another word: "шорты" and "торты".
 _FUZZY_LENGTH: Final = 6
 # Distinct words kept; a stream of typos must not fill the memory.
 _CACHED_WORDS: Final = 200_000
-_NEGATIONS: Final = frozenset({"не", "ни", "без", "нет"})
-_COMPARISONS: Final = frozenset({"как", "будто", "словно", "типа", "вроде", "вместо", "похоже"})
+_NEGATIONS: Final = {
+    RUSSIAN: frozenset({"не", "ни", "без", "нет"}),
+    "en": frozenset({"not", "no", "without", "never", "isn", "don", "doesn", "didn", "nor"}),
+}
+_COMPARISONS: Final = {
+    RUSSIAN: frozenset({"как", "будто", "словно", "типа", "вроде", "вместо", "похоже"}),
+    "en": frozenset({"like", "than", "instead"}),
+}
+_NOTHING: Final[frozenset[str]] = frozenset()
 # "так как", "после того как": no comparison.
 _BEFORE_CONJUNCTION: Final = frozenset({"так", "того", "тем", "после"})
 
@@ -87,7 +102,7 @@ class Lexicon:
 
     def find(self, normalized: str) -> Hits:
         """Return the hits in a normalised text; shielded and negated ones are left out."""
-        tokens = [(m.group(), m.start(), m.end()) for m in WORD.finditer(normalized)]
+        tokens = [(m.group(), m.start(), m.end()) for m in word_pattern().finditer(normalized)]
         words = [self._look_up(token) for token, _, _ in tokens]
         hits: list[Hit] = []
         for i, (_, start, end) in enumerate(tokens):
@@ -167,7 +182,7 @@ class Lexicon:
             return word
         analysis = analyse(token)
         if not analysis.known:
-            if len(token) >= _FUZZY_LENGTH:
+            if len(token) >= _FUZZY_LENGTH and language() == RUSSIAN:
                 for candidate in one_edit_away(token):
                     if candidate in self._forms:
                         return self._entries(candidate)
@@ -178,8 +193,11 @@ class Lexicon:
 
     def _entries(self, form: str) -> _Word:
         tables = self._tables
-        rules = set(tables.rules_of.get(form, ()))
-        slots = set(tables.slots_of.get(form, ()))
+        rules: set[int] = set()
+        slots: set[int] = set()
+        for key in keys_of(form):
+            rules |= tables.rules_of.get(key, set())
+            slots |= tables.slots_of.get(key, set())
         for length in self._prefix_lengths:
             if length > len(form):
                 break
@@ -191,10 +209,11 @@ class Lexicon:
 
 def _is_denied(tokens: list[tuple[str, int, int]], i: int) -> bool:
     """Tell whether the word is negated, or only what the product is compared with."""
-    if i and tokens[i - 1][0] in _NEGATIONS:
+    if i and tokens[i - 1][0] in _NEGATIONS.get(language(), _NOTHING):
         return True
+    comparisons = _COMPARISONS.get(language(), _NOTHING)
     for j in range(max(0, i - 2), i):
-        compared = tokens[j][0] in _COMPARISONS
+        compared = tokens[j][0] in comparisons
         if compared and not (j and tokens[j - 1][0] in _BEFORE_CONJUNCTION):
             return True
     return False

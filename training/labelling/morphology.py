@@ -1,6 +1,7 @@
-"""Russian words: inflected forms of a lemma, and what an unseen word may be.
+"""Words: inflected forms of a lemma, and what an unseen word may be.
 
-Morphology is pymorphy3's (OpenCorpora dictionary). Everything is cached by word: reviews repeat
+Russian morphology is pymorphy3's (OpenCorpora dictionary). Words of other languages are compared by
+their stems (Snowball); where there is no stemmer, as they are written. Everything is cached by word: reviews repeat
 their words, and a look-up costs a hundredth of an analysis.
 """
 
@@ -12,11 +13,28 @@ from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 import pymorphy3
+import snowballstemmer
+
+from schemas import active_taxonomy
 
 ALPHABET: Final = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
 WORD: Final = re.compile(r"[a-zа-яіїєґ]+|\d+")
 # Texts of a day hold some ten thousand distinct words; this bounds what a stream of typos can take.
 _CACHED_WORDS: Final = 200_000
+_ANY_WORD: Final = re.compile(r"[^\W\d_]+|\d+")
+# A stem is no word: the sign keeps "univers" of "university" from meeting one that is written so.
+_STEM: Final = "~"
+_STEMMERS: Final = {
+    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english",
+    "es": "spanish", "et": "estonian", "eu": "basque", "fi": "finnish", "fr": "french",
+    "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian",
+    "it": "italian", "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian",
+    "pt": "portuguese", "ro": "romanian", "sr": "serbian", "sv": "swedish", "ta": "tamil",
+    "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+RUSSIAN: Final = "ru"
+# In shorter words a stem says too little to be a thing's name.
+_LEAST_THING: Final = 4
 _NAME_TAGS: Final = frozenset({"Name", "Surn", "Patr", "Geox", "Orgn", "Abbr", "Init"})
 
 
@@ -31,12 +49,42 @@ def plain(word: str) -> str:
     return word.lower().replace("ё", "е")
 
 
+def language() -> str:
+    """Return the main language of the active taxonomy's texts, ISO 639-1."""
+    return active_taxonomy().languages[0]
+
+
+def word_pattern() -> re.Pattern[str]:
+    """Return what a word of a normalised text is."""
+    return WORD if language() == RUSSIAN else _ANY_WORD
+
+
+@cache
+def _stemmer(of: str) -> Any:
+    name = _STEMMERS.get(of)
+    return None if name is None else snowballstemmer.stemmer(name)
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _stem_key(of: str, word: str) -> str | None:
+    stemmer = _stemmer(of)
+    return None if stemmer is None else _STEM + str(stemmer.stemWord(word))
+
+
+def keys_of(word: str) -> tuple[str, ...]:
+    """Return under which forms a word of a text is looked up: itself, and its stem."""
+    stem = None if language() == RUSSIAN else _stem_key(language(), word)
+    return (word,) if stem is None else (word, stem)
+
+
 def forms(lemma: str) -> frozenset[str]:
-    """Return every inflected form of a lemma, itself included.
+    """Return every inflected form of a lemma, itself included; of other languages, its keys.
 
     Only analyses that have the lemma as their normal form count, so that a homograph's inflections
     stay out; a word that is in no dictionary is inflected by analogy.
     """
+    if language() != RUSSIAN:
+        return frozenset(keys_of(lemma))
     parses = [p for p in analyzer().parse(lemma) if plain(p.normal_form) == plain(lemma)]
     found = {plain(lemma)}
     for parse in parses or analyzer().parse(lemma)[:1]:
@@ -56,9 +104,15 @@ class Analysis(NamedTuple):
     """Whether it is likely a common noun, and so may be the name of a product."""
 
 
-@lru_cache(maxsize=_CACHED_WORDS)
 def analyse(word: str) -> Analysis:
     """Analyse a word once for everybody: the labellers share this cache."""
+    if language() == RUSSIAN:
+        return _analyse_russian(word)
+    return Analysis(keys_of(word), known=False, may_name_a_thing=len(word) >= _LEAST_THING)
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _analyse_russian(word: str) -> Analysis:
     parses = analyzer().parse(word)
     best = parses[0].tag
     return Analysis(

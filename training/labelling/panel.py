@@ -32,10 +32,10 @@ def cheap_panel(settings: LabelSettings, model_folder: Path | None = None) -> Pa
         RulesError: the rule file or the dictionary is wrong.
         ModelError: the classifier is to vote and its folder cannot be used.
     """
-    cheap: list[Labeller] = [HeuristicLabeller.load()]
+    cheap: list[Labeller] = []
     notes: list[str] = []
     spreadable = {HeuristicLabeller.name}
-    makers: list[Callable[[], Labeller]] = [lambda: _dictionary(settings)]
+    makers: list[Callable[[], Labeller]] = [HeuristicLabeller.load, lambda: _dictionary(settings)]
     if settings.zero_shot_model:
         makers.append(lambda: _zero_shot(settings))
     for make in makers:

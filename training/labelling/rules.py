@@ -17,7 +17,7 @@ from training.errors import LabellerUnavailable, RulesError
 
 RULES: Final = "rules.toml"
 Tier = Literal["shield", "product", "part", "child", "adult", "worn", "cloth", "hint", "general"]
-_ENTRY: Final = re.compile(r"(?:[a-zа-яёіїєґ]+[*!]?|\d+!?)")
+_ENTRY: Final = re.compile(r"(?:[^\W\d_]+[*!]?|\d+!?)")
 
 
 def _split(value: object) -> object:
@@ -53,7 +53,7 @@ class Rule(BaseModel):
         if not (self.words or self.phrases or self.patterns or self.numbers):
             raise ValueError("the rule has no words, phrases or patterns")
         for entry in (*self.words, *(word for phrase in self.phrases for word in phrase.split())):
-            if not _ENTRY.fullmatch(entry):
+            if not _ENTRY.fullmatch(entry) or entry != entry.lower():
                 raise ValueError(f"{entry!r} is not one word, optionally ending in * or !")
         for phrase in self.phrases:
             if len(phrase.split()) < 2:  # noqa: PLR2004 - a phrase of one word is a word
