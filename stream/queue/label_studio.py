@@ -2,7 +2,7 @@
 
 The format is the one of Label Studio's import and export pages (a list of tasks with ``data``,
 ``predictions`` and ``annotations``; also its flat JSON-MIN). The labelling interface it expects is
-:data:`INTERFACE`.
+:func:`interface`.
 """
 
 from __future__ import annotations
@@ -20,20 +20,28 @@ from stream.errors import InputError
 from stream.queue.item import text_print
 
 CANNOT_TELL: Final = "cannot-tell"
+_KEYS: Final = 9
 _MOST_SECONDS: Final = 3600
 _REVIEW_ID: Final[TypeAdapter[str]] = TypeAdapter(ReviewId)
-INTERFACE: Final = "\n".join(
-    [
-        "<View>",
-        '  <Text name="text" value="$text"/>',
-        '  <Choices name="category" toName="text" choice="single" required="true">',
-        *[f'    <Choice value="{c.slug}" hotkey="{c.id + 1}"/>' for c in all_categories()],
-        f'    <Choice value="{CANNOT_TELL}"/>',
-        "  </Choices>",
-        "</View>",
-    ]
-)
-"""The labelling interface for a Label Studio project, to be pasted under Settings."""
+
+
+def interface() -> str:
+    """Return the labelling interface for a Label Studio project, to be pasted under Settings."""
+    keys = [f' hotkey="{c.id + 1}"' if c.id < _KEYS else "" for c in all_categories()]
+    return "\n".join(
+        [
+            "<View>",
+            '  <Text name="text" value="$text"/>',
+            '  <Choices name="category" toName="text" choice="single" required="true">',
+            *[
+                f'    <Choice value="{category.slug}"{key}/>'
+                for category, key in zip(all_categories(), keys, strict=True)
+            ],
+            f'    <Choice value="{CANNOT_TELL}"/>',
+            "  </Choices>",
+            "</View>",
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True)

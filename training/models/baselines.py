@@ -26,9 +26,8 @@ _TOLERANCE: Final = 1e-6
 class Majority:
     """Says the most frequent category of its training set, with that category's share."""
 
-    parameters = category_count()
-
     def __init__(self, share: NDArray[np.float64]) -> None:
+        self.parameters = category_count()
         self._logits = log_probabilities(share[None], np.arange(category_count()))
 
     @classmethod

@@ -15,7 +15,7 @@ from schemas import Category, all_categories
 from stream.errors import InputError
 from stream.queue.export import MEDIA_TYPES, Format, standing_labels, written
 from stream.queue.importing import import_annotations
-from stream.queue.label_studio import INTERFACE, read_annotations
+from stream.queue.label_studio import interface, read_annotations
 from stream.queue.records import category_of
 from stream.queue.web.errors import Malformed
 from stream.queue.web.identity import CheckedForm, FromLead, FromPerson, TheSite
@@ -114,7 +114,7 @@ async def guidelines(site: TheSite, visitor: FromPerson) -> HTMLResponse:
 async def files(site: TheSite, visitor: FromPerson) -> HTMLResponse:
     """Offer exports and, to a lead, the import."""
     return site.page(
-        visitor, "files.html", outcome=None, not_read=0, error=None, interface=INTERFACE
+        visitor, "files.html", outcome=None, not_read=0, error=None, interface=interface()
     )
 
 
@@ -153,5 +153,5 @@ async def import_file(site: TheSite, visitor: FromLead, form: CheckedForm) -> HT
         outcome=outcome,
         not_read=not_read,
         error=failure,
-        interface=INTERFACE,
+        interface=interface(),
     )

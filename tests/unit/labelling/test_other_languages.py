@@ -5,8 +5,10 @@ import pytest
 from schemas import Category, load_taxonomy, using
 from stream.settings import LabelSettings
 from tests.support.taxonomies import bank, write_taxonomy
+from tests.support.tiny_checkpoints import write_causal
 from training.labelling.heuristic import HeuristicLabeller
 from training.labelling.hypotheses import hypotheses
+from training.labelling.llm.local import LocalCausalLabeller
 from training.labelling.llm.prompt import answer_schema, parse_answer, system_message
 from training.labelling.panel import cheap_panel
 
@@ -83,3 +85,11 @@ def test_prompts_of_two_taxonomies_are_not_mixed_up(tmp_path, english):
     with using(bank(tmp_path / "other", 3)):
         assert "from 0 to 2" in system_message()
     assert system_message() == first
+
+
+def test_a_local_llm_weighs_ids_of_several_digits_token_by_token(tmp_path, english):
+    labeller = LocalCausalLabeller(write_causal(tmp_path / "llm", digits="0123456789"))
+    votes = labeller.label(["my card is lost", "a refund"])
+    assert votes.probabilities.shape == (2, 12)
+    assert (votes.probabilities > 0).all()
+    assert votes.probabilities.sum(axis=1).tolist() == pytest.approx([1, 1])
