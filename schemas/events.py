@@ -8,11 +8,18 @@ misunderstand raises ``schema_version``, and readers refuse versions that they d
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
-from schemas.taxonomy import Category, inherited_counts, inherited_shares
+from schemas.taxonomy import Category, inherited_counts, inherited_shares, is_without_heir
 
 SCHEMA_VERSION: Final = 1
 
@@ -129,6 +136,17 @@ class Label(Event):
         default=False,
         description="The decision was taken back: there is no category, and the review waits again.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, data: Any) -> Any:
+        """Read a category that was split or removed since as a decision that was taken back.
+
+        Left out instead, an earlier and lower label of the review would hold again.
+        """
+        if isinstance(data, dict) and is_without_heir(data.get("category")):
+            return {**data, "category": None, "withdrawn": True}
+        return data
 
 
 class ComparedOpinion(BaseModel):

@@ -369,6 +369,14 @@ def category_infos() -> tuple[CategoryInfo, ...]:
     return active_taxonomy().infos
 
 
+def is_without_heir(slug: object) -> bool:
+    """Tell whether a slug is of a category that was split or removed: what holds it is open again."""
+    if not isinstance(slug, str):
+        return False
+    taxonomy = active_taxonomy()
+    return len(taxonomy.heirs(slug)) > 1 or slug in taxonomy.removed
+
+
 def inherited_shares(shares: Any) -> Any:
     """Return probabilities by category under today's slugs: those of merged ones are added up.
 

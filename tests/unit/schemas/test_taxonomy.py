@@ -10,6 +10,7 @@ from schemas import (
     CategorizedReview,
     Category,
     CategoryCount,
+    Label,
     RelabelTask,
     TaxonomyError,
     TopicNames,
@@ -193,6 +194,13 @@ def test_what_was_split_or_removed_has_to_be_decided_anew(evolved):
         Category("shoe")
     with pytest.raises(UnknownCategory):
         Category("gone")
+
+
+@pytest.mark.parametrize("slug", ["shoe", "gone"])
+def test_a_label_of_a_split_or_removed_category_opens_its_review_again(evolved, slug):
+    said = {"review_id": "1", "text": "x", "category": slug, "decided_by": "person"}
+    label = Label.model_validate({**said, "labeller": "ann", "codebook_version": "1"})
+    assert (label.category, label.withdrawn) == (None, True)
 
 
 def test_an_open_task_of_former_categories_is_still_asked(evolved):
