@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import Category, Label, RelabelTask, all_categories
+from schemas import Category, Label, RelabelTask, all_categories, category_count
 from schemas.events import ReviewId
 from stream.errors import InputError
 from stream.queue.item import text_print
@@ -26,12 +26,20 @@ _REVIEW_ID: Final[TypeAdapter[str]] = TypeAdapter(ReviewId)
 
 
 def interface() -> str:
-    """Return the labelling interface for a Label Studio project, to be pasted under Settings."""
+    """Return the labelling interface for a Label Studio project, to be pasted under Settings.
+
+    Above many categories a field filters by what is typed.
+    """
     keys = [f' hotkey="{c.id + 1}"' if c.id < _KEYS else "" for c in all_categories()]
     return "\n".join(
         [
             "<View>",
             '  <Text name="text" value="$text"/>',
+            *(
+                ['  <Filter toName="category" minlength="0" name="filter"/>']
+                if category_count() > _KEYS
+                else []
+            ),
             '  <Choices name="category" toName="text" choice="single" required="true">',
             *[
                 f'    <Choice value="{category.slug}"{key}/>'

@@ -12,7 +12,7 @@ from math import sqrt
 from typing import Any, cast
 
 from schemas import Category, all_categories
-from stream.queue.agreement import Agreement, agreement, one_category, pooled
+from stream.queue.agreement import Agreement, Pairs, agreement, one_category, pooled
 from stream.queue.record_seal import SEAL_LETTERS, Forged
 from stream.queue.records import category_of
 from stream.queue.sealed_scripts import SealedScripts
@@ -124,6 +124,8 @@ class Report:
     """By the names of two people."""
     overall: Agreement
     categories: dict[Category | None, Agreement]
+    mixed_up: list[tuple[Category | None, Category | None, int]]
+    """Two answers that people gave to one review, and how often, most often first."""
 
 
 class Statistics:
@@ -249,6 +251,7 @@ class Statistics:
                 for category in (*all_categories(), None)
                 if (category.slug if category else "") in answers
             },
+            mixed_up=_mixed_up(everyone),
         )
 
 
@@ -262,6 +265,19 @@ def _tables(pairs: Mapping[str, str]) -> dict[tuple[str, str], Counter[tuple[str
         if int(count) > 0:
             tables.setdefault((first, second), Counter())[one, other] += int(count)
     return tables
+
+
+def _mixed_up(pairs: Pairs) -> list[tuple[Category | None, Category | None, int]]:
+    """Count pairs of different answers; who gave which does not matter."""
+    total: Counter[tuple[str, str]] = Counter()
+    for (one, other), count in pairs.items():
+        if one != other:
+            total[min(one, other), max(one, other)] += count
+    return [
+        (category_of(one), category_of(other), count)
+        for (one, other), count in total.most_common()
+        if count > 0
+    ]
 
 
 def _chosen(counted: Mapping[str, str]) -> dict[Category | None, int]:

@@ -18,7 +18,9 @@ PRESSED = [
     ("1", "Digit1", True, "1"),
     ("!", "Digit1", True, ""),
     ("End", "Numpad1", False, ""),  # NumLock is off: the key moves
-    ("0", "Digit0", False, ""),
+    ("0", "Digit0", False, "0"),
+    ("0", "Numpad0", False, "0"),
+    ("à", "Digit0", False, "0"),  # French
     ("?", "Slash", True, "?"),
     (",", "Slash", True, "?"),  # Russian
     ("?", "Digit7", True, "?"),  # Russian

@@ -19,6 +19,7 @@ from stream.queue.label_studio import interface, read_annotations
 from stream.queue.records import category_of
 from stream.queue.web.errors import Malformed
 from stream.queue.web.identity import CheckedForm, FromLead, FromPerson, TheSite
+from stream.queue.web.tables import tables
 from stream.queue.working_set import Query as Wanted
 
 router = APIRouter(include_in_schema=False)
@@ -83,7 +84,9 @@ async def figures(site: TheSite, visitor: FromPerson) -> HTMLResponse:
     """Show progress, agreement, and what suggestions do."""
     report = await site.statistics.report()
     progress = await site.statistics.progress(visitor.name)
-    return site.page(visitor, "figures.html", report=report, progress=progress)
+    return site.page(
+        visitor, "figures.html", report=report, tables=tables(report), progress=progress
+    )
 
 
 @router.get("/history")

@@ -17,13 +17,14 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.responses import Response
 
-from schemas import all_categories
+from schemas import active_taxonomy, all_categories
 from stream.queue.accounts import Account, Accounts
 from stream.queue.desk import Desk
 from stream.queue.filing import Filing
 from stream.queue.guidelines import Language, guidelines
 from stream.queue.statistics import Statistics
 from stream.queue.throttle import Throttle
+from stream.queue.web import choices
 from stream.queue.web.devices import DEVICE_SECONDS, Devices
 from stream.queue.web.sessions import Sessions
 from stream.queue.web.shares import apart, percent
@@ -136,6 +137,9 @@ class Site:
                 say(language, "cannot-tell") if category is None else category.info.name(language)
             ),
             categories=all_categories(),
+            many=choices.has_many(),
+            groups=choices.groups(language),
+            text_language=_text_language(),
             guidelines=guidelines(language),
             **context,
         )
@@ -148,6 +152,12 @@ class Site:
         if visitor.is_new:
             self.set_visit(response, visitor.visit)
         return response
+
+
+def _text_language() -> str:
+    """Return the language that reviews are in; empty, which is "unknown" in HTML, if they have several."""
+    languages = active_taxonomy().languages
+    return languages[0] if len(languages) == 1 else ""
 
 
 def site_of(request: Request) -> Site:
@@ -171,6 +181,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = _asset
+    environment.globals["choices"] = choices
     # Ids are any text: browsers turn a line break in a form's field into two characters, and drop NUL.
     environment.filters["quoted"] = lambda text: quote(text, safe="")
     environment.filters["points"] = lambda share: f"{share * 100:+.0f}".replace("-", "\u2212")

@@ -1,4 +1,4 @@
-// Which of the desk's keys was pressed: 1 to 9, "?", "/", "u", "s", "Enter"; "" for none of them.
+// Which of the desk's keys was pressed: 0 to 9, "?", "/", "u", "s", "Enter"; "" for none of them.
 (() => {
   "use strict";
 
@@ -8,12 +8,12 @@
   // by its place: in the Russian layout the key of "U" types "г", the key of "/" types ".".
   function keyOf(event) {
     const typed = event.key;
-    if (typed === "Enter" || /^[1-9?/]$/.test(typed)) return typed;
+    if (typed === "Enter" || /^[0-9?/]$/.test(typed)) return typed;
     if (event.shiftKey) return event.code === "Slash" && typed === "," ? "?" : ""; // Russian: Shift+/ is ","
     if (/^[us]$/i.test(typed)) return typed.toLowerCase();
     // Another Latin letter is what it says (Dvorak has its U elsewhere); a pad without NumLock only moves.
     if (/^[a-z]$/i.test(typed) || typed.length > 1) return "";
-    const digit = /^Digit([1-9])$/.exec(event.code); // French: 1 is typed with Shift
+    const digit = /^Digit([0-9])$/.exec(event.code); // French: 1 is typed with Shift
     return digit ? digit[1] : BY_PLACE[event.code] || "";
   }
 

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const { keyOf, Unsaved } = globalThis.Desk;
+  const { keyOf, Unsaved, Finder } = globalThis.Desk;
   const place = document.getElementById("card-place");
   const message = document.getElementById("message");
   const state = document.getElementById("state");
@@ -29,6 +29,8 @@
 
   const card = () => document.getElementById("card");
   const form = () => document.getElementById("decision"); // none while the server is away
+  const others = document.getElementById("others"); // where there are more categories than keys
+  const finder = others && new Finder(others, act);
   const idOf = (element) => element.dataset.id; // percent-encoded, as are the forms' ids
 
   class Refused extends Error {
@@ -196,9 +198,14 @@
     if (undo) undo.disabled = false;
   }
 
+  function offerOthers() {
+    finder?.offer(Boolean(idOf(card())), (card().dataset.ranked ?? "").split(" "));
+  }
+
   function show(element) {
     place.replaceChildren(element);
     offerUndo();
+    offerOthers();
     shownAt = performance.now();
     document.getElementById("card-title").focus({ preventScroll: true });
     window.scrollTo(0, 0);
@@ -209,6 +216,7 @@
   function stall() {
     ready = null;
     place.replaceChildren(document.getElementById("stalled").content.cloneNode(true));
+    offerOthers();
     document.getElementById("card-title").focus({ preventScroll: true });
   }
 
@@ -314,6 +322,12 @@
       Promise.race([saved, new Promise((done) => setTimeout(done, 1_000))]).then(() => location.assign("/search"));
       return;
     }
+    if (key === "0") {
+      if (!finder || !idOf(card())) return;
+      event.preventDefault();
+      finder.open();
+      return;
+    }
     const selector = key === "Enter" ? "[data-top]" : `[data-key="${key}"]`;
     const button = form()?.querySelector(selector);
     const why = key === "Enter" && document.getElementById("no-guess");
@@ -350,6 +364,7 @@
 
   if (matchMedia("(max-width: 60rem)").matches) document.getElementById("rules").open = false;
   document.getElementById("card-title").focus({ preventScroll: true });
+  offerOthers();
   prefetch();
   offerLeft();
 })();
