@@ -37,6 +37,7 @@ from schemas.taxonomy import is_active
 from schemas.topics import Layout, TopicNames
 from stream.errors import ConfigError
 from stream.privacy.kinds import ALWAYS, Kind
+from stream.settings_mistakes import mistakes_in, unknown_variables
 
 CONFIG_VARIABLE: Final = "REVIEWS_CONFIG"
 DEFAULT_CONFIG: Final = Path("reviews.toml")
@@ -708,13 +709,12 @@ def load_settings(**overrides: object) -> Settings:
         raise ConfigError(
             f"{CONFIG_VARIABLE} names {path}, which is not there", f"unset {CONFIG_VARIABLE}"
         )
+    if (unknown := unknown_variables(Settings)) is not None:
+        raise ConfigError(f"settings: {unknown[0]}", unknown[1])
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the sections
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}"
-            for e in error.errors(include_url=False, include_input=False)
-        )
-        raise ConfigError(f"settings: {problems}", "`reviews config` shows all settings") from None
+        problems, remedy = mistakes_in(error, Settings, path)
+        raise ConfigError(f"settings: {problems}", remedy) from None
     except ValueError as error:  # a TOML file that does not parse
         raise ConfigError(f"settings: {error}", f"correct {path}") from None
