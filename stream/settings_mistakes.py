@@ -35,12 +35,14 @@ def mistakes_in(error: ValidationError, model: type[BaseModel], file: Path) -> t
     problems, names = [], []
     for mistake in error.errors(include_url=False, include_input=False):
         path = tuple(map(str, mistake["loc"]))
-        where = _where(path, file)
+        given = _variable_that_gives(path)
+        where = given or (str(file) if _gives(file, path[:2]) else None)
+        setting = ".".join(path) + (f" (from {where})" if where else "")
         if mistake["type"] == _UNKNOWN:
-            problems.append(f"{where}: there is no such setting")
-            names += _nearest(path, model, in_environment=where.startswith(PREFIX))
+            problems.append(f"{setting}: there is no such setting")
+            names += _nearest(path, model, in_environment=given is not None)
         else:
-            problems.append(f"{where}: {mistake['msg']}")
+            problems.append(f"{setting}: {mistake['msg']}")
     return "; ".join(problems), _remedy(names)
 
 
@@ -64,14 +66,10 @@ def _remedy(names: list[str]) -> str:
     return f"did you mean {' and '.join(names)}? {_OVERVIEW}" if names else _OVERVIEW
 
 
-def _where(path: tuple[str, ...], file: Path) -> str:
-    """Return where a setting was given: the variable, the file, or, from a command, its name."""
-    for name in (variable(*path[:2]), variable(path[0])):
-        if found := next((given for given in os.environ if given.upper() == name), None):
-            return found
-    if _gives(file, path[:2]):
-        return f"{file}: {'.'.join(path)}"
-    return ".".join(path) or "the settings"
+def _variable_that_gives(path: tuple[str, ...]) -> str | None:
+    """Return the environment's variable that a setting came from; None: it came from elsewhere."""
+    wanted = {variable(*path[:2]), variable(path[0])} if path else set()
+    return next((given for given in os.environ if given.upper() in wanted), None)
 
 
 def _gives(file: Path, path: Iterable[str]) -> bool:

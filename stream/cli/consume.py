@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,15 +49,87 @@ def consume(
         int | None, typer.Option(min=1, help="End after so many.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Fields to print, parted by tabs: id, slug, category, confidence, reason, time, "
+            "source, text, ...",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Only messages with this key: a review's id.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only what is on Kafka since; UTC unless it says."),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POSITION",
+            help="One message of any topic as it stands there, as reviews.incoming[2]@17.",
+        ),
+    ] = None,
 ) -> None:
     """Read decided reviews, reviews to relabel, or dead letters; committed ones only."""
     slugs = [*(category or ()), *(more or ())]
-    if relabel + dead_letter + bool(slugs) > 1:
-        raise typer.BadParameter("choose one of categories, --relabel and --dead-letter")
+    if relabel + dead_letter + bool(slugs) + bool(at) > 1:
+        raise typer.BadParameter("choose one of categories, --relabel, --dead-letter and --at")
+    if since is not None and group is not None:
+        raise typer.BadParameter("a group goes on where it was: --since is for reading without one")
+    show_as = _columns(columns, relabel=relabel, dead_letter=dead_letter)
     settings = settings_from(servers, prefix)
-    reader, show = _reader(settings, slugs, relabel, dead_letter, group=group, follow=follow)
-    count = asyncio.run(_read(reader, _print_json if as_json else show, limit))
+    if at is not None:
+        _print_message(settings, at)
+        return
+    options = {"group": group, "follow": follow, "key": key, "since": _moment(since)}
+    reader, show = _reader(settings, slugs, relabel, dead_letter, **options)
+    count = asyncio.run(_read(reader, _print_json if as_json else show_as or show, limit))
     note(f"[dim]{count:,} {'event' if count == 1 else 'events'}[/dim]")
+
+
+def _moment(said: str | None) -> datetime | None:
+    from schemas import read_date
+
+    if said is None:
+        return None
+    if (moment := read_date(said)) is None:
+        raise typer.BadParameter(f"{said!r} is no time: write 2026-11-27T10:15")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _columns(said: str | None, *, relabel: bool, dead_letter: bool) -> Print | None:
+    from stream.cli.event_columns import known_columns, row
+
+    if said is None:
+        return None
+    known = known_columns(relabel=relabel, dead_letter=dead_letter)
+    names = [name.strip().lower() for name in said.split(",") if name.strip()]
+    if absent := [name for name in names if name not in known]:
+        raise typer.BadParameter(f"no column {', '.join(absent)}; there are {', '.join(known)}")
+    return lambda event: print_line(row(event, names))
+
+
+def _print_message(settings: Settings, said: str) -> None:
+    from stream.clients.message import message_at, position_from
+
+    record = asyncio.run(message_at(settings, position_from(said)))
+    shown = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "time": datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(),
+        "key": _shown(record.key),
+        "headers": [[name, _shown(value)] for name, value in record.headers],
+        "value": _shown(record.value),
+    }
+    print_line(json.dumps(shown, ensure_ascii=False))
+
+
+def _shown(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "backslashreplace")
 
 
 def _reader(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from schemas import (
@@ -62,6 +63,8 @@ class CategoryConsumer(TopicReader[CategorizedReview]):
         follow: wait for more for ever, or end at what was there when the consumer started.
         commit: ``handled``, or ``manual`` to call :meth:`commit` yourself.
         begin: where a group without a position starts.
+        since: without a group, only what is on Kafka from this time on; with a time zone.
+        key: only messages with this key: a review's id.
 
     Raises:
         ConfigError: there is no such category.
@@ -76,6 +79,8 @@ class CategoryConsumer(TopicReader[CategorizedReview]):
         follow: bool = True,
         commit: Commit = "handled",
         begin: Start = "earliest",
+        since: datetime | None = None,
+        key: str | None = None,
     ) -> None:
         settings = settings or load_settings()
         names = settings.topic_names
@@ -89,7 +94,8 @@ class CategoryConsumer(TopicReader[CategorizedReview]):
             follow=follow,
             commit=commit,
             begin=begin,
-            wanted=_is_of(frozenset(chosen)) if filtered else None,
+            since=since,
+            wanted=_all_of(_is_of(frozenset(chosen)) if filtered else None, _has_key(key)),
         )
 
 
@@ -107,6 +113,8 @@ class RelabelConsumer(TopicReader[RelabelTask]):
         follow: bool = True,
         commit: Commit = "handled",
         begin: Start = "earliest",
+        since: datetime | None = None,
+        key: str | None = None,
     ) -> None:
         settings = settings or load_settings()
         super().__init__(
@@ -117,6 +125,8 @@ class RelabelConsumer(TopicReader[RelabelTask]):
             follow=follow,
             commit=commit,
             begin=begin,
+            since=since,
+            wanted=_has_key(key),
         )
 
 
@@ -134,6 +144,8 @@ class DeadLetterConsumer(TopicReader[DeadLetter]):
         follow: bool = True,
         commit: Commit = "handled",
         begin: Start = "earliest",
+        since: datetime | None = None,
+        key: str | None = None,
     ) -> None:
         settings = settings or load_settings()
         super().__init__(
@@ -144,7 +156,24 @@ class DeadLetterConsumer(TopicReader[DeadLetter]):
             follow=follow,
             commit=commit,
             begin=begin,
+            since=since,
+            wanted=_has_key(key),
         )
+
+
+Wanted = Callable[["ConsumerRecord"], bool]
+
+
+def _has_key(key: str | None) -> Wanted | None:
+    if key is None:
+        return None
+    wanted = key.encode("utf-8", "surrogateescape")
+    return lambda record: record.key == wanted
+
+
+def _all_of(*conditions: Wanted | None) -> Wanted | None:
+    held = [condition for condition in conditions if condition is not None]
+    return (lambda record: all(condition(record) for condition in held)) if held else None
 
 
 def _is_of(chosen: frozenset[Category]) -> Callable[[ConsumerRecord], bool]:

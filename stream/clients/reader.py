@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final, Generic, Literal, Self, TypeVar
 
 import structlog
@@ -42,6 +43,7 @@ class TopicReader(Generic[T]):
         commit: ``handled`` commits an event once the next one is asked for; ``manual`` commits
             only what :meth:`commit` is called for.
         begin: where a group without a committed position starts.
+        since: without a group, messages from this time on alone; with a time zone.
         wanted: which messages are parsed and returned at all; the others count as handled.
     """
 
@@ -55,6 +57,7 @@ class TopicReader(Generic[T]):
         follow: bool = True,
         commit: Commit = "handled",
         begin: Start = "earliest",
+        since: datetime | None = None,
         wanted: Callable[[ConsumerRecord], bool] | None = None,
     ) -> None:
         self._settings = settings or load_settings()
@@ -65,6 +68,7 @@ class TopicReader(Generic[T]):
         self._follow = follow
         self._commit_mode = commit
         self._begin: Start = begin
+        self._since = since
         self._consumer: Any = None
         self._buffer: deque[ConsumerRecord] = deque()
         self._in_hand: ConsumerRecord | None = None
@@ -93,9 +97,22 @@ class TopicReader(Generic[T]):
         await start(self._consumer, kafka)
         if self._group is None:
             self._consumer.assign(partitions)
+            await self._seek_since(partitions)
         else:
             self._consumer.subscribe(list(self.topics), listener=_Listener(self))
         return self
+
+    async def _seek_since(self, partitions: list[TopicPartition]) -> None:
+        if self._since is None:
+            return
+        moment = int(self._since.timestamp() * 1000)
+        try:
+            found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, moment))
+            ends = await self._consumer.end_offsets(partitions)
+        except KafkaError as error:
+            raise unreachable(self._settings.kafka, error) from None
+        for tp in partitions:
+            self._consumer.seek(tp, ends[tp] if found[tp] is None else found[tp].offset)
 
     async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
         """Commit what was handled and disconnect.

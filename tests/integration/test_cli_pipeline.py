@@ -39,6 +39,10 @@ def topics(variables):
     return json.loads(result.stdout)
 
 
+def topics_prefix(variables):
+    return variables["REVIEWS_TOPICS__PREFIX"]
+
+
 def consumed(*arguments, count=None, **variables):
     limit = ["--limit", str(count)] if count else ["--drain"]
     result = reviews("consume", *arguments, *limit, "--json", **variables)
@@ -64,6 +68,26 @@ def test_from_a_file_to_categories_and_back_from_dead_letters(variables, topics,
         ("4", "footwear"),
     }
     assert [task["review"]["review_id"] for task in waiting] == ["3"]
+
+    def lines(*arguments):
+        found = reviews("consume", "--drain", *arguments, **variables)
+        assert found.returncode == 0, found.stderr
+        return found.stdout.splitlines()
+
+    assert sorted(lines("--columns", "id,slug,decided-by")) == [
+        "1\tclothing\tmodel",
+        "2\thousehold-appliances\tmodel",
+        "4\tfootwear\tmodel",
+    ]
+    assert lines("--relabel", "--columns", "id,reason") == ["3\tlow-confidence"]
+    assert lines("--key", "4", "--columns", "id,text") == ["4\tсапоги жмут"]
+    assert len(lines("--since", "27.11.2020 10:15", "--columns", "id")) == 3
+    assert lines("--since", "2099-01-01", "--columns", "id") == []
+    (source,) = lines("--key", "4", "--columns", "source")
+    message = json.loads(*lines("--at", source))
+    assert (message["key"], json.loads(message["value"])["text"]) == ("4", "сапоги жмут")
+    nowhere = reviews("consume", "--at", f"{topics_prefix(variables)}.incoming[0]@999", **variables)
+    assert_one_clear_line(nowhere, 2, "nothing stands at", "offsets")
 
     only = consumed("--category", "footwear", "kids", **variables)
     assert [event["review"]["review_id"] for event in only] == ["4"]

@@ -29,7 +29,8 @@ def told(monkeypatch, *, toml="", tmp_path=None, **variables):
 )
 def test_a_variable_that_is_none_is_named_with_the_nearest(monkeypatch, typed, meant):
     message, remedy = told(monkeypatch, **{typed: "5"})
-    assert f"{typed}: there is no such setting" in message
+    assert typed in message
+    assert "there is no such setting" in message
     assert f"did you mean {meant}?" in remedy
 
 
@@ -43,8 +44,8 @@ def test_a_setting_of_the_file_is_named_with_the_file(monkeypatch, tmp_path):
     message, remedy = told(
         monkeypatch, toml="[worker]\nbatch_row = 3\n[kafak]\nx = 1\n", tmp_path=tmp_path
     )
-    assert "shop.toml: worker.batch_row: there is no such setting" in message
-    assert "shop.toml: kafak" in message
+    assert f"worker.batch_row (from {tmp_path / 'shop.toml'}): there is no such" in message
+    assert "kafak (from" in message
     assert "worker.batch_rows and kafka" in remedy
 
 
@@ -52,7 +53,10 @@ def test_a_wrong_value_is_named_with_its_variable_and_never_shown(monkeypatch):
     message, _ = told(
         monkeypatch, REVIEWS_WORKER__BATCH_ROWS="many", REVIEWS_CACHE__URL="pass:word"
     )
-    assert "REVIEWS_WORKER__BATCH_ROWS: Input should be a valid integer" in message
+    assert (
+        "worker.batch_rows (from REVIEWS_WORKER__BATCH_ROWS): Input should be a valid integer"
+        in message
+    )
     assert "REVIEWS_CACHE__URL" in message
     assert "pass:word" not in message
 
