@@ -54,8 +54,8 @@ def train(
     family: Annotated[
         str,
         typer.Argument(
-            help="bert, lora, mlp, lstm, bert-lstm, bert-lstm-attention, -dropout, embeddings; or "
-            "starter."
+            help="bert, lora, mlp, lstm, static, bert-lstm, bert-lstm-attention, -dropout, "
+            "embeddings; or starter."
         ),
     ],
     labels: Annotated[

@@ -139,7 +139,7 @@ class _Training:
         self.loss = Loss.of(dataset, config.imbalance, config.tricks)
         self.labels, self.weight = _targets(dataset, config.tricks)
         self.optimizer = torch.optim.AdamW(
-            parameter_groups(module, config), weight_decay=config.weight_decay
+            parameter_groups(module, config), weight_decay=config.weight_decay, fused=True
         )
         self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         self.average = copy.deepcopy(module) if config.tricks.averaging else None

@@ -104,6 +104,9 @@ FAMILIES: Final[dict[str, Family]] = {
         Family("lora", "BERT, low-rank updates of attention, merged.", _neural("lora"), True),
         Family("mlp", "MLP on pooled embeddings of a frozen BERT.", _neural("mlp"), True),
         Family("lstm", "Bidirectional LSTM on word pieces.", _neural("lstm"), True),
+        Family(
+            "static", "Vectors of word pieces, pairs and letters, summed.", _neural("static"), True
+        ),
         Family("bert-lstm", "BERT with an LSTM on top.", _neural("bert-lstm"), True),
         Family(
             "bert-lstm-attention",

@@ -90,7 +90,7 @@ def pretrain(
     torch.manual_seed(config.seed)
     model = nn.ModuleDict({"encoder": encoder.model, "head": MaskedHead(encoder)}).to(device)
     optimizer = torch.optim.AdamW(
-        model.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     steps = math.ceil(len(ids) / config.batch_size) * config.epochs
     losses: list[float] = []
