@@ -16,17 +16,15 @@ import typer
 from stream.cli.console import err, note
 from stream.cli.options import settings_from
 from stream.cli.outputs import Force, require_new_file
-from stream.cli.rows import (
+from stream.cli.reading import (
     Delimiter,
     FileEncoding,
     FileFormat,
     IdColumn,
-    ModelFolder,
-    Rows,
     TextColumns,
-    progress_over,
     reading,
 )
+from stream.cli.rows import ModelFolder, Rows, progress_over
 
 if TYPE_CHECKING:
     from stream.classifier import Classifier
@@ -54,7 +52,7 @@ def classify(
     """
     section = {"model": {"folder": model}} if model is not None else {}
     settings = settings_from(None, None, **section)
-    rows = Rows(file, reading(file_format, text_column, id_column, encoding, delimiter))
+    rows = Rows(file, reading(file_format, text_column, id_column, None, encoding, delimiter))
     require_new_file(output, force=force)
     rows.check()
     classifier = _load(settings.model)

@@ -12,16 +12,15 @@ import typer
 
 from stream.cli.console import note, out, print_line
 from stream.cli.options import Json, Prefix, Servers, settings_from
-from stream.cli.rows import (
+from stream.cli.reading import (
     Delimiter,
     FileEncoding,
     FileFormat,
     IdColumn,
-    Rows,
     TextColumns,
-    progress_over,
     reading,
 )
+from stream.cli.rows import Rows, progress_over
 
 if TYPE_CHECKING:
     from stream.settings import Settings
@@ -57,7 +56,7 @@ def produce(
     is then 1.
     """
     settings = settings_from(servers, prefix)
-    rows = Rows(file, reading(file_format, text_column, id_column, encoding, delimiter))
+    rows = Rows(file, reading(file_format, text_column, id_column, None, encoding, delimiter))
     rows.check()
     started = time.monotonic()
     if dry_run:

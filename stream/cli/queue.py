@@ -17,7 +17,9 @@ import typer
 
 from stream.cli.console import err, note, one_line, out, print_data
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.reading import reads_files
 from stream.cli.signals import StopSignals
+from stream.files import Options
 
 if TYPE_CHECKING:
     from stream.queue.accounts import Accounts
@@ -215,22 +217,28 @@ def export(
 
 
 @app.command("import")
+@reads_files
 def import_file(
-    file: Annotated[Path, typer.Argument(help="Label Studio's export, JSON or JSON-MIN.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Export of Label Studio, doccano, Prodigy or Argilla, or a table with review_id and "
+            "category."
+        ),
+    ],
     who: Annotated[str, typer.Option("--as", help="Account in whose name it is decided.")],
     servers: Servers = None,
     prefix: Prefix = None,
+    *,
+    reading_as: Options,
 ) -> None:
-    """Take in annotations made in Label Studio. Only what waits here is decided."""
-    from stream.errors import InputError
-    from stream.queue.label_studio import read_annotations
+    """Take in annotations made elsewhere. Only what waits here is decided."""
+    from stream.queue.label_studio import read_annotation_file
 
     settings = settings_from(servers, prefix)
     _require_account(who)
-    try:
-        annotations, not_read = read_annotations(file.read_bytes())
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}", "check the path") from None
+    annotations, not_read, understood = read_annotation_file(file, reading_as)
+    err.print(f"reading {one_line(understood)}", markup=False, style="dim", soft_wrap=True)
     outcome = asyncio.run(_import(settings, who, annotations))
     note(f"decided: {len(outcome.decided)}")
     if outcome.refused or not_read:

@@ -17,55 +17,12 @@ if TYPE_CHECKING:
     from schemas import Review
     from stream.files import BadRow, Options, ReviewFile, ReviewRow
 
-FileFormat = Annotated[
-    str,
-    typer.Option("--format", help="auto, csv, json, jsonl, lines, excel or parquet."),
-]
-TextColumns = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--text-column",
-        help="Column or field with the text, by name or number; several are joined.",
-        show_default=False,
-    ),
-]
-IdColumn = Annotated[
-    str | None,
-    typer.Option("--id-column", help="Column or field with the id.", show_default=False),
-]
-FileEncoding = Annotated[
-    str | None,
-    typer.Option(help="Of the file, as cp1251; else it is found out.", show_default=False),
-]
-Delimiter = Annotated[
-    str | None,
-    typer.Option(help="Between columns, as ; or tab; else it is found out.", show_default=False),
-]
 ModelFolder = Annotated[
     Path | None, typer.Option(help="Model folder; else REVIEWS_MODEL__FOLDER.", show_default=False)
 ]
 
 # A broken file must not flood the terminal; the count says the rest.
 _SHOWN_PROBLEMS: Final = 10
-
-
-def reading(
-    file_format: str = "auto",
-    text_columns: list[str] | None = None,
-    id_column: str | None = None,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    label_column: str | None = None,
-) -> Options:
-    """Return what somebody said of a file.
-
-    Raises:
-        InputError: there is no such format.
-    """
-    from stream.files import Options, Wanted, format_of
-
-    wanted = Wanted(tuple(text_columns or ()), id_column, label_column)
-    return Options(format_of(file_format), wanted, encoding, delimiter)
 
 
 class Rows:

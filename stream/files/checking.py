@@ -99,6 +99,16 @@ def _looked_through(
     return found
 
 
+def is_much(broken: int, rows: int) -> bool:
+    """Tell whether so many broken rows speak of the file, not of themselves.
+
+    >>> is_much(1, 10), is_much(4, 10), is_much(1, 1)
+    (False, True, True)
+    """
+    few = broken < _FEW_BROKEN or broken <= _MOST_BROKEN * rows
+    return broken > 0 and (not few or broken == rows)
+
+
 def refuse_if_broken(found: Findings, path: Path, *, whole: bool = True) -> None:
     """Refuse a file of which much does not parse.
 
@@ -107,8 +117,7 @@ def refuse_if_broken(found: Findings, path: Path, *, whole: bool = True) -> None
     """
     faults = {reason: count for reason, count in found.left_out.items() if reason.is_fault}
     broken = sum(faults.values())
-    few = broken < _FEW_BROKEN or broken <= _MOST_BROKEN * found.rows
-    if not broken or (few and broken < found.rows) or (few and not whole):
+    if not is_much(broken, found.rows) or (broken < _FEW_BROKEN and not whole):
         return
     reason = max(faults, key=lambda each: faults[each])
     first = found.first[reason]

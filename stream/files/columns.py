@@ -22,7 +22,7 @@ _NAMES: Final[Mapping[Role, tuple[str, ...]]] = {
         "комментарий покупателя", "комментарий клиента", "отзыв клиента", "отзыв о товаре",
         "отзыв", "отзывы", "комментарий", "комментарии", "содержание", "содержимое",
         "review", "reviews", "comment", "comments", "feedback", "body", "content", "message",
-        "opinion", "сообщение", "мнение", "обращение",
+        "opinion", "сообщение", "мнение", "обращение", "sentence", "data",
     ),
     "title": ("review title", "review headline", "review summary", "заголовок отзыва", "тема отзыва"),
     "pros": (
@@ -55,7 +55,7 @@ _NAMES: Final[Mapping[Role, tuple[str, ...]]] = {
     ),
     "label": (
         "category", "category id", "label", "labels", "label id", "class", "target", "choice",
-        "answer", "категория", "id категории", "категория товара", "метка", "класс", "ответ",
+        "категория", "id категории", "категория товара", "метка", "класс",
         "название категории",
     ),
 }  # fmt: skip
@@ -104,11 +104,19 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Columns as somebody named them on the command line; they win over what is known."""
+    """Columns as somebody named them on the command line; they win over what is known.
+
+    Attributes:
+        text: to be joined.
+        id: that names a review.
+        label: with its category.
+        needs_text: a table without a text is none that we could read.
+    """
 
     text: tuple[str, ...] = ()
     id: str | None = None
     label: str | None = None
+    needs_text: bool = True
 
     def __bool__(self) -> bool:
         return bool(self.text or self.id or self.label)
@@ -144,7 +152,7 @@ def known_columns(names: Sequence[str], wanted: Wanted = Wanted()) -> Columns | 
         text = tuple(ranked[role][0] for role in _WORDS if role in ranked)
         if text and {role for role in _WORDS if role in ranked} == {"title"}:
             text = ()
-    if not text:
+    if not text and (wanted.needs_text or not by_role):
         return None
     ids = (_named(wanted.id, names),) if wanted.id else tuple(ranked.get("id", ()))
     labels = (_named(wanted.label, names),) if wanted.label else tuple(ranked.get("label", ()))

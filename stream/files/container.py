@@ -242,6 +242,11 @@ def _open(path: Path) -> BinaryIO:
         ) from None
 
 
+def is_packed(head: bytes) -> bool:
+    """Tell whether bytes begin what must be unpacked, a workbook among them."""
+    return head.startswith((b"PK", _OLE, b"PAR1")) or _unpacker(head) is not None
+
+
 def _unpacker(head: bytes) -> tuple[str, Callable[[Pieces], Any]] | None:
     if head.startswith(b"\x1f\x8b"):
         return "gzip", lambda packed: _ByPieces(gzip.GzipFile(fileobj=cast("Any", packed)))

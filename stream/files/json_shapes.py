@@ -199,6 +199,11 @@ class Written(str):
     __slots__ = ()
 
 
+def is_text(value: object) -> bool:
+    """Tell whether a value of JSON is a text, and no number as it was written."""
+    return isinstance(value, str) and not isinstance(value, Written)
+
+
 def _number(text: str) -> Written:
     return Written(text)
 

@@ -78,13 +78,19 @@ def review_rows(table: Table) -> Iterator[ReviewRow | BadRow]:
     Raises:
         InputError: the file breaks off or cannot be understood any more.
     """
-    maker = _Maker(table.columns, table.remarks, flat=table.flat)
+    maker = Maker(table.columns, table.remarks, flat=table.flat)
     for record in table.records:
         yield record if isinstance(record, BadRow) else maker.row_of(record)
 
 
-class _Maker:
-    """Makes reviews of records."""
+class Maker:
+    """Makes reviews of records.
+
+    Args:
+        columns: of the table.
+        remarks: where it is counted what was mended.
+        flat: no value is an object of its own.
+    """
 
     def __init__(self, columns: Columns, remarks: Remarks, *, flat: bool) -> None:
         self._flat = flat
@@ -95,12 +101,13 @@ class _Maker:
         self._used = frozenset({*columns.text, *_OWN_FIELDS})
 
     def row_of(self, record: Record) -> ReviewRow | BadRow:
+        """Return the review that a record holds, or why it holds none."""
         fields: Mapping[str, Any] = record.fields
         if not self._flat and any(isinstance(value, dict) for value in fields.values()):
             fields = flat(fields)
         line = record.line
         text = self._text_of(fields)
-        if not has_words(text):
+        if self._text and not has_words(text):
             return BadRow(line, _without_words(text), Reason.NO_WORDS, record.fields)
         review_id, of_id = self._id_of(line, fields)
         created_at, of_date = self._date_of(line, fields)

@@ -11,12 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, cast, get_args
 
 from stream.errors import InputError
+from stream.files.annotation_tools import plain_record
 from stream.files.columns import Columns, Wanted, known_columns, listed
 from stream.files.container import HEAD_BYTES, Opened, Pieces
 from stream.files.delimited import DelimitedReader, Dialect, lines_of, newline_of
 from stream.files.dialect import Layout, delimiter_named, layout_of
 from stream.files.encoding import SAMPLE_BYTES, Encoding, encoding_named, encoding_of
-from stream.files.json_shapes import JsonWalk, decoded_line, flat
+from stream.files.json_shapes import JsonWalk, decoded_line, flat, is_text
 from stream.files.rows import BadRow, Reason, Record, Remarks
 from stream.files.values import is_nothing, moment_of
 from stream.spreadsheet import unguarded
@@ -86,6 +87,15 @@ class Table:
                 parts.append(f"{what} from {listed(names[:1])}")
         if not columns.id:
             parts.append("ids made from the texts")
+        return "; ".join(parts)
+
+    @property
+    def said_of_labels(self) -> str:
+        """What a file of labels was understood as, in one line."""
+        columns = self.columns
+        parts = [", ".join(self.facts), f"text from {listed(columns.text)}"]
+        if columns.label:
+            parts.append(f"label from {listed(columns.label[:1])}")
         return "; ".join(parts)
 
 
@@ -447,7 +457,7 @@ def _of_json_line(number: int, content: str) -> Record | BadRow:
         return BadRow(number, f"not JSON: {error}", Reason.BROKEN, {LINES: content})
     if not isinstance(value, dict):
         return BadRow(number, "not a JSON object", Reason.BROKEN, {LINES: content})
-    return Record(number, value)
+    return Record(number, plain_record(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,7 +491,7 @@ def _list_in(head: str, name: str, wanted: Wanted, *, complete: bool) -> _Choice
     if found:
         _, path, names, columns = max(found, key=lambda each: each[0])
         return _Choice(path, tuple(names), columns)
-    texts = [(len(v), p) for p, v in samples.items() if v and all(isinstance(e, str) for e in v)]
+    texts = [(len(v), p) for p, v in samples.items() if v and all(map(is_text, v))]
     if texts and not any(isinstance(e, dict) for v in samples.values() for e in v):
         return _Choice(max(texts)[1], (LINES,), Columns((LINES,)))
     every = _names_of([value for values in samples.values() for value in values])
@@ -505,7 +515,8 @@ def _sampled(
         for element in islice(walk, 20 * _LOOKED_AT):
             held = samples.setdefault(element.path, [])
             if len(held) < _LOOKED_AT:
-                held.append(element.value)
+                value = element.value
+                held.append(plain_record(value) if isinstance(value, dict) else value)
     except InputError:
         if complete and not samples:
             raise
@@ -533,8 +544,8 @@ def _elements(walk: JsonWalk, choice: _Choice) -> Iterator[Record | BadRow]:
             continue
         value = element.value
         if isinstance(value, dict):
-            yield Record(element.number, value)
-        elif isinstance(value, str) and choice.names == (LINES,):
+            yield Record(element.number, plain_record(value))
+        elif is_text(value) and choice.names == (LINES,):
             yield Record(element.number, {LINES: value})
         elif element.listed:
             yield BadRow(element.number, "not an object", Reason.BROKEN, {LINES: value})

@@ -1,15 +1,15 @@
-"""Label Studio's JSON: tasks with predictions going out, annotations coming back.
+"""Label Studio's JSON: tasks with predictions going out; annotations of any tool coming back.
 
 The format is the one of Label Studio's import and export pages (a list of tasks with ``data``,
-``predictions`` and ``annotations``; also its flat JSON-MIN). The labelling interface it expects is
-:func:`interface`.
+``predictions`` and ``annotations``). What comes back is read as any file of labels is. The labelling
+interface it expects is :func:`interface`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,11 +17,16 @@ from pydantic import TypeAdapter, ValidationError
 from schemas import Category, Label, RelabelTask, all_categories, category_count
 from schemas.events import ReviewId
 from stream.errors import InputError
+from stream.files import BadRow, Options, Wanted
+from stream.files.container import is_packed
+from stream.files.labels import LabelRow, label_rows, open_labels
+from stream.files.tables import Table
 from stream.queue.item import text_print
 
 CANNOT_TELL: Final = "cannot-tell"
 _KEYS: Final = 9
-_MOST_SECONDS: Final = 3600
+_MOST_SECONDS: Final = 3600.0
+_READING: Final = Options(wanted=Wanted(needs_text=False))
 _REVIEW_ID: Final[TypeAdapter[str]] = TypeAdapter(ReviewId)
 
 
@@ -96,59 +101,57 @@ def annotated_task(label: Label) -> dict[str, Any]:
 
 
 def read_annotations(content: bytes) -> tuple[list[Annotation], int]:
-    """Read an export of Label Studio, JSON or JSON-MIN.
+    """Read an upload: an export of Label Studio or of another tool, as text.
 
     Returns:
-        The annotations, one per task (the latest), and how many tasks held none that we understand.
+        The annotations, one per record, and how many records held none that we understand.
 
     Raises:
-        InputError: it is no such export at all.
+        InputError: it is no such export at all, or packed: a stranger's upload is not unpacked here.
     """
-    try:
-        tasks = json.loads(content)
-    except ValueError as error:
-        raise InputError(f"the file is not JSON: {error}", "export as JSON or JSON-MIN") from None
-    except RecursionError:
-        raise InputError("the file is nested too deeply", "export as JSON or JSON-MIN") from None
-    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-        raise InputError("the file is not a list of tasks", "export as JSON or JSON-MIN")
-    found = [annotation for task in tasks if (annotation := _annotation(task)) is not None]
-    return found, len(tasks) - len(found)
+    if is_packed(content):
+        raise InputError("the file is packed or a workbook", "send JSON, JSON lines or CSV")
+    with open_labels(Path("the file"), _READING, BytesIO(content)) as table:
+        return _annotations_in(table)
 
 
-def _annotation(task: dict[str, Any]) -> Annotation | None:
-    data = task.get("data", task)
-    review_id = _review_id(data.get("review_id")) if isinstance(data, dict) else None
+def read_annotation_file(path: Path, options: Options) -> tuple[list[Annotation], int, str]:
+    """Read a file of annotations: as :func:`read_annotations`, and what it was understood as.
+
+    Raises:
+        InputError: it is absent or no such file at all.
+    """
+    wanted = replace(options.wanted, needs_text=False)
+    with open_labels(path, replace(options, wanted=wanted)) as table:
+        return (*_annotations_in(table), table.said_of_labels)
+
+
+def _annotations_in(table: Table) -> tuple[list[Annotation], int]:
+    if not table.columns.label and not table.columns.id:
+        raise InputError("the file holds no annotations", "export as JSON, JSON-MIN or CSV")
+    found, not_read = [], 0
+    for row in label_rows(table):
+        annotation = None if isinstance(row, BadRow) else _annotation(row)
+        if annotation is None:
+            not_read += 1
+        else:
+            found.append(annotation)
+    return found, not_read
+
+
+def _annotation(row: LabelRow) -> Annotation | None:
+    review_id = _review_id(row.review_id)
     if review_id is None:
         return None
-    choice, seconds = _latest_choice(task)
-    if choice != CANNOT_TELL and choice not in set(all_categories()):
+    category = None if row.said == (CANNOT_TELL,) else row.category()
+    if isinstance(category, BadRow):
         return None
-    text = data.get("text")
     return Annotation(
         review_id=review_id,
-        category=None if choice == CANNOT_TELL else Category(choice),
-        print=text_print(text) if isinstance(text, str) else None,
-        seconds=seconds,
+        category=category,
+        print=text_print(row.text) if row.text else None,
+        seconds=_seconds(row.fields.get("lead_time")),
     )
-
-
-def _latest_choice(task: dict[str, Any]) -> tuple[str, float | None]:
-    if "annotations" not in task:  # JSON-MIN
-        choice = task.get("category", "")
-        return (choice if isinstance(choice, str) else ""), _seconds(task.get("lead_time"))
-    annotations = [a for a in _dicts(task["annotations"]) if not a.get("was_cancelled")]
-    for annotation in sorted(annotations, key=_created_at, reverse=True):
-        for result in _dicts(annotation.get("result")):
-            value = result.get("value")
-            choices = value.get("choices") if isinstance(value, dict) else None
-            if isinstance(choices, list) and len(choices) == 1 and isinstance(choices[0], str):
-                return choices[0], _seconds(annotation.get("lead_time"))
-    return "", None
-
-
-def _dicts(value: Any) -> Sequence[dict[str, Any]]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _review_id(value: Any) -> str | None:
@@ -158,15 +161,12 @@ def _review_id(value: Any) -> str | None:
         return None
 
 
-def _created_at(annotation: dict[str, Any]) -> str:
-    found = annotation.get("created_at")
-    return found if isinstance(found, str) else ""
-
-
 def _seconds(value: Any) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    # Compared before it is converted: a whole number may have more digits than any float.
-    return float(min(value, _MOST_SECONDS)) if number and value >= 0 else None
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        return None
+    return min(seconds, _MOST_SECONDS) if seconds >= 0 else None
 
 
 def _data(review_id: str, text: str) -> dict[str, str]:

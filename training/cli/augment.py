@@ -16,6 +16,9 @@ from schemas import Category
 from stream.categories import category_named
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
+from stream.cli.reading import reads_files
+from stream.files import Options
+from training.cli.labels_by import unstated_of
 from training.cli.progress import bars
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from training.labelling.votes import Labeller
 
 
+@reads_files
 def augment(
     labelled: Annotated[
         list[Path] | None,
@@ -68,6 +72,8 @@ def augment(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what is lacking and what the LLM would be told.")
     ] = False,
+    *,
+    reading_as: Options,
 ) -> None:
     """Write reviews for thin categories, for training only: nothing is ever measured on them.
 
@@ -79,7 +85,11 @@ def augment(
     from training.labelling.augment.sources import LlmSource, TemplateSource
 
     settings = settings_from(None, None)
-    there = [row for path in labelled or () for row in read_labelled(path)]
+    there = [
+        row
+        for path in labelled or ()
+        for row in read_labelled(path, unstated_of(reading_as=reading_as))
+    ]
     there += _written(output)
     wanted = lacking(there, per_category, category or ())
     source: Source = LlmSource(settings.label) if llm else TemplateSource(templates, seed)

@@ -12,7 +12,9 @@ import typer
 from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.cli.outputs import Force, require_own_folder
+from stream.cli.reading import reads_files
 from stream.errors import InputError
+from stream.files import Options
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.tracking import tracker_of
@@ -56,6 +58,7 @@ class HeldOut(StrEnum):
 _DEFAULT_SEEDS: Final = 3
 
 
+@reads_files
 def compare(
     labels: Annotated[
         list[Path] | None,
@@ -115,6 +118,8 @@ def compare(
     ] = False,
     force: Force = False,
     as_json: Json = False,
+    *,
+    reading_as: Options,
 ) -> None:
     """Train each candidate with each seed, score them on the same rows, and write a report.
 
@@ -136,7 +141,7 @@ def compare(
     elif held_out is not None:
         raise InputError("--held-out says what a fold holds", "add --out-of-fold")
     _check_names(what, family or [], base)
-    unstated = unstated_of(labels_by)
+    unstated = unstated_of(labels_by, reading_as)
     dataset = read_labels(labels or [], unstated)
     tests = None if out_of_fold else _tests(test or [], unstated)
     # From here on scikit-learn and torch: a mistake above is answered without waiting for them.

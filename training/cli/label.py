@@ -15,7 +15,9 @@ from stream.categories import category_named
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
 from stream.cli.outputs import Force, require_new_file, require_own_folder
+from stream.cli.reading import reads_files
 from stream.errors import InputError
+from stream.files import Options
 from training.cli.augment import augment
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.nli import nli
@@ -68,6 +70,7 @@ app = typer.Typer(
 
 
 @app.command(_DEFAULT)
+@reads_files
 def run(
     file: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV or JSON lines with text.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels, JSON lines.")] = Path(
@@ -109,6 +112,8 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what the LLM would cost, and ask nothing.")
     ] = False,
+    *,
+    reading_as: Options,
 ) -> None:
     """Label reviews. Ctrl-C keeps what is done; run again with --force to go on where it stopped.
 
@@ -122,8 +127,10 @@ def run(
         require_new_file(output, force=force)
         if report is not None:
             require_own_folder(report, "summary.md", "# Labelling summary", force=force)
-    items = read_items(file)
-    known = [] if validated is None else read_validated(validated, unstated_of(labels_by))
+    items = read_items(file, unstated_of(reading_as=reading_as))
+    known = (
+        [] if validated is None else read_validated(validated, unstated_of(labels_by, reading_as))
+    )
     if save_ensemble:
         distinct = {row.item.normalized for row in known}
         _check_saving(settings, len(distinct), force=force)

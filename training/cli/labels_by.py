@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stream.cli.console import note
+from stream.files import Options
 from training.data.origins import Origin
 from training.data.unstated import Unstated
 
@@ -20,8 +21,10 @@ LabelsBy = Annotated[
 ]
 
 
-def unstated_of(labels_by: Origin | None) -> Unstated:
+def unstated_of(labels_by: Origin | None = None, reading_as: Options | None = None) -> Unstated:
     """Return what is assumed of such files; each assumption is told on standard error."""
     from rich.markup import escape
 
-    return Unstated(labels_by or Origin.PERSON, lambda line: note(escape(line)))
+    return Unstated(
+        labels_by or Origin.PERSON, lambda line: note(escape(line)), reading_as or Options()
+    )

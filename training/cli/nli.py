@@ -12,7 +12,9 @@ from rich.markup import escape
 from stream.cli.console import note
 from stream.cli.options import settings_from
 from stream.cli.outputs import Force
+from stream.cli.reading import reads_files
 from stream.errors import InputError
+from stream.files import Options
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.train import read_labels
@@ -21,6 +23,7 @@ from training.cli.train import read_labels
 _COMPOSED: Final = 2700
 
 
+@reads_files
 def nli(
     labels: Annotated[
         list[Path] | None,
@@ -49,6 +52,8 @@ def nli(
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     labels_by: LabelsBy = None,
     force: Force = False,
+    *,
+    reading_as: Options,
 ) -> None:
     """Train an NLI checkpoint; `reviews label` lets it vote where no other one is at hand.
 
@@ -69,7 +74,7 @@ def nli(
             f"{folder} holds a finished checkpoint",
             "name another folder with --output, or add --force to replace it",
         )
-    data = read_labels(labels or [], unstated_of(labels_by))
+    data = read_labels(labels or [], unstated_of(labels_by, reading_as))
     if not labels:
         data = join(data, synthetic_dataset(_COMPOSED, seed, 1.0))
     files = [*held_out_files(), *(validated or [])]

@@ -10,12 +10,16 @@ import typer
 
 from stream.cli.console import note, out
 from stream.cli.options import Json
+from stream.cli.reading import reads_files
 from stream.errors import InputError
+from stream.files import Options
+from training.cli.labels_by import unstated_of
 from training.cli.progress import stage_bars
 from training.cli.tracking import tracker_of
 from training.cli.train import Device, Epochs, Seed, Track, config_of, options_of
 
 if TYPE_CHECKING:
+    from training.data.unstated import Unstated
     from training.fit.config import Progress
     from training.pretraining.encoder import Encoder
     from training.pretraining.mlm import PretrainConfig
@@ -26,6 +30,7 @@ _HEADS: Final = 4
 E5: Final = "multilingual-e5-small"
 
 
+@reads_files
 def pretrain(
     texts: Annotated[
         list[Path], typer.Argument(help="CSV or JSON lines with text; labels are not read.")
@@ -53,6 +58,8 @@ def pretrain(
     device: Device = None,
     track: Track = None,
     as_json: Json = False,
+    *,
+    reading_as: Options,
 ) -> None:
     """Pretrain a base encoder by masked-language modelling, for `reviews train --encoder`.
 
@@ -67,7 +74,7 @@ def pretrain(
     # Read as the options of a training are, so that a wrong one is answered in the same words.
     given = config_of(options_of(None, seed=seed, device=device))
     tracker = tracker_of(track)
-    rows = _normalized(texts, leave_out or [])
+    rows = _normalized(texts, leave_out or [], unstated_of(reading_as=reading_as))
     note(f"{len(rows)} distinct texts")
     if base == E5:
         _write_e5(rows, output, epochs, as_json)
@@ -111,7 +118,7 @@ def _write_e5(rows: list[str], output: Path, epochs: int | None, as_json: bool) 
     _print(encoder, [], output, as_json, "embeddings")
 
 
-def _normalized(files: list[Path], left_out: list[Path]) -> list[str]:
+def _normalized(files: list[Path], left_out: list[Path], unstated: Unstated) -> list[str]:
     """Return the distinct normalised texts, in order.
 
     Raises:
@@ -119,8 +126,8 @@ def _normalized(files: list[Path], left_out: list[Path]) -> list[str]:
     """
     from training.data.files import read_items
 
-    unwanted = {item.normalized for path in left_out for item in read_items(path)} | {""}
-    texts = dict.fromkeys(item.normalized for path in files for item in read_items(path))
+    unwanted = {item.normalized for path in left_out for item in read_items(path, unstated)} | {""}
+    texts = dict.fromkeys(item.normalized for path in files for item in read_items(path, unstated))
     rows = [text for text in texts if text not in unwanted]
     if not rows:
         raise InputError("no text is left to learn from", "name files with reviews")

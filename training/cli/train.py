@@ -11,7 +11,9 @@ import typer
 
 from stream.cli.console import note, out
 from stream.cli.options import Json
+from stream.cli.reading import reads_files
 from stream.errors import InputError
+from stream.files import Options
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.tracking import tracker_of
@@ -50,6 +52,7 @@ Track = Annotated[
 ]
 
 
+@reads_files
 def train(
     family: Annotated[
         str,
@@ -112,6 +115,8 @@ def train(
     labels_by: LabelsBy = None,
     track: Track = None,
     as_json: Json = False,
+    *,
+    reading_as: Options,
 ) -> None:
     """Train a model and export it to a folder that `reviews work` can serve.
 
@@ -131,7 +136,7 @@ def train(
                 )
             manifest = _starter(data, output, work, chosen, half, tracker)
         else:
-            files = _Files(labels or [], validation, unstated_of(labels_by))
+            files = _Files(labels or [], validation, unstated_of(labels_by, reading_as))
             manifest = _family(family, files, output, work, chosen, half, tracker)
     except KeyboardInterrupt:
         note("stopped; the same command goes on after the last finished epoch")

@@ -13,6 +13,9 @@ from rich.table import Table
 
 from schemas import Category, all_categories, category_infos
 from stream.cli.console import err, note, one_line, out
+from stream.cli.reading import reads_files
+from stream.files import Options
+from training.cli.labels_by import unstated_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +29,7 @@ _QUIT: Final = "q"
 _ENDS: Final = frozenset({_QUIT, "\x03", "\x04", ""})
 
 
+@reads_files
 def validate(
     file: Annotated[
         Path, typer.Argument(metavar="INPUT", help="Output of `reviews label`, or raw reviews.")
@@ -41,6 +45,8 @@ def validate(
     blind: Annotated[
         bool, typer.Option("--blind", help="Show no suggestion: it may sway who reads it.")
     ] = False,
+    *,
+    reading_as: Options,
 ) -> None:
     """Label a random sample by hand: 1-9 gives a category, Enter accepts the suggestion.
 
@@ -50,7 +56,7 @@ def validate(
     from training.data.files import read_suggestions
     from training.labelling.sample import CheckedFile, draw_sample
 
-    sample = draw_sample(read_suggestions(file), count, seed)
+    sample = draw_sample(read_suggestions(file, unstated_of(reading_as=reading_as)), count, seed)
     checked = CheckedFile(output)
     left = [row for row in sample if row.item.id not in checked.done]
     who = labeller or getpass.getuser()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from schemas import Category, active_taxonomy, all_categories, category_count
-from stream.spreadsheet import unguarded
+from schemas import Category, all_categories, category_count
+from stream.errors import ReviewsError
+from stream.files import BadRow, Options, Reason, Wanted
+from stream.files.checking import is_much
+from stream.files.labels import LabelRow, category_of_label, label_rows, open_labels
+from stream.files.tables import Table
 from stream.text import normalize
 from training.data.origins import ORIGINS, Origin, counted
 from training.data.unstated import PERSON_ASSUMED, Unstated
@@ -24,6 +27,9 @@ _CHECK: Final = "check a sample with `reviews label validate FILE`, and name its
 # What a labelling run writes as `decided_by` where a person's label was given to it, and where nobody
 # was sure: a category that stands there all the same was filled in afterwards.
 _BY_PEOPLE: Final = frozenset({"validated", "people"})
+_REASONS: Final = "reasons."
+# More rows that were left out are only counted.
+_TOLD_ROWS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,41 +91,46 @@ class Suggestion:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_items(path: Path) -> list[Item]:
-    """Read reviews from CSV or JSON lines with ``text`` and, if they have one, ``id``.
-
-    Raises:
-        DataError: absent, unreadable, or a row has no text.
-    """
-    return [_item(path, number, row) for number, row in enumerate(_rows(path), start=1)]
-
-
-def read_labelled(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[LabelledItem]:
-    """Read labelled reviews: ``text`` and a ``category`` slug or a ``category_id``.
-
-    Who decided stands in the column ``origin`` or ``decided_by``. Reviews that a labelling run or
-    people left open are skipped.
+def read_items(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Item]:
+    """Read reviews from any file of them.
 
     Args:
         path: of the file.
-        unstated: what is assumed of rows that do not say who decided.
+        unstated: what is known of it, and who is told of rows that are left out.
 
     Raises:
-        DataError: absent, unreadable, a row has no known category, or an unknown origin.
+        DataError: absent, unreadable, or rows have no text and nobody is told.
     """
-    found = [
-        (
-            LabelledItem(
-                _item(path, number, row),
-                _category(path, number, row),
-                _product(row),
-                confidence=_number(row.get("confidence")),
-            ),
-            _origin(path, number, row),
-        )
-        for number, row in enumerate(_rows(path), start=1)
-        if not _left_open(row)
-    ]
+    return [item for item, _ in _readable(path, unstated)]
+
+
+def read_labelled(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[LabelledItem]:
+    """Read labelled reviews: a text, and a category's slug, its name in any language, or its number.
+
+    Who decided stands in the column ``origin`` or ``decided_by``. Reviews that a labelling run or
+    people left open are skipped. A row without a known category is left out, if somebody is told.
+
+    Args:
+        path: of the file.
+        unstated: what is assumed of rows that do not say who decided, and who is told.
+
+    Raises:
+        DataError: absent, unreadable, or an unknown origin; or rows have no known category, and nobody
+            is told, or it is much of them.
+    """
+    left_out = _LeftOut(path, unstated)
+    found = []
+    for item, row in _readable(path, unstated, left_out):
+        if _left_open(row):
+            continue
+        category = row.category()
+        if isinstance(category, BadRow):
+            left_out.add(category)
+            continue
+        confidence = _number(row.fields.get("confidence"))
+        labelled = LabelledItem(item, category, _product(row.fields), confidence=confidence)
+        found.append((labelled, _origin(path, row.line, row.fields)))
+    left_out.close(len(found))
     unstated.said_of(path, sum(origin is None for _, origin in found))
     return [
         replace(row, origin=Origin.SYNTHETIC if row.synthetic else origin or unstated.origin)
@@ -172,22 +183,24 @@ def read_validated(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Labe
     return rows
 
 
-def read_suggestions(path: Path) -> list[Suggestion]:
+def read_suggestions(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Suggestion]:
     """Read what `reviews label` wrote, or plain reviews, which bring no suggestion.
 
     Raises:
-        DataError: absent, unreadable, a row has no text, or a guess is no known category.
+        DataError: as :func:`read_items`, or a guess is no known category.
     """
     return [
         Suggestion(
-            _item(path, number, row),
-            _category(path, number, {"category": row["guess"]}) if row.get("guess") else None,
-            str(row.get("decided_by") or ""),
-            {str(k): str(v) for k, v in row["reasons"].items()}
-            if isinstance(row.get("reasons"), dict)
-            else {},
+            item,
+            _guess(path, row),
+            str(row.fields.get("decided_by") or ""),
+            {
+                name.removeprefix(_REASONS): str(value)
+                for name, value in row.fields.items()
+                if name.startswith(_REASONS)
+            },
         )
-        for number, row in enumerate(_rows(path), start=1)
+        for item, row in _readable(path, unstated)
     ]
 
 
@@ -197,53 +210,110 @@ def read_votes(path: Path) -> Iterator[tuple[str, str, Category | None, float | 
     Raises:
         DataError: absent, unreadable, or a line names an unknown category.
     """
-    for number, row in enumerate(_rows(path), start=1):
-        if not row.get("id") or not row.get("model"):
-            raise DataError(f"{path}, row {number}: a vote needs id and model", "see the README")
-        yield (
-            str(row["id"]),
-            str(row["model"]),
-            _category(path, number, row) if row.get("category") else None,
-            _confidence(path, number, row),
+    with _opened(path, Options(wanted=Wanted(needs_text=False))) as table:
+        for record in table.records:
+            if isinstance(record, BadRow):
+                raise _bad(path, record)
+            row = record.fields
+            name = row.get("id") or row.get("review_id")
+            if not name or not row.get("model"):
+                raise DataError(
+                    f"{path}, line {record.line}: a vote needs id and model", "see the README"
+                )
+            yield (
+                str(name),
+                str(row["model"]),
+                _voted(path, record.line, row),
+                _confidence(path, record.line, row),
+            )
+
+
+class _LeftOut:
+    """Rows that are left out: told, counted, and too many of them refused."""
+
+    def __init__(self, path: Path, unstated: Unstated) -> None:
+        self._path = path
+        self._unstated = unstated
+        self._first: BadRow | None = None
+        self._count = 0
+
+    def add(self, row: BadRow) -> None:
+        """Leave a row out.
+
+        Raises:
+            DataError: nobody is told.
+        """
+        if not self._unstated.tells:
+            raise _bad(self._path, row)
+        self._first = self._first or row
+        self._count += 1
+        if self._count <= _TOLD_ROWS:
+            self._unstated.tell(f"{self._path}, line {row.line}: {row.problem}: left out")
+
+    def close(self, taken: int) -> None:
+        """Say how many rows were left out.
+
+        Raises:
+            DataError: much of the file was.
+        """
+        if self._first is None:
+            return
+        total = taken + self._count
+        if is_much(self._count, total):
+            raise _bad(self._path, self._first, f" ({self._count:,} of {total:,} rows are like it)")
+        self._unstated.tell(
+            f"{self._path}: {self._count:,} of {total:,} rows were left out, {taken:,} are taken"
         )
 
 
-def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+def _readable(
+    path: Path, unstated: Unstated, left_out: _LeftOut | None = None
+) -> Iterator[tuple[Item, LabelRow]]:
+    """Yield the rows that hold a text."""
+    counted_here = left_out or _LeftOut(path, unstated)
+    number = taken = 0
+    with _opened(path, unstated.options) as table:
+        if unstated.tells:
+            unstated.tell(f"{path}: {table.said_of_labels}")
+        for row in label_rows(table):
+            number += 1
+            if isinstance(row, BadRow):
+                counted_here.add(row)
+                continue
+            taken += 1
+            yield _item(number, row), row
+        for remark in table.remarks.told():
+            unstated.tell(f"{path}: {remark}")
+    if left_out is None:
+        counted_here.close(taken)
+
+
+@contextmanager
+def _opened(path: Path, options: Options) -> Iterator[Table]:
     try:
-        # Spreadsheets put a byte order mark before the first column's name.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() == ".csv":
-                # What our own CSV files guard against spreadsheets is taken as it was.
-                for cells in csv.DictReader(file):
-                    yield {k: unguarded(v) if isinstance(v, str) else v for k, v in cells.items()}
-                return
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise DataError(f"{path}, line {number}: not a JSON object", "see the README")
-                yield row
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror}", "name a CSV or JSONL file"
-        ) from None
-    # RecursionError: JSON that is nested to break whoever reads it.
-    except (ValueError, RecursionError, csv.Error) as error:
-        raise DataError(f"{path} is no UTF-8 CSV or JSON lines: {error}", "convert it") from None
+        with open_labels(path, options) as table:
+            yield table
+    except ReviewsError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(error.message, error.remedy) from None
 
 
-def _item(path: Path, number: int, row: Mapping[str, Any]) -> Item:
-    text = row.get("text")
-    if not isinstance(text, str):
-        columns = ", ".join(str(name) for name in row)
-        raise DataError(
-            f"{path}, row {number}: there is no column `text`, only {columns}",
-            "name the column `text`, and part columns by commas",
+def _bad(path: Path, row: BadRow, more: str = "") -> DataError:
+    remedy = "mend the row, or take it out"
+    if row.reason is Reason.NO_LABEL:
+        known = ", ".join(category.slug for category in all_categories())
+        remedy = (
+            f"name the column `category` and use one of {known}, a name of theirs, "
+            f"or a number, 0 to {category_count() - 1}"
         )
-    name = str(row.get("id") or row.get("review_id") or f"row-{number}")
-    marked = str(row.get("synthetic") or "").lower() in {"true", "1"}
-    return Item(name if not marked or name.startswith(SYNTHETIC) else SYNTHETIC + name, text)
+    return DataError(f"{path}, line {row.line}: {row.problem}{more}", remedy)
+
+
+def _item(number: int, row: LabelRow) -> Item:
+    name = row.review_id or f"row-{number}"
+    marked = str(row.fields.get("synthetic") or "").lower() in {"true", "1"}
+    return Item(name if not marked or name.startswith(SYNTHETIC) else SYNTHETIC + name, row.text)
 
 
 def _product(row: Mapping[str, Any]) -> str:
@@ -252,10 +322,10 @@ def _product(row: Mapping[str, Any]) -> str:
     return "" if named is None else str(named).strip()
 
 
-def _left_open(row: Mapping[str, Any]) -> bool:
+def _left_open(row: LabelRow) -> bool:
     """Tell whether somebody looked at a review and gave it no category."""
-    looked_at = row.get("guess") or row.get("decided_by")
-    return bool(looked_at) and not row.get("category") and "category_id" not in row
+    looked_at = row.fields.get("guess") or row.fields.get("decided_by")
+    return bool(looked_at) and not row.said and "category_id" not in row.fields
 
 
 def _origin(path: Path, number: int, row: Mapping[str, Any]) -> Origin | None:
@@ -267,7 +337,7 @@ def _origin(path: Path, number: int, row: Mapping[str, Any]) -> Origin | None:
     if stated := str(row.get("origin") or ""):
         if stated not in ORIGINS:
             raise DataError(
-                f"{path}, row {number}: nobody of the origin {stated!r} is known",
+                f"{path}, line {number}: nobody of the origin {stated!r} is known",
                 f"use one of {', '.join(ORIGINS)}",
             )
         return ORIGINS[stated]
@@ -279,31 +349,26 @@ def _origin(path: Path, number: int, row: Mapping[str, Any]) -> Origin | None:
     return ORIGINS.get(by, Origin.ENSEMBLE)
 
 
-def _category(path: Path, number: int, row: Mapping[str, Any]) -> Category:
-    try:
-        if row.get("category"):
-            return _said(str(row["category"]))
-        said = row["category_id"]
-        # 2.0 is an id that a spreadsheet wrote; 2.7 and true are none.
-        number = int(str(said).removesuffix(".0"))
-        return all_categories()[range(category_count()).index(number)]
-    except (KeyError, ValueError):
-        known = ", ".join(category.slug for category in all_categories())
-        said = row.get("category") or row.get("category_id")
-        raise DataError(
-            f"{path}, row {number}: no known category in {said!r}",
-            f"name the column `category` and use one of {known}; or `category_id`, 0 to {category_count() - 1}",
-        ) from None
+def _guess(path: Path, row: LabelRow) -> Category | None:
+    return _known(path, row.line, row.fields.get("guess"))
 
 
-def _said(name: str) -> Category:
-    """Return the category of a slug, or of a name in any of the taxonomy's languages.
+def _voted(path: Path, line: int, row: Mapping[str, Any]) -> Category | None:
+    return _known(path, line, row.get("category"))
+
+
+def _known(path: Path, line: int, said: object) -> Category | None:
+    """Return the category that something names, None where it is nothing.
 
     Raises:
-        UnknownCategory: there is none.
+        DataError: there is none of this name.
     """
-    found = active_taxonomy().find(name)
-    return Category(name) if found is None else found
+    if said in (None, ""):
+        return None
+    found = category_of_label(str(said))
+    if found is None:
+        raise _bad(path, BadRow(line, f"no known category in {said!r}", Reason.NO_LABEL))
+    return found
 
 
 def _confidence(path: Path, number: int, row: Mapping[str, Any]) -> float | None:
@@ -312,7 +377,7 @@ def _confidence(path: Path, number: int, row: Mapping[str, Any]) -> float | None
     found = _number(said)
     if found is None and said not in (None, ""):
         raise DataError(
-            f"{path}, row {number}: {said!r} is no confidence", "write a number, or nothing"
+            f"{path}, line {number}: {said!r} is no confidence", "write a number, or nothing"
         )
     return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stream.files import Options
 from training.data.origins import Origin
 
 
@@ -14,17 +15,28 @@ def _nobody(_line: str) -> None:
     """Tell nobody."""
 
 
+_ANYTHING: Final = Options()
+
+
 @dataclass(frozen=True, slots=True)
 class Unstated:
-    """Who is taken to have decided where a file does not say.
+    """What a file does not say: who decided; and what somebody said of it besides.
 
     Attributes:
-        origin: of such rows.
-        tell: is told once a file, in one line.
+        origin: of rows that do not say who decided.
+        tell: is told, line by line, what a file was understood as, what was assumed and what was left
+            out.
+        options: how it is made, as far as somebody said.
     """
 
     origin: Origin = Origin.PERSON
     tell: Callable[[str], None] = _nobody
+    options: Options = _ANYTHING
+
+    @property
+    def tells(self) -> bool:
+        """Whether anybody is told; if not, what should be told is an error."""
+        return self.tell is not _nobody
 
     def said_of(self, path: Path, count: int) -> None:
         """Say what is assumed of so many rows of a file."""

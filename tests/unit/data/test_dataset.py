@@ -87,7 +87,7 @@ def test_labelled_reviews_and_datasets_are_told_apart_by_their_first_line(tmp_pa
     (tmp_path / "labels.csv").write_text("text,category_id\nчайник,0\n", encoding="utf-8")
     assert read_rows(tmp_path / "dataset.jsonl").origin == ["pool", "person"]
     assert read_rows(tmp_path / "labels.csv").origin == ["person"]
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="there is no file"):
         read_rows(tmp_path / "absent.csv")
 
 

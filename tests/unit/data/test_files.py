@@ -7,6 +7,8 @@ import pytest
 from schemas import Category
 from stream.settings import LabelSettings
 from training.data.files import Item, read_items, read_labelled, read_votes
+from training.data.origins import Origin
+from training.data.unstated import Unstated
 from training.errors import DataError
 from training.labelling.panel import cheap_panel, open_llm
 from training.labelling.recorded import RecordedLabeller, Recording
@@ -36,18 +38,18 @@ def test_a_category_is_a_slug_or_an_id(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"id": 1}', "row 1: there is no column `text`, only id"),
-        ('{"text": "a", "category": "shoes"}', "no known category"),
-        ('{"text": "a", "category_id": 9}', "no known category in 9"),
-        ('{"text": "a", "category_id": -1}', "no known category in -1"),
-        ('{"text": "a", "category_id": 2.7}', "no known category in 2.7"),
-        ('{"text": "a", "category_id": true}', "no known category in True"),
-        ('{"text": "a", "category_id": Infinity}', "no known category in inf"),
-        ('{"text": "a", "category": ["kids"], "decided_by": "ann"}', "no known category in"),
-        (f'{{"text": "a", "category_id": {"9" * 5000}}}', "no UTF-8 CSV or JSON lines"),
-        ("[" * 100_000, "no UTF-8 CSV or JSON lines"),
-        ("{", "no UTF-8 CSV or JSON lines"),
-        ("[1]", "not a JSON object"),
+        ('{"id": 1}', "known to hold the text; there are «id»"),
+        ('{"text": "a", "category": "shoes"}', "line 1: no known category in 'shoes'"),
+        ('{"text": "a", "category_id": 9}', "no known category in '9'"),
+        ('{"text": "a", "category_id": -1}', "no known category in '-1'"),
+        ('{"text": "a", "category_id": 2.7}', "no known category in '2.7'"),
+        ('{"text": "a", "category_id": true}', "there is no label"),
+        ('{"text": "a", "category_id": Infinity}', "there is no label"),
+        ('{"text": "a", "category": ["kids", "footwear"]}', "several labels: kids, footwear"),
+        (f'{{"text": "a", "category_id": {"9" * 5000}}}', "no known category in '9999"),
+        ("[" * 100_000, "not JSON"),
+        ("{", "not JSON"),
+        ("[1]", "known to hold the text"),
     ],
     ids=range(12),
 )
@@ -62,11 +64,37 @@ def test_a_whole_number_that_another_program_wrote_as_a_fraction_is_an_id(tmp_pa
     assert [row.category for row in read_labelled(rows)] == [Category("clothing")]
 
 
-@pytest.mark.parametrize("confidence", ["surely", [1], {"a": 1}, float("nan"), float("inf")])
+@pytest.mark.parametrize("confidence", ["surely", [1], {"a": 1}])
 def test_a_confidence_that_is_no_number_is_named(tmp_path, confidence):
     vote = {"id": "1", "model": "m", "category": "kids", "confidence": confidence}
-    with pytest.raises(DataError, match=r"row 1: .* is no confidence"):
+    with pytest.raises(DataError, match=r"line 1: .* is no confidence"):
         list(read_votes(jsonl(tmp_path / "votes.jsonl", vote)))
+
+
+def test_rows_without_a_known_category_are_named_and_left_out_and_the_others_serve(tmp_path):
+    told = []
+    rows = [f"чайник {i},посуда" for i in range(9)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["text,category", *rows, "утюг,", "кофта,тряпки"]), "utf-8")
+    found = read_labelled(path, Unstated(Origin.PERSON, told.append))
+    assert [row.category for row in found] == [Category("tableware")] * 9
+    assert [line.removeprefix(f"{path}") for line in told if "left out" in line] == [
+        ", line 11: there is no label: left out",
+        ", line 12: no known category in 'тряпки': left out",
+        ": 2 of 11 rows were left out, 9 are taken",
+    ]
+
+
+def test_a_file_of_another_taxonomy_is_refused(tmp_path):
+    rows = [{"text": f"чайник {i}", "category": "toys" if i % 2 else "kids"} for i in range(9)]
+    with pytest.raises(DataError, match="4 of 9 rows are like it"):
+        read_labelled(jsonl(tmp_path / "a.jsonl", *rows), Unstated(tell=[].append))
+
+
+def test_where_nobody_is_told_a_bad_row_is_an_error(tmp_path):
+    rows = [{"text": f"чайник {i}", "category": "tableware" if i else ""} for i in range(9)]
+    with pytest.raises(DataError, match="line 1: there is no label"):
+        read_labelled(jsonl(tmp_path / "a.jsonl", *rows))
 
 
 def test_csv_files_of_windows_are_read_whatever_their_line_ends_and_the_case_of_their_name(

@@ -108,7 +108,7 @@ def test_a_file_that_does_not_say_it_is_taken_as_one_says_and_that_is_told(origi
     told = []
     dataset = read_labelled_dataset(write(tmp_path / "a.jsonl"), Unstated(origin, told.append))
     assert dataset.origin == [origin]
-    (line,) = told
+    (line,) = [line for line in told if "who decided" in line]
     assert "does not say who decided 1 of its labels" in line
     assert f"`{origin}`" in line
 
@@ -117,7 +117,7 @@ def test_of_a_file_that_says_it_nothing_is_assumed(tmp_path):
     told = []
     path = write(tmp_path / "a.jsonl", decided_by="llm")
     assert read_labelled_dataset(path, Unstated(Origin.PERSON, told.append)).origin == ["llm"]
-    assert told == []
+    assert not [line for line in told if "who decided" in line]
 
 
 @pytest.mark.parametrize(
