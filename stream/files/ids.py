@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
-from typing import Final
-
-import numpy as np
+from typing import Any, Final
 
 from stream.files.rows import ReviewRow
 
@@ -65,17 +63,23 @@ class IdLedger:
 
     def shared(self) -> tuple[int, list[tuple[int, int]]]:
         """Return how many rows have another's id with a text of their own, and lines of the first."""
+        import numpy as np  # noqa: PLC0415 - for files with ids alone
+
         differs, first, lines = self._compared()
         rows = np.flatnonzero(differs)
         return len(rows), [(int(lines[first[row]]), int(lines[row])) for row in sorted(rows)[:3]]
 
     def repeated(self) -> int:
         """Return how many rows are another one again, id and text."""
+        import numpy as np  # noqa: PLC0415 - likewise
+
         ids, texts = np.array(self._ids), np.array(self._texts)
         pairs = np.unique(np.stack([ids, texts], axis=1), axis=0) if len(ids) else ids
         return len(ids) - len(pairs)
 
-    def _compared(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _compared(self) -> tuple[Any, Any, Any]:
+        import numpy as np  # noqa: PLC0415 - likewise
+
         ids, texts, lines = (np.array(a) for a in (self._ids, self._texts, self._lines))
         _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
         of_first = first[inverse]
