@@ -233,13 +233,11 @@ class Person:
 
     async def _hear(self) -> None:
         """Read what the page says went wrong, and put it away."""
-        message = self.page.locator("#message")
-        if await message.is_visible():
-            link = message.locator("a")
-            address = await link.get_attribute("href") if await link.count() else ""
-            review = (address or "").partition("item=")[2]
-            self._diary.told.append(Told(self.name, review, await message.inner_text()))
-            await message.locator("button").click()
+        line = self.page.locator("#message p").first
+        while await line.is_visible():
+            review = await line.get_attribute("data-review") or ""
+            self._diary.told.append(Told(self.name, review, await line.inner_text()))
+            await line.locator("button").click()
 
     async def _unsaved(self) -> list[str]:
         found: list[str] = await self.page.evaluate(

@@ -152,6 +152,29 @@ async def test_a_decision_that_the_server_will_never_take_is_said_with_the_way_b
     assert await shown(page) == first
 
 
+async def test_refusals_stay_until_they_are_put_away_however_quick_the_keys_are(page, pages):
+    await page.route(
+        "**/decide",
+        lambda route: route.fulfill(status=409, json={"code": "decided", "message": "Решён"}),
+    )
+    refused = [await press(page, str(key)) for key in (1, 2, 3)]
+    lines = page.locator("#message p")
+    await lines.nth(2).wait_for()
+    await page.unroute("**/decide")
+    await page.reload()
+    await until_keys_are_heard(page)
+    assert [await line.get_attribute("data-review") for line in await lines.all()] == refused
+    await lines.first.locator("button").click()
+    await page.reload()
+    await until_keys_are_heard(page)
+    assert [await line.get_attribute("data-review") for line in await lines.all()] == refused[1:]
+    assert "обувь" in await lines.first.inner_text()
+    await lines.first.locator("a").click()
+    await until_keys_are_heard(page)
+    assert await shown(page) == refused[1]
+    assert await lines.count() == 1
+
+
 async def test_a_reload_while_a_decision_is_under_way_loses_nothing(page, pages):
     held = asyncio.Event()
 

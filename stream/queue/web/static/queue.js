@@ -109,7 +109,7 @@
 
   // Sends what is not saved yet; returns the error that stands in the way, null if none does.
   async function settle() {
-    const failure = await unsaved.flush((entry, error) => complain(error, entry.review));
+    const failure = await unsaved.flush(showRefused);
     tell(failure);
     return failure;
   }
@@ -132,16 +132,43 @@
     state.hidden = false;
   }
 
-  function complain(error, reviewId) {
+  // Of what was asked, and of no decision: nothing was to be saved, and the next key puts it away.
+  function complain(error) {
     if (error.code === "not-signed-in") {
       tell(error);
       return;
     }
-    const what = reviewId ? `${words.failed} ` : ""; // else nothing was to be saved
-    message.replaceChildren(`${what}${error.message} `);
-    if (reviewId) message.append(linkTo(`/?item=${reviewId}`, words.back), " ");
-    message.append(buttonFor(words.dismiss, () => { message.hidden = true; }));
+    const line = document.createElement("p");
+    line.append(`${error.message} `, buttonFor(words.dismiss, () => { putLineAway(""); }));
+    showLine("", line);
+  }
+
+  // A decision that the server will never take stays there until it was put away: keys are quicker
+  // than eyes.
+  function showRefused({ review, choice, why }) {
+    const line = document.createElement("p");
+    const back = linkTo(`/?item=${review}`, words.back);
+    const away = () => {
+      unsaved.putAway(review);
+      putLineAway(review);
+    };
+    back.addEventListener("click", away);
+    line.append(`${words.failed} ${why} ${decodeURIComponent(review)} → ${choice} `, back, " ", buttonFor(words.dismiss, away));
+    showLine(review, line);
+  }
+
+  const lineOf = (review) => [...message.children].find((line) => line.dataset.review === review);
+
+  function showLine(review, line) {
+    line.dataset.review = review;
+    lineOf(review)?.remove();
+    message.append(line);
     message.hidden = false;
+  }
+
+  function putLineAway(review) {
+    lineOf(review)?.remove();
+    message.hidden = !message.children.length;
   }
 
   function linkTo(address, text) {
@@ -254,11 +281,15 @@
     fields.delete("csrf");
     const choice = (button.querySelector(".choice-name") || button.querySelector("span")).textContent.trim();
     const said = address === "/skip" ? words.skipped : words.saved.replace("%", () => choice);
-    unsaved.add(idOf(card()), { address, choice, said, fields: [...fields] });
-    message.hidden = true;
+    const decided = idOf(card());
+    unsaved.putAway(decided); // a new answer to it
+    putLineAway(decided);
+    unsaved.add(decided, { address, choice, said, fields: [...fields] });
+    putLineAway("");
     const settled = settle();
     if (fields.get("kind") === "adjudication") { // its list is where one goes on
-      if (!(await settled) && message.hidden) location.assign("/disputes");
+      const isSaved = !(await settled) && !unsaved.refused.some(({ review }) => review === decided);
+      if (isSaved) location.assign("/disputes");
       return;
     }
     await advance();
@@ -365,6 +396,7 @@
   if (matchMedia("(max-width: 60rem)").matches) document.getElementById("rules").open = false;
   document.getElementById("card-title").focus({ preventScroll: true });
   offerOthers();
+  unsaved.refused.forEach(showRefused);
   prefetch();
   offerLeft();
 })();

@@ -1,9 +1,11 @@
 // What was decided and is not saved yet. It is kept in this browser until the server says that it has
-// it: a lost network, an ended session or a closed page lose nothing. No text of a review is kept.
+// it: a lost network, an ended session or a closed page lose nothing. What the server will never take
+// is kept until somebody has put it away. No text of a review is kept.
 (() => {
   "use strict";
 
   const PREFIX = "queue_unsaved";
+  const REFUSED = "queue_refused";
   const SILENT_MS = 60_000; // what a reload cut off a moment ago is sent again without a question
   const page = globalThis.crypto?.randomUUID?.() ?? String(Math.random());
 
@@ -20,6 +22,8 @@
     #prefix;
     #send;
     #own = new Map(); // by review; also when the browser keeps nothing
+    #refusedPrefix;
+    #refused = new Map(); // likewise
     #running = null;
 
     // who: the account whose decisions these are; nobody else is offered them.
@@ -27,6 +31,7 @@
     // server will never take it.
     constructor(who, send) {
       this.#prefix = `${PREFIX} ${who} `;
+      this.#refusedPrefix = `${REFUSED} ${who} `;
       this.#send = send;
     }
 
@@ -38,13 +43,25 @@
       return [...this.#own.keys()];
     }
 
+    // Answers that the server will never take, with its reason as `why`, in the order in which it said so.
+    get refused() {
+      const kept = this.#stored(this.#refusedPrefix).map((entry) => [entry.review, entry]);
+      return [...new Map([...this.#refused, ...kept]).values()];
+    }
+
+    // Somebody has read why an answer was refused.
+    putAway(review) {
+      this.#refused.delete(review);
+      localStorage.removeItem(this.#refusedPrefix + review);
+    }
+
     // Keeps an answer to a review; a later answer to it takes its place.
     add(review, entry) {
       this.#keep({ ...entry, review, page, at: Date.now(), told: false });
     }
 
     // Sends what is kept, in the order in which it was decided. Resolves to the error that stopped it,
-    // null if nothing is left. onRefused(entry, error) hears of what the server will never take.
+    // null if nothing is left. onRefused(entry) hears of what the server will never take.
     flush(onRefused) {
       this.#running ??= this.#drain(onRefused).finally(() => { this.#running = null; });
       return this.#running;
@@ -80,7 +97,10 @@
             for (const kept of this.#own.values()) this.#keep({ ...kept, told: true });
             return error;
           }
-          onRefused(entry, error);
+          const refused = { review: entry.review, choice: entry.choice, why: error.message, at: Date.now() };
+          this.#refused.set(entry.review, refused);
+          this.#store(this.#refusedPrefix, refused);
+          onRefused(refused);
         }
         this.#forget(entry);
       }
@@ -89,8 +109,12 @@
 
     #keep(entry) {
       this.#own.set(entry.review, entry);
+      this.#store(this.#prefix, entry);
+    }
+
+    #store(prefix, entry) {
       try {
-        localStorage.setItem(this.#prefix + entry.review, JSON.stringify(entry));
+        localStorage.setItem(prefix + entry.review, JSON.stringify(entry));
       } catch { /* full, or forbidden: then it lives as long as the page */ }
     }
 
@@ -101,8 +125,8 @@
       }
     }
 
-    #stored() {
-      const keys = Object.keys(localStorage).filter((key) => key.startsWith(this.#prefix));
+    #stored(prefix = this.#prefix) {
+      const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix));
       const entries = keys.map((key) => this.#read(key)).filter(Boolean);
       return entries.sort((a, b) => a.at - b.at);
     }
