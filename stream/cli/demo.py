@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from schemas import active_taxonomy
 from schemas.taxonomy import MARKETPLACE
 from stream.cli.console import err, note, out
 from stream.cli.local import DEFAULT_DATA_DIR, DataDir, local_errors, local_stack
@@ -200,16 +201,17 @@ def _print_whereabouts(settings: Settings, servers: Servers, data_dir: Path) -> 
     out.print(f"topics       {prefix}.incoming, {prefix}.category.<slug>, …", markup=False)
     out.print()
     server = f" -b {servers.bootstrap_servers}" if servers.embedded else ""
+    some = active_taxonomy().slugs[0]
     if servers.stay:
         note(
             f"next: [bold]reviews monitor -p {prefix}{server}[/bold] shows this run on a live page"
         )
-        note(f"      [bold]reviews consume clothing --drain -p {prefix}{server}[/bold]")
+        note(f"      [bold]reviews consume {some} --drain -p {prefix}{server}[/bold]")
         if servers.embedded:
             note("      [bold]reviews down[/bold] when you are done")
     else:
         err.print("everything is stopped again; the data stay.", style="dim")
         note("next: [bold]reviews demo --input FILE[/bold] sends reviews of your own through")
         note(
-            f"      [bold]reviews up[/bold], then [bold]reviews consume kids --drain -p {prefix}[/bold]"
+            f"      [bold]reviews up[/bold], then [bold]reviews consume {some} --drain -p {prefix}[/bold]"
         )
