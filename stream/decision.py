@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import all_categories
 from stream.model_folder import Manifest
 
 
@@ -21,16 +20,24 @@ class DecisionRule:
     temperature: float
     thresholds: NDArray[np.float32]
     """Least probability to publish, float32 [categories], by category id."""
+    bias: NDArray[np.float64] | None = None
+    """Added to scaled logits, float64 [categories]: log ratio of a category's share on this stream to
+    that in training; None: nothing."""
 
     @classmethod
     def of(cls, manifest: Manifest) -> DecisionRule:
         """Take the rule from a model's manifest."""
-        thresholds = [manifest.thresholds[category] for category in all_categories()]
-        return cls(manifest.temperature, np.asarray(thresholds, dtype=np.float32))
+        thresholds = [manifest.thresholds[slug] for slug in manifest.categories]
+        bias = None
+        if manifest.bias:
+            bias = np.array([manifest.bias.get(slug, 0.0) for slug in manifest.categories])
+        return cls(manifest.temperature, np.asarray(thresholds, dtype=np.float32), bias)
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 [rows, categories], for logits of the same shape."""
         scaled = logits.astype(np.float64) / self.temperature
+        if self.bias is not None:
+            scaled += self.bias
         scaled -= scaled.max(axis=1, keepdims=True)
         exp = np.exp(scaled)
         return np.asarray(exp / exp.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -49,6 +49,26 @@ class Reference(BaseModel):
     unknown_token_share: float = 0.0
 
 
+class PromisedPrecision(BaseModel):
+    """What held-out rows say of one category's published precision.
+
+    Attributes:
+        rows: held-out rows that the model takes for the category.
+        published: of them, those that are sure enough.
+        right: of those, how many are right.
+        lower: precision that holds with 95% confidence, one-sided; 0 where nothing is published.
+        needed: rows that it would take to promise what was asked; None where it would not be reached.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    published: int
+    right: int
+    lower: float
+    needed: int | None = None
+
+
 class Manifest(BaseModel):
     """What a model folder says of itself (``manifest.json``)."""
 
@@ -74,6 +94,20 @@ class Manifest(BaseModel):
     temperature: float = Field(default=1.0, gt=0.0)
     thresholds: dict[str, float] = Field(
         description="Least calibrated probability at which a category is published."
+    )
+    bias: dict[str, float] = Field(
+        default_factory=dict,
+        description="Added to the scaled logits: what a category's share on this stream differs by from "
+        "that in training. Empty: nothing.",
+    )
+    asked_precision: float = Field(
+        default=0.0, description="Of what is published, when thresholds were chosen; 0: not kept."
+    )
+    guaranteed: bool = Field(
+        default=False, description="Thresholds keep the asked precision with 95% confidence."
+    )
+    promises: dict[str, PromisedPrecision] = Field(
+        default_factory=dict, description="By slug; empty in models from before there were any."
     )
     metrics: dict[str, float] = Field(default_factory=dict)
     training_digest: str = ""
@@ -118,6 +152,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     }
     thresholds = {slug: manifest.thresholds[slug] for slug in manifest.categories}
     decision = f"T={manifest.temperature!r} thresholds={thresholds!r}"
+    if manifest.bias:
+        decision += f" bias={dict(sorted(manifest.bias.items()))!r}"
     complete = manifest.model_copy(
         update={"files": files, "version": content_version(files, decision)}
     )

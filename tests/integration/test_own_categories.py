@@ -83,7 +83,7 @@ def test_the_new_taxonomy_has_the_files_labels_and_knows_what_means_none(folder)
 def test_the_table_comes_back_with_categories_of_the_taxonomy(folder):
     with (folder / "decided.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    labels = {text: label for text, label in questions(10, 1)}
+    labels = dict(questions(10, 1))
     assert len(rows) == 30
     wrong = [row for row in rows if labels[row["text"]].lower() not in row.values()]
     assert len(wrong) <= 3, wrong

@@ -81,6 +81,31 @@ def show(version: Version = "champion", registry: Folder = None, as_json: Json =
 
 
 @app.command()
+def promise(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Model folder; else REVIEWS_MODEL__FOLDER.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what precision a model promises for each category, and on how many labels that stands."""
+    from stream.model_folder import read_manifest
+    from training.cli.calibrate import promise_table
+
+    settings = settings_from(None, None)
+    manifest = read_manifest(folder or settings.model.folder)
+    if as_json:
+        fields = {"version", "asked_precision", "guaranteed", "thresholds", "promises"}
+        out.print_json(manifest.model_dump_json(include=fields))
+        return
+    out.print(promise_table(manifest))
+    if not manifest.promises:
+        note(
+            "made before promises were kept: `reviews calibrate LABELS -o FOLDER` makes one with them"
+        )
+
+
+@app.command()
 def add(
     folder: Annotated[Path, typer.Argument(help="A model folder.")],
     registry: Folder = None,

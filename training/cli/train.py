@@ -111,6 +111,18 @@ def train(
             help="Eight-bit graph for a CPU: auto, static, dynamic or none.", show_default=False
         ),
     ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            min=0.5, max=0.999, help="Wanted among what is published.", show_default=False
+        ),
+    ] = None,
+    guarantee: Annotated[
+        bool,
+        typer.Option(
+            "--guarantee", help="Publish only where that precision is kept with 95% confidence."
+        ),
+    ] = False,
     half: Annotated[bool, typer.Option("--half", help="Also a graph for a GPU.")] = False,
     labels_by: LabelsBy = None,
     track: Track = None,
@@ -123,7 +135,14 @@ def train(
     Ctrl-C keeps the finished epochs: the same command goes on there.
     """
     chosen = options_of(
-        config, encoder=encoder, epochs=epochs, seed=seed, device=device, quantise=quantise
+        config,
+        encoder=encoder,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        quantise=quantise,
+        precision=precision,
+        guarantee=guarantee or None,
     )
     _add_teachers(chosen, teacher or [], unlabelled)
     tracker = tracker_of(track)

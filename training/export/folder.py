@@ -148,7 +148,10 @@ def write_folder(
         if (aside / WEIGHTS).is_file():
             write_known(aside, dataset, config)
         rule = fit_rule(
-            held, config.precision, _unknown_share(sample.ids, model.encoder.unknown_id)
+            held,
+            config.precision,
+            _unknown_share(sample.ids, model.encoder.unknown_id),
+            guarantee=config.guarantee,
         )
         manifest = Manifest(
             version="",
@@ -161,6 +164,9 @@ def write_folder(
             unknown_id=model.encoder.unknown_id,
             temperature=rule.temperature,
             thresholds=dict(zip(active_taxonomy().slugs, rule.thresholds, strict=True)),
+            asked_precision=config.precision,
+            guaranteed=config.guarantee,
+            promises=rule.promised(),
             metrics=rule.metrics,
             training_digest=dataset.digest,
             code_version=version("reviews-stream"),

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import all_categories, category_count
-from stream.model_folder import Reference
+from schemas import active_taxonomy, all_categories, category_count
+from stream.model_folder import PromisedPrecision, Reference
 from training.evaluation.calibration import (
     choose_thresholds,
     confidence_histogram,
@@ -21,6 +21,7 @@ from training.evaluation.calibration import (
     softmax,
 )
 from training.evaluation.metrics import accuracy, macro_f1, weighted_f1
+from training.evaluation.promise import Promise, guaranteed_thresholds, promises
 from training.export.out_of_fold import HeldOut
 
 _DIGITS: Final = 4
@@ -42,15 +43,32 @@ class Rule:
         thresholds: least probability to publish, by category id.
         metrics: scores on the held-out rows, by name.
         reference: what the monitor measures drift against.
+        promises: by category id, what the held-out rows say of its published precision.
     """
 
     temperature: float
     thresholds: tuple[float, ...]
     metrics: dict[str, float]
     reference: Reference
+    promises: tuple[Promise, ...] = ()
+
+    def promised(self) -> dict[str, PromisedPrecision]:
+        """Return the promises by slug, as a manifest keeps them."""
+        return {
+            slug: PromisedPrecision(
+                rows=p.rows,
+                published=p.published,
+                right=p.right,
+                lower=round(p.lower, _DIGITS),
+                needed=p.needed,
+            )
+            for slug, p in zip(active_taxonomy().slugs, self.promises, strict=True)
+        }
 
 
-def fit_rule(held: HeldOut, precision: float, unknown_share: float) -> Rule:
+def fit_rule(
+    held: HeldOut, precision: float, unknown_share: float, *, guarantee: bool = False
+) -> Rule:
     """Fit temperature and thresholds, and measure on the same rows.
 
     The held-out rows are scored by models that did not see them, but temperature and thresholds are
@@ -66,6 +84,7 @@ def fit_rule(held: HeldOut, precision: float, unknown_share: float) -> Rule:
         held: labelled rows and their logits.
         precision: wanted among what is published.
         unknown_share: of word pieces that are not in the vocabulary.
+        guarantee: that the precision is kept with 95% confidence, category by category.
     """
     truth, stream = held.truth, held.of_the_stream
     warm = stream if stream.sum() >= _ENOUGH else np.ones_like(stream)
@@ -74,7 +93,8 @@ def fit_rule(held: HeldOut, precision: float, unknown_share: float) -> Rule:
         temperature = round(fit_temperature(held.logits[warm], truth[warm]), _DIGITS)
     probabilities = softmax(held.logits, temperature)
     # Rounded up: what is published was at or above what was judged.
-    thresholds = np.ceil(choose_thresholds(probabilities, truth, precision) * 10**_DIGITS)
+    choose = guaranteed_thresholds if guarantee else choose_thresholds
+    thresholds = np.ceil(choose(probabilities, truth, precision) * 10**_DIGITS)
     thresholds /= 10**_DIGITS
     seen, true = probabilities[stream], truth[stream]
     best = seen.argmax(axis=1)
@@ -89,7 +109,8 @@ def fit_rule(held: HeldOut, precision: float, unknown_share: float) -> Rule:
         unknown_token_share=round(unknown_share, _DIGITS),
     )
     rounded = {name: round(value, _DIGITS) for name, value in metrics.items()}
-    return Rule(temperature, tuple(float(t) for t in thresholds), rounded, reference)
+    kept = promises(seen, true, thresholds, precision)
+    return Rule(temperature, tuple(float(t) for t in thresholds), rounded, reference, tuple(kept))
 
 
 def not_said(metrics: Mapping[str, float]) -> list[str]:

@@ -149,6 +149,11 @@ class TrainConfig(BaseModel):
     precision: float = Field(
         default=0.98, gt=0.0, lt=1.0, description="Wanted among published reviews."
     )
+    guarantee: bool = Field(
+        default=False,
+        description="Thresholds that keep the precision with 95% confidence, category by category. What "
+        "has too few labels for that is asked about.",
+    )
     quantise: Quantisation = Field(
         default="auto",
         description="Eight-bit graph for a CPU: static (scales fitted to training texts), dynamic "
@@ -193,7 +198,16 @@ class TrainConfig(BaseModel):
         Args:
             but: further options to leave out.
         """
-        without = {"checkpoints", "encoder", "folds", "held_out", "precision", "quantise", *but}
+        without = {
+            "checkpoints",
+            "encoder",
+            "folds",
+            "guarantee",
+            "held_out",
+            "precision",
+            "quantise",
+        }
+        without |= set(but)
         if not self.distillation.teachers:
             without.add("distillation")
         return self._pathless().model_dump_json(exclude=without)

@@ -1,0 +1,77 @@
+"""A finished model is fitted to another stream by labels alone."""
+
+import numpy as np
+import pytest
+
+from stream.classifier import Classifier
+from stream.model_folder import verify
+from tests.support.tiny_model import KEYWORDS, write_tiny_model
+from training.calibrate import calibrate, fit_biases, label_shift
+from training.data.dataset import labelled
+from training.errors import DataError
+from training.evaluation.calibration import softmax
+
+
+@pytest.fixture
+def model(tmp_path):
+    write_tiny_model(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def stream(rows, seed=0):
+    """Return labels of a stream on which one word in four is of category 8, whatever it says."""
+    chance = np.random.default_rng(seed)
+    truth = chance.integers(0, 9, rows)
+    said = np.where(chance.random(rows) < 0.25, 8, truth)
+    return labelled([f"{KEYWORDS[i]} {n}" for n, i in enumerate(truth)], said, "person")
+
+
+def test_the_new_folder_serves_and_has_the_same_weights(model, tmp_path):
+    done = calibrate(model, stream(300), tmp_path / "mine")
+    assert verify(tmp_path / "mine").version == done.manifest.version
+    assert (tmp_path / "mine" / "model.onnx").read_bytes() == (model / "model.onnx").read_bytes()
+    assert done.manifest.version != verify(model).version
+
+
+def test_what_is_said_too_surely_is_said_less_surely_afterwards(model, tmp_path):
+    done = calibrate(model, stream(300), tmp_path / "mine")
+    before, after = done.scores[0], min(done.scores, key=lambda score: score.log_loss)
+    assert after.calibration_error < before.calibration_error
+    ids = Classifier.load(tmp_path / "mine", device="cpu").tokenize(["чайник"]).ids
+    new, old = (Classifier.load(path, device="cpu") for path in (tmp_path / "mine", model))
+    sure = [m.rule.probabilities(m.logits(ids)[0]).max() for m in (new, old)]
+    assert sure[0] < sure[1]
+
+
+def test_where_the_promise_cannot_be_kept_nothing_is_published(model, tmp_path):
+    done = calibrate(model, stream(300), tmp_path / "mine", guarantee=True)
+    assert done.manifest.guaranteed
+    assert min(done.manifest.thresholds.values()) > 1
+
+
+def test_few_labels_are_refused_with_how_many_are_needed(model, tmp_path):
+    with pytest.raises(DataError, match="too few") as caught:
+        calibrate(model, stream(20), tmp_path / "mine")
+    assert "200" in caught.value.remedy
+    assert not (tmp_path / "mine").exists()
+
+
+def test_shares_of_an_unlabelled_stream_are_found():
+    chance = np.random.default_rng(0)
+    truth = chance.choice(3, 4000, p=[0.7, 0.2, 0.1])
+    logits = chance.normal(size=(4000, 3))
+    logits[np.arange(4000), truth] += 3
+    bias = label_shift(softmax(3 * logits), np.array([1 / 3, 1 / 3, 1 / 3]))
+    assert softmax(bias[None]) == pytest.approx(np.array([[0.7, 0.2, 0.1]]), abs=0.05)
+
+
+def test_biases_undo_a_shift_and_stay_small_without_one():
+    chance = np.random.default_rng(0)
+    truth = chance.integers(0, 9, 4000)
+    logits = chance.normal(size=(4000, 9)).astype(np.float32)
+    logits[np.arange(4000), truth] += 4
+    plain = fit_biases(logits, truth, 0.03)
+    logits[:, 2] += 2
+    shifted = fit_biases(logits, truth, 0.03)
+    assert abs(plain.bias).max() < 0.3
+    assert shifted.bias[2] < -0.8

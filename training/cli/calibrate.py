@@ -1,0 +1,129 @@
+"""`reviews calibrate`: a finished model for a stream of one's own, without training."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stream.cli.console import err, note, out
+from stream.cli.options import Json, settings_from
+from stream.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from stream.model_folder import Manifest
+    from training.calibrate import Calibrated
+
+
+def calibrate(
+    labels: Annotated[
+        Path, typer.Argument(help="Labels of your stream, drawn at random: some 200.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The new model folder.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Model folder; else REVIEWS_MODEL__FOLDER.", show_default=False),
+    ] = None,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(help="More of your stream: tells the categories' shares.", show_default=False),
+    ] = None,
+    precision: Annotated[
+        float, typer.Option(min=0.5, max=0.999, help="Wanted among what is published.")
+    ] = 0.95,
+    guarantee: Annotated[
+        bool,
+        typer.Option(
+            "--guarantee", help="Publish only where that precision is kept with 95% confidence."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fit temperature, biases and thresholds to labels of your own; the weights stay."""
+    from training.calibrate import calibrate as fit
+    from training.data.dataset import read_test_dataset
+    from training.data.files import read_items
+
+    settings = settings_from(None, None)
+    if output.exists():
+        raise InputError(f"{output} exists", "name a new folder with --output")
+    rows = read_test_dataset(labels)
+    more = [item.normalized for item in read_items(unlabelled)] if unlabelled else []
+    with err.status("fitting"):
+        done = fit(
+            model or settings.model.folder,
+            rows,
+            output,
+            unlabelled=more,
+            precision=precision,
+            guarantee=guarantee,
+        )
+    if as_json:
+        shown = {"folder": str(output), "version": done.manifest.version, "chosen": done.chosen}
+        out.print_json(json.dumps({**shown, "scores": [asdict(score) for score in done.scores]}))
+        return
+    err.print(_scores(done))
+    err.print(promise_table(done.manifest))
+    out.print(str(output), markup=False)
+    note(f"try it: [bold]reviews classify FILE --model {output}[/bold]; serve it through the gate:")
+    note(f"      [bold]reviews model add {output}[/bold], then [bold]reviews model promote[/bold]")
+
+
+def promise_table(manifest: Manifest) -> Table:
+    """Return what a model promises, category by category."""
+    from rich.table import Table
+
+    how = "kept with 95% confidence" if manifest.guaranteed else "chosen by the held-out share"
+    asked = f"{manifest.asked_precision:.1%}" if manifest.asked_precision else "not recorded"
+    table = Table(
+        box=None,
+        pad_edge=False,
+        title=f"published precision: asked {asked}, {how}",
+        title_justify="left",
+    )
+    table.add_column("category")
+    for name in ("threshold", "held out", "published", "right", "at least (95%)", "labels needed"):
+        table.add_column(name, justify="right")
+    for slug, threshold in manifest.thresholds.items():
+        found = manifest.promises.get(slug)
+        shown = f"{threshold:.3f}" if threshold <= 1 else "asked about"
+        if found is None:
+            table.add_row(slug, shown, "", "", "", "unknown", "")
+            continue
+        kept = bool(manifest.asked_precision) and found.lower >= manifest.asked_precision
+        table.add_row(
+            slug,
+            shown,
+            f"{found.rows:,}",
+            f"{found.published:,}",
+            f"{found.right / found.published:.1%}" if found.published else "",
+            f"[{'green' if kept else 'yellow'}]{found.lower:.1%}[/]" if found.published else "",
+            "" if kept or found.needed is None else f"{found.needed:,}",
+        )
+    return table
+
+
+def _scores(done: Calibrated) -> Table:
+    from rich.table import Table
+
+    title = "on labels that each was not fitted to (5-fold)"
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    table.add_column("")
+    for name in ("log loss", "accuracy", "calibration error", "published", "right of those"):
+        table.add_column(name, justify="right")
+    for score in done.scores:
+        chosen = "[bold]→ " if score.name == done.chosen else "  "
+        table.add_row(
+            chosen + score.name,
+            f"{score.log_loss:.3f}",
+            f"{score.accuracy:.1%}",
+            f"{score.calibration_error:.3f}",
+            f"{score.coverage:.1%}",
+            "" if score.precision is None else f"{score.precision:.1%}",
+        )
+    return table
