@@ -70,8 +70,10 @@ ELSEWHERE = {
     r"export .*": "values of one's own; tests/integration/test_security.py connects with them",
     r"reviews (up|down|demo).*": "tests/integration/test_cli_demo.py, with folders of its own",
     r"reviews consume footwear accessories": "goes on for ever; typed in with --drain below",
-    r"reviews (label|train|retrain|pretrain|compare)\b.*|python -m training\..*": "minutes of "
+    r"reviews (label|train|retrain|pretrain|compare|calibrate)\b.*|python -m training\..*": "minutes of "
     "training: test_cli_train.py, test_cli_label.py, test_registry_retrain_command.py",
+    r"reviews taxonomy .*|reviews classify test.csv .*|reviews produce test.csv|reviews consume card_arrival": "a "
+    "taxonomy of one's own: test_own_categories.py",
     r"reviews model .*": "a registry of trained models: test_registry_retrain_command.py",
     r"reviews (bench|tune)\b.*": "minutes of measuring: tests/unit/bench, and make bench itself",
     r"reviews queue revoke-token anna ID": "the id is another each time: test_token_commands.py",

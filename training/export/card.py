@@ -181,12 +181,33 @@ def _decisions(manifest: Manifest) -> str:
             "if its best category reaches that category's threshold, and goes to relabelling "
             "otherwise.\n"
         ),
-        "| category | threshold |",
-        "|---|---:|",
-        *(f"| {slug} | {_threshold(value)} |" for slug, value in manifest.thresholds.items()),
+        _promised(manifest),
+        "| category | threshold | held out | published | right | at least, with 95% confidence |",
+        "|---|---:|---:|---:|---:|---:|",
+        *(
+            f"| {slug} | {_threshold(value)} | {_promise(manifest.promises.get(slug))} |"
+            for slug, value in manifest.thresholds.items()
+        ),
         "",
     ]
     return "\n".join(lines)
+
+
+def _promised(manifest: Manifest) -> str:
+    asked = f"{manifest.asked_precision:.1%}"
+    if manifest.guaranteed:
+        return f"Thresholds keep a precision of {asked} with 95% confidence.\n"
+    return (
+        f"Thresholds are those at which {asked} of the held-out rows were right; what that promises of "
+        "the next ones is in the last column.\n"
+    )
+
+
+def _promise(found: PromisedPrecision | None) -> str:
+    if found is None or not found.published:
+        return f"{found.rows if found else ''} | 0 | | "
+    right = f"{found.right / found.published:.1%}"
+    return f"{found.rows:,} | {found.published:,} | {right} | {found.lower:.1%}"
 
 
 def _threshold(value: float) -> str:
