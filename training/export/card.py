@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from schemas import active_taxonomy, all_categories, category_count
-from stream.model_folder import CPU_GRAPH, Manifest
+from stream.model_folder import CPU_GRAPH, Manifest, PromisedPrecision
 from training.data.dataset import Dataset
 from training.data.origins import Origin, counted
 from training.evaluation.calibration import NEVER
