@@ -57,10 +57,11 @@ class SafeWriter:
 
     Args:
         file: opened with ``newline=""``.
+        delimiter: between cells.
     """
 
-    def __init__(self, file: TextIO) -> None:
-        self._writer = csv.writer(file)
+    def __init__(self, file: TextIO, delimiter: str = ",") -> None:
+        self._writer = csv.writer(file, delimiter=delimiter)
 
     def writerow(self, row: Iterable[Any]) -> None:
         """Write one row."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
@@ -19,26 +18,51 @@ from stream.cli.outputs import Force, require_new_file
 from stream.cli.reading import (
     Delimiter,
     FileEncoding,
-    FileFormat,
     IdColumn,
     TextColumns,
     reading,
 )
 from stream.cli.rows import ModelFolder, Rows, progress_over
+from stream.files.table_back import LEFT_OUT, Decision
 
 if TYPE_CHECKING:
     from stream.classifier import Classifier
+    from stream.files import BadRow, ReviewRow
+    from stream.files.table_back import OutputForm, TableWriter
     from stream.settings import ModelSettings
 
 # Enough rows that sorting them by length saves most padding, few enough to show progress.
-_BLOCK = 1024
+_BLOCK: Final = 1024
+_EXCEL: Final = "excel"
+_UNSURE: Final = "low-confidence"
+_Row: TypeAlias = "tuple[Mapping[str, Any], str, Decision]"
 
 
 def classify(
-    file: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV with id,text, or JSON lines.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="JSON lines; - for output.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="CSV, xlsx, ods, JSON or lines of text, packed or not; - for input.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Table of the same rows: .csv, .xlsx or JSON lines; - for output.",
+        ),
+    ],
     model: ModelFolder = None,
-    file_format: FileFormat = "auto",
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="Of the input: auto, csv, json, jsonl, lines or parquet. Or excel: the output is "
+            "CSV that Russian Excel opens right.",
+        ),
+    ] = "auto",
     text_column: TextColumns = None,
     id_column: IdColumn = None,
     encoding: FileEncoding = None,
@@ -47,22 +71,34 @@ def classify(
 ) -> None:
     """Classify a file offline, with the same preprocessing, model and thresholds as the worker.
 
-    One JSON object a row, in order: review_id, category, confidence, and route, which is category
-    or relabel. A row that cannot be read is left out and named; the exit code is then 1.
+    All rows and columns come back in order, with category, category_name, confidence, route
+    (category, relabel or left-out) and reason beside them. A row that is no review is marked, named
+    and counted; the exit code is then 1.
     """
+    from stream.files.table_back import output_form
+
     section = {"model": {"folder": model}} if model is not None else {}
     settings = settings_from(None, None, **section)
-    rows = Rows(file, reading(file_format, text_column, id_column, None, encoding, delimiter))
+    for_excel = file_format == _EXCEL
+    form = output_form(output, _EXCEL if for_excel and output.suffix.lower() != ".xlsx" else None)
+    options = reading(
+        "auto" if for_excel else file_format, text_column, id_column, None, encoding, delimiter
+    )
+    rows = Rows(file, options)
     require_new_file(output, force=force)
     rows.check()
     classifier = _load(settings.model)
     relabel = total = 0
-    with _opened(output) as target, progress_over(rows, "classifying") as progress:
-        for line in _classified(classifier, rows):
-            total += 1
-            relabel += line["route"] == "relabel"
-            target.write(json.dumps(line, ensure_ascii=False) + "\n")
-            progress.update(progress.task_ids[0], completed=rows.bytes_read, done=total)
+    with progress_over(rows, "classifying") as progress, closing(rows.every()) as every:
+        blocks = _classified(classifier, rows, every)
+        first = next(blocks, [])
+        with _opened(output, form, rows.names) as table:
+            for block in chain([first], blocks):
+                for fields, review_id, decision in block:
+                    total += decision.route != LEFT_OUT
+                    relabel += decision.route == "relabel"
+                    table.write(fields, review_id, decision)
+                progress.update(progress.task_ids[0], completed=rows.bytes_read, done=total)
     share = relabel / total if total else 0.0
     note(
         f"{total:,} reviews classified by model {classifier.version}, "
@@ -78,42 +114,65 @@ def _load(model: ModelSettings) -> Classifier:
         return Classifier.load(model.folder, model.device, model.threads, model.chunk_tokens)
 
 
-def _classified(classifier: Classifier, rows: Rows) -> Iterator[dict[str, object]]:
-    from schemas import all_categories
+def _classified(
+    classifier: Classifier, rows: Rows, every: Iterator[ReviewRow | BadRow]
+) -> Iterator[list[_Row]]:
+    """Yield blocks of rows in their order, each with what is said of it."""
+    from stream.files import BadRow, IdDeriver
+
+    ids = IdDeriver()
+    while block := list(islice(every, _BLOCK)):
+        decisions = _decided(classifier, [row for row in block if not isinstance(row, BadRow)])
+        found: list[_Row] = []
+        for row in block:
+            if isinstance(row, BadRow):
+                rows.leave_out(row)
+                found.append((row.fields, "", Decision("", "", None, LEFT_OUT, row.problem)))
+            else:
+                found.append((row.fields, ids.id_of(row), next(decisions)))
+        yield found
+
+
+def _decided(classifier: Classifier, rows: list[ReviewRow]) -> Iterator[Decision]:
+    from schemas import active_taxonomy, all_categories
     from stream.text import normalize
 
-    source = iter(rows)
-    while block := list(islice(source, _BLOCK)):
-        predictions = classifier.classify([normalize(row.text) for _, row in block])
-        best = predictions.probabilities.argmax(axis=1)
-        for i, (review_id, _) in enumerate(block):
-            yield {
-                "review_id": review_id,
-                "category": all_categories()[best[i]].slug,
-                "confidence": round(float(predictions.probabilities[i, best[i]]), 6),
-                "route": "category" if predictions.sure[i] else "relabel",
-            }
+    if not rows:
+        return
+    predictions = classifier.classify([normalize(row.text) for row in rows])
+    categories, language = all_categories(), active_taxonomy().languages[0]
+    for i, best in enumerate(predictions.probabilities.argmax(axis=1)):
+        is_sure = bool(predictions.sure[i])
+        yield Decision(
+            categories[best].slug,
+            categories[best].info.name(language),
+            round(float(predictions.probabilities[i, best]), 6),
+            "category" if is_sure else "relabel",
+            "" if is_sure else predictions.strange.get(i, _UNSURE),
+        )
 
 
 @contextmanager
-def _opened(output: Path) -> Iterator[TextIO]:
+def _opened(output: Path, form: OutputForm, names: Sequence[str]) -> Iterator[TableWriter]:
     """Open the output. A file appears under its name only once it is complete."""
     from stream.errors import InputError
+    from stream.files.table_back import table_writer
 
     if output == Path("-"):
-        yield sys.stdout
+        with table_writer(output, sys.stdout, form, names) as table:
+            yield table
         return
     special = output.exists() and not output.is_file()  # a device or a pipe
     part = output if special else output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
-        file = part.open("w", encoding="utf-8")
+        file = part.open("w", encoding="utf-8", newline="")
     except OSError as error:
         raise InputError(
             f"{output} cannot be written: {error.strerror}", "name a file in a folder of yours"
         ) from None
     try:
-        with file:
-            yield file
+        with file, table_writer(part, file, form, names) as table:
+            yield table
         if not special:
             part.replace(output)
     except BaseException:

@@ -199,7 +199,7 @@ def rebuild(servers: Servers = None, prefix: Prefix = None) -> None:
 @app.command("export")
 def export(
     form: Annotated[
-        str, typer.Option("--format", "-f", help="csv, jsonl or label-studio.")
+        str, typer.Option("--format", "-f", help="csv, excel, jsonl or label-studio.")
     ] = "jsonl",
     servers: Servers = None,
     prefix: Prefix = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -48,6 +48,8 @@ class Rows:
         self._options = options or Options()
         self._told = False
         self.understood = ""
+        self.names: tuple[str, ...] = ()
+        """Of the columns, once the first row was read."""
         self.remarks: list[str] = []
         self.read = 0
         """Rows that were read, good and bad."""
@@ -71,6 +73,7 @@ class Rows:
         if self._path.is_file() and not self._told:
             with err.status("looking through the file"):
                 found = look_through(self._path, self._options)
+            self.names = found.names
             self._tell(found.said, found.told)
 
     def __iter__(self) -> Iterator[tuple[str, ReviewRow]]:
@@ -88,7 +91,7 @@ class Rows:
             else:
                 yield ids.id_of(row), row
 
-    def every(self) -> Iterator[ReviewRow | BadRow]:
+    def every(self) -> Generator[ReviewRow | BadRow, None, None]:
         """Yield all rows, the bad ones too.
 
         Raises:
@@ -109,6 +112,7 @@ class Rows:
         from stream.files.checking import look_at_head
 
         found = look_at_head(file, self._path, self._options)
+        self.names = found.names
         self._tell(found.said, found.told)
 
     def _tell(self, understood: str, remarks: list[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from stream.errors import InputError
 from stream.files.container import HEAD_BYTES, STDIN
 from stream.files.ids import IdLedger
+from stream.files.json_shapes import flat
 from stream.files.reviews import ReviewFile, open_reviews, review_rows
 from stream.files.rows import BadRow, Reason, ReviewRow
 from stream.files.tables import Options, Table, table_of
@@ -19,6 +20,8 @@ from stream.files.tables import Options, Table, table_of
 # With fewer broken rows than these, or than a quarter, the others are worth having.
 _FEW_BROKEN: Final = 3
 _MOST_BROKEN: Final = 0.25
+# Of JSON whose objects all have other fields.
+_MOST_NAMES: Final = 1_000
 _REMEDIES: Final = {
     Reason.BROKEN: "nothing was sent: mend the file, or say how it is made with --delimiter, "
     "--text-column or --format",
@@ -32,6 +35,7 @@ class Findings:
 
     Attributes:
         said: what it was understood as.
+        names: of all columns and fields that were met.
         rows: how many there are, good and bad.
         left_out: how many for which reason.
         first: the first bad row of each reason.
@@ -40,6 +44,7 @@ class Findings:
     """
 
     said: str = ""
+    names: tuple[str, ...] = ()
     rows: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
     first: dict[Reason, BadRow] = field(default_factory=dict)
@@ -85,15 +90,19 @@ def _looked_through(
     rows: Iterator[ReviewRow | BadRow], table: Table, path: Path, *, whole: bool = True
 ) -> Findings:
     found, ledger = Findings(table.said, whole=whole), IdLedger()
+    names = dict.fromkeys(table.names)
     try:
         for row in rows:
             found.add(row)
+            if not table.flat and len(names) < _MOST_NAMES:
+                names |= dict.fromkeys(flat(row.fields))
             if isinstance(row, ReviewRow) and row.review_id is not None:
                 ledger.add(row.line, row.review_id, row.text)
     except InputError:
         if whole:
             raise
         # JSON that goes on.
+    found.names = tuple(names)
     refuse_if_broken(found, path, whole=whole)
     found.told = [*table.remarks.told(), *told_of_ids(ledger)]
     return found

@@ -101,6 +101,12 @@ class Columns:
     rating: tuple[str, ...] = ()
     guessed: bool = False
 
+    @property
+    def known(self) -> int:
+        """How many columns are known: of two rows that may be a header, the better one has more."""
+        roles = (self.id, self.date, self.rating, self.label)
+        return 2 * len(self.text) + sum(map(bool, roles))
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

@@ -124,6 +124,15 @@ def _end_of_lines(head: str) -> int:
     return end or len(head)
 
 
+def is_header_like(number: int, cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether a row may be a header: one word is, if it is the first row of a single column."""
+    filled = sum(bool(cell.strip()) for cell in cells)
+    if filled != 1:
+        return filled > 1
+    narrow = sum(sum(bool(cell.strip()) for cell in row) <= 1 for row in rows)
+    return number == 0 and narrow >= _ALIKE * len(rows)
+
+
 @dataclass(frozen=True, slots=True)
 class _Sample:
     """The first records of a text, parted by one delimiter."""
@@ -158,23 +167,27 @@ class _Sample:
 
     def with_header(self, wanted: Wanted) -> tuple[Layout, tuple[int, int, float]] | None:
         """Return the layout by a header that we know, with how good it is."""
-        for number, cells in enumerate(self.records[:_HEADER_WITHIN]):
-            if not self._may_be_header(number, cells):
-                continue
-            names = unique_names(_without_empty_end(cells))
-            columns = self._columns_of(number, names, wanted)
-            if columns is None:
-                continue
-            below = self.records[number + 1 :]
-            alike = sum(len(row) == len(cells) for row in below) / max(1, len(below))
-            roles = sum(
-                map(bool, (columns.text, columns.id, columns.date, columns.rating, columns.label))
-            )
-            return (
-                Layout(self.dialect, tuple(names), columns, number),
-                (roles + len(columns.text), len(names), alike),
-            )
-        return None
+        found = [
+            candidate
+            for number, cells in enumerate(self.records[:_HEADER_WITHIN])
+            if (candidate := self._header(number, cells, wanted)) is not None
+        ]
+        return max(found, key=lambda each: each[1], default=None)
+
+    def _header(
+        self, number: int, cells: Sequence[str], wanted: Wanted
+    ) -> tuple[Layout, tuple[int, int, float]] | None:
+        """Return the layout if this record is a header, with how good it is."""
+        if not self._may_be_header(number, cells):
+            return None
+        names = unique_names(_without_empty_end(cells))
+        columns = self._columns_of(number, names, wanted)
+        if columns is None:
+            return None
+        below = self.records[number + 1 :]
+        alike = sum(len(row) == len(cells) for row in below) / max(1, len(below))
+        layout = Layout(self.dialect, tuple(names), columns, number)
+        return layout, (columns.known, len(names), alike)
 
     def _columns_of(self, number: int, names: Sequence[str], wanted: Wanted) -> Columns | None:
         try:
@@ -189,9 +202,8 @@ class _Sample:
         return columns if is_header else None
 
     def _may_be_header(self, number: int, cells: Sequence[str]) -> bool:
-        """A text that is one known word is a header only in the first line."""
-        filled = [cell for cell in cells if cell.strip()]
-        return len(filled) > 1 or (len(filled) == 1 and number == 0)
+        """One known word is a header only above a table of one column; else it is a title or a text."""
+        return is_header_like(number, cells, self.records)
 
     def by_position(self, wanted: Wanted) -> Layout:
         """Return the layout of a table without header whose columns somebody numbered."""

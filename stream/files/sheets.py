@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from stream.errors import InputError
 from stream.files.columns import Columns, Wanted, guess_columns, known_columns, unique_names
+from stream.files.dialect import is_header_like
 from stream.files.rows import Record
 from stream.files.values import as_text
 
@@ -89,24 +91,36 @@ def open_sheet(file: BinaryIO, path: str, wanted: Wanted) -> Sheet:
 
 
 def _reviews_in(workbook: CalamineWorkbook, path: str, wanted: Wanted) -> Sheet:
-    count = len(workbook.sheet_names)
     seen: list[str] = []
     for position, name in enumerate(workbook.sheet_names):
         table = workbook.get_sheet_by_index(position)
         rows = _beginning(table)
-        for number, cells in rows[:_HEADER_WITHIN]:
-            filled = [cell for cell in cells if cell]
-            if len(filled) <= 1 and (number, cells) != rows[0]:
-                continue
-            names = unique_names(cells)
-            try:
-                columns = known_columns(names, wanted)
-            except InputError:
-                columns = None
-            if columns is not None:
-                return Sheet(name, tuple(names), columns, number, count - 1, table)
-            seen = names if len(filled) > len(seen) else seen
+        if header := _header_in(rows, wanted):
+            number, names, columns = header
+            others = len(workbook.sheet_names) - 1
+            return Sheet(name, tuple(names), columns, number, others, table)
+        seen = max([seen, *(cells for _, cells in rows[:_HEADER_WITHIN])], key=_filled)
     return _without_header(workbook, path, wanted, seen)
+
+
+def _header_in(
+    rows: Sequence[tuple[int, list[str]]], wanted: Wanted
+) -> tuple[int, list[str], Columns] | None:
+    """Return the row that names most columns that we know, its names, and the columns."""
+    texts = [cells for _, cells in rows]
+    found = []
+    for place, (number, cells) in enumerate(rows[:_HEADER_WITHIN]):
+        if not is_header_like(place, cells, texts):
+            continue
+        names = unique_names(cells)
+        with suppress(InputError):
+            if columns := known_columns(names, wanted):
+                found.append((number, names, columns))
+    return max(found, key=lambda each: each[2].known, default=None)
+
+
+def _filled(cells: Sequence[str]) -> int:
+    return sum(map(bool, cells))
 
 
 def _without_header(

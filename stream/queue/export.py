@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from schemas import ContractError, Label, decode, highest
 from stream.committed import records_until
+from stream.files.table_back import MARK
 from stream.kafka import connection_options, start
 from stream.queue.label_studio import annotated_task
 from stream.reading import BoundedConsumer
@@ -16,13 +17,15 @@ from stream.settings import Settings
 from stream.spreadsheet import SafeWriter
 from stream.topics_admin import partitions_of
 
-Format = Literal["csv", "jsonl", "label-studio"]
+Format = Literal["csv", "excel", "jsonl", "label-studio"]
+"""``excel`` is CSV as Russian Excel opens it: with a mark, semicolons, decimal commas."""
 COLUMNS: Final = (
     "review_id", "text", "category", "decided_by", "labeller", "decided_at", "revision",
     "shown_blind", "confidence", "codebook_version", "model_version",
 )  # fmt: skip
 MEDIA_TYPES: Final[dict[Format, str]] = {
     "csv": "text/csv; charset=utf-8",
+    "excel": "text/csv; charset=utf-8",
     "jsonl": "application/jsonl; charset=utf-8",
     "label-studio": "application/json",
 }
@@ -43,8 +46,8 @@ async def standing_labels(settings: Settings) -> list[Label]:
 
 def written(labels: Iterable[Label], form: Format) -> Iterator[str]:
     """Yield a file's content, part by part."""
-    if form == "csv":
-        yield from _csv(labels)
+    if form in {"csv", "excel"}:
+        yield from _csv(labels, russian=form == "excel")
     elif form == "jsonl":
         for label in labels:
             yield label.model_dump_json() + "\n"
@@ -56,12 +59,16 @@ def written(labels: Iterable[Label], form: Format) -> Iterator[str]:
         yield "\n]\n"
 
 
-def _csv(labels: Iterable[Label]) -> Iterator[str]:
+def _csv(labels: Iterable[Label], *, russian: bool) -> Iterator[str]:
     buffer = io.StringIO()
-    writer = SafeWriter(buffer)
+    if russian:
+        buffer.write(MARK)
+    writer = SafeWriter(buffer, ";" if russian else ",")
     writer.writerow(COLUMNS)
     for number, label in enumerate(labels, 1):
         row: dict[str, Any] = label.model_dump(mode="json")
+        if russian and label.confidence is not None:
+            row["confidence"] = str(label.confidence).replace(".", ",")
         writer.writerow(row[column] for column in COLUMNS)
         if number % _ROWS_A_PART == 0:
             yield _take(buffer)

@@ -2,10 +2,15 @@
 
 import csv
 import json
+import re
 
 import pytest
+import xlsxwriter
+from python_calamine import CalamineWorkbook
 
 from schemas import all_categories
+from stream.files.table_back import ADDED
+from stream.spreadsheet import guarded
 from tests.support.command_line import assert_one_clear_line, reviews
 from tests.support.tiny_model import write_tiny_model
 
@@ -39,7 +44,7 @@ def test_every_row_is_answered_in_order_with_the_fields_of_the_contract(model, s
     lines = classified(model, source, tmp_path)
     assert [line["review_id"] for line in lines] == ["0", "1", "2", "3"]
     for line in lines:
-        assert list(line) == ["review_id", "category", "confidence", "route"]
+        assert list(line) == ["review_id", "id", "text", *ADDED]
         assert line["category"] in {category.slug for category in all_categories()}
         assert 0 <= line["confidence"] <= 1
 
@@ -97,4 +102,82 @@ def test_a_bad_row_is_left_out_named_and_makes_the_exit_code_one(model, tmp_path
     result = reviews("classify", str(source), "--output", str(output), "--model", model)
     assert result.returncode == 1
     assert "line 2" in result.stderr
-    assert len(output.read_text(encoding="utf-8").splitlines()) == 1
+    good, bad = map(json.loads, output.read_text(encoding="utf-8").splitlines())
+    assert (good["route"], bad["route"], bad["category"]) == ("category", "left-out", "")
+    assert "not JSON" in bad["reason"]
+
+
+@pytest.fixture
+def report(tmp_path):
+    path = tmp_path / "report.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        rows = [
+            ["Отзывы"],
+            [],
+            ["ID отзыва", "Артикул", "Текст отзыва", "Достоинства", "Цена"],
+            ["a1", 100200, "платье, красивое", "", 99.5],
+            ["a2", 100201, "", "", 10],
+            ["a3", 100202, "", "чайник", 20],
+        ]
+        for at, row in enumerate(rows):
+            sheet.write_row(at, 0, row)
+    return path
+
+
+def test_a_workbook_comes_back_with_its_rows_and_columns_and_what_was_decided(
+    model, report, tmp_path
+):
+    output = tmp_path / "out.xlsx"
+    result = reviews("classify", str(report), "-o", str(output), "--model", model)
+    assert result.returncode == 1  # a row without words
+    header, *rows = CalamineWorkbook.from_path(output).get_sheet_by_index(0).to_python()
+    assert header == ["ID отзыва", "Артикул", "Текст отзыва", "Достоинства", "Цена", *ADDED]
+    assert [row[:5] for row in rows] == [
+        ["a1", 100200, "платье, красивое", "", 99.5],
+        ["a2", 100201, "", "", 10],
+        ["a3", 100202, "", "чайник", 20],
+    ]
+    assert rows[0][5:7] == ["clothing", "одежда"]
+    assert rows[1][5:] == ["", "", "", "left-out", "the text is empty"]
+    assert [row[8] for row in rows] == ["category", "left-out", "category"]
+    assert "3 rows = 2 + 1" in result.stderr
+
+
+def test_csv_for_russian_excel_has_its_mark_semicolons_and_decimal_commas(model, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("id;text;Категория\n1;платье, красивое;=1+1\n", encoding="cp1251")
+    output = tmp_path / "out.csv"
+    arguments = ("-o", str(output), "--format", "excel", "--model", model)
+    assert reviews("classify", str(source), *arguments).returncode == 0
+    text = output.read_bytes().decode("utf-8")
+    assert text.startswith("\ufeffid;text;Категория;category;category_name;confidence")
+    row = text.splitlines()[1].split(";")
+    assert row[:5] == ["1", "платье, красивое", "'=1+1", "clothing", "одежда"]
+    assert re.fullmatch(r"0,\d+|1,0", row[5])
+
+
+def test_a_table_that_was_written_is_read_again_unharmed(model, tmp_path):
+    source = tmp_path / "in.csv"
+    with source.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["id", "text"], ["1", "=чайник; \n-5 градусов"]])
+    once, twice = tmp_path / "once.csv", tmp_path / "twice.csv"
+    for read, written in ((source, once), (once, twice)):
+        result = reviews("classify", str(read), "-o", str(written), "--model", model)
+        assert result.returncode == 0, result.stderr
+    with twice.open(encoding="utf-8", newline="") as file:
+        header, row = csv.reader(file)
+    assert row[1] == guarded("=чайник; \n-5 градусов")
+    assert header[2:] == [*ADDED, *(f"{name} (model)" for name in ADDED)]
+
+
+def test_fields_that_only_later_objects_have_are_columns_too(model, tmp_path):
+    source = tmp_path / "in.json"
+    rows = [{"text": "чайник"}, {"text": "утюг", "product": {"name": "Б"}}]
+    source.write_text(json.dumps(rows), encoding="utf-8")
+    output = tmp_path / "out.csv"
+    reviews("classify", str(source), "-o", str(output), "--model", model)
+    with output.open(encoding="utf-8", newline="") as file:
+        header, first, second = csv.reader(file)
+    assert header[:2] == ["text", "product.name"]
+    assert (first[1], second[1]) == ("", "Б")

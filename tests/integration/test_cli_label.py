@@ -37,8 +37,10 @@ def label(folder, *arguments):
 
 
 def write_inputs(folder):
-    texts = [f"{kind} {i}" for i in range(7) for kind in KINDS] + [*UNCLEAR, ORDER, "", "!!! ..."]
-    write_lines(folder / "in.jsonl", [{"id": f"r{i}", "text": t} for i, t in enumerate(texts)])
+    texts = [f"{kind} {i}" for i in range(7) for kind in KINDS] + [*UNCLEAR, ORDER]
+    wordless = ["", "!!! ..."]
+    rows = [{"id": f"r{i}", "text": t} for i, t in enumerate([*texts, *wordless])]
+    write_lines(folder / "in.jsonl", rows)
     checked = [(f"{kind} {i}", c) for i in range(20, 27) for kind, c in KINDS.items()]
     write_lines(folder / "checked.jsonl", [{"text": t, "category": c} for t, c in checked])
     answer = {"model": MODEL, "confidence": 0.9}
@@ -67,6 +69,12 @@ def test_every_review_is_answered_in_order_with_the_fields_of_the_contract(label
         assert row["guess"] in slugs
         assert 0 <= row["confidence"] <= 1
         assert row["category"] == (None if row["decided_by"] == "people" else row["guess"])
+
+
+def test_reviews_without_words_are_named_and_left_out(labelled):
+    *_, rows, said = labelled
+    assert "the text is '!!! ...', no words: left out" in said
+    assert f"2 of {len(rows) + 2} rows were left out, {len(rows)} are taken" in said
 
 
 def test_what_is_clear_is_labelled_right(labelled):

@@ -129,7 +129,7 @@ async def export(
 ) -> Response:
     """Download all decisions that hold now."""
     labels = await standing_labels(site.settings)
-    extension = "json" if form == "label-studio" else form
+    extension = {"label-studio": "json", "excel": "csv"}.get(form, form)
     return StreamingResponse(
         written(labels, form),
         media_type=MEDIA_TYPES[form],

@@ -133,6 +133,18 @@ def test_title_rows_above_a_header_are_no_reviews():
     assert texts("Выгрузка отзывов\n\nМагазин;Север\nid;text\n1;чайник\n") == ["чайник"]
 
 
+@pytest.mark.parametrize("title", ["Отзывы", "Комментарии;за октябрь", "text"])
+def test_a_title_that_is_a_known_word_is_no_header(title):
+    assert texts(f"{title}\nid;Отзыв;Оценка\n1;чайник;5\n2;утюг;4\n") == ["чайник", "утюг"]
+
+
+def test_a_table_of_one_column_with_all_marks_in_its_texts():
+    assert texts("Отзыв\nчайник, и течёт; вернула\nутюг | тоже\n") == [
+        "чайник, и течёт; вернула",
+        "утюг | тоже",
+    ]
+
+
 def test_a_table_without_header_is_told_by_what_stands_in_it():
     said, rows, _ = read("1;Хороший чайник, греет\n2;Плохой утюг, не греет\n")
     assert [(row.review_id, row.text) for row in rows] == [

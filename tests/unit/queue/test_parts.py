@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 
 from schemas import Category, Label, all_categories
 from stream.errors import InputError
+from stream.files import Options
 from stream.queue.accounts import Accounts
 from stream.queue.errors import AccountError
 from stream.queue.export import written
-from stream.queue.label_studio import annotated_task, open_task, read_annotations
+from stream.queue.item import text_print
+from stream.queue.label_studio import (
+    annotated_task,
+    open_task,
+    read_annotation_file,
+    read_annotations,
+)
 from stream.queue.priority import in_sample, informativeness
 from stream.queue.server import listening
 from stream.queue.similarity import NEAR_IDENTICAL, bands, jaccard, shingles
@@ -222,6 +229,16 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_defused():
 def test_lines_are_the_labels_themselves():
     given = label()
     assert Label.model_validate_json("".join(written([given], "jsonl"))) == given
+
+
+def test_an_export_for_russian_excel_comes_back_as_it_was(tmp_path):
+    given = label("-5 градусов; холодно")
+    path = tmp_path / "labels.csv"
+    path.write_text("".join(written([given], "excel")), encoding="utf-8")
+    assert path.read_text("utf-8").startswith("\ufeffreview_id;text;category")
+    (found,), not_read, _ = read_annotation_file(path, Options())
+    assert (found.review_id, found.category, not_read) == ("r1", given.category, 0)
+    assert found.print == text_print(given.text)
 
 
 @pytest.mark.parametrize("category", [Category("kids"), None])

@@ -1,0 +1,207 @@
+"""People's own table with what was decided beside it: CSV, CSV for Russian Excel, JSON lines, xlsx."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol, TextIO, cast, get_args
+
+from stream.errors import InputError
+from stream.files.json_shapes import flat, is_text
+from stream.files.values import as_text, whole
+from stream.spreadsheet import SafeWriter
+
+OutputForm = Literal["csv", "excel", "jsonl", "xlsx"]
+"""``excel`` is CSV as Russian Excel opens it: UTF-8 with a mark, semicolons, decimal commas."""
+REVIEW_ID: Final = "review_id"
+ADDED: Final = ("category", "category_name", "confidence", "route", "reason")
+LEFT_OUT: Final = "left-out"
+MARK: Final = "\ufeff"
+
+_BY_SUFFIX: Final[Mapping[str, OutputForm]] = {".csv": "csv", ".tsv": "csv", ".xlsx": "xlsx"}
+# What a sheet and a cell of Excel hold.
+_MOST_ROWS: Final = 1_048_576
+_MOST_CHARACTERS: Final = 32_767
+_EXACT_BELOW: Final = 10**15
+_DATES: Final = {"default_date_format": "yyyy-mm-dd hh:mm:ss"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is said of a row.
+
+    Attributes:
+        category: slug; empty if the row was left out.
+        category_name: for people.
+        confidence: calibrated; None if the row was left out.
+        route: "category", "relabel", or :data:`LEFT_OUT`.
+        reason: why it is not published, or why it was left out.
+    """
+
+    category: str
+    category_name: str
+    confidence: float | None
+    route: str
+    reason: str
+
+    @property
+    def cells(self) -> tuple[str, str, float | None, str, str]:
+        """In the order of :data:`ADDED`."""
+        return (self.category, self.category_name, self.confidence, self.route, self.reason)
+
+
+class TableWriter(Protocol):
+    """Takes rows one after the other."""
+
+    def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:
+        """Write a row: what it was, and what is said of it."""
+
+
+def output_form(path: Path, wanted: str | None = None) -> OutputForm:
+    """Return how a file is to be written: as somebody says, or as its name does; else JSON lines.
+
+    Raises:
+        InputError: there is no such form.
+    """
+    if wanted is None:
+        return _BY_SUFFIX.get(path.suffix.lower(), "jsonl")
+    if wanted not in get_args(OutputForm):
+        raise InputError(
+            f"there is no form {wanted!r}", f"one of: {', '.join(get_args(OutputForm))}"
+        )
+    return cast("OutputForm", wanted)
+
+
+@contextmanager
+def table_writer(
+    path: Path, file: TextIO | None, form: OutputForm, names: Sequence[str]
+) -> Iterator[TableWriter]:
+    """Write a table.
+
+    Args:
+        path: where a workbook is written.
+        file: where the other forms are.
+        form: of the table.
+        names: of people's own columns, in order.
+
+    Raises:
+        InputError: a workbook cannot hold so many rows.
+    """
+    if form == "xlsx":
+        with _workbook(path, names) as writer:
+            yield writer
+    elif file is None:
+        raise InputError("there is no file to write to", "name one with --output")
+    elif form == "jsonl":
+        yield _JsonLines(file)
+    else:
+        yield _Csv(file, names, russian=form == "excel")
+
+
+def added_names(names: Sequence[str]) -> list[str]:
+    """Return the names of the added columns; one that people have already gets another."""
+    return [f"{name} (model)" if name in names else name for name in ADDED]
+
+
+class _JsonLines:
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:
+        own = {name: _plain(value) for name, value in fields.items()}
+        named = {REVIEW_ID: review_id} if review_id and REVIEW_ID not in own else {}
+        added = dict(zip(added_names(list(own)), decision.cells, strict=True))
+        line = json.dumps({**named, **own, **added}, ensure_ascii=False, default=as_text)
+        self._file.write(whole(line) + "\n")
+
+
+class _Csv:
+    def __init__(self, file: TextIO, names: Sequence[str], *, russian: bool) -> None:
+        self._names = names
+        self._russian = russian
+        if russian:
+            file.write(MARK)
+        self._writer = SafeWriter(file, ";" if russian else ",")
+        self._writer.writerow([*names, *added_names(names)])
+
+    def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:
+        del review_id  # their own columns name the review, or nothing does
+        own = _by_name(fields)
+        cells = [whole(as_text(own.get(name))) for name in self._names]
+        added = [self._number(c) if isinstance(c, float) else c for c in decision.cells]
+        self._writer.writerow([*cells, *added])
+
+    def _number(self, value: float) -> str:
+        # 1.05 would be the first of May to Russian Excel.
+        return str(value).replace(".", ",") if self._russian else str(value)
+
+
+@contextmanager
+def _workbook(path: Path, names: Sequence[str]) -> Iterator[TableWriter]:
+    import xlsxwriter  # noqa: PLC0415 - only for workbooks
+
+    # Row by row, so that memory does not grow with the table.
+    book = xlsxwriter.Workbook(str(path), {"constant_memory": True, **_DATES})
+    try:
+        yield _Workbook(book, names)
+    finally:
+        book.close()
+
+
+class _Workbook:
+    def __init__(self, book: Any, names: Sequence[str]) -> None:
+        self._names = names
+        self._sheet = book.add_worksheet()
+        bold = book.add_format({"bold": True})
+        self._row = 0
+        for column, name in enumerate([*names, *added_names(names)]):
+            self._sheet.write_string(0, column, name, bold)
+        self._sheet.freeze_panes(1, 0)
+
+    def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:
+        del review_id
+        self._row += 1
+        if self._row >= _MOST_ROWS:
+            raise InputError(
+                f"a sheet holds at most {_MOST_ROWS:,} rows", "name a .csv to write to"
+            )
+        own = _by_name(fields)
+        for column, value in enumerate([*map(own.get, self._names), *decision.cells]):
+            self._write_cell(column, value)
+
+    def _write_cell(self, column: int, value: Any) -> None:
+        """Write a value as what it is: a text is never taken for a formula, nor an id for a number."""
+        if value is None or value == "":
+            return
+        if isinstance(value, bool):
+            self._sheet.write_boolean(self._row, column, value)
+        elif isinstance(value, int | float) and abs(value) < _EXACT_BELOW:
+            self._sheet.write_number(self._row, column, value)
+        elif isinstance(value, datetime | date | time) and getattr(value, "tzinfo", None) is None:
+            self._sheet.write_datetime(self._row, column, value)
+        else:
+            text = whole(as_text(value))
+            if len(text) > _MOST_CHARACTERS:
+                text = text[: _MOST_CHARACTERS - 1] + "…"
+            self._sheet.write_string(self._row, column, text)
+
+
+def _by_name(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields by the names of columns, in which inner objects are flattened."""
+    return flat(fields) if any(isinstance(value, dict) for value in fields.values()) else fields
+
+
+def _plain(value: Any) -> Any:
+    """Return a value for JSON: a number that was read as it is written becomes one again."""
+    if isinstance(value, str) and not is_text(value):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return str(value)
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
