@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from schemas import all_categories, category_infos
+from schemas import all_categories, category_count, category_infos
 from stream.lag import PartitionLag
 from stream.monitor.bucket import Bucket, Tally
 from stream.monitor.engine import Engine
@@ -14,6 +14,10 @@ from stream.open_transactions import OpenTransaction
 # A chart of 120 steps still tells single bars apart on a laptop's screen.
 _STEPS: Final = 120
 _DIGITS: Final = 4
+# A chart's colours: more cannot be told apart. Of more categories the last colour is that of all others.
+_COLOURS: Final = 9
+OTHERS: Final = -1
+"""Stands for the categories that a chart shows in sum."""
 # The first minutes of a pipeline must not be a sliver at the right edge of an empty chart.
 _SHORTEST: Final = 300
 
@@ -37,14 +41,15 @@ def snapshot(engine: Engine, span: int) -> dict[str, Any]:
     buckets = [
         engine.history.window(start + i * step, start + (i + 1) * step) for i in range(count)
     ]
+    whole = engine.history.window(start, start + step * count)
     return {
         "now": now,
         "watermark": engine.history.watermark,
         "latest": engine.history.latest,
         "totals": _totals(total),
         "window": _window(engine),
-        "series": {"start": start, "step": step} | _series(buckets, step),
-        "categories": _categories(engine, start, start + step * count),
+        "series": {"start": start, "step": step} | _series(buckets, step, _shown(whole)),
+        "categories": _categories(engine, whole, start, start + step * count),
         "models": _models(buckets, start, step),
         "announcements": [
             {
@@ -82,16 +87,30 @@ def _axis(engine: Engine, now: float, span: int) -> tuple[int, int, int]:
     return last - (count - 1) * step, step, count
 
 
-def _series(buckets: list[Bucket], step: int) -> dict[str, Any]:
+def _shown(whole: Bucket) -> list[int]:
+    """Return ids of the categories that a chart shows: all of a few, and of many the largest."""
+    if category_count() <= _COLOURS:
+        return list(range(category_count()))
+    sizes = {category.id: _tally(whole, category.slug).reviews for category in all_categories()}
+    largest = sorted(sizes, key=lambda i: (-sizes[i], i))[: _COLOURS - 1]
+    return [*sorted(largest), OTHERS]
+
+
+def _series(buckets: list[Bucket], step: int, shown: list[int]) -> dict[str, Any]:
+    slugs = [all_categories()[i].slug for i in shown if i != OTHERS]
+    layers = [[_tally(b, slug).reviews for b in buckets] for slug in slugs]
+    if OTHERS in shown:
+        sums = [sum(tally.reviews for tally in b.categories.values()) for b in buckets]
+        parts = zip(sums, *layers, strict=True)
+        layers.append([total - sum(named) for total, *named in parts])
     return {
         "reviews": [_round(b.reviews / step) for b in buckets],
         "relabelled": [_round(b.relabelled / step) for b in buckets],
         "dead": [_round(b.dead / step) for b in buckets],
         "confidence": [_round(b.mean_confidence) for b in buckets],
         "delay": [_round(b.worst_delay) if b.batches else None for b in buckets],
-        "categories": [
-            [_tally(b, category.slug).reviews for b in buckets] for category in all_categories()
-        ],
+        "shown": shown,
+        "categories": layers,
     }
 
 
@@ -139,8 +158,7 @@ def _window(engine: Engine) -> dict[str, Any]:
     }
 
 
-def _categories(engine: Engine, start: int, end: int) -> list[dict[str, Any]]:
-    window = engine.history.window(start, end)
+def _categories(engine: Engine, window: Bucket, start: int, end: int) -> list[dict[str, Any]]:
     decided = engine.decisions.window(start, end)
     rows = []
     for category in all_categories():

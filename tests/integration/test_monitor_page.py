@@ -8,10 +8,14 @@ import pytest
 import pytest_asyncio
 
 from schemas import category_infos
+from schemas.taxonomy import using
+from stream.monitor.engine import Engine
 from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.web import COOKIE, MonitorServer
 from stream.settings import MonitorSettings
 from tests.support.chromium import launched, needs_chromium, opened
+from tests.support.summaries import EPOCH, summary
+from tests.support.taxonomies import helpdesk
 from tests.support.watched_pipeline import batch, watched_engine
 
 pytestmark = [
@@ -255,3 +259,39 @@ async def test_calm_is_calm(page):
         assert await page.locator("#drift .meter.bad").count() == 0
         assert await page.locator(".alert.watched").count() == 0
         assert await page.locator(".alert.calm").count() == 1
+
+
+async def test_of_many_categories_the_largest_are_shown_and_the_others_are_found(page, tmp_path):
+    with using(helpdesk(tmp_path)) as taxonomy:
+        engine = Engine(MonitorSettings(), clock=lambda: EPOCH + 600.0)
+        for moment in range(0, 600, 30):
+            for category in taxonomy.categories:
+                event = summary(EPOCH + moment, category=category, published=category.id + 1)
+                engine.apply_batch(0, moment * 100 + category.id, event)
+        registry = MonitorMetrics(engine).registry
+        async with MonitorServer(MonitorSettings(port=0), engine, registry, dict) as server:
+            await signed_in(page, server)
+            legend = page.locator("#mix .legend span")
+            assert await legend.count() == 9
+            assert "Остальные" in await legend.last.inner_text()
+            assert await page.locator("#mix polygon").count() == 9
+            rows = page.locator("#table tbody tr")
+            assert await rows.count() == 15 + 1
+            assert await rows.first.locator("td.name").inner_text() == "кредит: потеря или кража"
+            assert await rows.last.locator("td.name").inner_text() == "Остальные (62)"
+            counted = await rows.locator("td:nth-child(2)").all_inner_texts()
+            total = engine.history.total()
+            assert sum(int(re.sub(r"\D", "", text)) for text in counted) == total.reviews
+            await page.fill("#wanted", "PIN lost")
+            assert await rows.locator("td.name").all_inner_texts() == ["пин-код: потеря или кража"]
+            await page.fill("#wanted", "")
+            await page.click("#all")
+            assert await rows.count() == 77
+            await page.set_viewport_size({"width": 390, "height": 800})
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.faults == []
+
+
+async def test_a_few_categories_need_no_search(page, server):
+    await signed_in(page, server)
+    assert await page.locator("#wanted").is_hidden()

@@ -55,22 +55,22 @@ function frame(box, { height, from, to, top, format, clock, left = 44 }) {
   return { svg, x, y, plot, width };
 }
 
-// Layers on top of each other, one step of time each.
-function stackedChart(box, { from, step, layers, format, clock, label }) {
+// Layers on top of each other, one step of time each; a mark names a layer's colour.
+function stackedChart(box, { from, step, layers, marks, format, clock, label }) {
   const count = layers[0].length;
   const sums = Array.from({ length: count }, (_, i) => layers.reduce((sum, layer) => sum + layer[i], 0));
   const top = roundUp(Math.max(...sums, 0));
   const { svg, x, y, plot } = frame(box, { height: 232, from, to: from + step * count, top, format, clock });
   svg.setAttribute("aria-label", label);
   let below = new Array(count).fill(0);
-  layers.forEach((layer, mark) => {
+  layers.forEach((layer, n) => {
     const above = below.map((value, i) => value + layer[i]);
     if (layer.some((value) => value > 0)) {
       // Steps, not slopes: a sum over ten seconds is the same for all of them.
       const upper = above.flatMap((value, i) => [[x(from + i * step), y(value)], [x(from + (i + 1) * step), y(value)]]);
       const lower = below.flatMap((value, i) => [[x(from + i * step), y(value)], [x(from + (i + 1) * step), y(value)]]).reverse();
       const points = [...upper, ...lower].map(([a, b]) => `${a.toFixed(1)},${b.toFixed(1)}`).join(" ");
-      svg.append(node("polygon", { points, fill: `var(--c${mark})` }));
+      svg.append(node("polygon", { points, fill: `var(--c${marks[n]})` }));
     }
     below = above;
   });

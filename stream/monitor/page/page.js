@@ -2,7 +2,7 @@
 // The page: signs in, listens to the server's events, fills the board. Everything is set as text.
 const root = document.documentElement;
 const one = (selector, within = document) => within.querySelector(selector);
-const state = { language: localStorage.language || "ru", span: localStorage.span || "15m", categories: [], last: null, source: null };
+const state = { language: localStorage.language || "ru", span: localStorage.span || "15m", categories: [], last: null, source: null, marks: new Map(), wanted: "", isWhole: false };
 
 const word = (name) => WORDS[state.language][name] ?? name;
 const fill = (name, ...values) => values.reduce((text, value, i) => text.replace(`{${i}}`, value), word(name));
@@ -111,29 +111,47 @@ function drawTiles({ window: now, series, broker, totals }) {
   );
 }
 
-const nameOf = (i) => state.categories[i]?.[state.language] ?? "";
+const OTHERS = -1; // the categories that a chart shows in sum
+const COLOURS = 9; // the last one is theirs, where there are more categories
+const FOREMOST = 15; // rows that can be read without looking for them
+const nameOf = (i) => (i === OTHERS ? word("others") : state.categories[i]?.[state.language] ?? "");
+
+// Colours of what a chart shows. Of many categories others come in time: who stays keeps its colour.
+function marksOf(shown) {
+  if (!shown.includes(OTHERS)) return shown;
+  const kept = new Map([...state.marks].filter(([i]) => shown.includes(i)));
+  const free = Array.from({ length: COLOURS - 1 }, (_, mark) => mark).filter((mark) => ![...kept.values()].includes(mark));
+  for (const i of shown) if (i !== OTHERS && !kept.has(i)) kept.set(i, free.shift());
+  state.marks = kept;
+  return shown.map((i) => (i === OTHERS ? COLOURS - 1 : kept.get(i)));
+}
 
 function drawMix({ series, categories }) {
   const box = one("#mix .chart");
   const layers = series.categories.map((layer) => layer.map((count) => count / series.step));
-  const chart = stackedChart(box, { from: series.start, step: series.step, layers, format: short, clock, label: word("mix") });
+  const { shown } = series;
+  const marks = marksOf(shown);
+  const chart = stackedChart(box, { from: series.start, step: series.step, layers, marks, format: short, clock, label: word("mix") });
   const whole = categories.reduce((sum, row) => sum + row.reviews, 0);
-  one("#mix .legend").replaceChildren(...categories.map((row, i) =>
-    element("span", { "data-mark": i, class: row.reviews ? null : "none" }, nameOf(i), element("em", {}, whole ? share(row.reviews / whole, row.reviews ? 1 : 0) : ""))));
-  box.onmousemove = (event) => { state.pointer = event; hover(box, chart, layers, series, event); };
+  const counts = shown.map((i) => categories[i]?.reviews ?? 0);
+  if (shown.includes(OTHERS)) counts[shown.indexOf(OTHERS)] = whole - counts.reduce((sum, count) => sum + count, 0);
+  one("#mix .legend").replaceChildren(...shown.map((i, n) =>
+    element("span", { "data-mark": marks[n], class: counts[n] ? null : "none" }, nameOf(i), element("em", {}, whole ? share(counts[n] / whole, counts[n] ? 1 : 0) : ""))));
+  const named = layers.map((layer, n) => ({ layer, name: nameOf(shown[n]), mark: marks[n] }));
+  box.onmousemove = (event) => { state.pointer = event; hover(box, chart, named, series, event); };
   box.onmouseleave = () => { state.pointer = null; one(".tip", box)?.remove(); one(".cursor", chart.svg)?.remove(); };
-  if (state.pointer) hover(box, chart, layers, series, state.pointer); // the redraw took it away
+  if (state.pointer) hover(box, chart, named, series, state.pointer); // the redraw took it away
 }
 
 function hover(box, chart, layers, series, event) {
   const at = event.clientX - box.getBoundingClientRect().left;
   const { left, right, top, bottom } = chart.plot;
-  const count = layers[0].length;
+  const count = layers[0].layer.length;
   const i = Math.min(Math.max(Math.floor(((at - left) / (right - left)) * count), 0), count - 1);
   const begin = series.start + i * series.step;
-  const rows = layers.map((layer, mark) => [layer[i], mark]).filter(([value]) => value > 0).sort((a, b) => b[0] - a[0]);
+  const rows = layers.filter(({ layer }) => layer[i] > 0).sort((a, b) => b.layer[i] - a.layer[i]);
   const tip = element("div", { class: "tip" }, element("b", {}, `${exactly(begin)} – ${exactly(begin + series.step)}`),
-    ...rows.map(([value, mark]) => element("div", {}, element("span", { "data-mark": mark }, nameOf(mark)), rate(value))));
+    ...rows.map(({ layer, name, mark }) => element("div", {}, element("span", { "data-mark": mark }, name), rate(layer[i]))));
   if (!rows.length) tip.append(element("div", {}, word("none")));
   one(".tip", box)?.remove();
   one(".cursor", chart.svg)?.remove();
@@ -206,17 +224,47 @@ function drawBroker(all) {
     element("span", {}, `${word(who)}: `, element("b", {}, number(by(who))))));
 }
 
+// What several rows come to.
+function inSum(rows) {
+  const sum = (value) => rows.reduce((total, row) => total + value(row), 0);
+  const reviews = sum((row) => row.reviews);
+  return {
+    reviews, relabelled: sum((row) => row.relabelled),
+    confidence: reviews ? sum((row) => (row.confidence ?? 0) * row.reviews) / reviews : null,
+    decided: Object.fromEntries(["ensemble", "llm", "person"].map((who) => [who, sum((row) => row.decided[who])])),
+  };
+}
+
+// Which rows the table has, and in which order: all of few categories; of many what is looked for, else
+// the largest and all others in sum.
+function rowsOf(categories) {
+  const rows = categories.map((row, i) => ({ ...row, i, name: nameOf(i) }));
+  if (rows.length <= COLOURS) return rows;
+  rows.sort((a, b) => b.reviews - a.reviews || a.i - b.i);
+  if (state.wanted) return rows.filter(({ i }) => isWanted(state.categories[i]));
+  if (state.isWhole) return rows;
+  const others = rows.slice(FOREMOST);
+  return [...rows.slice(0, FOREMOST), { ...inSum(others), i: OTHERS, name: `${nameOf(OTHERS)} (${others.length})` }];
+}
+
+const folded = (text) => text.normalize("NFKD").toLowerCase().replace(/\p{M}/gu, "").replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+const isWanted = (category) => Boolean(category) && folded(Object.values(category).join(" ")).includes(folded(state.wanted));
+const markOf = (i) => (state.categories.length <= COLOURS ? i : i === OTHERS ? COLOURS - 1 : state.marks.get(i) ?? null);
+
 function drawTable({ categories }) {
   const whole = categories.reduce((sum, row) => sum + row.reviews, 0);
+  one("#table .find").hidden = categories.length <= COLOURS;
+  one("#all").setAttribute("aria-pressed", String(state.isWhole));
   one("#table h2 small").textContent = word(state.span);
   one("#table thead").replaceChildren(element("tr", {}, ...["category", "reviews", "share", "confidence", "relabelled", "decidedBy"].map((name) => element("th", { scope: "col" }, word(name)))));
-  one("#table tbody").replaceChildren(...categories.map((row, i) => {
+  one("#table tbody").replaceChildren(...rowsOf(categories).map((row) => {
+    const mark = markOf(row.i);
     const bar = element("span", { class: "bar" }, element("i"));
     bar.firstChild.style.width = `${whole ? (row.reviews / whole) * 100 : 0}%`;
-    bar.firstChild.style.background = `var(--c${i})`;
+    bar.firstChild.style.background = `var(--c${mark ?? COLOURS - 1})`;
     const { ensemble, llm, person } = row.decided;
     return element("tr", { class: row.reviews ? null : "none" },
-      element("td", { class: "name", "data-mark": i }, nameOf(i)),
+      element("td", { class: "name", "data-mark": mark }, row.name),
       element("td", {}, number(row.reviews)),
       element("td", {}, whole ? share(row.reviews / whole) : "—", bar),
       element("td", {}, row.confidence === null ? "—" : number(row.confidence, 3)),
@@ -319,6 +367,14 @@ one("#language").addEventListener("click", () => {
 one("#theme").addEventListener("click", () => {
   localStorage.theme = root.dataset.theme === "dark" ? "light" : "dark";
   setTheme(localStorage.theme);
+});
+one("#wanted").addEventListener("input", (event) => {
+  state.wanted = event.target.value;
+  draw();
+});
+one("#all").addEventListener("click", () => {
+  state.isWhole = !state.isWhole;
+  draw();
 });
 one("#span").addEventListener("click", (event) => {
   if (!event.target.dataset.span) return;
