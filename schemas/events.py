@@ -249,6 +249,9 @@ class BatchSummary(Event):
         default=0, ge=0, description="Reviews whose date could not be read; it is in the metadata."
     )
     cache_hits: int = Field(ge=0)
+    audited: int = Field(
+        default=0, ge=0, description="Of the published, those that people are asked about as well."
+    )
     categories: Annotated[dict[Category, CategoryCount], BeforeValidator(inherited_counts)] = Field(
         default_factory=dict
     )

@@ -279,6 +279,18 @@ class CacheSettings(_Section):
     _key_is_long = field_validator("key")(_sealing_key)
 
 
+class AuditSettings(_Section):
+    """A sample of what was published that people decide as well: measured precision."""
+
+    share: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Of published reviews; 0.01 is a good start. They wait in the queue unseen among the "
+        "others, and nothing is held up. 0: none.",
+    )
+
+
 class QueueSettings(_Section):
     """The review queue: `reviews queue`."""
 
@@ -650,6 +662,7 @@ class Settings(BaseSettings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     cache: CacheSettings = Field(default_factory=CacheSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     queue: QueueSettings = Field(default_factory=QueueSettings)
     label: LabelSettings = Field(default_factory=LabelSettings)
     monitor: MonitorSettings = Field(default_factory=MonitorSettings)

@@ -29,6 +29,7 @@ from stream.cli import (
     erase,
     monitor,
     produce,
+    quality,
     queue,
     replay,
     stack,
@@ -111,6 +112,7 @@ app.add_typer(bench.app, name="bench", rich_help_panel=_OPERATE)
 app.command(rich_help_panel=_OPERATE)(tune.tune)
 app.command(rich_help_panel=_OPERATE)(doctor.doctor)
 app.command(rich_help_panel=_OPERATE)(monitor.monitor)
+app.command(rich_help_panel=_OPERATE)(quality.quality)
 app.command(rich_help_panel=_OPERATE)(replay.replay)
 app.command(rich_help_panel=_OPERATE)(backfill.backfill)
 app.command(rich_help_panel=_OPERATE)(erase.erase)

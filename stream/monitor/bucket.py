@@ -48,6 +48,8 @@ class Bucket:
     reviews: int = 0
     published: int = 0
     relabelled: int = 0
+    audited: int = 0
+    """Published, and asked about as well."""
     dead: int = 0
     deleted: int = 0
     """Tombstones and deletes."""
@@ -79,6 +81,7 @@ class Bucket:
             reviews=summary.reviews,
             published=summary.published,
             relabelled=summary.relabelled,
+            audited=summary.audited,
             dead=summary.dead,
             deleted=summary.deleted,
             cache_hits=summary.cache_hits,
@@ -165,6 +168,7 @@ _SUMS: Final = (
     "reviews",
     "published",
     "relabelled",
+    "audited",
     "dead",
     "deleted",
     "late",

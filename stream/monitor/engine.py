@@ -117,8 +117,9 @@ class Engine:
 
     @property
     def backlog(self) -> int:
-        """Reviews that the model was unsure of and that nobody has decided."""
-        return max(self.history.total().relabelled - self.decisions.settled, 0)
+        """Reviews that wait for a decision: the model was unsure of them, or they are audited."""
+        total = self.history.total()
+        return max(total.relabelled + total.audited - self.decisions.settled, 0)
 
     def look(self) -> list[Alert]:
         """Bring the alerts up to date; return those that changed."""

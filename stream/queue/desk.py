@@ -21,10 +21,10 @@ from stream.queue.errors import (
     TextChanged,
 )
 from stream.queue.item import Item, Kind, Origin, Standing, text_print
-from stream.queue.priority import in_sample
 from stream.queue.publisher import Place
 from stream.queue.records import SECOND_OPINION, judgement_record, label_record
 from stream.queue.working_set import WorkingSet
+from stream.sampling import in_sample
 from stream.settings import QueueSettings
 
 _STEPS: Final = TypeAdapter(list[UndoStep])

@@ -1,4 +1,4 @@
-"""Which review a person should see first, and which ones fall into a sample.
+"""Which review a person should see first.
 
 The order is margin sampling (Settles, Active Learning Literature Survey, 2009, section 3.1) within
 a category, with categories taking turns by the square root of their backlog, one in ten at random,
@@ -7,7 +7,6 @@ and near-identical texts folded to one. The turns are taken in ``scripts/next.lu
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,18 +29,3 @@ def informativeness(probabilities: Mapping[Any, float]) -> float:
 def best_category(probabilities: Mapping[Category, float]) -> Category | None:
     """Return the model's best guess; None if it said nothing."""
     return max(probabilities, key=lambda c: probabilities[c], default=None)
-
-
-def in_sample(share: float, review_id: str, purpose: str) -> bool:
-    """Return whether a review falls into a sample.
-
-    The choice is a hash, not a die: it is the same after a rebuild, on every server, and no
-    matter how often a person reloads the page.
-
-    Args:
-        share: size of the sample, 0 to 1.
-        review_id: the review.
-        purpose: names the sample; samples of different purposes are independent.
-    """
-    digest = hashlib.blake2b(f"{purpose}\0{review_id}".encode("utf-8", "surrogatepass"))
-    return int.from_bytes(digest.digest()[:8], "big") < share * 2**64

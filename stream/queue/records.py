@@ -8,9 +8,10 @@ from typing import Any
 
 from schemas import Category, Judgement, Label, RelabelTask, all_categories, precedence
 from stream.queue.item import Opinion, Standing, text_print
-from stream.queue.priority import best_category, in_sample, informativeness
+from stream.queue.priority import best_category, informativeness
 from stream.queue.record_seal import Forged, RecordSeal
 from stream.queue.similarity import bands, shingles
+from stream.sampling import in_sample
 from stream.text import fingerprint, normalize
 
 SECOND_OPINION = "second-opinion"

@@ -16,10 +16,10 @@ import structlog
 from schemas import Category, RelabelTask, active_taxonomy, all_categories, decode
 from stream.queue.errors import AlreadyDecided, OwnOpinion, Taken
 from stream.queue.item import Item, Kind, Opinion, Order, Standing
-from stream.queue.priority import in_sample
 from stream.queue.record_seal import Forged, RecordSeal
 from stream.queue.records import BLIND, disagreement, first_opinion, standing
 from stream.queue.sealed_scripts import SealedScripts, rebuilding
+from stream.sampling import AUDIT, in_sample
 from stream.settings import QueueSettings
 from stream.text import normalize
 
@@ -319,9 +319,10 @@ class WorkingSet:
         """Return whether a second opinion is still to be given."""
         return await self._get("second:by", review_id) is not None
 
-    def is_blind(self, review_id: str) -> bool:
-        """Return whether this review is shown without suggestions."""
-        return in_sample(self._settings.blind_share, review_id, BLIND)
+    def is_blind(self, task: RelabelTask) -> bool:
+        """Return whether a review is shown without suggestions: in a sample, and in every audit."""
+        sampled = in_sample(self._settings.blind_share, task.review.review_id, BLIND)
+        return task.reason == AUDIT or sampled
 
     async def _matches(self, query: Query) -> AsyncIterator[Found]:
         category = query.category.slug if query.category else ""
@@ -373,11 +374,13 @@ class WorkingSet:
             opinions = (first_opinion(self.seal.open("judgement", review_id, detail)),)
         elif kind == "adjudication":
             opinions = disagreement(self.seal.open("judgement", review_id, detail))
+        task = self._task(review_id, data)
         return Item(
             kind=cast("Kind", kind),
-            task=self._task(review_id, data),
+            task=task,
             expires=datetime.fromtimestamp(float(expires) / 1000, UTC),
-            blind=kind != "adjudication" and self.is_blind(review_id),
+            # Who audits must not see what was published.
+            blind=kind != "adjudication" and self.is_blind(task),
             folded=int(folded),
             opinions=opinions,
         )

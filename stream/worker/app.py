@@ -28,6 +28,7 @@ from stream.classifier import Classifier
 from stream.errors import TopicMissing
 from stream.health import HealthServer
 from stream.metrics import WorkerMetrics
+from stream.sampling import AUDIT, in_sample
 from stream.settings import Settings
 from stream.tracing import open_tracing
 from stream.worker.classification import Classification, Classified, Prepared
@@ -250,18 +251,36 @@ class Worker:
     def _slice(self, works: list[Work], batch: Classified) -> Slice:
         now = datetime.now(UTC)
         messages = [self._router.route(work, now) for work in works if not work.deleted]
+        audits = {work: self._router.audit(work, now) for work in works if self._is_audited(work)}
+        messages += [audit for audit in audits.values() if audit is not None]
+        audited = {work for work, audit in audits.items() if audit is not None}
         by_model: dict[str, list[Work]] = {}
         for work in works:
             version = (work.model or self.models.serving).version
             by_model.setdefault(version, []).append(work)
-        messages += [self._summary(part, v, batch.timings) for v, part in by_model.items()]
+        messages += [self._summary(part, v, batch.timings, audited) for v, part in by_model.items()]
         return Slice(works, messages, self._committed(works))
 
-    def _summary(self, works: list[Work], model_version: str, timings: Timings) -> Message:
+    def _is_audited(self, work: Work) -> bool:
+        share = self.settings.audit.share
+        return (
+            share > 0
+            and work.sure
+            and work.rejection is None
+            and work.review is not None
+            and not self.settings.topics.output_suffix  # a backfill asks nobody
+            and in_sample(share, work.review.review_id, AUDIT)
+        )
+
+    def _summary(
+        self, works: list[Work], model_version: str, timings: Timings, audited: set[Work]
+    ) -> Message:
         worker = self.settings.worker.name
         refusal = self._watcher.refusals.get("serving")
         refused = refusal.version if refusal else None
-        summary = summarize(works, worker, model_version, timings, refused)
+        summary = summarize(works, worker, model_version, timings, refused).model_copy(
+            update={"audited": len(audited.intersection(works))}
+        )
         event_id = f"{works[0].source}-{summary.last_offset}"
         headers = cloud_event(type(summary), event_id, worker, summary.processed_at)
         topic = self.settings.topic_names.batches

@@ -107,6 +107,27 @@ class Router:
         work.rejection = too_large_for(message.topic, size)
         return self._dead_letter(work)
 
+    def audit(self, work: Work, now: datetime | None = None) -> Message | None:
+        """Return the question whether a published review was decided rightly.
+
+        None where the relabel topic does not take it: it is published all the same, and not asked about.
+
+        Args:
+            work: routed, and published.
+            now: as of :meth:`route`.
+        """
+        assert work.review is not None  # noqa: S101 - it was published
+        assert work.prediction is not None  # noqa: S101 - likewise
+        assert work.model is not None  # noqa: S101 - likewise
+        time = (now or datetime.now(UTC)).isoformat()
+        review = redacted_review(work.review, self._redacted) if self._redacted else work.review
+        value = _relabel(work, review, work.prediction, work.model, time, "audit")
+        message = self._message(self._topics.relabel, RelabelTask, value, work, time)
+        # Not the id of the review's own outcome: a reader that drops repetitions keeps both.
+        message.headers[0] = ("ce_id", f"{work.source}#audit".encode())
+        size = message_bytes(message.key, message.value, message.headers)
+        return message if self._limits.allows(message.topic, size) else None
+
     def _outcome(
         self,
         work: Work,
@@ -164,7 +185,12 @@ def _categorized(work: Work, review: Review, model: Classifier, time: str) -> st
 
 
 def _relabel(
-    work: Work, review: Review, prediction: CachedPrediction, model: Classifier, time: str
+    work: Work,
+    review: Review,
+    prediction: CachedPrediction,
+    model: Classifier,
+    time: str,
+    reason: str = "low-confidence",
 ) -> str:
     probabilities = ",".join(
         f'"{slug}":{min(probability, 1.0):.6f}'
@@ -176,7 +202,7 @@ def _relabel(
     strange = "null" if work.strange is None else f'"{work.strange}"'
     return (
         f'{{"schema_version":{SCHEMA_VERSION},"review":{review.model_dump_json()}'
-        f',"probabilities":{{{probabilities}}},"reason":"low-confidence"'
+        f',"probabilities":{{{probabilities}}},"reason":"{reason}"'
         f',"threshold":{min(threshold, 1.0):.6f},"strange":{strange}'
         f',"model_version":"{model.version}"'
         f',"queued_at":"{time}","source":{_position(work)}}}'

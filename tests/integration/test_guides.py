@@ -72,6 +72,7 @@ ELSEWHERE = {
     r"reviews consume footwear accessories": "goes on for ever; typed in with --drain below",
     r"reviews (label|train|retrain|pretrain|compare|calibrate)\b.*|python -m training\..*": "minutes of "
     "training: test_cli_train.py, test_cli_label.py, test_registry_retrain_command.py",
+    r"reviews quality.*": "audits that people decided: test_audit.py",
     r"reviews taxonomy .*|reviews classify test.csv .*|reviews produce test.csv|reviews consume card_arrival": "a "
     "taxonomy of one's own: test_own_categories.py",
     r"reviews model .*": "a registry of trained models: test_registry_retrain_command.py",

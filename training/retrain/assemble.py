@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from schemas import RANK, Label, all_categories, category_count
-from stream.queue.priority import in_sample
+from stream.sampling import in_sample
 from stream.text import fingerprint, normalize
 from training.data.dataset import Dataset, join, labelled, read_rows
 from training.data.files import SYNTHETIC

@@ -31,6 +31,7 @@ from stream.queue.web.site import Site
 from stream.queue.web.visitor import Visitor
 from stream.queue.working_set import Found, Nothing
 from stream.queue.working_set import Query as Wanted
+from stream.sampling import AUDIT
 
 # With a bound a string is checked to be text: JSON can name halves of characters that no UTF-8 holds.
 Print = Annotated[str, StringConstraints(max_length=100)]
@@ -63,7 +64,8 @@ class ItemOut(BaseModel):
             expires=item.expires,
             blind=item.blind,
             probabilities=None if item.blind else dict(item.suggestions),
-            reason=task.reason,
+            # An audit is one among the others.
+            reason="low-confidence" if task.reason == AUDIT else task.reason,
             queued_at=task.queued_at,
             folded=item.folded,
             metadata=task.review.metadata,
@@ -286,7 +288,7 @@ async def _search(
 ) -> list[HitOut]:
     hits = await site.working_set.search(Wanted(words, category, least, most), limit)
     blind = site.working_set.is_blind
-    return [HitOut.of(hit, blind=blind(hit.task.review.review_id)) for hit in hits]
+    return [HitOut.of(hit, blind=blind(hit.task)) for hit in hits]
 
 
 async def _near_identical(
@@ -304,7 +306,7 @@ async def _tasks(
 ) -> list[dict[str, Any]]:
     hits = await site.working_set.search(Wanted(), limit)
     blind = site.working_set.is_blind
-    return [open_task(hit.task, blind=blind(hit.task.review.review_id)) for hit in hits]
+    return [open_task(hit.task, blind=blind(hit.task)) for hit in hits]
 
 
 async def _progress(site: TheSite, visitor: FromPerson) -> ProgressOut:

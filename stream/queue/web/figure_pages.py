@@ -44,7 +44,7 @@ class Search(BaseModel):
             category=Category(self.category) if self.category in set(all_categories()) else None,
             least=_percent(self.least, 0.0),
             most=_percent(self.most, 1.0),
-            reason=self.reason if self.reason in {"low-confidence", "canary", "audit"} else "",
+            reason=self.reason if self.reason in {"low-confidence", "canary"} else "",
         )
 
 

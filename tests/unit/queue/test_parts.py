@@ -24,7 +24,7 @@ from stream.queue.label_studio import (
     read_annotation_file,
     read_annotations,
 )
-from stream.queue.priority import in_sample, informativeness
+from stream.queue.priority import informativeness
 from stream.queue.server import listening
 from stream.queue.similarity import NEAR_IDENTICAL, bands, jaccard, shingles
 from stream.queue.statistics import Progress
@@ -33,6 +33,7 @@ from stream.queue.web.forms import own_path
 from stream.queue.web.sessions import Sessions
 from stream.queue.web.shares import apart, percent
 from stream.queue.web.words import WORDS
+from stream.sampling import in_sample
 from tests.support.queue import PASSWORD, task
 
 shares = st.floats(0, 1)

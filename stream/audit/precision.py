@@ -1,0 +1,132 @@
+"""Measured precision of what was published, category by category, from audits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import exp, lgamma, log, sqrt
+from typing import Final
+
+from schemas import Category, Label, RelabelTask, active_taxonomy, all_categories
+
+# Of a normal distribution: 95% lie within.
+_Z: Final = 1.96
+_CHANCE: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One category's published precision.
+
+    Attributes:
+        category: as the model published it; None: of all.
+        audited: published reviews that were put to people.
+        decided: of them, those that a person gave a category.
+        right: of those, the ones that got the published category.
+        unclear: those of which people could not tell.
+        low: lower end of the 95% interval (Wilson, JASA 22, 1927); 0 where nothing was decided.
+        high: upper end.
+        taken_for: what people said instead, most frequent first.
+    """
+
+    category: Category | None
+    audited: int
+    decided: int
+    right: int
+    unclear: int
+    low: float
+    high: float
+    taken_for: tuple[tuple[Category, int], ...] = ()
+
+    @property
+    def precision(self) -> float | None:
+        """Share that was right; None where nothing was decided."""
+        return self.right / self.decided if self.decided else None
+
+
+def measure(tasks: Iterable[RelabelTask], labels: Mapping[str, Label]) -> list[Measured]:
+    """Return precision by category, all categories together last.
+
+    A review is drawn with the same chance whatever it is, so that shares need no weights.
+
+    Args:
+        tasks: of audits; of one review the last counts.
+        labels: that hold, by review id; those of people decide an audit.
+    """
+    audits = {task.review.review_id: task for task in tasks if task.reason == "audit"}
+    said: dict[Category, list[Category | None]] = {category: [] for category in all_categories()}
+    audited: Counter[Category] = Counter()
+    for review_id, task in audits.items():
+        published = max(task.probabilities, key=lambda c: task.probabilities[c])
+        audited[published] += 1
+        label = labels.get(review_id)
+        if label is not None and label.decided_by == "person" and not label.withdrawn:
+            said[published].append(label.category)
+    found = [_measured(category, audited[category], said[category]) for category in said]
+    every = [(category, answer) for category, answers in said.items() for answer in answers]
+    whole = [answer for _, answer in every if answer is not None]
+    right = sum(category == answer for category, answer in every)
+    low, high = wilson(right, len(whole))
+    unclear = len(every) - len(whole)
+    return [
+        *(one for one in found if one.audited),
+        Measured(None, audited.total(), len(whole), right, unclear, low, high),
+    ]
+
+
+def _measured(category: Category, audited: int, answers: list[Category | None]) -> Measured:
+    decided = [answer for answer in answers if answer is not None]
+    right = sum(answer == category for answer in decided)
+    low, high = wilson(right, len(decided))
+    others = Counter(answer for answer in decided if answer != category)
+    return Measured(
+        category,
+        audited,
+        len(decided),
+        right,
+        len(answers) - len(decided),
+        low,
+        high,
+        tuple(others.most_common(3)),
+    )
+
+
+def wilson(right: int, rows: int) -> tuple[float, float]:
+    """Return the 95% interval of a share (Wilson's score interval); 0 to 1 without rows.
+
+    >>> tuple(round(end, 3) for end in wilson(95, 100))
+    (0.888, 0.978)
+    """
+    if not rows:
+        return 0.0, 1.0
+    share, z2 = right / rows, _Z * _Z
+    middle = (share + z2 / (2 * rows)) / (1 + z2 / rows)
+    reach = _Z * sqrt(share * (1 - share) / rows + z2 / (4 * rows * rows)) / (1 + z2 / rows)
+    return max(middle - reach, 0.0), min(middle + reach, 1.0)
+
+
+def is_broken(one: Measured, promised: float) -> bool:
+    """Tell whether audits say with 95% confidence that a promise is not kept.
+
+    So few right answers, or fewer, would come by chance in less than one of twenty such samples if the
+    promise were kept (exact binomial test). An interval of few answers is too rough for that.
+    """
+    if not one.decided:
+        return False
+    n, right = one.decided, one.right
+    ways = (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) for k in range(right + 1))
+    tail = sum(
+        exp(way + k * log(promised) + (n - k) * log(1 - promised)) for k, way in enumerate(ways)
+    )
+    return tail < _CHANCE
+
+
+def broken(found: Iterable[Measured], promised: float) -> list[Measured]:
+    """Return the categories whose promise is not kept, see :func:`is_broken`."""
+    return [one for one in found if is_broken(one, promised)]
+
+
+def title_of(category: Category | None, language: str = "en") -> str:
+    """Return how a table names a category, or all of them."""
+    return f"all of {active_taxonomy().name}" if category is None else category.info.name(language)

@@ -1,0 +1,56 @@
+"""Measured precision from audits: shares, intervals, and when a promise is broken."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import Category
+from stream.audit.precision import broken, measure, wilson
+from tests.support.labels import label
+from tests.support.queue import task
+
+KIDS, SHOES = Category("kids"), Category("footwear")
+
+
+def audits(number, category=KIDS):
+    return [task(i, best=category, best_share=0.99, reason="audit") for i in range(number)]
+
+
+def decided(answers, by="person"):
+    return {f"r{i}": label(c, by, review_id=f"r{i}") for i, c in enumerate(answers)}
+
+
+@given(st.integers(1, 2000), st.floats(0, 1))
+def test_the_interval_holds_the_share_and_narrows_with_more_rows(rows, share):
+    right = round(rows * share)
+    low, high = wilson(right, rows)
+    assert 0 <= low <= right / rows + 1e-9
+    assert right / rows - 1e-9 <= high <= 1
+    wider = wilson(right, rows)
+    narrower = wilson(right * 10, rows * 10)
+    assert narrower[1] - narrower[0] <= wider[1] - wider[0]
+
+
+def test_precision_is_of_what_people_decided_and_names_what_they_said_instead():
+    found = measure(audits(10), decided([KIDS] * 6 + [SHOES, None]))
+    (kids, every) = found
+    assert (kids.audited, kids.decided, kids.right, kids.unclear) == (10, 7, 6, 1)
+    assert kids.taken_for == ((SHOES, 1),)
+    assert every.category is None
+    assert every.precision == pytest.approx(6 / 7)
+
+
+def test_only_people_decide_an_audit():
+    assert measure(audits(4), decided([KIDS] * 4, by="ensemble"))[-1].decided == 0
+
+
+def test_what_was_not_published_is_no_audit():
+    tasks = [task(i, best=KIDS) for i in range(5)]
+    assert measure(tasks, decided([KIDS] * 5))[-1].audited == 0
+
+
+def test_a_promise_is_broken_only_when_chance_is_no_excuse():
+    assert not broken(measure(audits(10), decided([KIDS] * 8 + [SHOES] * 2)), 0.95)
+    assert not broken(measure(audits(10_000), decided([KIDS] * 9_500 + [SHOES] * 500)), 0.95)
+    many = measure(audits(100), decided([KIDS] * 80 + [SHOES] * 20))
+    assert [one.category for one in broken(many, 0.95)] == [KIDS, None]
