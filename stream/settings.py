@@ -484,7 +484,9 @@ class MonitorSettings(_Section):
         60.0, ge=0, description="A value must stay beyond a level for so long."
     )
     alert_relabel_share: Levels = Field((0.4, 0.3), description="Share of unsure reviews.")
-    alert_mix_psi: Levels = Field((0.25, 0.1), description="Drift of the category mix, PSI.")
+    alert_mix_psi: Levels = Field(
+        (0.25, 0.1), description="Drift of the category mix, PSI beyond chance."
+    )
     alert_confidence_psi: Levels = Field((0.25, 0.1), description="Drift of the confidence, PSI.")
     alert_unknown_share: Levels = Field(
         (0.05, 0.03), description="Share of word pieces that the model does not know."

@@ -12,7 +12,7 @@ import structlog
 from schemas import all_categories
 from stream.model_folder import MANIFEST, Manifest
 from stream.monitor.bucket import Bucket
-from stream.monitor.drift import jensen_shannon, psi
+from stream.monitor.drift import jensen_shannon, psi, psi_beyond_chance
 
 _log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ class Reference:
     Attributes:
         origin: ``model``: written into the model's folder when it was validated; ``baseline``: the
             first reviews that it answered here.
-        mix: share or count by category, length 9.
+        mix: share or count by category.
         confidence: share or count in 20 equal bins of 0 to 1.
         unknown_share: of word pieces; None: not known.
     """
@@ -37,7 +37,13 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far a window is from what is normal; None where that cannot be said."""
+    """How far a window is from what is normal; None where that cannot be said.
+
+    Attributes:
+        mix_psi: of the categories, beyond what chance brings about among many.
+        mix_js: of the categories, bits.
+        confidence_psi: of the confidence.
+    """
 
     mix_psi: float | None = None
     mix_js: float | None = None
@@ -91,7 +97,7 @@ class References:
         if reference is None or not window.classified:
             return Drift()
         return Drift(
-            mix_psi=psi(reference.mix, window.mix()),
+            mix_psi=psi_beyond_chance(reference.mix, window.mix()),
             mix_js=jensen_shannon(reference.mix, window.mix()),
             confidence_psi=psi(reference.confidence, window.histogram),
         )

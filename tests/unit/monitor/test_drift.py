@@ -1,10 +1,15 @@
 """How far one distribution is from another."""
 
+import random
+from collections import Counter
+from statistics import quantiles
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.monitor.drift import jensen_shannon, psi
+from stream.monitor.drift import jensen_shannon, psi, psi_beyond_chance
+from stream.settings import MonitorSettings
 
 COUNTS = st.lists(st.integers(0, 10_000), min_size=2, max_size=20).filter(any)
 PAIRS = st.integers(2, 20).flatmap(
@@ -55,13 +60,46 @@ def test_chance_alone_stays_below_the_customary_level():
     assert psi(reference, [163, 28, 9]) < 0.1
 
 
-@pytest.mark.parametrize("measure", [psi, jensen_shannon])
+def drawn(dice, weights, size):
+    """Return how often each of some bins was drawn."""
+    counts = Counter(dice.choices(range(len(weights)), weights, k=size))
+    return [counts[i] for i in range(len(weights))]
+
+
+@pytest.mark.parametrize("bins", [9, 77, 150])
+@pytest.mark.parametrize("known", ["counts", "shares"])
+def test_however_many_categories_there_are_chance_raises_no_alert_and_a_shift_does(bins, known):
+    """The fewest reviews that are judged at all, of skewed categories."""
+    settings, dice = MonitorSettings(), random.Random(bins)
+    weights = [dice.expovariate(1) for _ in range(bins)]
+    rare = weights.index(min(weights))
+    shifted = [0.6 * weight for weight in weights]
+    shifted[rare] += 0.4 * sum(weights)
+    unchanged, moved = [], []
+    for _ in range(100):
+        reference = drawn(dice, weights, settings.baseline_reviews)
+        if known == "shares":
+            reference = [count / settings.baseline_reviews for count in reference]
+        unchanged.append(psi_beyond_chance(reference, drawn(dice, weights, settings.alert_reviews)))
+        moved.append(psi_beyond_chance(reference, drawn(dice, shifted, settings.alert_reviews)))
+    raise_at, clear_at = settings.alert_mix_psi
+    assert max(unchanged) < raise_at
+    assert quantiles(unchanged, n=10)[-1] < clear_at
+    assert min(moved) > raise_at
+
+
+@given(PAIRS)
+def test_beyond_chance_is_never_negative_and_never_more_than_the_whole(pair):
+    assert 0 <= psi_beyond_chance(*pair) <= psi(*pair) + 1e-9
+
+
+@pytest.mark.parametrize("measure", [psi, psi_beyond_chance, jensen_shannon])
 def test_nothing_observed_is_refused(measure):
     with pytest.raises(ValueError, match="nothing"):
         measure([0.5, 0.5], [0, 0])
 
 
-@pytest.mark.parametrize("measure", [psi, jensen_shannon])
+@pytest.mark.parametrize("measure", [psi, psi_beyond_chance, jensen_shannon])
 def test_different_bins_are_refused(measure):
     with pytest.raises(ValueError, match="2 bins against 3"):
         measure([0.5, 0.5], [1, 1, 1])
