@@ -13,7 +13,6 @@ import onnx
 import torch
 from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
-from torch import nn
 
 from training.export.quantise import quiet
 from training.fit.loop import NeuralModel
@@ -34,7 +33,7 @@ def export_graph(model: NeuralModel, path: Path) -> None:
         model: trained.
         path: of the graph.
     """
-    module = _served(model.module).cpu().eval()
+    module = merge_lora(model.module).cpu().eval()
     encoder = getattr(module, "encoder", None)
     if encoder is not None:
         # The fusion knows this form of attention; the other one would stay some forty small nodes.
@@ -54,12 +53,6 @@ def export_graph(model: NeuralModel, path: Path) -> None:
         if encoder is not None:
             _fuse(path, encoder.config)
     onnx.checker.check_model(str(path))
-
-
-def _served(module: nn.Module) -> nn.Module:
-    """Return what computes the same with less: updates merged, parts that only training needs folded."""
-    served = getattr(module, "served", None)
-    return merge_lora(module) if served is None else served()
 
 
 def _example(model: NeuralModel) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,9 +16,6 @@ ENCODER: Final = "encoder"
 # (Hu et al., ICLR 2022, appendix D, take 4e-4 for a RoBERTa that is fully tuned at 1e-5 to 3e-5.)
 _LOW_RANK: Final = "lora_"
 _LOW_RANK_RATE: Final = 5.0
-# Tables of vectors of which each row is met seldom, and nothing is known before.
-_TABLES: Final = "tables."
-_TABLES_RATE: Final = 3.0
 
 
 def parameter_groups(module: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
@@ -26,7 +23,7 @@ def parameter_groups(module: nn.Module, config: TrainConfig) -> list[dict[str, A
 
     The encoder learns at ``learning_rate``, falling by ``layer_decay`` with each layer towards the
     input (ULMFiT, ELECTRA); low-rank updates at five times ``learning_rate`` in every layer; the head
-    at ``head_learning_rate``, and tables of vectors that start from nothing at three times that.
+    at ``head_learning_rate``.
     """
     depth = 1 + max((_depth(name) for name, _ in module.named_parameters()), default=0)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
@@ -36,8 +33,6 @@ def parameter_groups(module: nn.Module, config: TrainConfig) -> list[dict[str, A
         rate = config.head_learning_rate
         if _LOW_RANK in name:
             rate = config.learning_rate * _LOW_RANK_RATE
-        elif name.startswith(_TABLES):
-            rate = config.head_learning_rate * _TABLES_RATE
         elif name.startswith(ENCODER):
             rate = config.learning_rate * config.tricks.layer_decay ** (depth - _depth(name))
         groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)

@@ -14,14 +14,12 @@ from training.models.lstm import (
     build_lstm,
 )
 from training.models.mlp import build_mlp
-from training.models.static import build_static
 
 BUILDERS: Final[dict[str, Build]] = {
     "bert": build_bert,
     "lora": build_lora,
     "mlp": build_mlp,
     "lstm": build_lstm,
-    "static": build_static,
     "bert-lstm": build_bert_lstm,
     "bert-lstm-attention": build_bert_lstm_attention,
     "bert-lstm-dropout": build_bert_lstm_dropout,

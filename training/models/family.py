@@ -68,17 +68,28 @@ def _embeddings(dataset: Dataset, config: TrainConfig, progress: Progress) -> Tr
     return EmbeddingRegression.fit(dataset, config, progress)
 
 
+def _static(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
+    from training.models.static import StaticModel  # noqa: PLC0415 - likewise
+
+    return StaticModel.fit(_taught(dataset, config, progress), config, progress)
+
+
+def _taught(dataset: Dataset, config: TrainConfig, progress: Progress) -> Dataset:
+    """Return the rows, and what teachers say of further texts, if there are any teachers."""
+    if not config.distillation.teachers:
+        return dataset
+    from training.models.distillation import with_teachers  # noqa: PLC0415 - no cycle
+
+    return with_teachers(dataset, config, progress)
+
+
 def _neural(name: str) -> Callable[[Dataset, TrainConfig, Progress], Trained]:
     def fit(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
         from training.fit.loop import fit_module  # noqa: PLC0415 - torch only when needed
         from training.models.builders import BUILDERS  # noqa: PLC0415 - likewise
 
-        if config.distillation.teachers:
-            from training.models.distillation import with_teachers  # noqa: PLC0415 - no cycle
-
-            dataset = with_teachers(dataset, config, progress)
         build: Any = BUILDERS[name]
-        return fit_module(build, dataset, config, progress)
+        return fit_module(build, _taught(dataset, config, progress), config, progress)
 
     return fit
 
@@ -105,7 +116,11 @@ FAMILIES: Final[dict[str, Family]] = {
         Family("mlp", "MLP on pooled embeddings of a frozen BERT.", _neural("mlp"), True),
         Family("lstm", "Bidirectional LSTM on word pieces.", _neural("lstm"), True),
         Family(
-            "static", "Vectors of word pieces, pairs and letters, summed.", _neural("static"), True
+            "static",
+            "Linear in word pieces, their letters and their pairs.",
+            _static,
+            True,
+            based=False,
         ),
         Family("bert-lstm", "BERT with an LSTM on top.", _neural("bert-lstm"), True),
         Family(
