@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from training.tracking.tracker import Tracker
 
 STARTER: Final = "starter"
+# Share of words that a base cannot read, and texts to tell it by.
+_FOREIGN: Final = 0.3
+_LOOKED_AT: Final = 500
 _EXAMPLE: Final = 'write it like {"epochs": 3, "tricks": {"r_drop": 1.0}}'
 
 Seed = Annotated[int | None, typer.Option(help="Of everything random.", show_default=False)]
@@ -327,6 +330,7 @@ def _family(
         check_measurable(dataset)
         check_learnable(dataset)
         tell_of_products(dataset, config)
+    _tell_of_language(family, dataset, config)
     # torch and what else a training needs: a mistake above is answered without waiting for them.
     from training.export.folder import Options
     from training.tracking.records import add_training, training_record
@@ -358,6 +362,27 @@ def tell_of_products(dataset: Dataset, config: TrainConfig) -> None:
         note(
             f"rows are held out at random, which may flatter: {products} named products are too few to "
             "hold some out"
+        )
+
+
+def _tell_of_language(name: str, dataset: Dataset, config: TrainConfig) -> None:
+    """Say so where the base was made for another language than the texts are in."""
+    from tokenizers import Tokenizer
+
+    from training.labelling.checkpoints import local_checkpoint
+    from training.models.family import family
+    from training.pretraining.vocabulary import spelled_share
+
+    file = local_checkpoint(str(config.encoder)) / "tokenizer.json"
+    if not family(name).based or not file.is_file():
+        return
+    step = max(1, len(dataset) // _LOOKED_AT)
+    share = spelled_share(Tokenizer.from_file(str(file)), dataset.normalized[::step])
+    if share > _FOREIGN:
+        note(
+            f"[yellow]the base's vocabulary has none of {share:.0%} of the longer words: it was made for "
+            "other texts[/yellow]; [bold]reviews pretrain TEXTS[/bold] makes one of yours for "
+            "[bold]--encoder[/bold], and the family [bold]static[/bold] needs none"
         )
 
 

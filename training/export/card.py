@@ -18,6 +18,7 @@ from training.export.out_of_fold import HeldOut
 from training.export.parity import Graphs
 from training.export.rule import not_said
 from training.fit.config import TrainConfig
+from training.models.family import family
 
 _NAMES: Final = {
     "weighted_f1": "Weighted F1",
@@ -78,7 +79,7 @@ def model_card(
         _data(dataset),
         _scores(manifest, held),
         _decisions(manifest),
-        _training(config),
+        _training(manifest.family, config),
         _graphs(graphs),
         _limits(dataset),
     )
@@ -214,15 +215,16 @@ def _threshold(value: float) -> str:
     return "never published" if value >= NEVER else f"{value:.4f}"
 
 
-def _training(config: TrainConfig) -> str:
+def _training(name: str, config: TrainConfig) -> str:
     shown = config.model_dump(include=set(_SHOWN))
     settings = ", ".join(f"{name} {shown[name]}" for name in _SHOWN)
     tricks = config.tricks.model_dump(exclude_defaults=True)
     imbalance = config.imbalance.model_dump(exclude_defaults=True)
     teachers = " and ".join(f"`{teacher.family}`" for teacher in config.distillation.taught_by)
+    base = f"From the base `{config.base}`" if family(name).based else "From no base"
     taught = f" {teachers}, trained on the same texts, labelled further ones." if teachers else ""
     return (
-        f"## Training\n\nFrom the base `{config.base}`: {settings}. Besides: {tricks or 'nothing'}. "
+        f"## Training\n\n{base}: {settings}. Besides: {tricks or 'nothing'}. "
         f"Against imbalance: {imbalance or 'nothing'}.{taught} All of it is in `training.json`.\n"
     )
 

@@ -12,6 +12,7 @@ cut greedily into a stem and endings that many words share.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
@@ -26,6 +27,10 @@ from training.labelling.rules import RuleBook, load_rules
 from training.pretraining.encoder import FIRST, LAST, SPECIALS, UNKNOWN
 
 _MAX_LETTERS: Final = 60
+_LONGER_WORD: Final = 5
+# Letters a piece: a word is spelled where it has no more.
+_SPELLED: Final = 2
+_UNKNOWN: Final = frozenset({UNKNOWN, "<unk>"})
 # Words met this often get a piece of their own; a word met once or twice teaches it nothing.
 _LEAST_WORD: Final = 3
 # A letter or mark met this often is no accident; rarer ones (emoji, hieroglyphs) are unknown.
@@ -83,6 +88,33 @@ def assemble(pieces: Sequence[str]) -> Tokenizer:
     )
     tokenizer.add_special_tokens(list(SPECIALS))
     return tokenizer
+
+
+def spelled_share(tokenizer: Tokenizer, normalized: Sequence[str]) -> float:
+    """Return how many of the longer words a vocabulary has no use for: it spells them, or knows none of it.
+
+    In the language that it was made for that is one in a hundred; in another one it is most of them.
+
+    Args:
+        tokenizer: of any kind.
+        normalized: texts.
+    """
+    tokenizer.no_truncation()
+    texts = list(normalized)
+    longer = spelled = 0
+    for text, encoding in zip(
+        texts, tokenizer.encode_batch(texts, add_special_tokens=False), strict=True
+    ):
+        # A piece may begin with the space before its word.
+        begins, ends = zip(*encoding.offsets, strict=True) if encoding.offsets else ((), ())
+        for word in re.finditer(rf"\w{{{_LONGER_WORD},}}", text):
+            first, last = bisect_right(ends, word.start()), bisect_left(begins, word.end())
+            # Marks of a word's beginning are pieces of some vocabularies.
+            pieces = [p for p in encoding.tokens[first:last] if p.strip("#\u2581")]
+            longer += 1
+            known = 0 < len(pieces) * _SPELLED < len(word.group())
+            spelled += not known or pieces[0] in _UNKNOWN
+    return spelled / max(longer, 1)
 
 
 def product_forms(known: Collection[str], book: RuleBook | None = None) -> set[str]:

@@ -13,8 +13,9 @@ from training.evaluation.report import write_report
 from training.fit.config import TrainConfig
 from training.fit.noise import disturb
 from training.pretraining.encoder import Shape, new_encoder
-from training.pretraining.vocabulary import learn_tokenizer
+from training.pretraining.vocabulary import learn_tokenizer, spelled_share
 from training.starter.base import blank_encoder
+from training.starter.e5 import tokenizer_of
 from training.train import train_family
 
 CATEGORIES = 77
@@ -89,3 +90,25 @@ def test_a_comparison_of_many_categories_is_drawn(questions, quick, tmp_path):
     runs, rows = compare_out_of_fold(candidates, questions, [0], tmp_path / "work")
     write_report(tmp_path / "report", candidates, runs, questions, {"out of fold": rows})
     assert "intent_76" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+
+
+RUSSIAN = "чайник кипятит быстро, платье село по фигуре, наушники хрипят через неделю"
+ENGLISH = "please tell me where the payment is that was ordered yesterday"
+
+
+@pytest.mark.parametrize("texts", [RUSSIAN, ENGLISH])
+def test_a_base_that_was_made_for_another_language_is_known_by_its_vocabulary(texts):
+    """Also where it has all letters of both, and so could spell every word."""
+    own = learn_tokenizer([texts] * 3, (), set(RUSSIAN + ENGLISH))
+    foreign = RUSSIAN if texts == ENGLISH else ENGLISH
+    assert spelled_share(own, [texts]) == 0
+    assert spelled_share(own, [foreign]) > 0.9
+
+
+def test_a_vocabulary_whose_pieces_hold_the_space_before_them_is_read_as_well():
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *(f"\u2581{word}" for word in ENGLISH.split())]
+    letters = sorted(set(ENGLISH + RUSSIAN))
+    scores = np.full(len(pieces) + len(letters), -1.0, np.float32)
+    tokenizer = tokenizer_of([*pieces, *letters], scores)
+    assert spelled_share(tokenizer, [ENGLISH]) == 0
+    assert spelled_share(tokenizer, [RUSSIAN]) > 0.9
