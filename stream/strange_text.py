@@ -67,8 +67,11 @@ MOST_FOREIGN_WORDS: Final = 0.2
 LEAST_LOST: Final = 2
 MOST_LOST: Final = 1 / 8
 # Of what is usual for the model. Typing errors make a word or two unknown, not a whole review: of real
-# ones 0.12% are below; Bulgarian, Kazakh without its own letters and gibberish are at 0.2 to 0.4.
+# ones 0.06% are below; Bulgarian, Kazakh without its own letters and gibberish are at 0.2 to 0.4.
 LEAST_FAMILIAR: Final = 0.4
+# In a text of fewer letters one rare word weighs more.
+LEAST_FAMILIAR_IN_SHORT: Final = 0.34
+_SHORT: Final = 20
 # With more of another script, it is names of brands and models that the vocabulary does not know.
 LEAST_OWN_LETTERS: Final = 0.8
 # Shorter texts are too few pieces to tell by.
@@ -101,7 +104,7 @@ class StrangeText:
             lang in _ALPHABETS or lang in _CYRILLIC_LETTERS or lang in _LATIN_LETTERS
             for lang in languages
         )
-        self._least_letters = LEAST_FAMILIAR * usual_letters if cut else 0.0
+        self._usual_letters = usual_letters if cut else 0.0
 
     def reason(self, text: str, pieces: int = 0) -> str | None:
         """Return what is strange about a normalised text; None: nothing is.
@@ -146,7 +149,8 @@ class StrangeText:
             return False
         # Signs and digits are pieces of their own.
         of_words = max(pieces - len(_SIGN.findall(text)), 1)
-        return letters < self._least_letters * of_words
+        least = LEAST_FAMILIAR_IN_SHORT if letters < _SHORT else LEAST_FAMILIAR
+        return letters < least * self._usual_letters * of_words
 
 
 def letters_a_piece(texts: Sequence[str], pieces: Sequence[int]) -> float:
