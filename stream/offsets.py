@@ -70,6 +70,27 @@ async def committed_offsets(
     settled: bool = False,
 ) -> dict[TopicPartition, int | None]:
     """Return what the group has committed for some partitions; see :func:`committed_offset`."""
+    found = await _committed(consumer, group, partitions, settled=settled)
+    return {tp: offset for tp, (offset, _note) in found.items()}
+
+
+async def committed_note(consumer: AIOKafkaConsumer, group: str, tp: TopicPartition) -> str:
+    """Return what was kept with the offset that the group has committed; empty: nothing was.
+
+    Raises:
+        KafkaError: as :func:`committed_offset`.
+    """
+    _offset, note = (await _committed(consumer, group, [tp], settled=False))[tp]
+    return note
+
+
+async def _committed(
+    consumer: AIOKafkaConsumer,
+    group: str,
+    partitions: Sequence[TopicPartition],
+    *,
+    settled: bool,
+) -> dict[TopicPartition, tuple[int | None, str]]:
     topics: dict[str, list[int]] = {}
     for tp in partitions:
         topics.setdefault(tp.topic, []).append(tp.partition)
@@ -80,7 +101,7 @@ async def committed_offsets(
         try:
             request = build(group, list(topics.items()))
             reply = await coordinator._send_req(request)  # noqa: SLF001 - likewise
-            return {tp: offset_in(reply, tp) for tp in partitions}
+            return {tp: (offset_in(reply, tp), _note_in(reply, tp)) for tp in partitions}
         except OffsetPending:
             raise
         except KafkaError as error:
@@ -107,6 +128,14 @@ def offset_in(reply: Any, tp: TopicPartition) -> int | None:
                 _raise_for(code)
                 return None if offset == _NOTHING else int(offset)
     raise KafkaError(f"the reply says nothing of {tp.topic}[{tp.partition}]")
+
+
+def _note_in(reply: Any, tp: TopicPartition) -> str:
+    for topic, partitions, *_ in reply.topics:
+        for partition, _offset, *others in partitions:
+            if (topic, partition) == (tp.topic, tp.partition):
+                return next((field for field in others if isinstance(field, str)), "")
+    return ""
 
 
 def _raise_for(code: int) -> None:

@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from stream.cli.console import err, note, one_line, out, print_line
-from stream.cli.options import Prefix, Servers, settings_from
+from stream.cli.options import Prefix, Servers, moment_from, settings_from
 
 if TYPE_CHECKING:
     from schemas import CategorizedReview, RelabelTask
@@ -84,20 +84,10 @@ def consume(
     if at is not None:
         _print_message(settings, at)
         return
-    options = {"group": group, "follow": follow, "key": key, "since": _moment(since)}
+    options = {"group": group, "follow": follow, "key": key, "since": moment_from(since)}
     reader, show = _reader(settings, slugs, relabel, dead_letter, **options)
     count = asyncio.run(_read(reader, _print_json if as_json else show_as or show, limit))
     note(f"[dim]{count:,} {'event' if count == 1 else 'events'}[/dim]")
-
-
-def _moment(said: str | None) -> datetime | None:
-    from schemas import read_date
-
-    if said is None:
-        return None
-    if (moment := read_date(said)) is None:
-        raise typer.BadParameter(f"{said!r} is no time: write 2026-11-27T10:15")
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _columns(said: str | None, *, relabel: bool, dead_letter: bool) -> Print | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,6 +30,21 @@ Prefix = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+def moment_from(said: str | None) -> datetime | None:
+    """Return the time that somebody wrote, in any form that means one; UTC unless it says.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    from schemas import read_date
+
+    if said is None:
+        return None
+    if (moment := read_date(said)) is None:
+        raise typer.BadParameter(f"{said!r} is no time: write 2026-11-27T10:15")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def settings_from(servers: str | None, prefix: str | None, **sections: Any) -> Settings:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from stream.cli.console import err, note, out
-from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.options import Json, Prefix, Servers, moment_from, settings_from
 
 
 def replay(
@@ -22,26 +22,60 @@ def replay(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Most letters to replay.", show_default=False)
     ] = None,
+    code: Annotated[
+        list[str] | None,
+        typer.Option(help="Only what failed for this reason, as not-json; repeatable."),
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="Only messages with this key; repeatable.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only what was sent since; UTC unless it says."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what was sent before.")
+    ] = None,
+    again: Annotated[
+        bool,
+        typer.Option(help="Also what was sent back before and failed for the same reason."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Send dead letters back to the incoming topic, each exactly once.
 
     Original bytes, key and headers are kept. Do it once their cause is mended; a letter that dies
-    again becomes a new dead letter.
+    again becomes a new dead letter, and for the same reason it is sent again with --again only.
+    What was not chosen waits for a later replay.
     """
     from stream.clients.replay import DeadLetterReplay
+    from stream.clients.replay_choice import Choice
 
     if not dead_letter:
         raise typer.BadParameter("say what to replay: --dead-letter")
+    choice = Choice(
+        frozenset(code or ()),
+        frozenset(name.encode("utf-8", "surrogateescape") for name in key or ()),
+        moment_from(since),
+        moment_from(until),
+        again,
+    )
     settings = settings_from(servers, prefix)
     with err.status("replaying"):
-        job = DeadLetterReplay(settings, limit=limit, dry_run=dry_run)
+        job = DeadLetterReplay(settings, choice, limit=limit, dry_run=dry_run)
         report = asyncio.run(job.run())
     if as_json:
         out.print_json(json.dumps({**asdict(report), "dry_run": dry_run}))
     verb = "would be sent" if dry_run else "sent"
     note(f"{report.replayed:,} dead letters {verb} back to {settings.topic_names.incoming}")
+    if report.left:
+        note(f"{report.left:,} others wait for a later replay")
+    if report.came_back:
+        note(
+            f"[yellow]{report.came_back:,} left out: they were sent back before and failed for the "
+            "same reason. --again sends them once more[/yellow]"
+        )
     if report.cut:
         note(
             f"[yellow]{report.cut:,} left out: only their beginning is kept. `reviews consume "

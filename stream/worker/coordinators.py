@@ -140,15 +140,15 @@ class GroupOffsets:
         self._coordinator = Coordinator(client, CoordinationType.GROUP, group)
 
     async def commit(
-        self, transaction: TransactionCoordinator, tp: TopicPartition, offset: int
+        self, transaction: TransactionCoordinator, tp: TopicPartition, offset: int, note: str = ""
     ) -> None:
-        """Make the offset part of the transaction; its end decides about it."""
+        """Make the offset, and a note that is kept with it, part of the transaction."""
         request = TxnOffsetCommitRequest(
             transaction.transactional_id,
             self._group,
             transaction.producer_id,
             transaction.epoch,
-            [(tp.topic, [(tp.partition, offset, "")])],
+            [(tp.topic, [(tp.partition, offset, note)])],
         )
         await self._coordinator.ask(request, _codes_by_partition)
 

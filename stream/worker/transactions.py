@@ -79,12 +79,13 @@ class LaneProducer:
             await self._client.bootstrap()
             await self._transaction.initialise()
 
-    async def commit(self, messages: Sequence[Message], next_offset: int) -> None:
+    async def commit(self, messages: Sequence[Message], next_offset: int, note: str = "") -> None:
         """Publish messages and the group's offset in one transaction.
 
         Args:
             messages: what to publish, in order.
             next_offset: the input offset after the last one that ``messages`` answer.
+            note: kept with the offset, 4 KB at most; see :func:`stream.offsets.committed_note`.
 
         Raises:
             Fenced: the partition has another owner; nothing was published.
@@ -92,7 +93,7 @@ class LaneProducer:
             KafkaError, TimeoutError: the outcome is unknown; discard this producer.
         """
         async with asyncio.timeout(self._timeout):
-            await self._write(messages, next_offset)
+            await self._write(messages, next_offset, note)
             await self._transaction.end(commit=True)
 
     async def end_unended(self, topics: Sequence[str], *, commit: bool) -> None:
@@ -132,7 +133,7 @@ class LaneProducer:
             async with asyncio.timeout(DISCARD_TIMEOUT):
                 await self._client.close()
 
-    async def _write(self, messages: Sequence[Message], next_offset: int) -> None:
+    async def _write(self, messages: Sequence[Message], next_offset: int, note: str) -> None:
         counts = await self._writer.partition_counts({message.topic for message in messages})
         by_partition: dict[TopicPartition, list[Message]] = {}
         for message in messages:
@@ -141,7 +142,7 @@ class LaneProducer:
         await self._name(by_partition)
         # Not side by side: see above.
         await self._writer.write(by_partition)
-        await self._offsets.commit(self._transaction, self._tp, next_offset)
+        await self._offsets.commit(self._transaction, self._tp, next_offset, note)
 
     async def _name(self, partitions: Iterable[TopicPartition]) -> None:
         """Name what the transaction is about: both requests are on their way at the same time."""
