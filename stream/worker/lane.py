@@ -69,6 +69,7 @@ class Lane:
         on_abort: told of every transaction that did not come to its end: "fenced" or "in-doubt".
         outputs: every topic that its transactions publish to.
         on_too_large: told what a topic did not take, so that it is made otherwise the next time.
+        on_commit: called whenever ``committed`` has moved.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Lane:
         on_abort: Callable[[str], None] = lambda _: None,
         outputs: Sequence[str] = (),
         on_too_large: Callable[[RecordsTooLarge], None] = lambda _: None,
+        on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self.tp = tp
         self.epoch = 0
@@ -92,6 +94,7 @@ class Lane:
         self._reopen_after_fence = reopen_after_fence
         self._on_abort = on_abort
         self._on_too_large = on_too_large
+        self._on_commit = on_commit
         self._producer: LaneProducer | None = None
         self._inbox: list[Slice] = []
         self._changed = asyncio.Condition()
@@ -236,6 +239,7 @@ class Lane:
         await self._producer.commit(messages, next_offset)
         self.committed = next_offset
         self._moved_at = time.monotonic()
+        self._on_commit()
         for part in parts:
             part.on_commit(time.perf_counter() - started)
         async with self._changed:

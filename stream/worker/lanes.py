@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
@@ -82,10 +83,16 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         if self._consumer is None:
             return
         for tp, lane in self._lanes.items():
-            end = self._consumer.highwater(tp) if self._end(tp) is not None else None
-            if end is not None and lane.is_open:
-                self._metrics.lag.labels(str(tp.partition)).set(max(end - lane.committed, 0))
+            self._measure_lag(tp)
             lane.still_for(waiting=self._waits(tp, lane))
+
+    def _measure_lag(self, tp: TopicPartition) -> None:
+        lane = self._lanes.get(tp)
+        if lane is None or self._consumer is None or self._end(tp) is None:
+            return
+        end = self._consumer.highwater(tp)
+        if end is not None and lane.is_open:
+            self._metrics.lag.labels(str(tp.partition)).set(max(end - lane.committed, 0))
 
     async def pass_markers(self) -> None:
         """Commit what is only the end of a transaction. Before a poll: all of the last is counted."""
@@ -159,6 +166,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
                 self._count_abort,
                 self._outputs,
                 self._limits.refused,
+                partial(self._measure_lag, tp),
             )
             self._lanes[tp] = lane
             task = asyncio.create_task(lane.run(), name=f"lane {tp.topic}[{tp.partition}]")

@@ -133,7 +133,7 @@ class LaneProducer:
             async with asyncio.timeout(DISCARD_TIMEOUT):
                 await self._client.close()
 
-    async def _write(self, messages: Sequence[Message], next_offset: int, note: str) -> None:
+    async def _write(self, messages: Sequence[Message], next_offset: int, note: str = "") -> None:
         counts = await self._writer.partition_counts({message.topic for message in messages})
         by_partition: dict[TopicPartition, list[Message]] = {}
         for message in messages:
