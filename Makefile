@@ -67,9 +67,10 @@ test: $(ALL_READY) ## Run all tests (an hour at most)
 faults: $(ALL_READY) ## Break everything on purpose and check that each review ends exactly once
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-fuzz: $(ALL_READY) ## 100,000 malformed messages, 20,000 damaged batches, queue and monitor asked anything
+fuzz: $(ALL_READY) ## 100,000 malformed messages, 20,000 damaged batches, 100,000 damaged files, queue and monitor asked anything
 	@$(BIN)/python -m tests.faults.fuzz $(ARGS)
 	@$(BIN)/python -m tests.faults.fuzz_batches
+	@$(BIN)/python -m tests.faults.fuzz_files
 	@$(BIN)/python -m tests.faults.fuzz_guided
 	@$(BIN)/python -m tests.faults.fuzz_api
 

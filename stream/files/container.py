@@ -10,6 +10,7 @@ import bz2
 import gzip
 import lzma
 import select
+import struct
 import sys
 import tempfile
 import zipfile
@@ -296,7 +297,7 @@ def _open_zip(found: Opened, file: BinaryIO, stack: ExitStack, path: str) -> Non
             return
         info = _only_file(archive, path)
         stream = stack.enter_context(archive.open(info))
-    except _DAMAGE as error:
+    except (*_DAMAGE, ValueError, struct.error) as error:
         said = "it has a password" if "password" in str(error) else str(error)
         raise InputError(f"{path} cannot be unpacked: {said}", "pack it again") from None
     except NotImplementedError as error:

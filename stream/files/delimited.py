@@ -10,9 +10,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, TypeAlias
 
 from stream.files.rows import BadRow, Remarks
@@ -32,6 +33,8 @@ MOST_CHARACTERS: Final = 4 * 1024 * 1024
 _LENIENT_LINES: Final = 20
 # After a record that breaks the rules so many lines are tried again at once, and then more.
 _WINDOW: Final = 64
+# Of a line that is all quotes and delimiters so many ways to part it are tried.
+_CLOSINGS_TRIED: Final = 20
 _LONGEST_KEY: Final = 64
 _LONGEST_NUMBER: Final = 19
 _QUOTES: Final = re.compile(r'"+')
@@ -205,16 +208,18 @@ class DelimitedReader:
         """Return the cells of a record that breaks the rules, its lines, and what was mended."""
         delimiter = self._dialect.delimiter or ","
         cells, is_open = lenient_cells(lines[0].rstrip("\r\n"), delimiter)
+        if not self.columns:
+            return cells, 1, UNCLOSED if is_open else INNER
         if not is_open:
-            if self.columns and len(cells) != self.columns:
+            if len(cells) != self.columns:
                 line = lines[0].rstrip("\r\n")
                 cells = _closed_later(line, delimiter, self.columns) or cells
             return cells, 1, INNER
         for more in range(1, len(lines)):
-            if self.columns and len(lenient_cells(lines[more], delimiter)[0]) == self.columns > 1:
+            if len(lenient_cells(lines[more], delimiter)[0]) == self.columns > 1:
                 break
             joined, still_open = lenient_cells("".join(lines[: more + 1]).rstrip("\r\n"), delimiter)
-            if not still_open and (not self.columns or len(joined) == self.columns):
+            if not still_open and len(joined) == self.columns:
                 return joined, more + 1, INNER
         return cells, 1, UNCLOSED
 
@@ -243,6 +248,32 @@ def _rising(lines: list[str], delimiter: str) -> bool:
     return all(a < b for a, b in pairwise(numbers))
 
 
+class _Closings:
+    """Where quoted cells of a line may close: before a delimiter, or at the end.
+
+    Found once for a line: else each quote that is not closed would cost a look at all of the rest.
+    """
+
+    def __init__(self, line: str, delimiter: str) -> None:
+        self._line = line
+        self._delimiter = delimiter
+        runs = _QUOTES.finditer(line)
+        self._ends = [
+            r.end() - 1 for r in runs if (r.end() - r.start()) % 2 and self._ends_at(r.end())
+        ]
+
+    def after(self, opening: int) -> Iterator[int]:
+        """Yield where a cell that opens here may close, the nearest first."""
+        run = _QUOTES.match(self._line, opening + 1)
+        if run and (run.end() - run.start()) % 2 and self._ends_at(run.end()):
+            yield run.end() - 1
+        first = bisect_right(self._ends, run.end() if run else opening)
+        yield from islice(self._ends, first, None)
+
+    def _ends_at(self, at: int) -> bool:
+        return at >= len(self._line) or self._line[at] == self._delimiter
+
+
 def lenient_cells(line: str, delimiter: str) -> tuple[list[str], bool]:
     """Part a line whose quotes break the rules: a quote closes only where a delimiter follows.
 
@@ -250,15 +281,14 @@ def lenient_cells(line: str, delimiter: str) -> tuple[list[str], bool]:
         The cells, and whether a quote was opened and never closed.
     """
     cells: list[str] = []
-    at, size, was_open = 0, len(line), False
+    at, was_open = 0, False
+    closings = _Closings(line, delimiter) if QUOTE in line else None
     while True:
-        if at < size and line[at] == QUOTE:
-            end = _closing(line, at + 1, delimiter)
+        if closings is not None and line.startswith(QUOTE, at):
+            end = next(closings.after(at), -1)
             if end >= 0:
-                inner = line[at + 1 : end]
-                escaped = inner.replace('\\"', "").count(QUOTE) == 0 and '\\"' in inner
-                cells.append(inner.replace('\\"', QUOTE) if escaped else inner.replace('""', QUOTE))
-                if end + 1 >= size:
+                cells.append(_unescaped(line[at + 1 : end]))
+                if end + 1 >= len(line):
                     return cells, was_open
                 at = end + 2
                 continue
@@ -271,28 +301,24 @@ def lenient_cells(line: str, delimiter: str) -> tuple[list[str], bool]:
         at = end + 1
 
 
+def _unescaped(inner: str) -> str:
+    """Return a quoted text with its quotes as they were before they were doubled or escaped."""
+    if '\\"' in inner and QUOTE not in inner.replace('\\"', ""):
+        return inner.replace('\\"', QUOTE)
+    return inner.replace('""', QUOTE)
+
+
 def _closed_later(line: str, delimiter: str, columns: int) -> list[str] | None:
     """Part a line whose quoted text holds a quote before a delimiter: so that the columns fit."""
     opening = 0 if line.startswith(QUOTE) else line.find(delimiter + QUOTE) + 1
-    if not opening and not line.startswith(QUOTE):
+    if not line.startswith(QUOTE, opening):
         return None
     before = line[: opening - 1].split(delimiter) if opening else []
-    at = opening + 1
-    while (end := _closing(line, at, delimiter)) >= 0:
-        inner = line[opening + 1 : end].replace('\\"', QUOTE).replace('""', QUOTE)
+    for end in islice(_Closings(line, delimiter).after(opening), _CLOSINGS_TRIED):
         after, is_open = (
             lenient_cells(line[end + 2 :], delimiter) if end + 1 < len(line) else ([], False)
         )
         if not is_open and len(before) + 1 + len(after) == columns:
+            inner = line[opening + 1 : end].replace('\\"', QUOTE).replace('""', QUOTE)
             return [*before, inner, *after]
-        at = end + 1
     return None
-
-
-def _closing(line: str, at: int, delimiter: str) -> int:
-    """Return where a quoted cell ends, -1 if it does not."""
-    for run in _QUOTES.finditer(line, at):
-        after = run.end()
-        if (run.end() - run.start()) % 2 and (after >= len(line) or line[after] == delimiter):
-            return after - 1
-    return -1

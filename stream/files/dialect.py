@@ -33,6 +33,7 @@ _SEPARATOR: Final = re.compile(r"\A\s*\"?sep=(.)\"?[\r\n]+", re.IGNORECASE)
 # Titles, empty rows and filters above a header are not more than these.
 _HEADER_WITHIN: Final = 30
 _LOOKED_AT: Final = 300
+_CHARACTERS_LOOKED_AT: Final = 64 * 1024
 # A table without a header is one when nearly all its lines have as many cells as the first.
 _ALIKE: Final = 0.9
 _NAMED_DELIMITERS: Final = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -88,6 +89,7 @@ def layout_of(
     if separator := _SEPARATOR.match(head):
         skip = separator.end()
         delimiter = delimiter or separator[1]
+    whole = whole and len(head) <= _CHARACTERS_LOOKED_AT
     text = head[skip:] if whole else head[skip : _end_of_lines(head)]
     candidates = [_sampled(text, each) for each in ((delimiter,) if delimiter else DELIMITERS)]
     found = [f for sample in candidates if (f := sample.with_header(wanted)) is not None]
@@ -98,7 +100,7 @@ def layout_of(
     if wanted.text or wanted.id:
         _refuse_absent(candidates, wanted)
         return replace(best_sample.by_position(wanted), skip=skip)
-    is_table = best_sample.is_table and (must_be_table or best_sample.delimiter == "\t")
+    is_table = best_sample.is_table and (must_be_table or best_sample.dialect.delimiter == "\t")
     if not (is_table or must_be_table or delimiter):
         return None
     return replace(best_sample.without_header(), skip=skip)
@@ -120,6 +122,7 @@ def _refuse_absent(candidates: Sequence[_Sample], wanted: Wanted) -> None:
 
 def _end_of_lines(head: str) -> int:
     """Return where the last whole line ends, so that a cut one is not judged."""
+    head = head[:_CHARACTERS_LOOKED_AT]
     end = max(head.rfind("\n"), head.rfind("\r")) + 1
     return end or len(head)
 
@@ -137,14 +140,8 @@ def is_header_like(number: int, cells: Sequence[str], rows: Sequence[Sequence[st
 class _Sample:
     """The first records of a text, parted by one delimiter."""
 
-    delimiter: str
-    quoted: bool
-    newline: str
+    dialect: Dialect
     records: tuple[tuple[str, ...], ...]
-
-    @property
-    def dialect(self) -> Dialect:
-        return Dialect(self.delimiter, self.quoted, self.newline)
 
     @property
     def widths(self) -> Counter[int]:
@@ -251,30 +248,36 @@ def _without_empty_end(cells: Sequence[str]) -> list[str]:
 
 def _sampled(text: str, delimiter: str) -> _Sample:
     newline = newline_of(text)
-    quoted = _are_quoted(text, delimiter, newline)
-    dialect = Dialect(delimiter, quoted, newline)
+    quoted = _sampled_as(text, Dialect(delimiter, quoted=True, newline=newline))
+    if delimiter != "\t" or QUOTE not in text:
+        return quoted
+    # In many tables parted by tabs quotes are characters.
+    plain = _sampled_as(text, Dialect(delimiter, quoted=False, newline=newline))
+    if quoted.likeness[0] != plain.likeness[0]:
+        return max(quoted, plain, key=lambda sample: sample.likeness[0])
+    return quoted if _are_quoted(text, newline) else plain
+
+
+def _sampled_as(text: str, dialect: Dialect) -> _Sample:
     reader = DelimitedReader(iter([text]), dialect, Remarks())
     records = (row for row in reader if not isinstance(row, BadRow))
-    return _Sample(
-        delimiter, quoted, newline, tuple(tuple(cells) for _, cells in islice(records, _LOOKED_AT))
-    )
+    return _Sample(dialect, tuple(tuple(cells) for _, cells in islice(records, _LOOKED_AT)))
 
 
 _OPENING: Final = re.compile(r'(?:^|\t)"')
+_CLOSING: Final = re.compile(r'"(?=\t|$)')
 _WELL_QUOTED: Final = re.compile(r'(?:^|\t)"(?:[^"]|"")*"(?=\t|$)')
 
 
-def _are_quoted(text: str, delimiter: str, newline: str) -> bool:
-    """Tell whether quotes keep cells together, or are characters, as in many tables parted by tabs."""
-    if delimiter != "\t":
-        return True
+def _are_quoted(text: str, newline: str) -> bool:
+    """Tell whether quotes keep cells together in a table parted by tabs, or are characters."""
     well = ill = closing = 0
     for block in lines_of(iter([text]), newline):
         for line in (block or [])[:_LOOKED_AT]:
             content = line.rstrip("\r\n")
             opened, closed = len(_OPENING.findall(content)), len(_WELL_QUOTED.findall(content))
             well, ill = well + closed, ill + opened - closed
-            closing += not opened and content.endswith(QUOTE)
+            closing += not opened and bool(_CLOSING.search(content))
     # A text of several lines opens in one and closes in another.
     pairs = min(ill, closing)
     return not ill or well + pairs > ill - pairs

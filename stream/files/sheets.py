@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_CELLS: Final = 32 * 1024 * 1024
 """A full sheet of Excel with thirty columns; about a gigabyte."""
-_MOST_UNPACKED: Final = 2 * 1024**3
+_MOST_UNPACKED: Final = 1024**3
 _PIECE: Final = 1024 * 1024
 _OVERLAP: Final = 512
 _HEADER_WITHIN: Final = 30
