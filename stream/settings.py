@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import (
@@ -682,6 +682,11 @@ class Settings(BaseSettings):
         if path is not None and not is_active(path):
             activate(load_taxonomy(path))
         return path
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Take over settings of another process, and its taxonomy."""
+        super().__setstate__(state)
+        self._activate(self.taxonomy)
 
     @property
     def topic_names(self) -> TopicNames:

@@ -113,6 +113,17 @@ def test_settings_name_the_taxonomy_of_the_process(tmp_path):
         activate(former)
 
 
+def test_another_process_that_gets_settings_gets_their_taxonomy(tmp_path):
+    former = active_taxonomy()
+    try:
+        sent = pickle.dumps(Settings(taxonomy=write_taxonomy(tmp_path / "bank", 3)))
+        activate(former)
+        pickle.loads(sent)
+        assert category_count() == 3
+    finally:
+        activate(former)
+
+
 @pytest.mark.parametrize("said", ["tea", "Tea & More", "ЧАЙ", "card arrival", "Card-Arrival"])
 def test_people_may_name_a_category_by_slug_or_name_in_any_language(tmp_path, said):
     with using(load_taxonomy(written(tmp_path, BASE))):
