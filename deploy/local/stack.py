@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -80,6 +80,13 @@ class StackStatus:
     def healthy(self) -> bool:
         """Whether every server runs and answers."""
         return bool(self.servers) and all(s.running and s.answering for s in self.servers)
+
+    @property
+    def only_redis_is_gone(self) -> bool:
+        """Whether all brokers run and answer, and Redis does not."""
+        others = [s for s in self.servers if s.name != _REDIS]
+        healthy = bool(others) and all(s.running and s.answering for s in others)
+        return healthy and not self.healthy
 
     @property
     def stale(self) -> bool:
@@ -174,11 +181,16 @@ class LocalStack:
     def up(self) -> StackStatus:
         """Start both and leave them running; does nothing when they run already.
 
+        Where only Redis is gone, only Redis is started: Kafka's clients notice nothing.
+
         Raises:
             AlreadyRunning: the folder is served by a stack that ends with another process.
             LocalStackError: a server cannot be started; none runs then.
         """
         status = self.status()
+        if status is not None and status.owner_pid is None and status.only_redis_is_gone:
+            self._start_redis()
+            status = self.status()
         if status is None or not status.healthy or status.owner_pid is not None:
             self._start(attached=False)
             status = self.status()
@@ -250,6 +262,19 @@ class LocalStack:
                 raise
         self._servers = kafka, redis
 
+    def _start_redis(self) -> None:
+        with writing(self.data_dir), exclusive(self.data_dir / ".lock"):
+            state = StackState.read(self.data_dir)
+            if state is None:  # stopped meanwhile
+                return
+            gone = [record for record in state.servers if record.name == _REDIS]
+            _end([found for record in gone if (found := record.id.find())])
+            redis = LocalRedis(self.data_dir / _REDIS, self._redis_args, attached=False)
+            redis.start()
+            kept = tuple(record for record in state.servers if record.name != _REDIS)
+            servers = (*kept, *_redis_record(redis))
+            replace(state, redis_url=redis.url, servers=servers).write(self.data_dir)
+
     def _new_servers(self, *, attached: bool) -> tuple[LocalKafka, LocalRedis]:
         kafka = LocalKafka(
             self.data_dir / "kafka",
@@ -282,9 +307,13 @@ def _state(kafka: LocalKafka, redis: LocalRedis, owner: ProcessId | None) -> Sta
         for b in kafka.brokers
         if b.id is not None
     ]
-    if redis.id is not None:
-        records.append(ServerRecord(_REDIS, redis.id, _NO_PORT, _NO_PORT, str(redis.log)))
-    return StackState(kafka.bootstrap_servers, redis.url, owner, tuple(records))
+    return StackState(kafka.bootstrap_servers, redis.url, owner, (*records, *_redis_record(redis)))
+
+
+def _redis_record(redis: LocalRedis) -> list[ServerRecord]:
+    if redis.id is None:
+        return []
+    return [ServerRecord(_REDIS, redis.id, _NO_PORT, _NO_PORT, str(redis.log))]
 
 
 def _end(processes: list[psutil.Process]) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def up(
+    context: typer.Context,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     kafka_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Kafka's port; 0: any free one.")
@@ -32,6 +33,11 @@ def up(
         out.print_json(json.dumps(asdict(status)))
         return
     note(f"Kafka on {status.bootstrap_servers}, Redis on {status.redis_url}, data in {data_dir}")
+    if _is_given(context, "kafka_port") and kafka_port and not _is_on(status, kafka_port):
+        note(
+            f"[yellow]it ran already, so --kafka-port {kafka_port} was ignored; `reviews down` "
+            "first to start it there[/yellow]"
+        )
     for line in _exports(status):
         out.print(line, markup=False)
     note("next: [bold]reviews topics create[/bold]; when done, [bold]reviews down[/bold]")
@@ -82,6 +88,15 @@ def _state(server: ServerStatus) -> str:
     if not server.running:
         return "[red]ended[/red]"
     return "[green]answers[/green]" if server.answering else "[yellow]silent[/yellow]"
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _is_on(status: StackStatus, port: int) -> bool:
+    return any(address.endswith(f":{port}") for address in status.bootstrap_servers.split(","))
 
 
 def _exports(status: StackStatus) -> list[str]:

@@ -1,0 +1,37 @@
+"""`reviews up` mends what is down, and leaves alone what runs."""
+
+import psutil
+import pytest
+
+from deploy.local import LocalStack
+from tests.support.command_line import reviews
+
+
+@pytest.fixture
+def stack(tmp_path):
+    made = LocalStack(tmp_path / "data")
+    made.up()
+    yield made
+    made.down()
+
+
+def pids(status):
+    return {server.name: server.pid for server in status.servers}
+
+
+def test_where_redis_alone_had_died_kafka_is_not_started_again(stack, tmp_path):
+    before = stack.status()
+    psutil.Process(pids(before)["redis"]).kill()
+    psutil.Process(pids(before)["redis"]).wait(10)
+    assert not stack.status().healthy
+    after = stack.up()
+    assert after.healthy
+    assert after.redis_url == before.redis_url
+    assert pids(after)["kafka-1"] == pids(before)["kafka-1"]
+    assert pids(after)["redis"] != pids(before)["redis"]
+
+    told = reviews("up", "--data-dir", str(tmp_path / "data"), "--kafka-port", "9999")
+    assert told.returncode == 0, told.stderr
+    assert "--kafka-port 9999 was ignored" in " ".join(told.stderr.split())
+    assert f"export REVIEWS_KAFKA__BOOTSTRAP_SERVERS={after.bootstrap_servers}" in told.stdout
+    assert pids(stack.status()) == pids(after)
