@@ -22,6 +22,12 @@ _MAX_DEPTH: Final = 4
 
 Clean = Callable[[str], str]
 
+# A client that has lost its broker says so at every attempt, some thousand times an hour.
+_REPEATING: Final = ("aiokafka", "kafka", "faust")
+SILENT_SECONDS: Final = 60.0
+"""What one of these libraries has said is not said again for so long; then, how often it was."""
+_MOST_KINDS: Final = 500
+
 
 def configure_logs(log: LogSettings, kinds: Iterable[Kind] = ALWAYS) -> None:
     """Send structlog and the standard library's logging to standard error in one format.
@@ -57,10 +63,37 @@ def configure_logs(log: LogSettings, kinds: Iterable[Kind] = ALWAYS) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(SeldomRepeated())
     root = logging.getLogger()
     root.handlers = [handler]
     # Libraries speak when something is wrong; their chatter would bury our own lines.
     root.setLevel(max(level, logging.WARNING))
+
+
+class SeldomRepeated(logging.Filter):
+    """Lets one line a minute of each kind through, of libraries that repeat themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the record is to be shown; one that is tells how many like it were not."""
+        if record.name.partition(".")[0] not in _REPEATING:
+            return True
+        # The text before its values are put in: the same for all that say the same of other partitions.
+        kind = (record.name, str(record.msg))
+        since, left_out = self._said.get(kind, (-SILENT_SECONDS, 0))
+        if record.created - since < SILENT_SECONDS:
+            self._said[kind] = (since, left_out + 1)
+            return False
+        if len(self._said) >= _MOST_KINDS:
+            self._said.clear()
+        self._said[kind] = (record.created, 0)
+        if left_out:
+            record.msg = f"{record.getMessage()} (and {left_out:,} more like it)"
+            record.args = ()
+        return True
 
 
 def _cleaner(kinds: frozenset[Kind]) -> Callable[[Any, str, dict[str, Any]], dict[str, Any]]:

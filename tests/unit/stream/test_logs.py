@@ -6,7 +6,7 @@ import logging
 import pytest
 import structlog
 
-from stream.logs import MAX_VALUE, configure_logs
+from stream.logs import MAX_VALUE, SILENT_SECONDS, SeldomRepeated, configure_logs
 from stream.settings import LogSettings
 
 
@@ -99,3 +99,28 @@ def test_figures_and_positions_stay(capsys):
     assert said["took"] == 1.5
     assert said["none"] is None
     assert said["timestamp"].startswith("20")
+
+
+def test_a_library_that_lost_its_broker_says_so_once_and_later_how_often(capsys):
+    configure_logs(LogSettings(format="json"))
+    for partition in range(500):
+        logging.getLogger("aiokafka.consumer.fetcher").error("no leader of %s", partition)
+        logging.getLogger("another.library").warning("said %s", partition)
+    said = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert [line for line in said if "leader" in line] == ["no leader of 0"]
+    assert len(said) == 501, "what other libraries say is not left out"
+
+
+def test_after_a_minute_it_is_said_again_with_what_was_left_out():
+    seldom = SeldomRepeated()
+
+    def said(second, message="no leader of %s (100%%)"):
+        record = logging.LogRecord("aiokafka", logging.ERROR, "", 1, message, (second,), None)
+        record.created = 1_700_000_000 + second
+        return record.getMessage() if seldom.filter(record) else None
+
+    assert said(0) == "no leader of 0 (100%)"
+    assert [said(second) for second in range(1, 50)] == [None] * 49
+    assert said(50, "coordinator %s is dead") == "coordinator 50 is dead"
+    last = int(SILENT_SECONDS)
+    assert said(last) == f"no leader of {last} (100%) (and 49 more like it)"
