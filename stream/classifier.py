@@ -82,7 +82,7 @@ class Classifier:
         self._graph = graph
         self._chunk_tokens = chunk_tokens or CALL_TOKENS[graph.device]
         self._specials = tokenizer.num_special_tokens_to_add(is_pair=False)
-        self._strange = StrangeText(active_taxonomy().languages, self._usual_letters())
+        self._strange = StrangeText(_languages(), self._usual_letters())
         self._parallel_calls = graph.parallel_calls
         self._calls = ThreadPoolExecutor(self._parallel_calls, thread_name_prefix="model")
 
@@ -240,3 +240,9 @@ class Classifier:
                 + ("" if same else " and a category differs"),
                 "restore the folder from the registry, or export the model again",
             )
+
+
+def _languages() -> tuple[str, ...]:
+    """Return the languages that the taxonomy names itself; none are assumed of texts in any script."""
+    taxonomy = active_taxonomy()
+    return taxonomy.languages if "languages" in taxonomy.model_fields_set else ()

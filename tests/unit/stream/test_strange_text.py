@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas import active_taxonomy, all_categories
+from schemas import Taxonomy, active_taxonomy, all_categories, using
 from stream.classifier import Classifier
 from stream.settings import BUNDLED_MODEL
 from stream.strange_text import (
@@ -152,6 +152,16 @@ def test_the_bundled_model_is_sure_of_no_strange_text_and_tells_why(bundled):
     assert said.sure.tolist() == [False, False, True]
     assert said.strange == {0: OTHER_SCRIPT, 1: LETTERS_LOST}
     assert (said.probabilities.max(axis=1) > 0.9).all(), "it would have been"
+
+
+def test_a_taxonomy_that_names_no_language_looks_at_no_script(bundled):
+    named = active_taxonomy()
+    silent = Taxonomy.model_validate(named.model_dump(by_alias=True, exclude={"languages"}))
+    with using(silent):
+        asked = Classifier.load(BUNDLED_MODEL, "cpu", 1)
+    assert asked.strange("毛巾很软", 3) is None
+    assert asked.strange("?? ?? ??", 8) == LETTERS_LOST
+    assert bundled.strange("毛巾很软", 3) == OTHER_SCRIPT
 
 
 SAME = [
