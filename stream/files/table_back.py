@@ -143,13 +143,18 @@ class _Csv:
 @contextmanager
 def _workbook(path: Path, names: Sequence[str]) -> Iterator[TableWriter]:
     import xlsxwriter  # noqa: PLC0415 - only for workbooks
+    from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415 - likewise
 
     # Row by row, so that memory does not grow with the table.
     book = xlsxwriter.Workbook(str(path), {"constant_memory": True, **_DATES})
     try:
         yield _Workbook(book, names)
     finally:
-        book.close()
+        try:
+            book.close()
+        except FileCreateError as error:
+            # It wraps what the system said, which the command line knows how to tell.
+            raise error.args[0] from None
 
 
 class _Workbook:
