@@ -211,6 +211,7 @@ def test_the_same_command_again_adds_nothing(generated):
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_interruption_keeps_what_is_done_and_the_next_run_goes_on(tmp_path, monkeypatch):
     compose = TemplateSource.write
 

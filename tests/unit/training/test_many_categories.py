@@ -85,6 +85,7 @@ def test_english_is_mistyped_as_russian_is():
     assert words - set(text.split()), "no word was ever mistyped"
 
 
+@pytest.mark.slow
 def test_a_comparison_of_many_categories_is_drawn(questions, quick, tmp_path):
     candidates = [Candidate("ngrams", "ngrams", quick)]
     runs, rows = compare_out_of_fold(candidates, questions, [0], tmp_path / "work")

@@ -45,6 +45,7 @@ def test_a_guaranteed_threshold_is_never_below_one_whose_bound_misses_the_precis
         assert lower_bound(int(right[sure].sum()), int(sure.sum())) >= 0.95
 
 
+@pytest.mark.slow
 def test_the_promise_is_kept_in_nineteen_of_twenty_draws():
     """Confidence is the probability of being right; asked for 0.95, over 300 draws of labels."""
     chance = np.random.default_rng(7)

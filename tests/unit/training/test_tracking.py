@@ -129,6 +129,7 @@ def compared(folder, reviews, quick, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_comparison_holds_a_run_of_each_candidate_and_seed(compared, recorded, folder):
     compared()
     runs = {run.info.run_name: run for run in recorded()}
@@ -141,6 +142,7 @@ def test_a_comparison_holds_a_run_of_each_candidate_and_seed(compared, recorded,
     assert {"проба 1/weighted_f1", "two/macro_f1"} <= set(lstm.data.metrics)
 
 
+@pytest.mark.slow
 def test_the_page_that_holds_texts_is_sent_only_if_that_was_asked_for(compared, recorded, folder):
     compared()
     (whole,) = [run for run in recorded() if run.info.run_name == "compare families"]
@@ -150,6 +152,7 @@ def test_the_page_that_holds_texts_is_sent_only_if_that_was_asked_for(compared, 
     assert "index.html" in _files(folder, whole)
 
 
+@pytest.mark.slow
 def test_a_comparison_that_goes_on_is_recorded_once(compared, recorded):
     compared()
     compared()

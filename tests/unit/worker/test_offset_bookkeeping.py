@@ -5,6 +5,7 @@ The real lane and batcher against a broker that is a model.
 
 import asyncio
 
+import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from hypothesis import settings
@@ -206,6 +207,8 @@ def _work(lane, offset):
     return Work(lane, lane.epoch, record, 0.0)
 
 
+@pytest.mark.slow
+@pytest.mark.no_cover
 def test_no_interleaving_commits_past_an_unpublished_review(monkeypatch):
     async def committed_offset(consumer, group, tp, settled):
         return consumer.broker.committed
