@@ -193,3 +193,5 @@ async def test_with_the_coordinators_broker_killed_lag_is_right_or_unknown(tmp_p
                     except Exception:  # noqa: BLE001 - unknown is a right answer
                         await asyncio.sleep(0.5)
             assert told == [0, 0, 0]
+        # Nobody needs it any more, and without a quorum a graceful end takes all the time that it has.
+        cluster.kill_all()
