@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags, hstack
+from scipy.sparse import csr_matrix, diags, eye, hstack
 from sklearn.svm import LinearSVC
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -30,10 +31,13 @@ from training.pretraining.vocabulary import learn_tokenizer
 # Pieces so far apart are a pair, in either order; neighbours are one in their order as well. Pairs
 # gained 0.6 points on 77 intents of short questions; with neighbours alone 0.1.
 _WINDOW: Final = 12
+_NEIGHBOURS: Final = 1 << 15
 _PAIRS: Final = 1 << 17
 # Odd and far apart, so that pairs spread evenly; products with ids stay far below 2**63.
-_FIRST, _SECOND, _ORDERED = 1_000_003, 8_191, 524_287
+_FIRST, _SECOND = 1_000_003, 8_191
 _GRAMS: Final = range(2, 6)
+# Of a text that has none of a kind of features: it is divided by no less.
+_SHORTEST: Final = 1e-12
 _CONTINUES: Final = "##"
 # Letters and pairs that one text alone holds teach nothing of another.
 _LEAST_TEXTS: Final = 2
@@ -46,7 +50,7 @@ _IMPOSSIBLE: Final = -60.0
 
 
 class StaticModel(NeuralModel):
-    """A fitted table, and the vocabulary that it reads through."""
+    """Fitted tables, and the vocabulary that they are read through."""
 
     @classmethod
     def fit(cls, dataset: Dataset, config: TrainConfig, progress: Progress) -> StaticModel:
@@ -57,18 +61,15 @@ class StaticModel(NeuralModel):
         """
         check_learnable(dataset)
         progress("vocabulary", 0, 3)
-        tokenizer = learn_tokenizer(dataset.normalized)
-        encoder = Encoder(None, tokenizer)
-        features = Features.of(tokenizer)
+        encoder = Encoder(None, learn_tokenizer(dataset.normalized))
         progress("features", 1, 3)
-        counts = features.counts(encoder.tokenize(dataset.normalized, config.max_length))
-        weights = _idf(counts)
+        ids = encoder.tokenize(dataset.normalized, config.max_length)
+        blocks = blocks_of(encoder.tokenizer, ids)
         progress("support vectors", 2, 3)
-        scaled = diags(1 / features.lengths(counts, weights)) @ counts @ diags(weights)
-        machine = cls.machine(dataset, csr_matrix(scaled), config.seed)
-        module = StaticClassifier(features, weights, machine)
+        features = csr_matrix(hstack([block.scaled for block in blocks]))
+        machine = cls.machine(dataset, features, config.seed)
         progress("support vectors", 3, 3)
-        return cls(module, encoder, config.max_length)
+        return cls(StaticClassifier(blocks, machine), encoder, config.max_length)
 
     @staticmethod
     def machine(dataset: Dataset, features: csr_matrix, seed: int) -> LinearSVC:
@@ -84,109 +85,130 @@ class StaticModel(NeuralModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Features:
-    """Which features a text has: its pieces, the n-grams of their letters, and pairs of pieces.
+class Block:
+    """Features of one kind. A text's features of each kind have the same length together.
 
     Attributes:
-        grams: how often each n-gram is in each piece, [pieces, n-grams].
+        units: what the served table has a row for, of each text, [texts, units].
+        of_units: the features of each unit, weighed by how rare they are, [units, features].
     """
 
-    grams: csr_matrix
+    units: csr_matrix
+    of_units: csr_matrix
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer) -> Features:
-        """Number the n-grams of a vocabulary's pieces."""
-        numbers: dict[str, int] = {}
-        rows, columns = [], []
-        for piece in range(tokenizer.get_vocab_size()):
-            for gram in _grams(tokenizer.id_to_token(piece) or ""):
-                rows.append(piece)
-                columns.append(numbers.setdefault(gram, len(numbers)))
-        shape = (tokenizer.get_vocab_size(), max(len(numbers), 1))
-        return cls(csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape))
+    def of(cls, units: csr_matrix, features: csr_matrix) -> Block:
+        """Weigh the features of units as texts hold them."""
+        return cls(units, csr_matrix(features @ diags(_idf(units @ features))))
 
     @property
-    def pieces(self) -> int:
-        """Size of the vocabulary."""
-        return int(self.grams.shape[0])
+    def squares(self) -> NDArray[np.float64]:
+        """The squared length that each unit adds, were no feature met twice in a text."""
+        return np.asarray(self.of_units.power(2).sum(axis=1), dtype=np.float64).ravel()
 
-    def counts(self, ids: Sequence[Sequence[int]]) -> csr_matrix:
-        """Return how often each text has each feature: pieces, then n-grams, then pairs."""
-        real = [[piece for piece in row if piece >= len(SPECIALS)] for row in ids]
-        pieces = _counted(real, self.pieces)
-        pairs = _counted([list(_pairs(row)) for row in real], _PAIRS)
-        return csr_matrix(hstack([pieces, pieces @ self.grams, pairs]))
+    @property
+    def scaled(self) -> csr_matrix:
+        """The texts' features divided by their length, [texts, features]."""
+        length = np.sqrt(np.maximum(self.units @ self.squares, _SHORTEST))
+        return csr_matrix(diags(1 / length) @ self.units @ self.of_units)
 
-    def lengths(self, counts: csr_matrix, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what each text is divided by, float64 [texts]: its length, were no feature met twice."""
-        pieces, pairs = self.squares(weights)
-        found = counts[:, : self.pieces] @ pieces + counts[:, -_PAIRS:] @ pairs
-        return np.asarray(np.sqrt(np.maximum(found, 1e-12)), dtype=np.float64)
 
-    def squares(self, weights: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the squared length that each piece, its letters included, and each pair adds."""
-        of_grams = self.grams.power(2) @ (weights[self.pieces : -_PAIRS] ** 2)
-        return weights[: self.pieces] ** 2 + of_grams, weights[-_PAIRS:] ** 2
+def blocks_of(tokenizer: Tokenizer, ids: Sequence[Sequence[int]]) -> tuple[Block, ...]:
+    """Return the features of texts: pieces, their letters, neighbours, and pairs in either order."""
+    real = [[piece for piece in row if piece >= len(SPECIALS)] for row in ids]
+    pieces = _counted(real, tokenizer.get_vocab_size())
+    neighbours = _counted([list(_neighbours(row)) for row in real], _NEIGHBOURS)
+    pairs = _counted([list(_pairs(row)) for row in real], _PAIRS)
+    return (
+        Block.of(pieces, csr_matrix(eye(pieces.shape[1]))),
+        Block.of(pieces, letters_of(tokenizer)),
+        Block.of(neighbours, csr_matrix(eye(_NEIGHBOURS))),
+        Block.of(pairs, csr_matrix(eye(_PAIRS))),
+    )
+
+
+def letters_of(tokenizer: Tokenizer) -> csr_matrix:
+    """Return how often each letter n-gram is in each piece of a vocabulary, [pieces, n-grams]."""
+    numbers: dict[str, int] = {}
+    rows, columns = [], []
+    for piece in range(tokenizer.get_vocab_size()):
+        for gram in _grams(tokenizer.id_to_token(piece) or ""):
+            rows.append(piece)
+            columns.append(numbers.setdefault(gram, len(numbers)))
+    shape = (tokenizer.get_vocab_size(), max(len(numbers), 1))
+    return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
+
+
+class Table(nn.Module):
+    """A block as it is served: a row of categories for each unit, and the square of its length."""
+
+    def __init__(self, rows: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
+        super().__init__()
+        self.rows = nn.Embedding(len(rows), rows.shape[1], _weight=_floats(rows))
+        self.squares = nn.Parameter(_floats(squares), requires_grad=False)
+
+    def forward(self, units: Tensor, present: Tensor) -> Tensor:
+        """Return the sum of the rows that are there over their length, [texts, categories]."""
+        total = torch.matmul(present.unsqueeze(1), self.rows(units)).squeeze(1)
+        square = (present * self.squares[units]).sum(dim=1, keepdim=True)
+        return total / square.clamp(min=_SHORTEST).sqrt()
 
 
 class StaticClassifier(nn.Module):
-    """The table: a row of categories for each piece and pair, and the square of its length."""
+    """The tables of all blocks, added up."""
 
-    def __init__(self, features: Features, weights: NDArray[np.float64], machine: Any) -> None:
+    def __init__(self, blocks: Sequence[Block], machine: LinearSVC) -> None:
         super().__init__()
-        coefficients, bias = machine.coef_, machine.intercept_
-        if len(coefficients) == 1:  # of two categories the library keeps one row
-            coefficients = np.concatenate([-coefficients, coefficients])
-            bias = np.concatenate([-bias, bias])
-        scaled = (coefficients * weights).T * _SHARPNESS
-        pieces = scaled[: features.pieces] + features.grams @ scaled[features.pieces : -_PAIRS]
-        squares = features.squares(weights)
-        self.pieces = _table(pieces, machine.classes_)
-        self.pairs = _table(scaled[-_PAIRS:], machine.classes_)
-        self.squares_of_pieces = nn.Parameter(_floats(squares[0]), requires_grad=False)
-        self.squares_of_pairs = nn.Parameter(_floats(squares[1]), requires_grad=False)
+        weights, bias = machine.coef_ * _SHARPNESS, machine.intercept_ * _SHARPNESS
+        if len(weights) == 1:  # of two categories the library keeps one row
+            weights, bias = np.concatenate([-weights, weights]), np.concatenate([-bias, bias])
+        ends = np.cumsum([block.of_units.shape[1] for block in blocks])
+        tables = []
+        for block, own in zip(blocks, np.split(weights, ends[:-1], axis=1), strict=True):
+            rows = np.zeros((block.of_units.shape[0], category_count()))
+            rows[:, machine.classes_] = block.of_units @ own.T
+            tables.append(Table(rows, block.squares))
+        self.pieces, self.letters, self.neighbours, self.pairs = tables
         self.bias = nn.Parameter(torch.full((category_count(),), _IMPOSSIBLE), requires_grad=False)
         with torch.no_grad():
-            self.bias[machine.classes_] = _floats(bias * _SHARPNESS)
+            self.bias[machine.classes_] = _floats(bias)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return logits [rows, categories] for int64 [rows, length] ids and mask."""
         real = ((input_ids >= len(SPECIALS)) & (attention_mask > 0)).to(self.bias.dtype)
-        rows, present = _pairs_of(input_ids, real)
-        total = _summed(real, self.pieces(input_ids)) + _summed(present, self.pairs(rows))
-        square = (real * self.squares_of_pieces[input_ids]).sum(dim=1) + (
-            present * self.squares_of_pairs[rows]
-        ).sum(dim=1)
-        return total / square.clamp(min=1e-12).sqrt().unsqueeze(1) + self.bias
+        beside = real[:, :-1] * real[:, 1:]
+        total = self.pieces(input_ids, real) + self.letters(input_ids, real)
+        total = total + self.neighbours(_neighbours_of(input_ids), beside)
+        logits: Tensor = total + self.pairs(*_pairs_of(input_ids, real)) + self.bias
+        return logits
+
+
+def _neighbours_of(ids: Tensor) -> Tensor:
+    """Return the units of neighbours, in their order, int64 [rows, length - 1]."""
+    return (ids[:, :-1] * _FIRST + ids[:, 1:] * _SECOND) % _NEIGHBOURS
+
+
+def _neighbours(pieces: Sequence[int]) -> Iterator[int]:
+    for left, right in pairwise(pieces):
+        yield (left * _FIRST + right * _SECOND) % _NEIGHBOURS
 
 
 def _pairs_of(ids: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the rows of all pairs, and which of them are there, [rows, pairs]."""
-    rows, present = [], []
+    """Return the units of pairs in either order, and which of them are there, [rows, pairs]."""
+    units, present = [], []
     for distance in range(1, _WINDOW + 1):
         left, right = ids[:, :-distance], ids[:, distance:]
-        both = real[:, :-distance] * real[:, distance:]
         low, high = torch.minimum(left, right), torch.maximum(left, right)
-        rows.append((low * _FIRST + high * _SECOND) % _PAIRS)
-        present.append(both)
-        if distance == 1:
-            rows.append((left * _FIRST + right * _SECOND + _ORDERED) % _PAIRS)
-            present.append(both)
-    return torch.cat(rows, dim=1), torch.cat(present, dim=1)
+        units.append((low * _FIRST + high * _SECOND) % _PAIRS)
+        present.append(real[:, :-distance] * real[:, distance:])
+    return torch.cat(units, dim=1), torch.cat(present, dim=1)
 
 
 def _pairs(pieces: Sequence[int]) -> Iterator[int]:
-    """Yield the rows of a text's pairs: see :func:`_pairs_of`."""
     for place, left in enumerate(pieces):
         for right in pieces[place + 1 : place + 1 + _WINDOW]:
             low, high = min(left, right), max(left, right)
             yield (low * _FIRST + high * _SECOND) % _PAIRS
-        if place + 1 < len(pieces):
-            yield (left * _FIRST + pieces[place + 1] * _SECOND + _ORDERED) % _PAIRS
-
-
-def _summed(weight: Tensor, vectors: Tensor) -> Tensor:
-    return torch.matmul(weight.unsqueeze(1), vectors).squeeze(1)
 
 
 def _counted(rows: Sequence[Sequence[int]], width: int) -> csr_matrix:
@@ -202,14 +224,6 @@ def _idf(counts: csr_matrix) -> NDArray[np.float64]:
     texts = np.bincount(counts.indices, minlength=counts.shape[1])
     idf = np.log((1 + counts.shape[0]) / (1 + texts)) + 1
     return np.where(texts >= _LEAST_TEXTS, idf, 0.0)
-
-
-def _table(rows: NDArray[np.float64], categories: NDArray[np.int64]) -> nn.Embedding:
-    table = nn.Embedding(len(rows), category_count())
-    with torch.no_grad():
-        table.weight.zero_()
-        table.weight[:, categories] = _floats(rows)
-    return table
 
 
 def _floats(values: NDArray[Any]) -> Tensor:

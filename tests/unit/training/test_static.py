@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.data.dataset import labelled
-from training.models.static import Features, StaticModel
+from training.models.static import StaticModel, letters_of
 from training.pretraining.vocabulary import learn_tokenizer
 from training.train import fit_family
 
@@ -95,7 +95,7 @@ def test_a_row_of_little_weight_teaches_little(quick):
 
 def test_pieces_of_a_word_share_its_letters():
     tokenizer = learn_tokenizer(["payment payment payment payments payments payments"])
-    grams = Features.of(tokenizer).grams
+    grams = letters_of(tokenizer)
     one, other = (grams[tokenizer.token_to_id(word)] for word in ("payment", "payments"))
     shared = one.multiply(other).getnnz()
     assert shared > one.getnnz() / 2
