@@ -100,7 +100,9 @@ def make(rng: random.Random) -> Made:
     header = rng.choice(_HEADERS)
     encoding = rng.choice(_ENCODINGS)
     if encoding in {"cp1251", "cp866", "koi8-r"}:
-        rows = [(a, text.encode(encoding, "ignore").decode(encoding), c) for a, text, c in rows]
+        # Pictures are lost; of a text of nothing else a word is left.
+        kept = (text.encode(encoding, "ignore").decode(encoding).strip() for _, text, _ in rows)
+        rows = [(a, text or "чайник", c) for (a, _, c), text in zip(rows, kept, strict=True)]
     texts = [text for _, text, _ in rows]
     if kind == "xlsx":
         return Made(kind, "reviews.xlsx", _workbook(header, rows), texts)
