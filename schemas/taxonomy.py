@@ -14,7 +14,7 @@ import os
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -70,7 +70,10 @@ class Category(str):
 
     def __new__(cls, slug: str) -> Self:
         """Return the category with this slug: one object for each."""
-        return cast("Self", active_taxonomy().category(slug))
+        try:
+            return cast("Self", _read_as[slug])
+        except (KeyError, TypeError):  # none yet, none at all, or one that was split
+            return cast("Self", active_taxonomy().category(slug))
 
     def __reduce__(self) -> tuple[type[Category], tuple[str]]:
         return (Category, (str(self),))
@@ -83,7 +86,8 @@ class Category(str):
     @property
     def id(self) -> int:
         """Position of the category in a model's output, from 0."""
-        return active_taxonomy().position(self)
+        found = _ids.get(self)
+        return active_taxonomy().position(self) if found is None else found
 
     @property
     def info(self) -> CategoryInfo:
@@ -243,6 +247,11 @@ class Taxonomy(BaseModel):
             )
         return self._members[self.position(slug)]
 
+    def read_as(self) -> dict[str, Category]:
+        """Return the category of every slug that means one: today's, and former ones of one heir."""
+        former = {slug: self._members[i[0]] for slug, i in self._heirs.items() if len(i) == 1}
+        return former | dict(zip(self._slugs, self._members, strict=True))
+
     def heirs(self, slug: str) -> tuple[Category, ...]:
         """Return what a slug means now: itself, what it became, or nothing if it was removed."""
         if slug in self._positions:
@@ -261,10 +270,6 @@ class Taxonomy(BaseModel):
             raise UnknownCategory(
                 f"{slug!r} is not a category of the taxonomy {self.name!r}"
             ) from None
-
-    def knows(self, slugs: Iterable[Any]) -> bool:
-        """Tell whether all of these are slugs of today."""
-        return all(slug in self._positions for slug in slugs)
 
     def find(self, said: str) -> Category | None:
         """Return the category that people mean by a slug or by a name in any language.
@@ -324,10 +329,10 @@ def active_taxonomy() -> Taxonomy:
     Raises:
         TaxonomyError: ``REVIEWS_TAXONOMY`` names one that cannot be read.
     """
-    global _active  # noqa: PLW0603 - one process, one taxonomy
     if _active is None:
         named = os.environ.get(VARIABLE)
-        _active = load_taxonomy(Path(named) if named else MARKETPLACE)
+        activate(load_taxonomy(Path(named) if named else MARKETPLACE))
+    assert _active is not None  # noqa: S101 - activate() set it
     return _active
 
 
@@ -339,8 +344,11 @@ def is_active(path: Path) -> bool:
 
 def activate(taxonomy: Taxonomy) -> None:
     """Make a taxonomy this process's. Whatever holds categories of another one must be made anew."""
-    global _active  # noqa: PLW0603 - likewise
+    global _active, _all, _read_as, _ids  # noqa: PLW0603 - one process, one taxonomy
     _active = taxonomy
+    _all = taxonomy.categories
+    _ids = {slug: i for i, slug in enumerate(taxonomy.slugs)}
+    _read_as = taxonomy.read_as()
 
 
 @contextmanager
@@ -356,12 +364,12 @@ def using(taxonomy: Taxonomy) -> Iterator[Taxonomy]:
 
 def all_categories() -> tuple[Category, ...]:
     """Return all categories of the active taxonomy, by id."""
-    return active_taxonomy().categories
+    return _all or active_taxonomy().categories
 
 
 def category_count() -> int:
     """Return how many categories there are: the width of a model's output."""
-    return len(active_taxonomy().infos)
+    return len(all_categories())
 
 
 def category_infos() -> tuple[CategoryInfo, ...]:
@@ -383,9 +391,9 @@ def inherited_shares(shares: Any) -> Any:
     Of a split category each heir gets an equal part; what was removed is left out. Slugs that were
     never known stay, so that whoever reads them next refuses them.
     """
-    taxonomy = active_taxonomy()
-    if not isinstance(shares, Mapping) or taxonomy.knows(shares):
+    if not isinstance(shares, dict) or _ids.keys() >= shares.keys():
         return shares
+    taxonomy = active_taxonomy()
     found: dict[str, Any] = {}
     for slug, share in shares.items():
         heirs = taxonomy.heirs(slug)
@@ -398,9 +406,9 @@ def inherited_shares(shares: Any) -> Any:
 
 def inherited_counts(counts: Any) -> Any:
     """Return counts by category under today's slugs; of split and removed categories there are none."""
-    taxonomy = active_taxonomy()
-    if not isinstance(counts, Mapping) or taxonomy.knows(counts):
+    if not isinstance(counts, dict) or _ids.keys() >= counts.keys():
         return counts
+    taxonomy = active_taxonomy()
     found: dict[str, Any] = {}
     for slug, count in counts.items():
         heirs = taxonomy.heirs(slug)
@@ -414,6 +422,10 @@ def inherited_counts(counts: Any) -> Any:
 
 
 _active: Taxonomy | None = None
+# Of the active one, for what is looked up for every event: a model's private attributes are slow.
+_all: tuple[Category, ...] = ()
+_read_as: dict[str, Category] = {}
+_ids: dict[str, int] = {}
 
 
 def in_language(texts: Mapping[str, str], language: str) -> str:

@@ -21,7 +21,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from schemas import active_taxonomy, cloud_event, encode
+from schemas import cloud_event, encode
 from stream import kafka
 from stream.cache import CachedPrediction, PredictionCache
 from stream.classifier import Classifier
@@ -333,7 +333,7 @@ class Worker:
         metrics.stage_seconds.labels("total").observe(time.monotonic() - works[0].arrived)
         oldest = min(work.record.timestamp for work in works) / 1000
         metrics.end_to_end_seconds.observe(max(time.time() - oldest, 0.0))
-        slugs = active_taxonomy().slugs
+        slugs = all_categories()
         outcomes = Counter(_outcome(work, slugs) for work in works)
         for (route, label), count in outcomes.items():
             if route == "dead-letter":

@@ -21,7 +21,6 @@ from schemas import (
     Review,
     SourcePosition,
     TopicNames,
-    active_taxonomy,
     all_categories,
     cloud_event,
     trace_headers,
@@ -178,7 +177,7 @@ def too_large_for(topic: str, size: int) -> Rejection:
 def _categorized(work: Work, review: Review, model: Classifier, time: str) -> str:
     return (
         f'{{"schema_version":{SCHEMA_VERSION},"review":{review.model_dump_json()}'
-        f',"category":"{active_taxonomy().slugs[work.best]}","confidence":{work.confidence:.6f}'
+        f',"category":"{all_categories()[work.best]}","confidence":{work.confidence:.6f}'
         f',"decided_by":"model","decided_at":"{time}","revision":0'
         f',"model_version":"{model.version}","source":{_position(work)}}}'
     )
@@ -195,7 +194,7 @@ def _relabel(
     probabilities = ",".join(
         f'"{slug}":{min(probability, 1.0):.6f}'
         for slug, probability in zip(
-            active_taxonomy().slugs, prediction.probabilities.tolist(), strict=True
+            all_categories(), prediction.probabilities.tolist(), strict=True
         )
     )
     threshold = float(model.rule.thresholds[work.best])
