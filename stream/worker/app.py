@@ -21,7 +21,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from schemas import cloud_event, encode
+from schemas import all_categories, cloud_event, encode
 from stream import kafka
 from stream.cache import CachedPrediction, PredictionCache
 from stream.classifier import Classifier
