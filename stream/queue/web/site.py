@@ -138,7 +138,6 @@ class Site:
             ),
             categories=all_categories(),
             many=choices.has_many(),
-            groups=choices.groups(language),
             text_language=_text_language(),
             guidelines=guidelines(language),
             **context,
