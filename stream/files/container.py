@@ -215,6 +215,8 @@ def opened(path: Path, file: BinaryIO | None = None) -> Iterator[Opened]:
             head = found.pieces.peek()
             if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
                 _open_zip(found, file, stack, str(path))
+                if found.content == "text":
+                    continue  # what was in it may be a workbook
             elif unpacked := _unpacker(head):
                 kind, unpack = unpacked
                 packed = found.pieces

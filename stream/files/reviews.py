@@ -124,8 +124,8 @@ class Maker:
     def _text_of(self, fields: Mapping[str, Any]) -> str:
         if self._only_text is not None:
             value = fields.get(self._only_text)
-            return value if type(value) is str else whole(as_text(value))
-        parts = (as_text(fields.get(name)) for name in self._text)
+            return value if type(value) is str else whole(_words_of(value))
+        parts = (_words_of(fields.get(name)) for name in self._text)
         return whole("\n".join(part for part in parts if has_words(part)))
 
     def _id_of(self, line: int, fields: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -156,6 +156,11 @@ class Maker:
         if unread:
             self._remarks.add(NO_DATE, line)
         return None, ""
+
+
+def _words_of(value: object) -> str:
+    """Return a value as a text; a list of JSON is none."""
+    return "" if isinstance(value, list) else as_text(value)
 
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from stream.files.container import HEAD_BYTES, Opened, Pieces
 from stream.files.delimited import DelimitedReader, Dialect, lines_of, newline_of
 from stream.files.dialect import Layout, delimiter_named, layout_of
 from stream.files.encoding import SAMPLE_BYTES, Encoding, encoding_named, encoding_of
-from stream.files.json_shapes import JsonWalk, decoded_line, flat, is_text
+from stream.files.json_shapes import Element, JsonWalk, decoded_line, flat, is_text
 from stream.files.rows import BadRow, Reason, Record, Remarks
 from stream.files.values import is_nothing, moment_of
 from stream.spreadsheet import unguarded
@@ -31,6 +31,10 @@ DAMAGED: Final = "damaged characters were replaced"
 _PIECE: Final = 256 * 1024
 _LOOKED_AT: Final = 200
 _LINES_TRIED: Final = 10
+_EACH: Final = "*"
+# More control characters than these are no text.
+_MOST_CONTROL: Final = 0.02
+_CONTROL: Final = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _DELIMITED: Final = frozenset({".csv", ".tsv", ".tab"})
 _LONGEST_NARROW: Final = 40
 # A row with so many stray bytes is of another encoding; with fewer, a character was cut in two.
@@ -148,6 +152,11 @@ def _of_text(source: Opened, path: Path, options: Options) -> Table:
     text = _decoded_head(head, encoding, whole=whole)
     if not text.strip():
         return Table(("an empty file",), (LINES,), Columns((LINES,)), iter(()), Remarks())
+    if len(_CONTROL.findall(text)) > _MOST_CONTROL * len(text):
+        raise InputError(
+            f"{path} is no text that we know",
+            "open it where it was made, and save it as CSV or xlsx; or name its --encoding",
+        )
     pieces = Decoded(source.pieces, encoding)
     remarks = Remarks()
     kind = _kind_of(text, PurePosixPath(source.name).suffix.lower(), options.format)
@@ -480,19 +489,21 @@ def _list_in(head: str, name: str, wanted: Wanted, *, complete: bool) -> _Choice
     if head.lstrip().startswith("{") and all(isinstance(value, dict) for value in top):
         names = _names_of(top)
         columns = _maybe(names, wanted)
-        if columns is not None and not any("." in text for text in columns.text):
+        if columns and _hold_text(top, columns) and not any("." in text for text in columns.text):
             return _Choice((), tuple(names), columns, whole=True)
     samples = _sampled(head, name, complete=complete, whole=False)
     found = [
         (len(values), path, names, columns)
         for path, values in samples.items()
-        if (names := _names_of(values)) and (columns := _maybe(names, wanted)) is not None
+        if (names := _names_of(values))
+        and (columns := _maybe(names, wanted)) is not None
+        and _hold_text(values, columns)
     ]
     if found:
         _, path, names, columns = max(found, key=lambda each: each[0])
         return _Choice(path, tuple(names), columns)
     texts = [(len(v), p) for p, v in samples.items() if v and all(map(is_text, v))]
-    if texts and not any(isinstance(e, dict) for v in samples.values() for e in v):
+    if texts and len(samples) == 1:
         return _Choice(max(texts)[1], (LINES,), Columns((LINES,)))
     every = _names_of([value for values in samples.values() for value in values])
     raise InputError(
@@ -513,7 +524,7 @@ def _sampled(
     try:
         walk = JsonWalk(iter([head]), name).elements(whole=whole)
         for element in islice(walk, 20 * _LOOKED_AT):
-            held = samples.setdefault(element.path, [])
+            held = samples.setdefault(_place(element), [])
             if len(held) < _LOOKED_AT:
                 value = element.value
                 held.append(plain_record(value) if isinstance(value, dict) else value)
@@ -521,6 +532,23 @@ def _sampled(
         if complete and not samples:
             raise
     return samples
+
+
+def _place(element: Element) -> tuple[str, ...]:
+    """Return where an element stands; objects side by side under names of their own are one list."""
+    return element.path if element.listed or not element.path else (*element.path[:-1], _EACH)
+
+
+def _hold_text(values: Sequence[Any], columns: Columns | None) -> bool:
+    """Tell whether any of these has a text, and no list in its place."""
+    if columns is None:
+        return True
+    objects = [flat(value) for value in values if isinstance(value, dict)]
+    return any(
+        value.get(name) is not None and not isinstance(value[name], list)
+        for value in objects
+        for name in (columns.text or columns.id)
+    )
 
 
 def _maybe(names: Sequence[str], wanted: Wanted) -> Columns | None:
@@ -540,9 +568,11 @@ def _names_of(values: Any) -> list[str]:
 
 def _elements(walk: JsonWalk, choice: _Choice) -> Iterator[Record | BadRow]:
     for element in walk.elements(whole=choice.whole):
-        if element.path != choice.path:
-            continue
         value = element.value
+        if _place(element) != choice.path or not (
+            element.listed or _hold_text([value], choice.columns)
+        ):
+            continue
         if isinstance(value, dict):
             yield Record(element.number, plain_record(value))
         elif is_text(value) and choice.names == (LINES,):

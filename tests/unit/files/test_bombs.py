@@ -31,7 +31,7 @@ ROWS = b"id,text\n" + b"1,kettle\n" * 200_000
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor(19).compress])
-@pytest.mark.parametrize("content", [ROWS, b"\0" * len(ROWS), b"[" + b" " * len(ROWS)])
+@pytest.mark.parametrize("content", [ROWS, b"x" * len(ROWS), b"[" + b" " * len(ROWS)])
 def test_what_unpacks_without_end_is_refused(small_limits, pack, content):
     with pytest.raises(InputError, match="20 times its size"):
         read(pack(content))

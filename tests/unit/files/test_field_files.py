@@ -250,6 +250,35 @@ def test_an_answer_of_a_shop_keeps_what_is_nested():
     assert (row.text, row.metadata) == ("мягкое", {"productDetails.nmId": "7"})
 
 
+def test_a_workbook_in_a_zip_or_packed_is_read():
+    data = workbook([["id", "Отзыв"], ["1", "чайник"]])
+    assert texts(zipped(**{"report.xlsx": data}), "report.zip") == ["чайник"]
+    assert texts(gzip.compress(data), "report.xlsx.gz") == ["чайник"]
+
+
+def test_objects_under_names_of_their_own_are_all_read():
+    data = {str(i): {"id": i, "text": text} for i, text in enumerate(TEXTS)}
+    assert texts(json.dumps(data), "r.json") == TEXTS
+
+
+def test_a_list_in_the_place_of_a_text_is_no_text():
+    with pytest.raises(InputError, match="known to hold the text"):
+        read(json.dumps({"columns": ["id", "text"], "data": [[1, "чайник"]]}), "r.json")
+
+
+def test_bytes_of_no_text_are_refused():
+    with pytest.raises(InputError, match="no text that we know"):
+        read(bytes(range(256)) * 20, "r.txt")
+
+
+def test_parquet_is_read():
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.table({"id": [1, 2], "text": ["чайник", "утюг"]}), buffer)
+    assert texts(buffer.getvalue(), "r.parquet") == ["чайник", "утюг"]
+
+
 NOTHING = ["NULL", "nan", r"\N", "#Н/Д", "-", ".", "Н/Д", "None", "  ", "#N/A", "—"]
 
 
