@@ -26,7 +26,7 @@ def imbalance_candidates(name: str, config: TrainConfig) -> list[Candidate]:
     """Return one family with everything that may be done about rare categories.
 
     Raises:
-        UnknownFamily: there is none of this name, or it is a baseline, which knows no ways.
+        UnknownFamily: there is none of this name, or it knows no ways.
     """
     _check_varies(name)
     ways = {
@@ -49,7 +49,7 @@ def ablation_candidates(name: str, config: TrainConfig) -> list[Candidate]:
     """Return one family, plainly trained, and with one trick at a time.
 
     Raises:
-        UnknownFamily: there is none of this name, or it is a baseline, which knows no tricks.
+        UnknownFamily: there is none of this name, or it knows no tricks.
     """
     _check_varies(name)
     ways = {
@@ -81,7 +81,5 @@ def curve_candidates(name: str, config: TrainConfig) -> list[Candidate]:
 
 
 def _check_varies(name: str) -> None:
-    if not family(name).servable:
-        raise UnknownFamily(
-            f"{name} is a baseline: it is trained in one way only", "vary bert, or another family"
-        )
+    if not family(name).varies:
+        raise UnknownFamily(f"{name} is trained in one way only", "vary bert, or another family")

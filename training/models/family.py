@@ -41,6 +41,7 @@ class Family:
         fit: trains on a dataset.
         servable: whether it exports to the ONNX contract.
         based: whether it starts from a base checkpoint.
+        varies: whether it is trained by gradients, and so knows ways and tricks.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Family:
     fit: Callable[[Dataset, TrainConfig, Progress], Trained]
     servable: bool
     based: bool = True
+    varies: bool = True
 
 
 def _majority(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
@@ -97,19 +99,28 @@ def _neural(name: str) -> Callable[[Dataset, TrainConfig, Progress], Trained]:
 FAMILIES: Final[dict[str, Family]] = {
     family.name: family
     for family in (
-        Family("majority", "The most frequent category, always.", _majority, False, based=False),
+        Family(
+            "majority",
+            "The most frequent category, always.",
+            _majority,
+            False,
+            based=False,
+            varies=False,
+        ),
         Family(
             "ngrams",
             "Logistic regression on word and character n-grams.",
             _ngrams,
             False,
             based=False,
+            varies=False,
         ),
         Family(
             "embeddings",
             "Logistic regression on a frozen encoder's embeddings.",
             _embeddings,
             True,
+            varies=False,
         ),
         Family("bert", "BERT, all weights trained.", _neural("bert"), True),
         Family("lora", "BERT, low-rank updates of attention, merged.", _neural("lora"), True),
@@ -121,6 +132,7 @@ FAMILIES: Final[dict[str, Family]] = {
             _static,
             True,
             based=False,
+            varies=False,
         ),
         Family("bert-lstm", "BERT with an LSTM on top.", _neural("bert-lstm"), True),
         Family(

@@ -1,9 +1,9 @@
 """A linear model of word pieces, their letters and their pairs: no state, a few look-ups a text.
 
-Fitted as support vector machines on tf-idf, one category against the others (Joachims, "Text
-Categorization with Support Vector Machines", 1998; Crammer and Singer, 2002, for how they are compared),
-in seconds and from nothing: its vocabulary is that of the texts. What is served is a table with one
-row for each piece and each pair; a piece's row holds the weights of its letters too.
+Fitted as support vector machines on tf-idf, each category against the others (Joachims, "Text
+Categorization with Support Vector Machines", 1998), in seconds and from nothing: its vocabulary is that
+of the texts. What is served is a table of each kind of features, with a row for each piece or pair; a
+piece's row of letters holds the weights of all its n-grams.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from training.fit.loop import NeuralModel
 from training.pretraining.encoder import SPECIALS, Encoder
 from training.pretraining.vocabulary import learn_tokenizer
 
-# Pieces so far apart are a pair, in either order; neighbours are one in their order as well. Pairs
-# gained 0.6 points on 77 intents of short questions; with neighbours alone 0.1.
+# Pieces so far apart are a pair, in either order; neighbours are one in their order as well. Out of fold
+# on 77 intents, pairs gain 0.6 points of accuracy, and pairs in their order up to three apart nothing.
 _WINDOW: Final = 12
 _NEIGHBOURS: Final = 1 << 15
 _PAIRS: Final = 1 << 17

@@ -278,9 +278,10 @@ def test_a_comparison_without_a_text_to_train_on_is_refused(reviews, quick, tmp_
 
 
 @pytest.mark.parametrize("vary", [imbalance_candidates, ablation_candidates])
-def test_a_baseline_has_no_ways_to_compare(vary, quick):
+@pytest.mark.parametrize("name", ["ngrams", "static", "embeddings"])
+def test_what_is_not_trained_by_gradients_has_no_ways_to_compare(name, vary, quick):
     with pytest.raises(UnknownFamily, match="one way only"):
-        vary("ngrams", quick)
+        vary(name, quick)
 
 
 @pytest.mark.parametrize("name", ["bert", "ngrams"])
