@@ -14,7 +14,9 @@ from collections.abc import Iterable
 from typing import Any, Final, TextIO
 
 # What stands before a formula's sign, read once: a quote opens a cell, white space is trimmed by some.
-_BEFORE: Final = re.compile(r"""(?<!["'\s])["'\s]*+(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+# So are control characters and those of no width, which some leave out.
+_SKIPPED: Final = r"""["'\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]"""
+_BEFORE: Final = re.compile(rf"(?<!{_SKIPPED}){_SKIPPED}*+(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 _BREAK: Final = re.compile(r"[\t\r\n\v\f]")
 _GUARDED_BREAK: Final = re.compile(r"([\t\r\n\v\f])'")
 

@@ -329,8 +329,8 @@ def _only_file(archive: zipfile.ZipFile, path: str) -> zipfile.ZipInfo:
 
 
 def _check_workbook(archive: zipfile.ZipFile, path: str) -> None:
-    """Refuse a workbook that would fill the memory; see :mod:`stream.files.sheets`."""
-    from stream.files.sheets import check_size  # noqa: PLC0415 - only for workbooks
+    """Refuse a workbook that would fill the memory."""
+    from stream.files.sheet_size import check_size  # noqa: PLC0415 - only for workbooks
 
     check_size(archive, path)
 

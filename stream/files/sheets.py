@@ -1,14 +1,12 @@
 """Workbooks: xlsx, xlsm, xlsb, xls and ods, read by calamine.
 
 The library holds a sheet whole in memory, with a place for each cell between the first and the last,
-empty ones too. So a workbook is measured before it is opened: one that names its last cell in row
-1,048,576 and column XFD would take all the memory there is, whatever its size.
+empty ones too. So a workbook is measured before it is opened, see :mod:`stream.files.sheet_size`: one
+that names its last cell in row 1,048,576 and column XFD would take all the memory there is.
 """
 
 from __future__ import annotations
 
-import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,21 +21,8 @@ from stream.files.values import as_text
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-_MOST_CELLS: Final = 32 * 1024 * 1024
-"""A full sheet of Excel with thirty columns; about a gigabyte."""
-_MOST_UNPACKED: Final = 1024**3
-_PIECE: Final = 1024 * 1024
-_OVERLAP: Final = 512
 _HEADER_WITHIN: Final = 30
 _LOOKED_AT: Final = 300
-_XLSX_CELL: Final = re.compile(rb"[<:]c\b[^>]{0,200}?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"']")
-_XLSX_ROW: Final = re.compile(rb"[<:]row\b")
-_ODS_TOKEN: Final = re.compile(
-    rb"<table:(table-row|table-cell|covered-table-cell)\b([^>]{0,1000}?)(/?)>|</table:(table-row)>"
-)
-_ODS_REPEATED: Final = re.compile(rb"(?:columns|rows)-repeated=[\"'](\d{1,9})[\"']")
-# Rows are filled up to the width of a sheet by one empty cell that stands for many.
-_FILLER: Final = 1024
 _SAVE: Final = "save it as CSV, and name that"
 
 
@@ -164,77 +149,3 @@ def _beginning(table: CalamineSheet) -> list[tuple[int, list[str]]]:
 def _first_row(table: CalamineSheet) -> int:
     """Return the number of the first row that is iterated over, from 1."""
     return 1 + (table.start[0] if table.start else 0)
-
-
-def check_size(archive: zipfile.ZipFile, path: str) -> None:
-    """Refuse a workbook that would take more memory than a machine has.
-
-    Raises:
-        InputError: it has too many cells, or unpacks to too much.
-    """
-    infos = archive.infolist()
-    if sum(info.file_size for info in infos) > _MOST_UNPACKED:
-        raise InputError(f"{path} unpacks to more than {_MOST_UNPACKED // 1024**3} GiB", _SAVE)
-    for info in infos:
-        if info.filename.startswith("xl/worksheets/") and info.filename.endswith(".xml"):
-            cells = _cells_of_xlsx(archive, info)
-        elif info.filename == "content.xml":
-            cells = _cells_of_ods(archive, info)
-        else:
-            cells = 0
-            for _ in _pieces(archive, info):
-                pass  # what is longer than it says is found here, not while it fills the memory
-        if cells > _MOST_CELLS:
-            raise InputError(
-                f"{path} reaches over {cells:,} cells; at most {_MOST_CELLS:,} are taken", _SAVE
-            )
-
-
-def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Yield an entry's bytes; each piece begins with the end of the one before it."""
-    before = b""
-    with archive.open(info) as file:
-        while piece := file.read(_PIECE):
-            yield before + piece
-            before = piece[-_OVERLAP:]
-
-
-def _cells_of_xlsx(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
-    rows, last_row = 0, 0
-    columns: set[bytes] = set()
-    for piece in _pieces(archive, info):
-        found = _XLSX_CELL.findall(piece)
-        columns.update(column for column, _ in found)
-        last_row = max([last_row, *(int(row) for _, row in found[:1] + found[-1:])])
-        last_row = max(last_row, max((int(row) for _, row in found), default=0))
-        rows += len(_XLSX_ROW.findall(piece))
-    width = max(map(_column_number, columns), default=0)
-    return max(rows, last_row) * width
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - ord("A") + 1
-    return number
-
-
-def _cells_of_ods(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
-    """Count the cells of a table whose rows and cells may say that they stand for many."""
-    total = width = 0
-    repeats = 1
-    filled = False
-    for piece in _pieces(archive, info):
-        for kind, attributes, closed, ends in _ODS_TOKEN.findall(piece):
-            said = _ODS_REPEATED.search(attributes)
-            times = int(said[1]) if said else 1
-            if kind == b"table-row":
-                repeats, width, filled = times, 0, False
-            elif ends:
-                total += width * repeats if filled else 0
-            else:
-                holds = not closed or b"value" in attributes
-                # Cells that stand for nothing count only before one that holds something.
-                width += times if holds or times < _FILLER else 0
-                filled = filled or holds
-    return total

@@ -25,6 +25,7 @@ MARK: Final = "\ufeff"
 _BY_SUFFIX: Final[Mapping[str, OutputForm]] = {".csv": "csv", ".tsv": "csv", ".xlsx": "xlsx"}
 # What a sheet and a cell of Excel hold.
 _MOST_ROWS: Final = 1_048_576
+_MOST_COLUMNS: Final = 16_384
 _MOST_CHARACTERS: Final = 32_767
 _EXACT_BELOW: Final = 10**15
 _DATES: Final = {"default_date_format": "yyyy-mm-dd hh:mm:ss"}
@@ -89,9 +90,13 @@ def table_writer(
         names: of people's own columns, in order.
 
     Raises:
-        InputError: a workbook cannot hold so many rows.
+        InputError: a workbook cannot hold so many rows or columns.
     """
     if form == "xlsx":
+        if len(names) + len(ADDED) > _MOST_COLUMNS:
+            raise InputError(
+                f"a sheet holds at most {_MOST_COLUMNS:,} columns", "name a .csv to write to"
+            )
         with _workbook(path, names) as writer:
             yield writer
     elif file is None:

@@ -10,7 +10,8 @@ import pytest
 import zstandard
 
 from stream.errors import InputError
-from stream.files import BadRow, ReviewRow, container, delimited, open_reviews, sheets
+from stream.files import BadRow, ReviewRow, container, delimited, open_reviews, sheet_size
+from tests.support.workbooks import xlsx
 
 MEGABYTE = 1024 * 1024
 
@@ -24,7 +25,7 @@ def read(data, name="reviews.csv"):
 def small_limits(monkeypatch):
     monkeypatch.setattr(container, "_RATIO_FROM", MEGABYTE)
     monkeypatch.setattr(container, "_MOST_RATIO", 20)
-    monkeypatch.setattr(sheets, "_MOST_UNPACKED", MEGABYTE)
+    monkeypatch.setattr(sheet_size, "MOST_UNPACKED", MEGABYTE)
 
 
 ROWS = b"id,text\n" + b"1,kettle\n" * 200_000
@@ -49,11 +50,11 @@ def test_a_zip_that_unpacks_without_end_is_refused(small_limits):
         read(zipped("reviews.csv", ROWS))
 
 
-def sheet(cells):
+def sheet(cells, name="xl/worksheets/sheet1.xml"):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
-        archive.writestr("xl/worksheets/sheet1.xml", f"<sheetData>{cells}</sheetData>")
+        archive.writestr(name, f"<sheetData>{cells}</sheetData>")
     return buffer.getvalue()
 
 
@@ -61,7 +62,7 @@ def sheet(cells):
     "cells",
     [
         '<row r="1"><c r="A1"/></row><row r="1048576"><c r="XFD1048576"/></row>',
-        "<row r='1'><c r='XFD1'/></row>" + "<row/>" * 5000,
+        "<row r='1'><c r='XFD1'/></row>" + "<row/>" * 5000 + "<row><c/></row>",
         '<x:row r="1"><x:c s="1" t="str" r="XFD1048576"><x:v>1</x:v></x:c></x:row>',
     ],
     ids=["far corner", "wide and long", "prefixed"],
@@ -69,6 +70,85 @@ def sheet(cells):
 def test_a_sheet_that_reaches_over_all_its_cells_is_refused(cells):
     with pytest.raises(InputError, match="cells; at most"):
         read(sheet(cells), "reviews.xlsx")
+
+
+FAR = '<row r="1048576"><c {} t="inlineStr"><is><t>kettle</t></is></c></row>'
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        FAR.format('r="xfd1048576"'),
+        FAR.format('r = "XFD1048576"'),
+        FAR.format("\nr\n=\n'XFD1048576'"),
+        FAR.format(f's="{"0" * 400}" r="XFD1048576"'),
+        FAR.format('x=">" r="XFD1048576"'),
+        FAR.format('r="XFD0001048576"'),
+        FAR.format('r="A4294967290"'),
+        FAR.format('r="xfd1048576" r="A1"'),
+        FAR.format('r="XFD1048576"').replace("<c ", "<a-b:c ").replace("</c>", "</a-b:c>"),
+        '<row r="1"><c r="XFD1"/></row><row r="1048576"><c/></row>',
+        "<row>" + "<c/>" * 20_000 + "</row>" + "<row/>" * 5000 + "<row><c/></row>",
+        FAR.format('r="XFD1048576"') + "x" * 3 * MEGABYTE,
+        "<row>" + "<!--<row/>--><c/>" * 20_000 + "</row>",
+        "<row>" + "<![CDATA[</row><row>]]><c/>" * 20_000 + "</row>" + "<row/>" * 5000 + "<row><c/></row>",
+    ],
+    ids=[
+        "small letters", "blanks", "line breaks", "a long attribute", "a closing mark in one",
+        "leading zeros", "rows without end", "a place twice", "another prefix", "a row's number alone",
+        "no numbers", "a long text behind", "rows in comments", "rows in raw text",
+    ],
+)  # fmt: skip
+def test_a_far_cell_is_found_however_it_is_written(cells):
+    """The library understands all of these; three of them took all the memory there was."""
+    with pytest.raises(InputError, match=r"cells; at most|cannot be read as a workbook"):
+        read(sheet(cells), "reviews.xlsx")
+
+
+@pytest.mark.parametrize(
+    "name", ["other/s.xml", "xl/worksheets/s.dat", "XL/WORKSHEETS/S.XML", "content.xml"]
+)
+def test_a_sheet_is_measured_wherever_it_lies(name):
+    with pytest.raises(InputError, match="cells; at most"):
+        read(sheet(FAR.format('r="XFD1048576"'), name), "reviews.xlsx")
+
+
+def record(kind, payload=b""):
+    return (
+        bytes([kind & 0x7F | 0x80 * (kind > 0x7F)])
+        + bytes([kind >> 7])[: kind > 0x7F]
+        + bytes([len(payload)])
+        + payload
+    )
+
+
+def number(value):
+    return value.to_bytes(4, "little")
+
+
+@pytest.mark.parametrize("name", ["xl/worksheets/sheet1.bin", "xl/media/picture.png"])
+def test_a_far_cell_of_a_binary_sheet_is_found(name):
+    far = (
+        record(145)
+        + record(0, number(1_048_575) + bytes(13))
+        + record(1, number(16_383) + bytes(4))
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.bin", b"")
+        archive.writestr(name, far)
+    with pytest.raises(InputError, match=r"cells; at most|not named as one"):
+        read(buffer.getvalue(), "reviews.xlsb")
+
+
+def test_a_sheet_without_numbers_and_in_any_spelling_is_still_read():
+
+    cell = '<c t="inlineStr"><is><t>{}</t></is></c>'.format
+    assert [
+        row.text
+        for row in read(xlsx(f"<row>{cell('text')}</row><row>{cell('kettle')}</row>"), "r.xlsx")
+    ] == ["kettle"]
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused(small_limits):
@@ -80,17 +160,42 @@ def ods(cells):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("content.xml", f"<table:table>{cells}</table:table>")
+        archive.writestr(
+            "content.xml",
+            f'<o xmlns:table="t" xmlns:office="o"><table:table>{cells}</table:table></o>',
+        )
     return buffer.getvalue()
 
 
-def test_a_sheet_whose_cells_stand_for_millions_is_refused():
-    row = (
-        '<table:table-row table:number-rows-repeated="1048576"><table:table-cell '
-        'table:number-columns-repeated="100" office:value="1"/></table:table-row>'
-    )
+ROWS_OF_ODS = 'table:number-rows-repeated="1048576"'
+COLUMNS_OF_ODS = 'table:number-columns-repeated="16384"'
+
+
+def ods_row(row="", cell="", before=""):
+    cell = f'<table:table-cell {cell} office:value="1"/>'
+    return f"<table:table-row {row}>{before}{cell}</table:table-row>"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ods_row(ROWS_OF_ODS, COLUMNS_OF_ODS),
+        ods_row(ROWS_OF_ODS.replace("=", " = "), COLUMNS_OF_ODS.replace("=", "\n=\n")),
+        ods_row(f'x="{"a" * 1200}" {ROWS_OF_ODS}', COLUMNS_OF_ODS),
+        ods_row(f'x=">" {ROWS_OF_ODS}', COLUMNS_OF_ODS),
+        ods_row(ROWS_OF_ODS.replace('"1', '"00000000001'), COLUMNS_OF_ODS),
+        ods_row(ROWS_OF_ODS, before=f"<table:table-cell {COLUMNS_OF_ODS}/>"),
+        ods_row("", COLUMNS_OF_ODS) + ods_row(ROWS_OF_ODS),
+        ods_row("", COLUMNS_OF_ODS) + f"<table:table-row {ROWS_OF_ODS}/>" + ods_row(),
+    ],
+    ids=[
+        "both", "blanks", "a long attribute", "a closing mark in one", "leading zeros",
+        "an empty cell before", "a wide row and many", "an empty row between",
+    ],
+)  # fmt: skip
+def test_a_sheet_whose_cells_stand_for_millions_is_refused(rows):
     with pytest.raises(InputError, match="cells; at most"):
-        read(ods(row), "reviews.ods")
+        read(ods(rows), "reviews.ods")
 
 
 def test_a_line_without_end_is_bounded_and_the_rows_after_it_are_read(monkeypatch):

@@ -18,7 +18,7 @@ from training.data.files import Item, read_labelled
 from training.labelling.sample import CheckedFile
 
 ROOT = Path(__file__).parents[3]
-FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]")
+FORMULA = re.compile(r"[\s\0\x7f\u200b\u2060\ufeff]*[=+\-@＝＋－＠]")
 ATTACKS = [
     "=1+1",
     "@SUM(1)",
@@ -34,8 +34,12 @@ ATTACKS = [
     "＝1+1",
     "'=1+1",
     "a;';=1",
+    "\0=1+1",
+    "\u200b=1+1",
+    "a;\ufeff=1+1",
+    "\u2060 =1+1",
 ]
-texts = st.text(alphabet=st.sampled_from("=+-@;|\t\r\n\"' ,a1＝"), max_size=12)
+texts = st.text(alphabet=st.sampled_from("=+-@;|\t\r\n\"' ,a1＝\0\u200b"), max_size=12)
 
 
 def cells(text, separator):

@@ -1,0 +1,16 @@
+"""What a table cannot hold is refused before anything is lost."""
+
+import pytest
+
+from stream.errors import InputError
+from stream.files.table_back import table_writer
+
+
+def test_a_workbook_of_too_many_columns_is_refused(tmp_path):
+    """Excel has 16,384: the category would have been written behind the last, and lost."""
+    names = [f"column {i}" for i in range(16_380)]
+    with (
+        pytest.raises(InputError, match="at most 16,384 columns"),
+        table_writer(tmp_path / "out.xlsx", None, "xlsx", names),
+    ):
+        pass
