@@ -15,6 +15,8 @@ Position = tuple[int, int]
 """Partition and offset on the input topic."""
 
 
+DELETED: Final = "deleted"
+"""Route of a tombstone."""
 _EXAMPLES: Final = 20
 
 
@@ -27,7 +29,8 @@ class Sent:
     number: int
     """Grows with every event of the same key."""
     route: str
-    """Where it must end: ``category:<slug>``, ``relabel`` or ``dead-letter:<code>``."""
+    """Where it must end: ``category:<slug>``, ``relabel``, ``dead-letter:<code>``, or nowhere: a
+    tombstone says that a review is gone, and nothing is published of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +114,18 @@ def check(
             pipeline publishes any.
     """
     positions = {event.position: event.uid for event in inputs}
-    expected = set(positions.values()) | sent.keys()
+    silent = {uid for uid, event in sent.items() if event.route == DELETED}
+    expected = (set(positions.values()) | sent.keys()) - silent
     found = list(outcomes)
     counts = Counter(outcome.uid for outcome in found)
     return Verdict(
         sent=len(sent),
-        delivered=sum(uid in counts for uid in sent),
+        delivered=sum(uid in counts or uid in silent for uid in sent),
         lost=sum(uid not in counts for uid in expected),
         duplicated=sum(counts[uid] - 1 for uid in counts),
         out_of_order=_inversions(sent, found),
         wrong=sum(_is_wrong(outcome, sent, positions) for outcome in found),
-        strangers=sum(uid not in expected for uid in counts),
+        strangers=sum(uid not in expected | silent for uid in counts),
         summary_errors=0 if summed_up is None else _miscounted(summed_up, positions),
         examples=_examples(expected, positions, found, counts),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas import all_categories, category_count
-from tests.faults.ledger import Sent
+from tests.faults.ledger import DELETED, Sent
 from tests.support.tiny_model import KEYWORDS
 
 POISON_TEXT: Final = "сапоги чайник сапоги чайник сапоги"
@@ -88,7 +88,7 @@ class Workload:
 
 
 _MALFORMED: Final[tuple[tuple[bytes | None, str], ...]] = (
-    (None, "dead-letter:not-json"),
+    (None, DELETED),
     (b"{", "dead-letter:not-json"),
     (b'{"review_id":"\xff"}', "dead-letter:not-json"),
     (b'{"review_id":"x"}', "dead-letter:wrong-shape"),
