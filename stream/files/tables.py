@@ -42,6 +42,10 @@ _MOST_STRAY: Final = 3
 _STRAY: Final = re.compile("[\udc80-\udcff]{1,3}|[\ud800-\udfff]")
 
 
+class NothingInside(InputError):
+    """A file that is well-formed and empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What somebody said of a file; the rest is found out.
@@ -506,6 +510,8 @@ def _list_in(head: str, name: str, wanted: Wanted, *, complete: bool) -> _Choice
     if texts and len(samples) == 1:
         return _Choice(max(texts)[1], (LINES,), Columns((LINES,)))
     every = _names_of([value for values in samples.values() for value in values])
+    if complete and not any(samples.values()):
+        raise NothingInside(f"{name} holds no rows: every list in it is empty", "export it again")
     raise InputError(
         f"{name}: no list in it has a field that is known to hold the text; there are {listed(every)}",
         "name it with --text-column",

@@ -20,7 +20,7 @@ from stream.errors import InputError
 from stream.files import BadRow, Options, Wanted
 from stream.files.container import is_packed
 from stream.files.labels import LabelRow, label_rows, open_labels
-from stream.files.tables import Table
+from stream.files.tables import NothingInside, Table
 from stream.queue.item import text_print
 
 CANNOT_TELL: Final = "cannot-tell"
@@ -122,8 +122,11 @@ def read_annotation_file(path: Path, options: Options) -> tuple[list[Annotation]
         InputError: it is absent or no such file at all.
     """
     wanted = replace(options.wanted, needs_text=False)
-    with open_labels(path, replace(options, wanted=wanted)) as table:
-        return (*_annotations_in(table), table.said_of_labels)
+    try:
+        with open_labels(path, replace(options, wanted=wanted)) as table:
+            return (*_annotations_in(table), table.said_of_labels)
+    except NothingInside:  # an export before anybody annotated
+        return [], 0, "an empty list"
 
 
 def _annotations_in(table: Table) -> tuple[list[Annotation], int]:
