@@ -36,6 +36,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from schemas.errors import TaxonomyError, UnknownCategory
+from schemas.toml import read_toml
 
 VARIABLE: Final = "REVIEWS_TAXONOMY"
 FILE: Final = "taxonomy.toml"
@@ -291,9 +292,18 @@ class Taxonomy(BaseModel):
         return known | {_folded(info.slug): i for i, info in enumerate(self.infos)}
 
     def part(self, name: str) -> Path | None:
-        """Return an optional file of the taxonomy's folder, None where it has none."""
+        """Return an optional file of the taxonomy's folder, None where it has none.
+
+        Raises:
+            TaxonomyError: it is a link out of the folder. Who takes a taxonomy from somebody else must
+                not send their own files to a language model.
+        """
         path = None if self.folder is None else self.folder / name
-        return path if path is not None and path.is_file() else None
+        if self.folder is None or path is None or not path.is_file():
+            return None
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise TaxonomyError(f"{path} is a link out of the taxonomy's folder", "copy the file")
+        return path
 
 
 def load_taxonomy(path: Path) -> Taxonomy:
@@ -307,13 +317,13 @@ def load_taxonomy(path: Path) -> Taxonomy:
     """
     file = path / FILE if path.is_dir() else path
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        data = read_toml(file)
     except OSError as error:
         raise TaxonomyError(
             f"the taxonomy {file} cannot be read: {error.strerror}",
             "name the folder of a taxonomy, or make one with `reviews taxonomy init`",
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise TaxonomyError(f"{file} is not TOML: {error}", "correct that line") from None
     if not isinstance(data, dict) or "folder" in data:
         raise TaxonomyError(f"{file}: unknown entry folder", "remove it")

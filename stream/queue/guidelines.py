@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas import TaxonomyError, active_taxonomy
 from schemas.taxonomy import ByLanguage, in_language
+from schemas.toml import read_toml
 
 GUIDELINES: Final = "guidelines.toml"
 Language = Literal["ru", "en"]
@@ -84,7 +85,7 @@ def read_guidelines(path: Path) -> tuple[Rule, ...]:
         TaxonomyError: it cannot be read, a rule is wrong, or an example has a category that is none.
     """
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = read_toml(path)
         rules = tuple(Rule.model_validate(row) for row in data.get("rule", ()))
     except OSError as error:
         raise TaxonomyError(f"{path} cannot be read: {error.strerror}") from None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from schemas import Taxonomy
+from schemas import Taxonomy, TaxonomyError
+from schemas.toml import read_toml
 
 _FEW_EXAMPLES: Final = 3
 
@@ -98,7 +98,10 @@ def _alike(taxonomy: Taxonomy) -> Iterator[str]:
 
 
 def _of_part(taxonomy: Taxonomy, part: Part) -> Finding:
-    path = taxonomy.part(part.name)
+    try:
+        path = taxonomy.part(part.name)
+    except TaxonomyError as error:
+        return Finding(part.name, "wrong", str(error))
     if path is None:
         return Finding(part.name, "absent", f"{part.use}; without it {part.without}")
     try:
@@ -120,8 +123,8 @@ def _named(path: Path) -> Iterator[str]:
     Raises:
         ValueError: it is neither TOML nor JSON lines; the message says where.
     """
-    text = path.read_text(encoding="utf-8-sig")
     if path.suffix == ".jsonl":
+        text = path.read_text(encoding="utf-8-sig")
         for number, line in enumerate(text.splitlines(), start=1):
             try:
                 row = json.loads(line)
@@ -129,7 +132,7 @@ def _named(path: Path) -> Iterator[str]:
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(f"line {number}: {error!r}") from None
     elif path.suffix == ".toml":
-        data = tomllib.loads(text)
+        data = read_toml(path)
         yield from data.get("phrases", {})
         yield from data.get("aspect", {})
         for rows in data.values():

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas import Category, active_taxonomy, all_categories, category_count
+from schemas.toml import read_toml
 from stream.text import normalize
 from training.errors import LabellerUnavailable, RulesError
 from training.labelling.embedding import Embedder, NavecEmbedder, Vectors
@@ -161,7 +162,7 @@ def load_dictionary(path: Path | None = None) -> Dictionary:
             "write one facet a category, as in the bundled taxonomy",
         )
     try:
-        dictionary = Dictionary.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        dictionary = Dictionary.model_validate(read_toml(path))
     except OSError as error:
         raise RulesError(f"{path} cannot be read: {error.strerror}", "name a dictionary") from None
     except tomllib.TOMLDecodeError as error:

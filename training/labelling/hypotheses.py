@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas import active_taxonomy, category_infos
+from schemas.toml import read_toml
 from training.errors import RulesError
 
 HYPOTHESES: Final = "hypotheses.toml"
@@ -69,7 +70,7 @@ def hypotheses() -> Hypotheses:
 
 def _read(path: Path) -> _File:
     try:
-        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _File.model_validate(read_toml(path))
     except OSError as error:
         raise RulesError(f"{path} cannot be read: {error.strerror}", "mend it") from None
     except tomllib.TOMLDecodeError as error:

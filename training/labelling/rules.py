@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from schemas import Category, active_taxonomy
+from schemas.toml import read_toml
 from training.errors import LabellerUnavailable, RulesError
 
 RULES: Final = "rules.toml"
@@ -99,7 +100,7 @@ def load_rules(path: Path | None = None) -> RuleBook:
             "`reviews taxonomy init` proposes rules from labels",
         )
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = read_toml(path)
         return RuleBook.model_validate(data)
     except OSError as error:
         raise RulesError(f"{path} cannot be read: {error.strerror}", "name a rule file") from None

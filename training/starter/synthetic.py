@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from schemas import Category, active_taxonomy, all_categories, category_count
+from schemas.toml import read_toml
 from training.data.dataset import Dataset, join, labelled
 from training.data.origins import Origin
 from training.errors import LabellerUnavailable, RulesError
@@ -156,7 +157,7 @@ class Templates:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path)
     except OSError as error:
         raise RulesError(f"{path} cannot be read: {error.strerror}", _REMEDY) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,6 +1,8 @@
 """A taxonomy says which categories there are; events, models and topics follow the active one."""
 
+import os
 import pickle
+from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -229,6 +231,53 @@ def test_former_counts_are_added_up_and_those_without_an_heir_are_left_out(evolv
     counts = {"tea": {"published": 2}, "coffee": {"published": 3}, "shoe": {"published": 4}}
     adapter = TypeAdapter(BatchSummary.model_fields["categories"].rebuild_annotation())
     assert adapter.validate_python(counts) == {Category("drinks"): CategoryCount(published=5)}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "x = " + "[" * 100_000,
+        "x = " + "{a=" * 5000,
+        "a." * 50_000 + "b = 1",
+        "[" + "a." * 50_000 + "b]",
+    ],
+    ids=["arrays", "tables", "a key", "a heading"],
+)
+def test_what_is_nested_without_end_is_refused_at_once(tmp_path, entry):
+    """A key of 50,000 parts, 100 KB, took 4 GB."""
+    with pytest.raises(TaxonomyError, match=r"nested too deep|dots in line"):
+        load_taxonomy(written(tmp_path, entry + "\n" + BASE))
+
+
+def test_a_device_a_pipe_and_what_is_far_too_long_are_no_taxonomy(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "long.toml").write_text(BASE + "#" * 9_000_000, encoding="utf-8")
+    for path, said in (
+        (Path("/dev/zero"), "no regular file"),
+        (tmp_path / "pipe", "no regular file"),
+        (tmp_path / "long.toml", "too large"),
+    ):
+        with pytest.raises(TaxonomyError, match=said):
+            load_taxonomy(path)
+
+
+def test_a_part_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "secret").write_text("password", encoding="utf-8")
+    folder = tmp_path / "taxonomy"
+    folder.mkdir()
+    taxonomy = load_taxonomy(written(folder, BASE))
+    (folder / "prompt.md").symlink_to(tmp_path / "secret")
+    with pytest.raises(TaxonomyError, match="link out of the taxonomy's folder"):
+        taxonomy.part("prompt.md")
+
+
+def test_a_folder_that_is_itself_a_link_as_kubernetes_mounts_it_has_its_parts(tmp_path):
+    (tmp_path / "..data").mkdir()
+    written(tmp_path / "..data", BASE)
+    (tmp_path / "..data" / "prompt.md").write_text("Sort.", encoding="utf-8")
+    for name in ("taxonomy.toml", "prompt.md"):
+        (tmp_path / name).symlink_to(Path("..data") / name)
+    assert load_taxonomy(tmp_path).part("prompt.md").read_text(encoding="utf-8") == "Sort."
 
 
 def test_a_slug_cannot_be_a_former_and_a_present_one(tmp_path):
