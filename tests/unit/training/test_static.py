@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.data.dataset import labelled
-from training.models.static import StaticModel, letters_of
+from training.models.static import StaticModel, begins_of, letters_of
 from training.pretraining.vocabulary import learn_tokenizer
 from training.train import fit_family
 
@@ -99,3 +99,21 @@ def test_pieces_of_a_word_share_its_letters():
     one, other = (grams[tokenizer.token_to_id(word)] for word in ("payment", "payments"))
     shared = one.multiply(other).getnnz()
     assert shared > one.getnnz() / 2
+
+
+def test_a_pair_is_known_in_other_forms_of_its_words(quick):
+    """Neither word alone tells anything, and these forms were never met."""
+    texts = [f"{a} for the {b}" for a in ("payments", "deliveries") for b in ("cards", "houses")]
+    rows = labelled(texts * 4, [0, 1, 1, 0] * 4, "person")
+    model = fit_family("static", rows, quick)
+    others = ["payment for the card", "payment for the house", "delivery for the card"]
+    assert model.logits(others).argmax(axis=1).tolist() == [0, 1, 1]
+
+
+def test_pieces_that_begin_alike_are_one_in_pairs():
+    tokenizer = learn_tokenizer(["payment payments card paper"] * 3)
+    begins = begins_of(tokenizer)
+    number = {
+        word: begins[tokenizer.token_to_id(word)] for word in ("payment", "payments", "paper")
+    }
+    assert number["payment"] == number["payments"] != number["paper"]
