@@ -217,7 +217,7 @@ def test_ways_are_shown_against_doing_without_and_with_how_to_take_one_up(folder
             ("compare", "--out-of-fold", "--held-out", "products"),
             "the labels name 0 products: too few to hold some out",
         ),
-        (("train", "bert", "absent.csv"), "absent.csv cannot be read"),
+        (("train", "bert", "absent.csv"), "there is no file absent.csv"),
         (("train", "bert", "--seed", "-1"), "seed: "),
         (("train", "bert", "--config", "epoch.json"), "there is no option epoch"),
         (("train", "bert", "--config", "rdrop.json"), "did you mean r_drop?"),

@@ -103,7 +103,7 @@ async def test_an_import_with_a_time_of_any_size_is_taken(pages):
     assert [judgement.seconds for judgement in pages.publisher.judgements] == [
         3600.0,
         None,
-        3600.0,
+        None,  # no number of JSON: as if there were none
         None,
     ]
 
