@@ -20,5 +20,10 @@ def in_sample(share: float, review_id: str, purpose: str) -> bool:
         review_id: the review.
         purpose: names the sample; samples of different purposes are independent.
     """
+    return fraction(review_id, purpose) < share
+
+
+def fraction(review_id: str, purpose: str) -> float:
+    """Return a review's place among all others, 0 to 1: as good as random, and always the same."""
     digest = hashlib.blake2b(f"{purpose}\0{review_id}".encode("utf-8", "surrogatepass"))
-    return int.from_bytes(digest.digest()[:8], "big") < share * 2**64
+    return int.from_bytes(digest.digest()[:8], "big") / 2**64

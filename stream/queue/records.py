@@ -11,11 +11,14 @@ from stream.queue.item import Opinion, Standing, text_print
 from stream.queue.priority import best_category, informativeness
 from stream.queue.record_seal import Forged, RecordSeal
 from stream.queue.similarity import bands, shingles
-from stream.sampling import in_sample
+from stream.sampling import AUDIT, fraction, in_sample
 from stream.text import fingerprint, normalize
 
 SECOND_OPINION = "second-opinion"
 BLIND = "blind"
+UNSEEN = "-"
+"""Stands for a category where audits wait: the model's guess would give the answer away. No slug."""
+ORDINARY = "low-confidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class TaskRecord:
         if answered is not None and fingerprint(normalized) == answered:
             return None
         parts = shingles(normalized)
+        # Nothing by which people find, filter or order what waits tells an audit, or its answer.
+        is_audit = task.reason == AUDIT
         best = best_category(task.probabilities) or all_categories()[0]
         return cls(
             review_id=task.review.review_id,
@@ -56,11 +61,13 @@ class TaskRecord:
             normalized=normalized,
             shingles=parts,
             bands=bands(parts),
-            slug=best.slug,
-            score=informativeness(task.probabilities),
+            slug=UNSEEN if is_audit else best.slug,
+            score=fraction(task.review.review_id, AUDIT)
+            if is_audit
+            else informativeness(task.probabilities),
             queued_ms=int(task.queued_at.timestamp() * 1000),
-            confidence=round(task.probabilities.get(best, 0.0), 6),
-            reason=task.reason,
+            confidence=0.0 if is_audit else round(task.probabilities.get(best, 0.0), 6),
+            reason=ORDINARY if is_audit else task.reason,
         )
 
     def arguments(self, cluster: str, seal: RecordSeal) -> list[str]:

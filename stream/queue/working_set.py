@@ -13,11 +13,11 @@ from typing import Any, Final, cast
 
 import structlog
 
-from schemas import Category, RelabelTask, active_taxonomy, all_categories, decode
+from schemas import Category, RelabelTask, active_taxonomy, decode
 from stream.queue.errors import AlreadyDecided, OwnOpinion, Taken
 from stream.queue.item import Item, Kind, Opinion, Order, Standing
 from stream.queue.record_seal import Forged, RecordSeal
-from stream.queue.records import BLIND, disagreement, first_opinion, standing
+from stream.queue.records import BLIND, UNSEEN, disagreement, first_opinion, standing
 from stream.queue.sealed_scripts import SealedScripts, rebuilding
 from stream.sampling import AUDIT, in_sample
 from stream.settings import QueueSettings
@@ -49,6 +49,11 @@ class Query:
     most: float = 1.0
     """Bounds of the best guess's probability."""
     reason: str = ""
+
+    @property
+    def asks_for_guess(self) -> bool:
+        """Whether there is a condition on what the model said."""
+        return self.category is not None or self.least > 0.0 or self.most < 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ class WorkingSet:
                 second_roll,
                 settings.random_share,
                 settings.second_share,
-                json.dumps(active_taxonomy().slugs),
+                json.dumps([*active_taxonomy().slugs, UNSEEN]),
                 json.dumps(list(on_screen), ensure_ascii=False),
             )
             if answer[0] == "empty":
@@ -213,7 +218,8 @@ class WorkingSet:
     async def search(self, query: Query, limit: int) -> list[Found]:
         """Return what waits and matches, most informative first.
 
-        Everything that matches is looked at, in steps that nobody else notices.
+        Everything that matches is looked at, in steps that nobody else notices. A condition on the
+        model's guess finds nothing that is blind: it would tell the guess.
 
         Raises:
             Rebuilding: the working set is being restored.
@@ -235,8 +241,8 @@ class WorkingSet:
         await self._require_open()
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hlen(self._scripts.key("meta"))
-        for category in all_categories():
-            key = self._scripts.key(f"info:{category.slug}")
+        for slug in (*active_taxonomy().slugs, UNSEEN):
+            key = self._scripts.key(f"info:{slug}")
             pipeline.zrange(key, 0, limit - 1, desc=True, withscores=True)
         async with self._scripts.checked():
             total, *queues = await pipeline.execute()
@@ -334,7 +340,9 @@ class WorkingSet:
                 *words,
             )  # fmt: skip
             for review_id, data, score, leased in hits:
-                yield Found(self._task(review_id, data), float(score), bool(leased))
+                task = self._task(review_id, data)
+                if not (query.asks_for_guess and self.is_blind(task)):
+                    yield Found(task, float(score), bool(leased))
             if cursor == "0":
                 return
 
@@ -379,8 +387,8 @@ class WorkingSet:
             kind=cast("Kind", kind),
             task=task,
             expires=datetime.fromtimestamp(float(expires) / 1000, UTC),
-            # Who audits must not see what was published.
-            blind=kind != "adjudication" and self.is_blind(task),
+            # Who audits must not see what was published, nor who settles a disagreement about it.
+            blind=task.reason == AUDIT or (kind != "adjudication" and self.is_blind(task)),
             folded=int(folded),
             opinions=opinions,
         )

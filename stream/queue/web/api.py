@@ -132,7 +132,7 @@ class HitOut(BaseModel):
     review_id: str
     text: str
     print: str
-    informativeness: float
+    informativeness: float | None = Field(description="null where it is blind.")
     leased: bool
     probabilities: dict[Category, float] | None = Field(description="null where it is blind.")
 
@@ -144,7 +144,7 @@ class HitOut(BaseModel):
             review_id=review.review_id,
             text=review.text,
             print=text_print(review.text),
-            informativeness=hit.score,
+            informativeness=None if blind else hit.score,
             leased=hit.leased,
             probabilities=None if blind else hit.task.probabilities,
         )

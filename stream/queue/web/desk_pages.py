@@ -31,11 +31,9 @@ async def desk(
     visitor: FromPerson,
     view: Chosen,
     item: Annotated[str, Query(max_length=200)] = "",
-    *,
-    seen: bool = False,
 ) -> HTMLResponse:
     """Show a review: the one asked for, else the next."""
-    card = await _card(site, visitor, view, item=item, seen=seen)
+    card = await _card(site, visitor, view, item=item)
     progress = await site.statistics.progress(visitor.name)
     return site.page(visitor, "desk.html", view=view, progress=progress, **card)
 
@@ -151,7 +149,6 @@ async def _card(
     *,
     item: str = "",
     on_screen: list[str] | tuple[str, ...] = (),
-    seen: bool = False,
 ) -> dict[str, Any]:
     who, working_set = visitor.name, site.working_set
     found: Item | Nothing
@@ -163,6 +160,7 @@ async def _card(
             found, notice = Nothing(0), NotAllowed.code
     except (Taken, AlreadyDecided, OwnOpinion) as error:
         found, notice = Nothing(0), error.code
+    filtered = isinstance(found, Nothing) and view.filter is not None
     if isinstance(found, Nothing):
         found = await working_set.next(
             who, order=view.order, category=view.filter, on_screen=on_screen
@@ -171,8 +169,9 @@ async def _card(
         "item": found if isinstance(found, Item) else None,
         "skipped": found.skipped if isinstance(found, Nothing) else 0,
         "notice": notice,
-        # Whoever filters by the model's guess knows it: such an item is not blind.
-        "seen": seen or view.filter is not None,
+        # Whoever filters by the model's guess knows it: such an item is not blind. A filter beside an
+        # item that was asked for says nothing about it.
+        "seen": filtered,
         "can_undo": await working_set.can_undo(who),
     }
 
