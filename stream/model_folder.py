@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas import active_taxonomy
 from stream.errors import ModelError
@@ -26,6 +26,11 @@ REQUIRED_FILES: Final = (CPU_GRAPH, TOKENIZER)
 _DIGEST_CHUNK: Final = 1 << 20
 # So many differing categories are named in a message.
 _NAMED: Final = 5
+
+# Anything else made every probability NaN: all reviews became tasks that no reader could parse.
+_Threshold = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+# The logarithm of a ratio of shares: beyond these one of them is nothing.
+_Bias = Annotated[float, Field(ge=-100.0, le=100.0, allow_inf_nan=False)]
 
 
 class SelfTest(BaseModel):
@@ -91,11 +96,11 @@ class Manifest(BaseModel):
     pad_id: int = Field(default=0, ge=0)
     unknown_id: int = Field(default=1, ge=0)
     text_version: int = TEXT_VERSION
-    temperature: float = Field(default=1.0, gt=0.0)
-    thresholds: dict[str, float] = Field(
+    temperature: float = Field(default=1.0, ge=1e-3, le=1e3)
+    thresholds: dict[str, _Threshold] = Field(
         description="Least calibrated probability at which a category is published."
     )
-    bias: dict[str, float] = Field(
+    bias: dict[str, _Bias] = Field(
         default_factory=dict,
         description="Added to the scaled logits: what a category's share on this stream differs by from "
         "that in training. Empty: nothing.",
@@ -115,6 +120,12 @@ class Manifest(BaseModel):
     files: dict[str, str] = Field(description="SHA-256 of every file but the manifest.")
     self_test: tuple[SelfTest, ...] = ()
     reference: Reference = Reference()
+
+    @model_validator(mode="after")
+    def _bias_is_of_categories(self) -> Self:
+        if unknown := sorted(self.bias.keys() - set(self.categories)):
+            raise ValueError(f"bias of no category: {_some(unknown)}")
+        return self
 
 
 def file_digest(path: Path) -> str:
@@ -150,15 +161,18 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         for path in sorted(folder.iterdir())
         if path.is_file() and path.name != MANIFEST
     }
+    version = content_version(files, _decision(manifest))
+    complete = manifest.model_copy(update={"files": files, "version": version})
+    (folder / MANIFEST).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return complete
+
+
+def _decision(manifest: Manifest) -> str:
     thresholds = {slug: manifest.thresholds[slug] for slug in manifest.categories}
     decision = f"T={manifest.temperature!r} thresholds={thresholds!r}"
     if manifest.bias:
         decision += f" bias={dict(sorted(manifest.bias.items()))!r}"
-    complete = manifest.model_copy(
-        update={"files": files, "version": content_version(files, decision)}
-    )
-    (folder / MANIFEST).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    return complete
+    return decision
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -208,10 +222,10 @@ def _unreadable(path: Path, error: Exception) -> ModelError:
 
 
 def verify(folder: Path) -> Manifest:
-    """Read the manifest and check every file's digest.
+    """Read the manifest, and check every file's digest and the version, which names them all.
 
     Raises:
-        ModelError: something is absent or not the file that the manifest describes.
+        ModelError: something is absent, or not what the manifest describes.
     """
     manifest = read_manifest(folder)
     for name, wanted in manifest.files.items():
@@ -225,6 +239,11 @@ def verify(folder: Path) -> Manifest:
                 f"{folder}: {name} is damaged (its SHA-256 is not the manifest's)",
                 "restore the folder from the registry",
             )
+    if content_version(manifest.files, _decision(manifest)) != manifest.version:
+        raise ModelError(
+            f"{folder}: temperature, thresholds, bias or files were changed without the version",
+            "restore the folder from the registry",
+        )
     return manifest
 
 

@@ -14,6 +14,7 @@ from schemas import (
     Headers,
     RelabelTask,
     SourcePosition,
+    WrongShape,
     active_taxonomy,
     all_categories,
     decode,
@@ -88,7 +89,7 @@ class CategoryConsumer(TopicReader[CategorizedReview]):
         filtered = names.layout == "single" and categories is not None
         super().__init__(
             dict.fromkeys(names.category(category) for category in chosen),
-            lambda record: decode(CategorizedReview, record.value),
+            _decoded_of(frozenset(chosen) if categories is not None else None),
             settings=settings,
             group=group,
             follow=follow,
@@ -174,6 +175,24 @@ def _has_key(key: str | None) -> Wanted | None:
 def _all_of(*conditions: Wanted | None) -> Wanted | None:
     held = [condition for condition in conditions if condition is not None]
     return (lambda record: all(condition(record) for condition in held)) if held else None
+
+
+def _decoded_of(
+    chosen: frozenset[Category] | None,
+) -> Callable[[ConsumerRecord], CategorizedReview]:
+    """Return what reads a decided review, and refuses one of a category that nobody asked for.
+
+    A message says its category three times: by its topic or header, and in its value. The value is
+    what holds; the others only save the reading.
+    """
+
+    def decoded(record: ConsumerRecord) -> CategorizedReview:
+        event = decode(CategorizedReview, record.value)
+        if chosen is not None and event.category not in chosen:
+            raise WrongShape(f"it is of {event.category}, not of the category that it was sent as")
+        return event
+
+    return decoded
 
 
 def _is_of(chosen: frozenset[Category]) -> Callable[[ConsumerRecord], bool]:

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
-from schemas import CategorizedReview, Category, TopicNames, decode, using
+from schemas import CategorizedReview, Category, Review, TopicNames, decode, encode, using
 from schemas.topics import CATEGORY_HEADER
 from stream import topics_admin
 from stream.clients import CategoryConsumer
@@ -61,6 +62,33 @@ async def test_each_review_is_found_under_its_category(kafka, settings, taxonomy
     assert told == {f"r{i}": f"intent_{i}" for i in word}
     async with CategoryConsumer(["Intent 5"], settings=settings, follow=False) as consumer:
         assert [event.review.review_id async for event in consumer] == ["r5"]
+
+
+@pytest.mark.parametrize("taxonomy", [9], indirect=True)
+async def test_a_message_that_is_sent_as_another_category_reaches_nobody(kafka, settings):
+    """A foreign producer's header, or topic, says one category, and the review itself another."""
+    names, asked = settings.topic_names, Category("intent_5")
+    events = {
+        category: CategorizedReview(
+            review=Review(review_id=f"r{category.id}", text="please"),
+            category=category,
+            confidence=1.0,
+            decided_by="model",
+        )
+        for category in (Category("intent_0"), asked)
+    }
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        for event in events.values():
+            headers = [(CATEGORY_HEADER, asked.encode()), (CATEGORY_HEADER, b"intent_0")]
+            await producer.send_and_wait(
+                names.category(asked), encode(event), key=b"k", headers=headers
+            )
+    for _ in range(2):  # the second time the group stands behind both
+        consumer = CategoryConsumer([asked], settings=settings, group="g", follow=False)
+        async with consumer as found:
+            read = [event.review.review_id async for event in found]
+        assert (read, consumer.unreadable) in [(["r5"], 1), ([], 0)]
+    assert read == []
 
 
 @pytest.mark.parametrize("taxonomy", [150], indirect=True)

@@ -89,3 +89,29 @@ def test_a_changed_threshold_is_a_changed_version(tmp_path):
     before = write_tiny_model(tmp_path)
     stricter = before.model_copy(update={"thresholds": dict.fromkeys(all_categories(), 0.99)})
     assert write_manifest(tmp_path, stricter).version != before.version
+
+
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("value", [NAN, INFINITE, -1e308])
+@pytest.mark.parametrize("entry", ["bias", "thresholds", "temperature"])
+def test_a_rule_that_decides_nothing_or_everything_is_refused(folder, entry, value):
+    """With a bias of NaN every review became a task of JSON that no reader could parse."""
+    each = dict.fromkeys(all_categories(), value)
+    edit(folder, **{entry: value if entry == "temperature" else each})
+    with pytest.raises(ModelError, match="cannot be read"):
+        verify(folder)
+
+
+def test_a_bias_of_no_category_is_refused(folder):
+    edit(folder, bias={"no-such": 1.0})
+    with pytest.raises(ModelError, match="bias of no category: no-such"):
+        verify(folder)
+
+
+def test_a_threshold_that_was_changed_without_the_version_is_refused(folder):
+    """Else answers of the former rule stand in the cache under the same version."""
+    edit(folder, thresholds=dict.fromkeys(all_categories(), 0.1))
+    with pytest.raises(ModelError, match="changed without the version"):
+        Classifier.load(folder)
