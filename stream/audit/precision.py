@@ -61,7 +61,9 @@ def measure(tasks: Iterable[RelabelTask], labels: Mapping[str, Label]) -> list[M
         published = max(task.probabilities, key=lambda c: task.probabilities[c])
         audited[published] += 1
         label = labels.get(review_id)
-        if label is not None and label.decided_by == "person" and not label.withdrawn:
+        # Decided in bulk with what resembles it, or imported: somebody may have seen the answer.
+        unseen = label is not None and label.decided_by == "person" and label.shown_blind
+        if label is not None and unseen and not label.withdrawn:
             said[published].append(label.category)
     found = [_measured(category, audited[category], said[category]) for category in said]
     every = [(category, answer) for category, answers in said.items() for answer in answers]

@@ -16,8 +16,10 @@ def audits(number, category=KIDS):
     return [task(i, best=category, best_share=0.99, reason="audit") for i in range(number)]
 
 
-def decided(answers, by="person"):
-    return {f"r{i}": label(c, by, review_id=f"r{i}") for i, c in enumerate(answers)}
+def decided(answers, by="person", blind=True):
+    return {
+        f"r{i}": label(c, by, review_id=f"r{i}", shown_blind=blind) for i, c in enumerate(answers)
+    }
 
 
 @given(st.integers(1, 2000), st.floats(0, 1))
@@ -42,6 +44,10 @@ def test_precision_is_of_what_people_decided_and_names_what_they_said_instead():
 
 def test_only_people_decide_an_audit():
     assert measure(audits(4), decided([KIDS] * 4, by="ensemble"))[-1].decided == 0
+
+
+def test_who_may_have_seen_the_answer_does_not_decide_an_audit():
+    assert measure(audits(4), decided([KIDS] * 4, blind=False))[-1].decided == 0
 
 
 def test_what_was_not_published_is_no_audit():
