@@ -273,7 +273,7 @@ class Taxonomy(BaseModel):
             ) from None
 
     def find(self, said: str) -> Category | None:
-        """Return the category that people mean by a slug or by a name in any language.
+        """Return the category that people mean by a slug, a former one, or a name in any language.
 
         Case, spaces, hyphens and underscores do not matter. None: no category, or more than one.
         """
@@ -289,7 +289,8 @@ class Taxonomy(BaseModel):
                 if by_name.setdefault(name, i) != i:
                     twice.add(name)
         known = {name: i for name, i in by_name.items() if name not in twice}
-        return known | {_folded(info.slug): i for i, info in enumerate(self.infos)}
+        former = {_folded(slug): i[0] for slug, i in self._heirs.items() if len(i) == 1}
+        return known | former | {_folded(info.slug): i for i, info in enumerate(self.infos)}
 
     def part(self, name: str) -> Path | None:
         """Return an optional file of the taxonomy's folder, None where it has none.

@@ -108,11 +108,17 @@ def wilson(right: int, rows: int) -> tuple[float, float]:
     return max(middle - reach, 0.0), min(middle + reach, 1.0)
 
 
-def is_broken(one: Measured, promised: float) -> bool:
+def is_broken(one: Measured, promised: float, tested: int = 1) -> bool:
     """Tell whether audits say with 95% confidence that a promise is not kept.
 
     So few right answers, or fewer, would come by chance in less than one of twenty such samples if the
     promise were kept (exact binomial test). An interval of few answers is too rough for that.
+
+    Args:
+        one: a category, or all of them.
+        promised: precision.
+        tested: categories that are looked at: among fifty one would be unlucky, so that they share the
+            error (Bonferroni).
     """
     if not one.decided:
         return False
@@ -121,12 +127,19 @@ def is_broken(one: Measured, promised: float) -> bool:
     tail = sum(
         exp(way + k * log(promised) + (n - k) * log(1 - promised)) for k, way in enumerate(ways)
     )
-    return tail < _CHANCE
+    return tail < _CHANCE / tested
 
 
 def broken(found: Iterable[Measured], promised: float) -> list[Measured]:
     """Return the categories whose promise is not kept, see :func:`is_broken`."""
-    return [one for one in found if is_broken(one, promised)]
+    every = list(found)
+    return [one for one in every if is_broken(one, promised, _tested(one, every))]
+
+
+def _tested(one: Measured, every: Iterable[Measured]) -> int:
+    if one.category is None:
+        return 1
+    return sum(other.decided > 0 for other in every if other.category is not None)
 
 
 def title_of(category: Category | None, language: str = "en") -> str:

@@ -48,7 +48,7 @@ def quality(
     found = measure(*asyncio.run(read_audits(settings, since)))
     failing = broken(found, promised) if promised else []
     if as_json:
-        rows = [_shown(one, promised) for one in found]
+        rows = [_shown(one, one in failing) for one in found]
         out.print_json(json.dumps({"promised": promised, "categories": rows}))
     else:
         _print(found, failing, promised)
@@ -60,7 +60,7 @@ def _print(found: list[Measured], failing: list[Measured], promised: float | Non
     if not found[-1].audited:
         note("nothing was audited: [bold]export REVIEWS_AUDIT__SHARE=0.01[/bold] for the workers")
         return
-    out.print(_table(found, promised))
+    out.print(_table(found, failing, promised))
     waiting = found[-1].audited - found[-1].decided - found[-1].unclear
     if waiting:
         note(f"{waiting:,} audits wait in the queue")
@@ -73,10 +73,10 @@ def _print(found: list[Measured], failing: list[Measured], promised: float | Non
         )
 
 
-def _table(found: list[Measured], promised: float | None) -> Table:
+def _table(found: list[Measured], failing: list[Measured], promised: float | None) -> Table:
     from rich.table import Table
 
-    from stream.audit.precision import is_broken, title_of
+    from stream.audit.precision import title_of
 
     title = f"published precision, promised {promised:.1%}" if promised else "published precision"
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
@@ -88,7 +88,7 @@ def _table(found: list[Measured], promised: float | None) -> Table:
         share = "" if one.precision is None else f"{one.precision:.1%}"
         interval = f"{one.low:.1%} to {one.high:.1%}" if one.decided else ""
         others = ", ".join(f"{title_of(other)} {n}" for other, n in one.taken_for)
-        style = "red" if promised and is_broken(one, promised) else None
+        style = "red" if one in failing else None
         table.add_row(
             title_of(one.category),
             f"{one.audited:,}",
@@ -101,9 +101,7 @@ def _table(found: list[Measured], promised: float | None) -> Table:
     return table
 
 
-def _shown(one: Measured, promised: float | None) -> dict[str, object]:
-    from stream.audit.precision import is_broken
-
+def _shown(one: Measured, is_broken: bool) -> dict[str, object]:
     return {
         "category": one.category,
         "audited": one.audited,
@@ -112,5 +110,5 @@ def _shown(one: Measured, promised: float | None) -> dict[str, object]:
         "unclear": one.unclear,
         "low": one.low,
         "high": one.high,
-        "broken": bool(promised and is_broken(one, promised)),
+        "broken": is_broken,
     }

@@ -15,14 +15,14 @@ from stream.files.json_shapes import flat, is_text
 from stream.files.values import as_text, whole
 from stream.spreadsheet import SafeWriter
 
-OutputForm = Literal["csv", "excel", "jsonl", "xlsx"]
+OutputForm = Literal["csv", "excel", "jsonl", "tsv", "xlsx"]
 """``excel`` is CSV as Russian Excel opens it: UTF-8 with a mark, semicolons, decimal commas."""
 REVIEW_ID: Final = "review_id"
 ADDED: Final = ("category", "category_name", "confidence", "route", "reason")
 LEFT_OUT: Final = "left-out"
 MARK: Final = "\ufeff"
 
-_BY_SUFFIX: Final[Mapping[str, OutputForm]] = {".csv": "csv", ".tsv": "csv", ".xlsx": "xlsx"}
+_BY_SUFFIX: Final[Mapping[str, OutputForm]] = {".csv": "csv", ".tsv": "tsv", ".xlsx": "xlsx"}
 # What a sheet and a cell of Excel hold.
 _MOST_ROWS: Final = 1_048_576
 _MOST_COLUMNS: Final = 16_384
@@ -104,7 +104,7 @@ def table_writer(
     elif form == "jsonl":
         yield _JsonLines(file)
     else:
-        yield _Csv(file, names, russian=form == "excel")
+        yield _Csv(file, names, "\t" if form == "tsv" else ",", russian=form == "excel")
 
 
 def added_names(names: Sequence[str]) -> list[str]:
@@ -125,12 +125,14 @@ class _JsonLines:
 
 
 class _Csv:
-    def __init__(self, file: TextIO, names: Sequence[str], *, russian: bool) -> None:
+    def __init__(
+        self, file: TextIO, names: Sequence[str], delimiter: str, *, russian: bool
+    ) -> None:
         self._names = names
         self._russian = russian
         if russian:
             file.write(MARK)
-        self._writer = SafeWriter(file, ";" if russian else ",")
+        self._writer = SafeWriter(file, ";" if russian else delimiter)
         self._writer.writerow([*names, *added_names(names)])
 
     def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:

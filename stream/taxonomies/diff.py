@@ -95,7 +95,7 @@ def steps(old: Taxonomy, new: Taxonomy, found: list[Change], topics: TopicNames)
     if after - before:
         commands.append("reviews topics create")
     if found:
-        commands.append("reviews retrain")
+        commands.append("reviews retrain --frozen LABELS.csv, or reviews train FAMILY LABELS.csv")
         commands.append("reviews queue rebuild")
     return Steps(
         tuple(sorted(after - before)),

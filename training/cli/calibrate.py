@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from training.calibrate import Calibrated
 
 
+# Of models from before it was kept.
+_PRECISION = 0.95
+
+
 def calibrate(
     labels: Annotated[
         Path, typer.Argument(help="Labels of your stream, drawn at random: some 200.")
@@ -34,8 +38,14 @@ def calibrate(
         typer.Option(help="More of your stream: tells the categories' shares.", show_default=False),
     ] = None,
     precision: Annotated[
-        float, typer.Option(min=0.5, max=0.999, help="Wanted among what is published.")
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            min=0.5,
+            max=0.999,
+            help="Wanted among what is published; else what the model was asked for.",
+            show_default=False,
+        ),
+    ] = None,
     guarantee: Annotated[
         bool,
         typer.Option(
@@ -45,22 +55,24 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Fit temperature, biases and thresholds to labels of your own; the weights stay."""
+    from stream.model_folder import read_manifest
     from training.calibrate import calibrate as fit
     from training.data.dataset import read_test_dataset
     from training.data.files import read_items
 
     settings = settings_from(None, None)
+    folder = model or settings.model.folder
     if output.exists():
         raise InputError(f"{output} exists", "name a new folder with --output")
     rows = read_test_dataset(labels)
     more = [item.normalized for item in read_items(unlabelled)] if unlabelled else []
     with err.status("fitting"):
         done = fit(
-            model or settings.model.folder,
+            folder,
             rows,
             output,
             unlabelled=more,
-            precision=precision,
+            precision=precision or read_manifest(folder).asked_precision or _PRECISION,
             guarantee=guarantee,
         )
     if as_json:

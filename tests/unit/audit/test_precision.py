@@ -55,6 +55,13 @@ def test_what_was_not_published_is_no_audit():
     assert measure(tasks, decided([KIDS] * 5))[-1].audited == 0
 
 
+def test_one_slip_in_each_of_many_categories_is_no_broken_promise():
+    slugs = [Category(slug) for slug in ("kids", "footwear", "clothing", "tableware")]
+    tasks = [task(i, best=slugs[i // 10], best_share=0.99, reason="audit") for i in range(40)]
+    answers = [slugs[i // 10] if i % 10 else Category("electronics") for i in range(40)]
+    assert broken(measure(tasks, decided(answers)), 0.9) == []
+
+
 def test_a_promise_is_broken_only_when_chance_is_no_excuse():
     assert not broken(measure(audits(10), decided([KIDS] * 8 + [SHOES] * 2)), 0.95)
     assert not broken(measure(audits(10_000), decided([KIDS] * 9_500 + [SHOES] * 500)), 0.95)

@@ -3,7 +3,7 @@
 import pytest
 
 from stream.errors import InputError
-from stream.files.table_back import table_writer
+from stream.files.table_back import output_form, table_writer
 
 
 def test_a_workbook_of_too_many_columns_is_refused(tmp_path):
@@ -14,3 +14,13 @@ def test_a_workbook_of_too_many_columns_is_refused(tmp_path):
         table_writer(tmp_path / "out.xlsx", None, "xlsx", names),
     ):
         pass
+
+
+def test_a_table_named_tsv_has_tabs(tmp_path):
+    path = tmp_path / "out.tsv"
+    with (
+        path.open("w", encoding="utf-8", newline="") as file,
+        table_writer(path, file, output_form(path), ["text"]),
+    ):
+        pass
+    assert path.read_text(encoding="utf-8").startswith("text\tcategory\t")

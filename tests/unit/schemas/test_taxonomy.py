@@ -202,6 +202,11 @@ def test_a_former_slug_is_read_as_what_it_became(evolved):
     assert Category("tea") is Category("drinks")
 
 
+def test_a_file_may_hold_former_slugs(evolved):
+    assert evolved.find("Tea") is Category("drinks")
+    assert evolved.find("shoe") is None
+
+
 def test_what_was_split_or_removed_has_to_be_decided_anew(evolved):
     with pytest.raises(UnknownCategory, match=r"'shoe' was split .* one of left, right"):
         Category("shoe")
