@@ -11,12 +11,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 SHORT, LONG = 12_500, 200_000
 # Between 16 (linear) and 256 (quadratic), as far from both as their ratios.
 AT_MOST = 64
-# What is compiled of what is only known at run time, and why that is no danger.
+# Modules that compile what is only known at run time, and why that is no danger.
 NOT_KNOWN_HERE = {
-    "stream/bench/tune.py:header": "a section's name of ours, over the user's own settings file",
-    "stream/bench/tune.py:143": "a setting's name of ours, over the user's own settings file",
-    "training/labelling/lexicon.py:122": "patterns of the rule file: read from there",
-    "training/labelling/rules.py:63": "patterns of the rule file: read from there",
+    "stream/bench/tune.py": "names of ours, over the user's own settings file",
+    "stream/strange_text.py": "classes of an alphabet's characters, each one character at a time",
+    "training/labelling/lexicon.py": "patterns of the rule file: read from there",
+    "training/labelling/rules.py": "patterns of the rule file: read from there",
+    "training/pretraining/vocabulary.py": "words of at least so many letters",
 }
 
 
@@ -27,7 +28,7 @@ def patterns():
 
 def test_no_pattern_is_left_out(patterns):
     found, unknown = patterns
-    assert {call.where for call in unknown} == set(NOT_KNOWN_HERE)
+    assert {call.where.partition(":")[0] for call in unknown} == set(NOT_KNOWN_HERE)
     assert len({one.where for one in found}) > 60
 
 
