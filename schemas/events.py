@@ -38,6 +38,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def _none_without_heir(slug: Any) -> Any:
+    """Forget a guess whose category was split or removed since: what a person said still counts."""
+    return None if is_without_heir(slug) else slug
+
+
 class Event(BaseModel):
     """What all events share."""
 
@@ -172,7 +177,9 @@ class Judgement(Event):
     )
     undone: bool = Field(default=False, description="Takes back what is otherwise the same.")
     category: Category | None = Field(description="None: cannot tell.")
-    suggested: Category | None = Field(default=None, description="The model's best guess.")
+    suggested: Annotated[Category | None, BeforeValidator(_none_without_heir)] = Field(
+        default=None, description="The model's best guess."
+    )
     shown_blind: bool = Field(default=False, description="The guess was not shown.")
     compared_with: ComparedOpinion | None = Field(
         default=None, description="The first opinion, where this is the second."

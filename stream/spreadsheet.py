@@ -54,6 +54,10 @@ def delimiter_of(header: str) -> str:
     return max(",;\t", key=header.count)
 
 
+# Numbers, telephone numbers, dashes: nothing that a formula could call or fetch.
+_HARMLESS: Final = re.compile(r"[-+]?[\d .,()-]*")
+
+
 class SafeWriter:
     """Writes rows of CSV whose texts are guarded; None is an empty cell.
 
@@ -72,7 +76,7 @@ class SafeWriter:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return guarded(value)
+        return value if _HARMLESS.fullmatch(value) else guarded(value)
     return "" if value is None else value
 
 

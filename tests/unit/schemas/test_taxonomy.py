@@ -12,6 +12,7 @@ from schemas import (
     CategorizedReview,
     Category,
     CategoryCount,
+    Judgement,
     Label,
     RelabelTask,
     TaxonomyError,
@@ -219,6 +220,14 @@ def test_a_label_of_a_split_or_removed_category_opens_its_review_again(evolved, 
     said = {"review_id": "1", "text": "x", "category": slug, "decided_by": "person"}
     label = Label.model_validate({**said, "labeller": "ann", "codebook_version": "1"})
     assert (label.category, label.withdrawn) == (None, True)
+
+
+def test_a_judgement_outlives_the_guess_that_was_shown(evolved):
+    said = {"review_id": "1", "labeller": "ann", "role": "first", "revision": 2}
+    judgement = Judgement.model_validate(
+        {**said, "category": "tea", "suggested": "gone", "codebook_version": "1"}
+    )
+    assert (judgement.category, judgement.suggested) == ("drinks", None)
 
 
 def test_an_open_task_of_former_categories_is_still_asked(evolved):

@@ -142,3 +142,17 @@ _FORMULA = r"""(?=["'\s]*[=+\-@\uff1d\uff0b\uff0d\uff20])"""
 def test_each_beginning_before_a_sign_is_guarded_and_no_other(text):
     assert guarded(text) == re.sub(_BEGINS + _FORMULA, r"\1'", text)
     assert unguarded(text) == re.sub(_BEGINS + "'" + _FORMULA, r"\1", text)
+
+
+@pytest.mark.parametrize("cell", ["-15", "+79991234567", "-", "+7 (999) 123-45-67", "- 1,5"])
+def test_numbers_and_telephone_numbers_are_left_as_they_are(cell):
+    file = io.StringIO(newline="")
+    SafeWriter(file, "\t").writerow([cell])
+    assert file.getvalue() == f"{cell}\r\n"
+
+
+@pytest.mark.parametrize("cell", ["-1+cmd|' /C calc'!A0", "+A1", "=1", "@SUM(1)", "-x"])
+def test_what_could_be_a_formula_is_guarded(cell):
+    file = io.StringIO(newline="")
+    SafeWriter(file, "\t").writerow([cell])
+    assert file.getvalue().startswith("'")
