@@ -14,11 +14,22 @@ def register(app: typer.Typer) -> None:
     """
     # Read once, when torch is imported: its exporter's advice to its own developers is no news to users.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    from training.cli import calibrate, compare, label, model, pretrain, relabel, retrain, train
+    from training.cli import (
+        calibrate,
+        compare,
+        evaluate,
+        label,
+        model,
+        pretrain,
+        relabel,
+        retrain,
+        train,
+    )
 
     app.command(rich_help_panel="Learning")(train.train)
     app.command(rich_help_panel="Learning")(pretrain.pretrain)
     app.command(rich_help_panel="Learning")(calibrate.calibrate)
+    app.command(rich_help_panel="Learning")(evaluate.evaluate)
     app.command(rich_help_panel="Learning")(compare.compare)
     app.command(rich_help_panel="Learning")(retrain.retrain)
     app.command("relabel-auto", rich_help_panel="Learning")(relabel.relabel_auto)
