@@ -53,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, broker(None) as base:
         for turn in range(arguments.rounds + 1):  # the first warms the broker up
             for (count, layout), figure in figures.items():
-                made = write_taxonomy(Path(folder) / str(count), count)
+                made = write_taxonomy(Path(folder) / str(count), count, language="ru")
                 with using(load_taxonomy(made)):
                     model = Path(folder) / f"model-{count}"
                     write_tiny_model(model)

@@ -7,10 +7,12 @@ from pathlib import Path
 from schemas import Taxonomy, load_taxonomy
 
 
-def write_taxonomy(folder: Path, categories: int = 77, none: bool = False) -> Path:
-    """Write a taxonomy of numbered categories, in English; the last may mean none of these."""
+def write_taxonomy(
+    folder: Path, categories: int = 77, none: bool = False, language: str = "en"
+) -> Path:
+    """Write a taxonomy of numbered categories; the last may mean none of these."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = ['name = "bank"', 'languages = ["en"]']
+    lines = ['name = "bank"', f'languages = ["{language}"]']
     if none:
         lines.append(f'none = "intent_{categories - 1}"')
     for i in range(categories):
