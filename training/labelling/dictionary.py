@@ -7,19 +7,18 @@ the piece says, and evidence adds up. A review without evidence names no product
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas import Category, active_taxonomy, all_categories, category_count
-from schemas.toml import read_toml
 from stream.text import normalize
 from training.errors import LabellerUnavailable, RulesError
 from training.labelling.embedding import Embedder, NavecEmbedder, Vectors
+from training.labelling.part_files import read_part
 from training.labelling.votes import Votes
 
 DICTIONARY: Final = "dictionary.toml"
@@ -161,16 +160,9 @@ def load_dictionary(path: Path | None = None) -> Dictionary:
             f"the taxonomy {active_taxonomy().name!r} has no {DICTIONARY}",
             "write one facet a category, as in the bundled taxonomy",
         )
-    try:
-        dictionary = Dictionary.model_validate(read_toml(path))
-    except OSError as error:
-        raise RulesError(f"{path} cannot be read: {error.strerror}", "name a dictionary") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RulesError(f"{path} is not TOML: {error}", "correct that line") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise RulesError(f"{path}: {where}: {first['msg']}", "see the bundled one") from None
+    dictionary = read_part(
+        path, Dictionary, absent="name a dictionary", wrong="see the bundled one"
+    )
     absent = {c.slug for c in all_categories()} - {
         facet.category.slug for facet in dictionary.facet
     }

@@ -6,15 +6,13 @@ templates.
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas import active_taxonomy, category_infos
-from schemas.toml import read_toml
 from training.errors import RulesError
+from training.labelling.part_files import read_part
 
 HYPOTHESES: Final = "hypotheses.toml"
 _TEMPLATES: Final = {
@@ -59,23 +57,10 @@ def hypotheses() -> Hypotheses:
     if path is None:
         templates = _TEMPLATES.get(language, _TEMPLATES[_OTHERWISE])
         return Hypotheses(templates=templates, phrases=tuple(named.values()))
-    found = _read(path)
+    found = read_part(path, _File, absent="mend it", wrong="see the bundled one")
     if unknown := sorted(set(found.phrases) - set(named)):
         raise RulesError(f"{path}: no category {', '.join(unknown)}", "correct the phrases")
     if not all("{}" in template for template in found.templates):
         raise RulesError(f"{path}: a template has no {{}}", "say where the phrase stands")
     phrases = named | found.phrases
     return Hypotheses(templates=found.templates, phrases=tuple(phrases.values()))
-
-
-def _read(path: Path) -> _File:
-    try:
-        return _File.model_validate(read_toml(path))
-    except OSError as error:
-        raise RulesError(f"{path} cannot be read: {error.strerror}", "mend it") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RulesError(f"{path} is not TOML: {error}", "correct that line") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise RulesError(f"{path}: {where}: {first['msg']}", "see the bundled one") from None

@@ -6,15 +6,15 @@ The notation is explained at the top of ``rules.toml``; the words are kept there
 from __future__ import annotations
 
 import re
-import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas import Category, active_taxonomy
-from schemas.toml import read_toml
-from training.errors import LabellerUnavailable, RulesError
+from training.errors import LabellerUnavailable
+from training.labelling.part_files import Location, read_part
 
 RULES: Final = "rules.toml"
 Tier = Literal["shield", "product", "part", "child", "adult", "worn", "cloth", "hint", "general"]
@@ -99,20 +99,12 @@ def load_rules(path: Path | None = None) -> RuleBook:
             f"the taxonomy {active_taxonomy().name!r} has no {RULES}",
             "`reviews taxonomy init` proposes rules from labels",
         )
-    try:
-        data = read_toml(path)
-        return RuleBook.model_validate(data)
-    except OSError as error:
-        raise RulesError(f"{path} cannot be read: {error.strerror}", "name a rule file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RulesError(f"{path} is not TOML: {error}", "correct that line") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = _rule_name(data, first["loc"])
-        raise RulesError(f"{path}: {where}{first['msg']}", "the file's head explains it") from None
+    return read_part(
+        path, RuleBook, "name a rule file", "the file's head explains it", place=_rule_name
+    )
 
 
-def _rule_name(data: dict[str, object], location: tuple[int | str, ...]) -> str:
+def _rule_name(data: Mapping[str, Any], location: Location) -> str:
     rules = data.get("rule")
     if len(location) > 1 and isinstance(rules, list) and isinstance(location[1], int):
         rule = rules[location[1]]

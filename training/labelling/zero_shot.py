@@ -30,9 +30,11 @@ class ZeroShotLabeller:
 
         Raises:
             LabellerUnavailable: it is not at hand, or was not made for entailment.
+            RulesError: the taxonomy's hypotheses are wrong.
         """
         from transformers import pipeline  # noqa: PLC0415 - seconds that only this labeller needs
 
+        self._asked = hypotheses()
         self._pipeline: Any = pipeline(
             "zero-shot-classification", model=str(local_checkpoint(checkpoint)), device=device
         )
@@ -51,16 +53,15 @@ class ZeroShotLabeller:
             batch = rows[start : start + _BATCH]
             probabilities[batch] = self._batch([texts[row] for row in batch])
         reasons = tuple(
-            "nothing to read" if not text else f"entails “{_phrase(row)}”"
+            "nothing to read" if not text else f"entails “{self._asked.phrases[int(row.argmax())]}”"
             for text, row in zip(texts, probabilities, strict=True)
         )
         return Votes(probabilities, reasons)
 
     def _batch(self, texts: list[str]) -> Any:
         total = np.zeros((len(texts), category_count()))
-        asked = hypotheses()
-        phrases = list(asked.phrases)
-        for template in asked.templates:
+        phrases = list(self._asked.phrases)
+        for template in self._asked.templates:
             results = self._pipeline(
                 texts, phrases, hypothesis_template=template, batch_size=_BATCH
             )
@@ -68,7 +69,3 @@ class ZeroShotLabeller:
                 scores = dict(zip(result["labels"], result["scores"], strict=True))
                 total[row] += [scores[phrase] for phrase in phrases]
         return total / total.sum(axis=1, keepdims=True)
-
-
-def _phrase(probabilities: Any) -> str:
-    return hypotheses().phrases[int(probabilities.argmax())]
