@@ -400,36 +400,44 @@ def inherited_shares(shares: Any) -> Any:
     """Return probabilities by category under today's slugs: those of merged ones are added up.
 
     Of a split category each heir gets an equal part; what was removed is left out. Slugs that were
-    never known stay, so that whoever reads them next refuses them.
+    never known stay, and so does all where something is no number: whoever reads it next refuses it.
     """
     if not isinstance(shares, dict) or _ids.keys() >= shares.keys():
         return shares
-    taxonomy = active_taxonomy()
     found: dict[str, Any] = {}
-    for slug, share in shares.items():
-        heirs = taxonomy.heirs(slug)
-        if not heirs and slug not in taxonomy.removed:
-            found[slug] = share
-        for heir in heirs:
-            found[heir] = min(found.get(heir, 0.0) + share / len(heirs), 1.0)
+    try:
+        for heirs, share in _with_heirs(shares):
+            for heir in heirs:
+                found[heir] = min(found.get(heir, 0.0) + share / len(heirs), 1.0)
+    except (TypeError, OverflowError):
+        return shares
     return found
 
 
 def inherited_counts(counts: Any) -> Any:
-    """Return counts by category under today's slugs; of split and removed categories there are none."""
+    """Return counts by category under today's slugs; of split and removed categories there are none.
+
+    What was never known, or is no count, stays as with :func:`inherited_shares`.
+    """
     if not isinstance(counts, dict) or _ids.keys() >= counts.keys():
         return counts
-    taxonomy = active_taxonomy()
-    found: dict[str, Any] = {}
-    for slug, count in counts.items():
-        heirs = taxonomy.heirs(slug)
-        if not heirs and slug not in taxonomy.removed:
-            found[slug] = count
-        elif len(heirs) == 1:
-            known = found.get(heirs[0], {})
-            sums = {name: known.get(name, 0) + number for name, number in dict(count).items()}
-            found[heirs[0]] = known | sums
+    found: dict[str, dict[str, Any]] = {}
+    try:
+        for heirs, count in _with_heirs(counts):
+            if len(heirs) == 1:
+                known = found.setdefault(heirs[0], {})
+                known |= {name: known.get(name, 0) + part for name, part in dict(count).items()}
+    except (TypeError, OverflowError):
+        return counts
     return found
+
+
+def _with_heirs(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield what each slug means today, and its value; one that was never known means itself."""
+    taxonomy = active_taxonomy()
+    for slug, value in values.items():
+        heirs = taxonomy.heirs(slug)
+        yield (heirs if heirs or slug in taxonomy.removed else (slug,)), value
 
 
 _active: Taxonomy | None = None

@@ -1,5 +1,6 @@
 """A taxonomy says which categories there are; events, models and topics follow the active one."""
 
+import json
 import os
 import pickle
 from pathlib import Path
@@ -245,6 +246,26 @@ def test_former_counts_are_added_up_and_those_without_an_heir_are_left_out(evolv
     counts = {"tea": {"published": 2}, "coffee": {"published": 3}, "shoe": {"published": 4}}
     adapter = TypeAdapter(BatchSummary.model_fields["categories"].rebuild_annotation())
     assert adapter.validate_python(counts) == {Category("drinks"): CategoryCount(published=5)}
+
+
+@pytest.mark.parametrize("share", ["'x'", "null", "[1]", "{}", "1" + "0" * 400])
+@pytest.mark.parametrize("slug", ["tea", "drinks", "shoe"])
+def test_a_share_of_a_former_category_that_is_no_number_is_refused_as_any_other(
+    evolved, slug, share
+):
+    share = share.replace("'", '"')
+    task = json.dumps({**TASK, "probabilities": {"coffee": 0.5, slug: "?"}}).replace('"?"', share)
+    with pytest.raises(WrongShape, match="probabilities"):
+        decode(RelabelTask, task.encode())
+
+
+@pytest.mark.parametrize(
+    "count", [5, None, "x", {"published": "x"}, {"published": [1]}, {"published": None}]
+)
+def test_a_count_of_a_former_category_that_is_none_is_refused_as_any_other(evolved, count):
+    adapter = TypeAdapter(BatchSummary.model_fields["categories"].rebuild_annotation())
+    with pytest.raises(ValidationError):
+        adapter.validate_python({"coffee": {"published": 2}, "tea": count})
 
 
 @pytest.mark.parametrize(
