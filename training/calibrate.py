@@ -30,11 +30,11 @@ from training.evaluation.calibration import (
     confidence_histogram,
     expected_calibration_error,
     fit_temperature,
-    published,
+    softmax,
 )
 from training.evaluation.metrics import Ids, accuracy, weighted_f1
 from training.evaluation.promise import guaranteed_thresholds, promises
-from training.export.rule import Rule
+from training.export.rule import promised, scores, thresholds_for
 
 LEAST_LABELS: Final = 50
 _FOLDS: Final = 5
@@ -59,11 +59,7 @@ class Scaling:
 
     def probabilities(self, logits: NDArray[np.floating]) -> Floats:
         """Return probabilities, float64 [rows, categories]."""
-        scaled = logits.astype(np.float64) / self.temperature + self.bias
-        scaled -= scaled.max(axis=1, keepdims=True)
-        exp = np.exp(scaled)
-        probabilities: Floats = exp / exp.sum(axis=1, keepdims=True)
-        return probabilities
+        return softmax(logits.astype(np.float64) / self.temperature + self.bias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +143,6 @@ def calibrate(
     chosen = min(scores, key=lambda score: score.log_loss).name
     scaling = ways[chosen](logits, truth)
     manifest = _write(model.manifest, folder, output, scaling, logits, truth, precision, guarantee)
-    Classifier.load(output, device="cpu")
     return Calibrated(manifest, scores, chosen)
 
 
@@ -216,10 +211,7 @@ def fit_biases(logits: NDArray[np.float32], truth: Ids, pull: float) -> Scaling:
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         temperature, bias = float(np.exp(parameters[0])), parameters[1:]
-        scaled = logits / temperature + bias
-        scaled -= scaled.max(axis=1, keepdims=True)
-        exp = np.exp(scaled)
-        probabilities = exp / exp.sum(axis=1, keepdims=True)
+        probabilities = Scaling(temperature, bias).probabilities(logits)
         nll = -np.log(probabilities[rows, truth] + 1e-12).mean()
         error = probabilities.copy()
         error[rows, truth] -= 1
@@ -277,16 +269,11 @@ def _write(
     precision: float,
     guarantee: bool,
 ) -> Manifest:
-    temperature = round(scaling.temperature, _DIGITS)
-    rounded = Scaling(temperature, np.round(scaling.bias, _DIGITS))
+    rounded = Scaling(round(scaling.temperature, _DIGITS), np.round(scaling.bias, _DIGITS))
     probabilities = rounded.probabilities(logits)
-    choose = guaranteed_thresholds if guarantee else choose_thresholds
-    thresholds = np.ceil(choose(probabilities, truth, precision) * 10**_DIGITS) / 10**_DIGITS
-    kept = promises(probabilities, truth, thresholds, precision)
-    best = probabilities.argmax(axis=1)
+    thresholds = thresholds_for(probabilities, truth, precision, guarantee=guarantee)
     share = np.bincount(truth, minlength=category_count()) / len(truth)
     slugs = active_taxonomy().slugs
-    precise, coverage = published(probabilities, truth, thresholds)
     reference = former.reference.model_copy(
         update={
             "category_share": dict(zip(slugs, np.round(share, _DIGITS).tolist(), strict=True)),
@@ -297,37 +284,33 @@ def _write(
     )
     figures = {
         "held_out_rows": float(len(truth)),
-        "weighted_f1": weighted_f1(truth, best),
-        "accuracy": accuracy(truth, best),
-        "published_coverage": coverage,
-        "expected_calibration_error": expected_calibration_error(probabilities, truth),
-        **({"published_precision": precise} if precise is not None else {}),
+        **dict(scores(probabilities, truth, thresholds)),
     }
-    rule = Rule(temperature, tuple(thresholds.tolist()), {}, reference, tuple(kept))
+    biases = zip(slugs, rounded.bias.tolist(), strict=True)
     manifest = former.model_copy(
         update={
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "taxonomy": active_taxonomy().digest,
-            "temperature": temperature,
-            "bias": {
-                slug: value
-                for slug, value in zip(slugs, rounded.bias.tolist(), strict=True)
-                if value
-            },
-            "thresholds": dict(zip(slugs, rule.thresholds, strict=True)),
+            "temperature": rounded.temperature,
+            "bias": {slug: value for slug, value in biases if value},
+            "thresholds": dict(zip(slugs, thresholds.tolist(), strict=True)),
             "asked_precision": precision,
             "guaranteed": guarantee,
-            "promises": rule.promised(),
+            "promises": promised(promises(probabilities, truth, thresholds, precision)),
             "metrics": {name: round(value, _DIGITS) for name, value in figures.items()},
             "reference": reference,
         }
     )
     aside = output.with_name(f".{output.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
-    shutil.copytree(folder, aside, ignore=shutil.ignore_patterns(MANIFEST))
-    (aside / "README.md").write_text(_card(folder, manifest, len(truth)), encoding="utf-8")
-    written = write_manifest(aside, manifest)
-    aside.rename(output)
+    try:
+        shutil.copytree(folder, aside, ignore=shutil.ignore_patterns(MANIFEST))
+        (aside / "README.md").write_text(_card(folder, manifest, len(truth)), encoding="utf-8")
+        written = write_manifest(aside, manifest)
+        Classifier.load(aside, device="cpu")
+        aside.rename(output)
+    finally:  # whatever ended it, a full disk or a person, leaves nothing half-made
+        shutil.rmtree(aside, ignore_errors=True)
     return written
 
 

@@ -35,7 +35,7 @@ from training.export.known import write_known
 from training.export.out_of_fold import HeldOut, out_of_fold
 from training.export.parity import Graphs, graph_logits
 from training.export.quantise import halve
-from training.export.rule import fit_rule
+from training.export.rule import fit_rule, promised
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import NeuralModel
 from training.models.family import family
@@ -166,7 +166,7 @@ def write_folder(
             thresholds=dict(zip(active_taxonomy().slugs, rule.thresholds, strict=True)),
             asked_precision=config.precision,
             guaranteed=config.guarantee,
-            promises=rule.promised(),
+            promises=promised(rule.promises),
             metrics=rule.metrics,
             training_digest=dataset.digest,
             code_version=version("reviews-stream"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,20 +50,37 @@ class Rule:
     thresholds: tuple[float, ...]
     metrics: dict[str, float]
     reference: Reference
-    promises: tuple[Promise, ...] = ()
+    promises: tuple[Promise, ...]
 
-    def promised(self) -> dict[str, PromisedPrecision]:
-        """Return the promises by slug, as a manifest keeps them."""
-        return {
-            slug: PromisedPrecision(
-                rows=p.rows,
-                published=p.published,
-                right=p.right,
-                lower=round(p.lower, _DIGITS),
-                needed=p.needed,
-            )
-            for slug, p in zip(active_taxonomy().slugs, self.promises, strict=True)
-        }
+
+def thresholds_for(
+    probabilities: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    precision: float,
+    *,
+    guarantee: bool,
+) -> NDArray[np.float64]:
+    """Return thresholds as a manifest keeps them, float64 [categories].
+
+    They are rounded up: what is published was at or above what was judged.
+    """
+    choose = guaranteed_thresholds if guarantee else choose_thresholds
+    thresholds: NDArray[np.float64] = np.ceil(choose(probabilities, truth, precision) * 10**_DIGITS)
+    return thresholds / 10**_DIGITS
+
+
+def promised(kept: Sequence[Promise]) -> dict[str, PromisedPrecision]:
+    """Return promises by slug, as a manifest keeps them."""
+    return {
+        slug: PromisedPrecision(
+            rows=p.rows,
+            published=p.published,
+            right=p.right,
+            lower=round(p.lower, _DIGITS),
+            needed=p.needed,
+        )
+        for slug, p in zip(active_taxonomy().slugs, kept, strict=True)
+    }
 
 
 def fit_rule(
@@ -92,16 +109,13 @@ def fit_rule(
     if len(truth) >= LEAST_MEASURED:
         temperature = round(fit_temperature(held.logits[warm], truth[warm]), _DIGITS)
     probabilities = softmax(held.logits, temperature)
-    # Rounded up: what is published was at or above what was judged.
-    choose = guaranteed_thresholds if guarantee else choose_thresholds
-    thresholds = np.ceil(choose(probabilities, truth, precision) * 10**_DIGITS)
-    thresholds /= 10**_DIGITS
+    thresholds = thresholds_for(probabilities, truth, precision, guarantee=guarantee)
     seen, true = probabilities[stream], truth[stream]
     best = seen.argmax(axis=1)
     metrics = _counts(held, stream)
     if len(true) >= LEAST_MEASURED:
         every = {"macro_f1_all": macro_f1(truth, probabilities.argmax(axis=1))}
-        metrics = dict(_scores(seen, true, thresholds)) | every | metrics
+        metrics = dict(scores(seen, true, thresholds)) | every | metrics
     share = np.bincount(best, minlength=category_count()) / len(best)
     reference = Reference(
         category_share={c: round(float(share[c.id]), _DIGITS) for c in all_categories()},
@@ -148,9 +162,10 @@ def _counts(held: HeldOut, stream: NDArray[np.bool_]) -> dict[str, float]:
     return counts
 
 
-def _scores(
+def scores(
     probabilities: NDArray[np.float64], truth: NDArray[np.int64], thresholds: NDArray[np.float64]
 ) -> Iterator[tuple[str, float]]:
+    """Yield a manifest's figures by name; of too few rows that are published, no precision."""
     best = probabilities.argmax(axis=1)
     precise, coverage = published(probabilities, truth, thresholds)
     yield "weighted_f1", weighted_f1(truth, best)

@@ -75,3 +75,13 @@ def test_biases_undo_a_shift_and_stay_small_without_one():
     shifted = fit_biases(logits, truth, 0.03)
     assert abs(plain.bias).max() < 0.3
     assert shifted.bias[2] < -0.8
+
+
+def test_a_calibration_that_fails_half_way_leaves_nothing_behind(model, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("training.calibrate.write_manifest", full)
+    with pytest.raises(OSError, match="No space"):
+        calibrate(model, stream(300), tmp_path / "mine")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
