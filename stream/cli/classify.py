@@ -23,12 +23,11 @@ from stream.cli.reading import (
     reading,
 )
 from stream.cli.rows import ModelFolder, Rows, progress_over
-from stream.files.table_back import LEFT_OUT, Decision
 
 if TYPE_CHECKING:
     from stream.classifier import Classifier
     from stream.files import BadRow, ReviewRow
-    from stream.files.table_back import OutputForm, TableWriter
+    from stream.files.table_back import Decision, OutputForm, TableWriter
     from stream.settings import ModelSettings
 
 # Enough rows that sorting them by length saves most padding, few enough to show progress.
@@ -75,7 +74,7 @@ def classify(
     (category, relabel or left-out) and reason beside them. A row that is no review is marked, named
     and counted; the exit code is then 1.
     """
-    from stream.files.table_back import output_form
+    from stream.files.table_back import LEFT_OUT, output_form
 
     section = {"model": {"folder": model}} if model is not None else {}
     settings = settings_from(None, None, **section)
@@ -119,6 +118,7 @@ def _classified(
 ) -> Iterator[list[_Row]]:
     """Yield blocks of rows in their order, each with what is said of it."""
     from stream.files import BadRow, IdDeriver
+    from stream.files.table_back import LEFT_OUT, Decision
 
     ids = IdDeriver()
     while block := list(islice(every, _BLOCK)):
@@ -135,6 +135,7 @@ def _classified(
 
 def _decided(classifier: Classifier, rows: list[ReviewRow]) -> Iterator[Decision]:
     from schemas import active_taxonomy, all_categories
+    from stream.files.table_back import Decision
     from stream.text import normalize
 
     if not rows:

@@ -19,9 +19,9 @@ from stream.cli.console import err, note, one_line, out, print_data
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.reading import reads_files
 from stream.cli.signals import StopSignals
-from stream.files import Options
 
 if TYPE_CHECKING:
+    from stream.files import Options
     from stream.queue.accounts import Accounts
     from stream.queue.desk import Outcome
     from stream.queue.export import Format

@@ -76,7 +76,8 @@ def reading(
 
 def reads_files(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of files; it gets them as one argument, ``reading_as``."""
-    hints = get_type_hints(command, include_extras=True)
+    # The reader itself is loaded when a command runs, not for its help.
+    hints = get_type_hints(command, localns={"Options": object}, include_extras=True)
     own = [
         parameter.replace(annotation=hints[name])
         for name, parameter in inspect.signature(command).parameters.items()

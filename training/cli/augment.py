@@ -17,11 +17,11 @@ from stream.categories import category_named
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
 from stream.cli.reading import reads_files
-from stream.files import Options
 from training.cli.labels_by import unstated_of
 from training.cli.progress import bars
 
 if TYPE_CHECKING:
+    from stream.files import Options
     from stream.settings import Settings
     from training.data.files import LabelledItem
     from training.labelling.augment.run import Tally

@@ -14,7 +14,6 @@ from stream.cli.options import Json
 from stream.cli.outputs import Force, require_own_folder
 from stream.cli.reading import reads_files
 from stream.errors import InputError
-from stream.files import Options
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.tracking import tracker_of
@@ -31,6 +30,7 @@ from training.cli.train import (
 )
 
 if TYPE_CHECKING:
+    from stream.files import Options
     from training.data.dataset import Dataset
     from training.data.unstated import Unstated
     from training.evaluation.compare import Candidate, Run

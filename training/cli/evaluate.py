@@ -12,12 +12,12 @@ import typer
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, settings_from
 from stream.cli.reading import reads_files
-from stream.files import Options
 from training.cli.labels_by import LabelsBy, unstated_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from stream.files import Options
     from training.evaluation.model import Evaluation
 
 

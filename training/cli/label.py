@@ -17,7 +17,6 @@ from stream.cli.options import settings_from
 from stream.cli.outputs import Force, require_new_file, require_own_folder
 from stream.cli.reading import reads_files
 from stream.errors import InputError
-from stream.files import Options
 from training.cli.augment import augment
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.nli import nli
@@ -26,6 +25,7 @@ from training.cli.validate import validate
 from training.errors import DataError
 
 if TYPE_CHECKING:
+    from stream.files import Options
     from stream.settings import Settings
     from training.data.files import Item
     from training.labelling.recorded import RecordedLabeller

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stream.cli.console import note
-from stream.files import Options
 from training.data.origins import Origin
-from training.data.unstated import Unstated
+
+if TYPE_CHECKING:
+    from stream.files import Options
+    from training.data.unstated import Unstated
 
 LabelsBy = Annotated[
     Origin | None,
@@ -24,6 +26,9 @@ LabelsBy = Annotated[
 def unstated_of(labels_by: Origin | None = None, reading_as: Options | None = None) -> Unstated:
     """Return what is assumed of such files; each assumption is told on standard error."""
     from rich.markup import escape
+
+    from stream.files import Options
+    from training.data.unstated import Unstated
 
     return Unstated(
         labels_by or Origin.PERSON, lambda line: note(escape(line)), reading_as or Options()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -14,10 +14,12 @@ from stream.cli.options import settings_from
 from stream.cli.outputs import Force
 from stream.cli.reading import reads_files
 from stream.errors import InputError
-from stream.files import Options
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.train import read_labels
+
+if TYPE_CHECKING:
+    from stream.files import Options
 
 # Three hundred a category: they name what a stream of clothes does not hold.
 _COMPOSED: Final = 2700

@@ -12,13 +12,13 @@ from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.cli.reading import reads_files
 from stream.errors import InputError
-from stream.files import Options
 from training.cli.labels_by import unstated_of
 from training.cli.progress import stage_bars
 from training.cli.tracking import tracker_of
 from training.cli.train import Device, Epochs, Seed, Track, config_of, options_of
 
 if TYPE_CHECKING:
+    from stream.files import Options
     from training.data.unstated import Unstated
     from training.fit.config import Progress
     from training.pretraining.encoder import Encoder

@@ -13,12 +13,12 @@ from stream.cli.console import note, out
 from stream.cli.options import Json
 from stream.cli.reading import reads_files
 from stream.errors import InputError
-from stream.files import Options
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.tracking import tracker_of
 
 if TYPE_CHECKING:
+    from stream.files import Options
     from stream.model_folder import Manifest
     from training.data.dataset import Dataset
     from training.data.unstated import Unstated

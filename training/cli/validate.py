@@ -14,13 +14,13 @@ from rich.table import Table
 from schemas import Category, all_categories, category_infos
 from stream.cli.console import err, note, one_line, out
 from stream.cli.reading import reads_files
-from stream.files import Options
 from training.cli.labels_by import unstated_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stream.files import Options
     from training.data.files import Suggestion
 
 _SKIP: Final = "s"

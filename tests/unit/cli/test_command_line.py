@@ -45,7 +45,8 @@ def test_every_command_explains_itself(command):
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; import stream.cli; "
-        "print([m for m in ('aiokafka', 'onnxruntime', 'numpy', 'torch', 'pydantic_settings') "
+        "print([m for m in ('aiokafka', 'onnxruntime', 'numpy', 'torch', 'pydantic_settings', "
+        "'stream.files') "
         "if m in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
