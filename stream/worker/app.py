@@ -14,7 +14,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -254,36 +254,33 @@ class Worker:
     def _slice(self, works: list[Work], batch: Classified) -> Slice:
         now = datetime.now(UTC)
         messages = [self._router.route(work, now) for work in works if not work.deleted]
-        audits = {work: self._router.audit(work, now) for work in works if self._is_audited(work)}
-        messages += [audit for audit in audits.values() if audit is not None]
-        audited = {work for work, audit in audits.items() if audit is not None}
+        messages += self._audits(works, now)
         by_model: dict[str, list[Work]] = {}
         for work in works:
             version = (work.model or self.models.serving).version
             by_model.setdefault(version, []).append(work)
-        messages += [self._summary(part, v, batch.timings, audited) for v, part in by_model.items()]
+        messages += [self._summary(part, v, batch.timings) for v, part in by_model.items()]
         return Slice(works, messages, self._committed(works))
 
-    def _is_audited(self, work: Work) -> bool:
+    def _audits(self, works: list[Work], now: datetime) -> Iterator[Message]:
+        """Yield the questions about a sample of what is published, and mark what is asked about."""
         share = self.settings.audit.share
-        return (
-            share > 0
-            and work.sure
-            and work.rejection is None
-            and work.review is not None
-            and not self.settings.topics.output_suffix  # a backfill asks nobody
-            and in_sample(share, work.review.review_id, _AUDIT_HERE)
-        )
+        if not share or self.settings.topics.output_suffix:  # a backfill asks nobody
+            return
+        for work in works:
+            if not work.sure or work.rejection is not None or work.review is None:
+                continue
+            if not in_sample(share, work.review.review_id, _AUDIT_HERE):
+                continue
+            if (question := self._router.audit(work, now)) is not None:
+                work.audited = True
+                yield question
 
-    def _summary(
-        self, works: list[Work], model_version: str, timings: Timings, audited: set[Work]
-    ) -> Message:
+    def _summary(self, works: list[Work], model_version: str, timings: Timings) -> Message:
         worker = self.settings.worker.name
         refusal = self._watcher.refusals.get("serving")
         refused = refusal.version if refusal else None
-        summary = summarize(works, worker, model_version, timings, refused).model_copy(
-            update={"audited": len(audited.intersection(works))}
-        )
+        summary = summarize(works, worker, model_version, timings, refused)
         event_id = f"{works[0].source}-{summary.last_offset}"
         headers = cloud_event(type(summary), event_id, worker, summary.processed_at)
         topic = self.settings.topic_names.batches

@@ -58,6 +58,7 @@ def summarize(
         deleted=sum(work.deleted for work in works),
         strange=sum(work.strange is not None for work in works),
         unread_dates=sum(work.unread_date for work in works),
+        audited=sum(work.audited for work in works),
         cache_hits=sum(work.cached for work in works),
         categories={
             category: CategoryCount(

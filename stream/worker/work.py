@@ -67,6 +67,8 @@ class Work:
     sure: bool = False
     strange: str | None = None
     """Why the text is not published, though the model was sure of it."""
+    audited: bool = False
+    """It is published, and people are asked about it as well."""
     cached: bool = False
     held: int = 0
     """Bytes of the record, for as long as the event is on its way."""
