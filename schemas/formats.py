@@ -13,7 +13,7 @@ _CONFLUENT_HEAD: Final = 5
 _APICURIO_HEAD: Final = 9
 _GLUE_HEAD: Final = 18
 _GLUE_VERSION: Final = 3
-_JSON_BEGINS: Final = frozenset(b'{["\xef')
+_JSON_BEGINS: Final = frozenset((b"{", b"[", b'"', b"\xef"))
 _REMEDY: Final = "reviews are read as JSON: have the producer or connector write that"
 _SIGNATURES: Final = (
     (b"Obj\x01", "an Avro file"),
@@ -39,12 +39,9 @@ def registry_head(value: bytes) -> int:
     else:
         return 0
     for size in sizes:
-        if value[size : size + 4] == b"null" or value[size : size + 1][:1] in _BEGINNINGS:
+        if value[size : size + 4] == b"null" or value[size : size + 1] in _JSON_BEGINS:
             return size
     return 0
-
-
-_BEGINNINGS: Final = frozenset(bytes((byte,)) for byte in _JSON_BEGINS)
 
 
 def binary_format(value: bytes) -> str | None:
@@ -67,7 +64,7 @@ def binary_format(value: bytes) -> str | None:
 
 def _is_wide_json(value: bytes) -> bool:
     """Tell whether it may be JSON of two bytes a character, high byte first."""
-    return value[1:2] in _BEGINNINGS and value[2:3] == b"\x00"
+    return value[1:2] in _JSON_BEGINS and value[2:3] == b"\x00"
 
 
 def _is_protobuf(body: bytes) -> bool:

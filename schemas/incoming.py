@@ -259,9 +259,6 @@ def _scalar_text(value: object) -> str | None:
         return str(value).lower()  # true and false, as JSON has them
     if isinstance(value, float) and math.isfinite(value):
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, dict) and len(value) == 1:  # MongoDB's {"$oid": ...}, {"$numberLong": ...}
-        ((name, inner),) = value.items()
-        return _scalar_text(inner) if name.startswith("$") else None
     return None
 
 
