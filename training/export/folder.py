@@ -219,7 +219,7 @@ def _write_tokenizer_and_base(model: NeuralModel, folder: Path, options: Options
 
 def _self_test(model: NeuralModel, folder: Path) -> tuple[SelfTest, ...]:
     """Let the CPU graph answer; a classifier may cut the same texts into several calls."""
-    texts = _self_test_texts()
+    texts = self_test_texts()
     ids = model.encoder.tokenize(texts, model.max_length)
     logits = graph_logits(folder / CPU_GRAPH, ids, model.encoder.pad_id)
     return tuple(
@@ -228,16 +228,14 @@ def _self_test(model: NeuralModel, folder: Path) -> tuple[SelfTest, ...]:
     )
 
 
-def _self_test_texts() -> list[str]:
-    """Return what the taxonomy itself says of its categories: no text of the training data goes out."""
+def self_test_texts() -> list[str]:
+    """Return what a model is tried with: names and descriptions of the taxonomy. No text of the training data goes out.
+
+    A taxonomy's examples are such texts, where they were taken from labels.
+    """
     infos, language = category_infos(), active_taxonomy().languages[0]
     chosen = infos[:: -(-len(infos) // _SELF_TEST_TEXTS)]
-    return [
-        normalize(
-            next(iter(info.examples), "") or info.description(language) or info.name(language)
-        )
-        for info in chosen
-    ]
+    return [normalize(info.description(language) or info.name(language)) for info in chosen]
 
 
 def _unknown_share(ids: Sequence[Sequence[int]], unknown_id: int) -> float:

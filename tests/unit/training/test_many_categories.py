@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from schemas import using
+from schemas import load_taxonomy, using
 from stream.classifier import Classifier
 from tests.support.taxonomies import bank
 from training.data.dataset import labelled, read_labelled_dataset
 from training.evaluation.compare import Candidate, compare_out_of_fold
 from training.evaluation.report import write_report
+from training.export.folder import self_test_texts
 from training.fit.config import TrainConfig
 from training.fit.noise import disturb
 from training.pretraining.encoder import Shape, new_encoder
@@ -113,3 +114,12 @@ def test_a_vocabulary_whose_pieces_hold_the_space_before_them_is_read_as_well():
     tokenizer = tokenizer_of([*pieces, *letters], scores)
     assert spelled_share(tokenizer, [ENGLISH]) == 0
     assert spelled_share(tokenizer, [RUSSIAN]) > 0.9
+
+
+def test_a_taxonomys_examples_which_may_be_customers_texts_are_in_no_folder(tmp_path):
+    lines = ['name = "bank"', 'languages = ["en"]']
+    for slug in ("card", "cash"):
+        lines += ["[[category]]", f'slug = "{slug}"', 'examples = ["my name is Ann Smith"]']
+    (tmp_path / "taxonomy.toml").write_text("\n".join(lines), encoding="utf-8")
+    with using(load_taxonomy(tmp_path)):
+        assert self_test_texts() == ["card", "cash"]
