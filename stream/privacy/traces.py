@@ -73,10 +73,17 @@ def find_traces(
     places = [learning.runs, learning.registry, *([tracked] if tracked else []), *look_in]
     found = [
         Trace(str(path), told)
-        for path, error in _files([*places, settings.model.folder])
+        for path, error in _files([*places, *_taxonomy(settings), settings.model.folder])
         if (told := _closed(error) if error else _told_by(path, marks, spelled))
     ]
     return [*found, *_unseen(settings)]
+
+
+def _taxonomy(settings: Settings) -> Iterator[Path]:
+    """Yield the folder of a taxonomy of one's own: its examples may have been taken from reviews."""
+    if settings.taxonomy is not None:
+        named = settings.taxonomy
+        yield named if named.is_dir() else named.parent
 
 
 def _closed(error: Exception) -> str:

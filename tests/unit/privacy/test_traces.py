@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schemas import active_taxonomy, using
 from stream.privacy.traces import find_traces
 from stream.settings import Settings
 from stream.text import normalize, short_fingerprint
 from tests.support.other_account import needs_root
+from tests.support.taxonomies import write_taxonomy
 
 TEXT = 'Анна Петрова: "чайник" сгорел & <b>искрит</b>'
 
@@ -149,3 +151,12 @@ def test_a_tracking_folder_is_searched(settings, tmp_path):
     page.write_text(TEXT, encoding="utf-8")
     kept = type(settings.tracking).model_validate({"uri": str(tmp_path / "mlruns")})
     assert set(left(settings.model_copy(update={"tracking": kept}))) == {str(page)}
+
+
+def test_the_examples_of_a_taxonomy_that_was_made_from_labels_are_searched(settings, tmp_path):
+    file = write_taxonomy(tmp_path / "bank", 3) / "taxonomy.toml"
+    examples = f"examples = [{json.dumps(TEXT, ensure_ascii=False)}]"
+    file.write_text(f"{file.read_text(encoding='utf-8')}{examples}\n", encoding="utf-8")
+    with using(active_taxonomy()):
+        named = Settings.model_validate({**settings.model_dump(), "taxonomy": tmp_path / "bank"})
+        assert set(left(named)) == {str(file)}
