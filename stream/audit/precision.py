@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import exp, lgamma, log, sqrt
+from math import exp, lgamma, log
 from typing import Final
 
 from schemas import Category, Label, RelabelTask, active_taxonomy, all_categories
+from stream.intervals import wilson
 
-# Of a normal distribution: 95% lie within.
-_Z: Final = 1.96
 _CHANCE: Final = 0.05
 
 
@@ -92,20 +91,6 @@ def _measured(category: Category, audited: int, answers: list[Category | None]) 
         high,
         tuple(others.most_common(3)),
     )
-
-
-def wilson(right: int, rows: int) -> tuple[float, float]:
-    """Return the 95% interval of a share (Wilson's score interval); 0 to 1 without rows.
-
-    >>> tuple(round(end, 3) for end in wilson(95, 100))
-    (0.888, 0.978)
-    """
-    if not rows:
-        return 0.0, 1.0
-    share, z2 = right / rows, _Z * _Z
-    middle = (share + z2 / (2 * rows)) / (1 + z2 / rows)
-    reach = _Z * sqrt(share * (1 - share) / rows + z2 / (4 * rows * rows)) / (1 + z2 / rows)
-    return max(middle - reach, 0.0), min(middle + reach, 1.0)
 
 
 def is_broken(one: Measured, promised: float, tested: int = 1) -> bool:

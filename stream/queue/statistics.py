@@ -12,6 +12,7 @@ from math import sqrt
 from typing import Any, cast
 
 from schemas import Category, all_categories
+from stream.intervals import wilson
 from stream.queue.agreement import Agreement, Pairs, agreement, one_category, pooled
 from stream.queue.record_seal import SEAL_LETTERS, Forged
 from stream.queue.records import category_of
@@ -62,12 +63,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Bounds of the 95% interval."""
-        if not self.of:
-            return 0.0, 1.0
-        z, n, p = 1.959964, self.of, self.hits / self.of
-        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return wilson(self.hits, self.of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,13 +164,14 @@ def _judge(sample: Sequence[Suggestion], checked: Path) -> None:
 
 
 def _summary(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> str:
+    from stream.intervals import wilson
     from training.evaluation.metrics import bootstrap
-    from training.labelling.evaluation import cohen_kappa, weighted_f1, wilson_interval
+    from training.labelling.evaluation import cohen_kappa, weighted_f1
 
     right, of = int((truth == guess).sum()), len(truth)
     f1 = bootstrap(weighted_f1, truth, guess, resamples=1000)
     return (
-        f"{of} guesses checked: {_between(right / of, wilson_interval(right, of))} right, "
+        f"{of} guesses checked: {_between(right / of, wilson(right, of))} right, "
         f"weighted F1 {_between(f1.value, (f1.low, f1.high))}, "
         f"Cohen's kappa {cohen_kappa(truth, guess):.2f} (95% intervals)"
     )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas import Category, all_categories, category_count
+from stream.intervals import wilson
 
 Ids = NDArray[np.int64]
-_Z95: Final = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +71,11 @@ def category_scores(truth: Ids, given: Ids) -> list[CategoryScore]:
                 precision,
                 recall,
                 2 * precision * recall / both if both else 0.0,
-                wilson_interval(hits, said),
-                wilson_interval(hits, wanted),
+                wilson(hits, said),
+                wilson(hits, wanted),
             )
         )
     return scores
-
-
-def wilson_interval(hits: int, of: int) -> tuple[float, float]:
-    """Return the 95% interval of a share (Wilson, JASA 22, 1927); it holds up for few and for all.
-
-    >>> low, high = wilson_interval(19, 20)
-    >>> round(low, 2), round(high, 2)
-    (0.76, 0.99)
-    """
-    if not of:
-        return 0.0, 1.0
-    share, z2 = hits / of, _Z95**2
-    centre = (share + z2 / (2 * of)) / (1 + z2 / of)
-    half = _Z95 * sqrt(share * (1 - share) / of + z2 / (4 * of**2)) / (1 + z2 / of)
-    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def cohen_kappa(first: Ids, second: Ids) -> float:

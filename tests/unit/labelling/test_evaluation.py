@@ -9,7 +9,6 @@ from training.labelling.evaluation import (
     cohen_kappa,
     confusion_matrix,
     weighted_f1,
-    wilson_interval,
 )
 
 ids = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=60)
@@ -32,16 +31,6 @@ def test_kappa_is_that_of_sklearn(pairs):
     wanted = cohen_kappa_score(first, second)
     if not np.isnan(wanted):
         assert cohen_kappa(first, second) == pytest.approx(wanted)
-
-
-@given(st.integers(0, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_an_interval_holds_the_share_and_stays_between_zero_and_one(counts):
-    hits, of = counts
-    low, high = wilson_interval(hits, of)
-    assert 0 <= low <= high <= 1
-    if of:
-        assert low <= hits / of + 1e-9
-        assert high >= hits / of - 1e-9
 
 
 def test_abstentions_count_against_recall_only():

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import Category, all_categories, category_count
+from stream.intervals import wilson
 from training.evaluation.metrics import Interval, bootstrap
 from training.labelling.aggregation import AGGREGATORS, Known, held_out_posterior
 from training.labelling.calibration import NEVER, Calibration
 from training.labelling.crossval import CrossValidated, cross_validate
-from training.labelling.evaluation import weighted_f1, wilson_interval
+from training.labelling.evaluation import weighted_f1
 from training.labelling.label_model import UNKNOWN
 from training.labelling.run import LabellingRun
 from training.labelling.votes import Votes
@@ -315,7 +316,7 @@ def _contender(name: str, known: Known, chosen: NDArray[np.int64], note: str) ->
 
 def share(part: int, of: int) -> Interval:
     """Return a share with its 95% interval (Wilson)."""
-    return Interval(part / of if of else float("nan"), *wilson_interval(part, of))
+    return Interval(part / of if of else float("nan"), *wilson(part, of))
 
 
 def _f1(known: Known, chosen: NDArray[np.int64]) -> Interval:
