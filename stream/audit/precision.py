@@ -10,6 +10,7 @@ from typing import Final
 
 from schemas import Category, Label, RelabelTask, active_taxonomy, all_categories
 from stream.intervals import wilson
+from stream.queue.priority import best_category
 
 _CHANCE: Final = 0.05
 
@@ -57,7 +58,9 @@ def measure(tasks: Iterable[RelabelTask], labels: Mapping[str, Label]) -> list[M
     said: dict[Category, list[Category | None]] = {category: [] for category in all_categories()}
     audited: Counter[Category] = Counter()
     for review_id, task in audits.items():
-        published = max(task.probabilities, key=lambda c: task.probabilities[c])
+        published = best_category(task.probabilities)
+        if published is None:  # the categories that it was about are gone
+            continue
         audited[published] += 1
         label = labels.get(review_id)
         # Decided in bulk with what resembles it, or imported: somebody may have seen the answer.
@@ -108,6 +111,8 @@ def is_broken(one: Measured, promised: float, tested: int = 1) -> bool:
     if not one.decided:
         return False
     n, right = one.decided, one.right
+    if promised >= 1:
+        return right < n
     ways = (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) for k in range(right + 1))
     tail = sum(
         exp(way + k * log(promised) + (n - k) * log(1 - promised)) for k, way in enumerate(ways)

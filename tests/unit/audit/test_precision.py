@@ -54,3 +54,14 @@ def test_a_promise_is_broken_only_when_chance_is_no_excuse():
     assert not broken(measure(audits(10_000), decided([KIDS] * 9_500 + [SHOES] * 500)), 0.95)
     many = measure(audits(100), decided([KIDS] * 80 + [SHOES] * 20))
     assert [one.category for one in broken(many, 0.95)] == [KIDS, None]
+
+
+def test_an_audit_of_categories_that_are_gone_says_nothing_of_those_there_are():
+    gone = audits(1)[0].model_copy(update={"probabilities": {}})
+    assert [one.category for one in measure([gone], decided([KIDS]))] == [None]
+    assert measure([gone], decided([KIDS]))[-1].audited == 0
+
+
+def test_one_slip_breaks_the_promise_that_there_is_none():
+    assert broken(measure(audits(9), decided([KIDS] * 8 + [SHOES])), 1.0)
+    assert not broken(measure(audits(9), decided([KIDS] * 9)), 1.0)
