@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from schemas import active_taxonomy
 from stream.errors import ModelError
+from stream.listing import some
 from stream.text import READABLE_BY, TEXT_VERSION
 
 MANIFEST: Final = "manifest.json"
@@ -24,8 +25,6 @@ KNOWN: Final = "known.npy"
 """Hashes of the texts that a model, and its base, were trained on; see `training.export.known`."""
 REQUIRED_FILES: Final = (CPU_GRAPH, TOKENIZER)
 _DIGEST_CHUNK: Final = 1 << 20
-# So many differing categories are named in a message.
-_NAMED: Final = 5
 
 # Anything else made every probability NaN: all reviews became tasks that no reader could parse.
 _Threshold = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -124,7 +123,7 @@ class Manifest(BaseModel):
     @model_validator(mode="after")
     def _bias_is_of_categories(self) -> Self:
         if unknown := sorted(self.bias.keys() - set(self.categories)):
-            raise ValueError(f"bias of no category: {_some(unknown)}")
+            raise ValueError(f"bias of no category: {some(unknown)}")
         return self
 
 
@@ -270,8 +269,8 @@ def _check_taxonomy(folder: Path, manifest: Manifest) -> None:
     absent = [slug for slug in taxonomy.slugs if slug not in manifest.categories]
     foreign = [slug for slug in manifest.categories if slug not in taxonomy.slugs]
     differs = [
-        *([f"it lacks {_some(absent)}"] if absent else []),
-        *([f"it has {_some(foreign)} besides"] if foreign else []),
+        *([f"it lacks {some(absent)}"] if absent else []),
+        *([f"it has {some(foreign)} besides"] if foreign else []),
     ]
     if not differs:
         same = manifest.categories == taxonomy.slugs
@@ -281,8 +280,3 @@ def _check_taxonomy(folder: Path, manifest: Manifest) -> None:
         f"{'; '.join(differs)}",
         "set REVIEWS_TAXONOMY to the model's taxonomy, or train a model for this one",
     )
-
-
-def _some(slugs: list[str]) -> str:
-    more = len(slugs) - _NAMED
-    return ", ".join(slugs[:_NAMED]) + (f" and {more} more" if more > 0 else "")

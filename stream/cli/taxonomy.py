@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,6 +11,7 @@ import typer
 
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, settings_from
+from stream.listing import some
 
 if TYPE_CHECKING:
     from schemas import Taxonomy
@@ -144,27 +144,26 @@ def diff(old: Folder, new: Folder, as_json: Json = False) -> None:
         for column in ("change", "before", "after"):
             table.add_column(column)
         for change in found:
-            table.add_row(change.kind, _some(change.before), _some(change.after))
+            table.add_row(
+                change.kind,
+                some(change.before, most=_MOST_NAMED),
+                some(change.after, most=_MOST_NAMED),
+            )
         out.print(table if found else "no category changes")
         for line in todo.notes:
             out.print(line, markup=False)
         for title, topics in (("new topics", todo.topics_to_create), ("left", todo.topics_left)):
             if topics:
-                out.print(f"{title}: {_some(topics)}", markup=False)
+                out.print(f"{title}: {some(topics, most=_MOST_NAMED)}", markup=False)
         for command in todo.commands:
             note(f"run: [bold]{command}[/bold]")
     _require_explained(found)
 
 
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
 def _require_explained(found: list[Change]) -> None:
     if gone := [change.before[0] for change in found if change.kind == "unexplained"]:
         note(
-            f"[red]nothing says what became of {_some(gone)}[/red]: name it in `formerly` of the "
+            f"[red]nothing says what became of {some(gone, most=_MOST_NAMED)}[/red]: name it in `formerly` of the "
             "category that it became, or in `removed`"
         )
         raise typer.Exit(1)

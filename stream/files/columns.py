@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from stream.errors import InputError
+from stream.listing import some
 
 Role = Literal["text", "title", "pros", "cons", "id", "date", "rating", "label"]
 
@@ -187,9 +188,7 @@ def _named(wanted: str, names: Sequence[str]) -> str:
 
 def listed(names: Iterable[str], most: int = 12) -> str:
     """Return names as a message shows them."""
-    found = [f"«{name}»" for name in names if name]
-    more = f" and {len(found) - most} more" if len(found) > most else ""
-    return ", ".join(found[:most]) + more if found else "nothing"
+    return some([f"«{name}»" for name in names if name], most) or "nothing"
 
 
 def unique_names(cells: Sequence[str]) -> list[str]:

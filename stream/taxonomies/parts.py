@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from schemas import Taxonomy, TaxonomyError
 from schemas.toml import read_toml
+from stream.listing import some
 
 _FEW_EXAMPLES: Final = 3
 
@@ -113,7 +114,9 @@ def _of_part(taxonomy: Taxonomy, part: Part) -> Finding:
         return Finding(part.name, "wrong", f"no such category: {', '.join(unknown[:5])}")
     absent = [slug for slug in taxonomy.slugs if slug not in named]
     if named and absent:
-        return Finding(part.name, "weak", f"{part.use}; nothing of {_some(absent)}")
+        return Finding(
+            part.name, "weak", f"{part.use}; nothing of {some(absent, most=_FEW_EXAMPLES)}"
+        )
     return Finding(part.name, "good", part.use)
 
 
@@ -149,8 +152,3 @@ def _in_row(row: Any) -> Iterator[str]:
     for found in examples.values() if isinstance(examples, dict) else ():
         for example in found:
             yield str(example[-1])
-
-
-def _some(slugs: list[str]) -> str:
-    more = len(slugs) - _FEW_EXAMPLES
-    return ", ".join(slugs[:_FEW_EXAMPLES]) + (f" and {more} more" if more > 0 else "")
