@@ -12,6 +12,14 @@ from stream.errors import ConfigError
 _MOST_LISTED: Final = 12
 
 
+def any_category() -> str:
+    """Return all slugs, or where they are listed if they are many, as a message goes on after "use"."""
+    slugs = active_taxonomy().slugs
+    if len(slugs) <= _MOST_LISTED:
+        return f"one of {', '.join(slugs)}"
+    return f"one of the {len(slugs)} that `reviews taxonomy check` lists"
+
+
 def category_named(said: str) -> Category:
     """Return the category that somebody names.
 
@@ -23,10 +31,5 @@ def category_named(said: str) -> Category:
     if found is not None:
         return found
     near = get_close_matches(said.lower(), taxonomy.slugs, n=3, cutoff=0.6)
-    if near:
-        remedy = f"did you mean {' or '.join(near)}?"
-    elif len(taxonomy.slugs) <= _MOST_LISTED:
-        remedy = f"one of: {', '.join(taxonomy.slugs)}"
-    else:
-        remedy = "`reviews taxonomy check` lists them"
+    remedy = f"did you mean {' or '.join(near)}?" if near else f"use {any_category()}"
     raise ConfigError(f"there is no category {said!r} in the taxonomy {taxonomy.name!r}", remedy)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from schemas import Category, all_categories, category_count
+from schemas import Category, category_count
+from stream.categories import any_category
 from stream.errors import ReviewsError
 from stream.files import BadRow, Options, Reason, Wanted
 from stream.files.checking import is_much
@@ -192,7 +193,7 @@ def read_suggestions(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Su
     return [
         Suggestion(
             item,
-            _guess(path, row),
+            _known(path, row.line, row.fields.get("guess")),
             str(row.fields.get("decided_by") or ""),
             {
                 name.removeprefix(_REASONS): str(value)
@@ -223,7 +224,7 @@ def read_votes(path: Path) -> Iterator[tuple[str, str, Category | None, float | 
             yield (
                 str(name),
                 str(row["model"]),
-                _voted(path, record.line, row),
+                _known(path, record.line, row.get("category")),
                 _confidence(path, record.line, row),
             )
 
@@ -302,9 +303,8 @@ def _opened(path: Path, options: Options) -> Iterator[Table]:
 def _bad(path: Path, row: BadRow, more: str = "") -> DataError:
     remedy = "mend the row, or take it out"
     if row.reason is Reason.NO_LABEL:
-        known = ", ".join(category.slug for category in all_categories())
         remedy = (
-            f"name the column `category` and use one of {known}, a name of theirs, "
+            f"name the column `category` and use {any_category()}, a name of theirs, "
             f"or a number, 0 to {category_count() - 1}"
         )
     return DataError(f"{path}, line {row.line}: {row.problem}{more}", remedy)
@@ -347,14 +347,6 @@ def _origin(path: Path, number: int, row: Mapping[str, Any]) -> Origin | None:
     if by in _BY_PEOPLE:
         return Origin.PERSON
     return ORIGINS.get(by, Origin.ENSEMBLE)
-
-
-def _guess(path: Path, row: LabelRow) -> Category | None:
-    return _known(path, row.line, row.fields.get("guess"))
-
-
-def _voted(path: Path, line: int, row: Mapping[str, Any]) -> Category | None:
-    return _known(path, line, row.get("category"))
 
 
 def _known(path: Path, line: int, said: object) -> Category | None:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from schemas import active_taxonomy
+from schemas import active_taxonomy, using
+from stream.categories import category_named
+from stream.errors import ConfigError
 from stream.taxonomies.parts import PARTS, check
 from tests.support.taxonomies import bank
 
@@ -45,3 +47,9 @@ def test_categories_that_a_part_leaves_out_are_named(tmp_path):
     (tmp_path / "rules.toml").write_text('[[rule]]\ncategory = "intent_0"\n', encoding="utf-8")
     (finding,) = [f for f in check(taxonomy) if f.subject == "rules.toml"]
     assert (finding.state, "intent_1, intent_2" in finding.said) == ("weak", True)
+
+
+def test_many_categories_are_not_listed_in_a_message(tmp_path):
+    with using(bank(tmp_path, 150)), pytest.raises(ConfigError) as caught:
+        category_named("weather")
+    assert caught.value.remedy == "use one of the 150 that `reviews taxonomy check` lists"
