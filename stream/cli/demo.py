@@ -73,6 +73,7 @@ def demo(
     from stream.demo.summary import print_report
 
     rows = Rows(file or EXAMPLES)
+    rows.check()
     with _servers(data_dir, keep=keep) as servers:
         settings = _settings(servers)
         data_dir.mkdir(parents=True, exist_ok=True)

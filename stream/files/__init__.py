@@ -13,9 +13,9 @@
 """
 
 from stream.files.columns import Wanted
-from stream.files.container import STDIN
+from stream.files.container import STDIN, check_readable
 from stream.files.ids import IdDeriver, IdLedger, derived_id
-from stream.files.reviews import ReviewFile, check_readable, open_reviews
+from stream.files.reviews import ReviewFile, open_reviews
 from stream.files.rows import BadRow, Reason, ReviewRow, why_invalid
 from stream.files.tables import Format, Options, format_of
 

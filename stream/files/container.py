@@ -234,6 +234,17 @@ def opened(path: Path, file: BinaryIO | None = None) -> Iterator[Opened]:
         yield found
 
 
+def check_readable(path: Path) -> None:
+    """Check that a file can be opened. A pipe is left alone: opening it twice would lose data.
+
+    Raises:
+        InputError: the file is absent, a folder, or may not be read.
+    """
+    if path != STDIN and (path.is_file() or path.is_dir() or not path.exists()):
+        with _open(path):
+            pass
+
+
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from stream.files.columns import Columns
-from stream.files.container import STDIN, Opened, opened
+from stream.files.container import Opened, opened
 from stream.files.json_shapes import flat
 from stream.files.rows import BadRow, Reason, Record, Remarks, ReviewRow
 from stream.files.tables import Options, Table, table_of
@@ -59,17 +59,6 @@ def open_reviews(
     """
     with opened(path, file) as source:
         yield ReviewFile(table_of(source, path, options), source)
-
-
-def check_readable(path: Path) -> None:
-    """Check that a file can be opened. A pipe is left alone: opening it twice would lose data.
-
-    Raises:
-        InputError: the file is absent, a folder, or may not be read.
-    """
-    if path != STDIN and (path.is_file() or path.is_dir() or not path.exists()):
-        with opened(path):
-            pass
 
 
 def review_rows(table: Table) -> Iterator[ReviewRow | BadRow]:
