@@ -37,7 +37,7 @@ from schemas.taxonomy import is_active
 from schemas.topics import Layout, TopicNames
 from stream.errors import ConfigError
 from stream.privacy.kinds import ALWAYS, Kind
-from stream.settings_mistakes import mistakes_in, unknown_variables
+from stream.settings_mistakes import PREFIX, mistakes_in, unknown_variables
 
 CONFIG_VARIABLE: Final = "REVIEWS_CONFIG"
 DEFAULT_CONFIG: Final = Path("reviews.toml")
@@ -645,7 +645,7 @@ class Settings(BaseSettings):
     """All options. ``REVIEWS_WORKER__BATCH_ROWS=512`` sets ``worker.batch_rows``."""
 
     model_config = SettingsConfigDict(
-        env_prefix="REVIEWS_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,

@@ -13,6 +13,7 @@ from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
 from stream.credentials import MASK, shown_address, shown_command
 from stream.settings import BUNDLED_MODEL, Settings, config_file
+from stream.settings_mistakes import variable
 
 _ABOUT: Final = (
     "Every option of the online half. The first that speaks wins: a command's own option, the "
@@ -45,7 +46,7 @@ def settings_in_force(settings: Settings) -> Iterator[SettingInForce]:
         origin = next((o for o, given in sources.items() if _gives(given, section, option)), None)
         yield SettingInForce(
             name=f"{section}.{option}" if section else option,
-            variable=_variable(section, option),
+            variable=variable(section, option),
             value=_shown(
                 getattr(getattr(settings, section) if section else settings, option), option
             ),
@@ -63,7 +64,7 @@ def reference_markdown() -> str:
             heading = section
             lines += ["", *_heading(section)]
             lines += ["| environment | default | meaning |", "|---|---|---|"]
-        cells = (f"`{_variable(section, option)}`", _default(field), _meaning(field))
+        cells = (f"`{variable(section, option)}`", _default(field), _meaning(field))
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -85,10 +86,6 @@ def _options() -> Iterator[tuple[str, str, FieldInfo]]:
                 yield section, option, info
         else:
             yield "", section, field
-
-
-def _variable(section: str, option: str) -> str:
-    return f"REVIEWS_{section}__{option}".upper() if section else f"REVIEWS_{option}".upper()
 
 
 def _gives(given: dict[str, Any], section: str, option: str) -> bool:
