@@ -62,7 +62,6 @@ _NAMES: Final[Mapping[Role, tuple[str, ...]]] = {
 }  # fmt: skip
 # The words of a review, in the order in which they are joined.
 _WORDS: Final[tuple[Role, ...]] = ("title", "text", "pros", "cons")
-_CAMEL: Final = re.compile(r"(?<=[a-zа-яё0-9])(?=[A-ZА-ЯЁ])")
 _LONGEST_NAME: Final = 80
 
 

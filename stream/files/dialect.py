@@ -31,8 +31,8 @@ from stream.files.rows import BadRow, Remarks
 
 _SEPARATOR: Final = re.compile(r"\A\s*\"?sep=(.)\"?[\r\n]+", re.IGNORECASE)
 # Titles, empty rows and filters above a header are not more than these.
-_HEADER_WITHIN: Final = 30
-_LOOKED_AT: Final = 300
+HEADER_WITHIN: Final = 30
+LOOKED_AT: Final = 300
 _CHARACTERS_LOOKED_AT: Final = 64 * 1024
 # A table without a header is one when nearly all its lines have as many cells as the first.
 _ALIKE: Final = 0.9
@@ -166,7 +166,7 @@ class _Sample:
         """Return the layout by a header that we know, with how good it is."""
         found = [
             candidate
-            for number, cells in enumerate(self.records[:_HEADER_WITHIN])
+            for number, cells in enumerate(self.records[:HEADER_WITHIN])
             if (candidate := self._header(number, cells, wanted)) is not None
         ]
         return max(found, key=lambda each: each[1], default=None)
@@ -175,7 +175,7 @@ class _Sample:
         self, number: int, cells: Sequence[str], wanted: Wanted
     ) -> tuple[Layout, tuple[int, int, float]] | None:
         """Return the layout if this record is a header, with how good it is."""
-        if not self._may_be_header(number, cells):
+        if not is_header_like(number, cells, self.records):
             return None
         names = unique_names(_without_empty_end(cells))
         columns = self._columns_of(number, names, wanted)
@@ -197,10 +197,6 @@ class _Sample:
         # A number names a column of any row: only what is a header all the same is one.
         is_header = known_columns(names) or looks_like_header(names, self.records[number + 1 :])
         return columns if is_header else None
-
-    def _may_be_header(self, number: int, cells: Sequence[str]) -> bool:
-        """One known word is a header only above a table of one column; else it is a title or a text."""
-        return is_header_like(number, cells, self.records)
 
     def by_position(self, wanted: Wanted) -> Layout:
         """Return the layout of a table without header whose columns somebody numbered."""
@@ -261,7 +257,7 @@ def _sampled(text: str, delimiter: str) -> _Sample:
 def _sampled_as(text: str, dialect: Dialect) -> _Sample:
     reader = DelimitedReader(iter([text]), dialect, Remarks())
     records = (row for row in reader if not isinstance(row, BadRow))
-    return _Sample(dialect, tuple(tuple(cells) for _, cells in islice(records, _LOOKED_AT)))
+    return _Sample(dialect, tuple(tuple(cells) for _, cells in islice(records, LOOKED_AT)))
 
 
 _OPENING: Final = re.compile(r'(?:^|\t)"')
@@ -273,7 +269,7 @@ def _are_quoted(text: str, newline: str) -> bool:
     """Tell whether quotes keep cells together in a table parted by tabs, or are characters."""
     well = ill = closing = 0
     for block in lines_of(iter([text]), newline):
-        for line in (block or [])[:_LOOKED_AT]:
+        for line in (block or [])[:LOOKED_AT]:
             content = line.rstrip("\r\n")
             opened, closed = len(_OPENING.findall(content)), len(_WELL_QUOTED.findall(content))
             well, ill = well + closed, ill + opened - closed

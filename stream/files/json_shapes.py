@@ -52,10 +52,6 @@ class JsonWalk:
         self._at = 0
         self._line = 1
         self._ended = False
-        # Numbers stay as they are written: an id of twenty digits, a price of 5.10.
-        self._decoder = json.JSONDecoder(
-            parse_float=_number, parse_int=_whole, parse_constant=_none
-        )
 
     def elements(self, *, whole: bool = False) -> Iterator[Element]:
         """Yield what the text holds, until it ends. Values one after the other are read too.
@@ -151,7 +147,7 @@ class JsonWalk:
         want, broken_at = 0, self._at
         while True:
             try:
-                value, end = self._decoder.raw_decode(self._text, self._at)
+                value, end = _DECODER.raw_decode(self._text, self._at)
             except RecursionError:
                 raise self._broken("it is nested too deeply") from None
             except ValueError as error:
@@ -204,16 +200,12 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and not isinstance(value, Written)
 
 
-def _number(text: str) -> Written:
-    return Written(text)
-
-
-def _whole(text: str) -> Written:
-    return Written(text)
-
-
 def _none(_: str) -> None:
     """NaN and Infinity stand for nothing."""
+
+
+# Numbers stay as they are written: an id of twenty digits, a price of 5.10.
+_DECODER: Final = json.JSONDecoder(parse_float=Written, parse_int=Written, parse_constant=_none)
 
 
 def decoded_line(content: str) -> Any:
@@ -223,10 +215,7 @@ def decoded_line(content: str) -> Any:
         ValueError: it is no JSON.
         RecursionError: it is nested to break whoever reads it.
     """
-    return _LINE.decode(content)
-
-
-_LINE: Final = json.JSONDecoder(parse_float=_number, parse_int=_whole, parse_constant=_none)
+    return _DECODER.decode(content)
 
 
 def flat(value: Any, most: int = 4) -> dict[str, Any]:

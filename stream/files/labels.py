@@ -10,11 +10,10 @@ from typing import Any, BinaryIO, Final
 
 from schemas import Category, active_taxonomy, all_categories
 from stream.files.annotation_tools import said_labels
-from stream.files.container import opened
 from stream.files.json_shapes import flat
-from stream.files.reviews import Maker
+from stream.files.reviews import open_reviews, review_rows
 from stream.files.rows import BadRow, Reason
-from stream.files.tables import Options, Table, table_of
+from stream.files.tables import Options, Table
 
 _ANYTHING: Final = Options()
 _WHOLE: Final = ".0"
@@ -83,8 +82,8 @@ def open_labels(
     Raises:
         InputError: it is absent, damaged, or nothing in it can be told to be texts.
     """
-    with opened(path, file) as source:
-        yield table_of(source, path, options)
+    with open_reviews(path, options, file) as found:
+        yield found.table
 
 
 def label_rows(table: Table) -> Iterator[LabelRow | BadRow]:
@@ -93,16 +92,11 @@ def label_rows(table: Table) -> Iterator[LabelRow | BadRow]:
     Raises:
         InputError: the file breaks off or cannot be understood any more.
     """
-    maker = Maker(table.columns, table.remarks, flat=table.flat)
-    for record in table.records:
-        if isinstance(record, BadRow):
-            yield record
-            continue
-        row = maker.row_of(record)
+    for row in review_rows(table):
         if isinstance(row, BadRow):
             yield row
             continue
-        fields = record.fields if table.flat else flat(record.fields)
+        fields = row.fields if table.flat else flat(row.fields)
         yield LabelRow(row.line, row.review_id, row.text, _said(table, fields), fields)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -121,8 +121,3 @@ def why_invalid(error: ValidationError) -> str:
     if where == "text" and first["type"] == "string_pattern_mismatch":
         return "the text is empty"
     return f"{where}: {first['msg']}"
-
-
-def is_broken(row: Any) -> bool:
-    """Tell whether a row could not be parsed."""
-    return isinstance(row, BadRow) and row.reason.is_fault

@@ -13,16 +13,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from stream.errors import InputError
-from stream.files.columns import Columns, Wanted, guess_columns, known_columns, unique_names
-from stream.files.dialect import is_header_like
+from stream.files.columns import (
+    Columns,
+    Wanted,
+    guess_columns,
+    known_columns,
+    listed,
+    looks_like_header,
+    unique_names,
+)
+from stream.files.dialect import HEADER_WITHIN, LOOKED_AT, is_header_like
 from stream.files.rows import Record
 from stream.files.values import as_text
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-_HEADER_WITHIN: Final = 30
-_LOOKED_AT: Final = 300
 _SAVE: Final = "save it as CSV, and name that"
 
 
@@ -84,7 +90,7 @@ def _reviews_in(workbook: CalamineWorkbook, path: str, wanted: Wanted) -> Sheet:
             number, names, columns = header
             others = len(workbook.sheet_names) - 1
             return Sheet(name, tuple(names), columns, number, others, table)
-        seen = max([seen, *(cells for _, cells in rows[:_HEADER_WITHIN])], key=_filled)
+        seen = max([seen, *(cells for _, cells in rows[:HEADER_WITHIN])], key=_filled)
     return _without_header(workbook, path, wanted, seen)
 
 
@@ -94,7 +100,7 @@ def _header_in(
     """Return the row that names most columns that we know, its names, and the columns."""
     texts = [cells for _, cells in rows]
     found = []
-    for place, (number, cells) in enumerate(rows[:_HEADER_WITHIN]):
+    for place, (number, cells) in enumerate(rows[:HEADER_WITHIN]):
         if not is_header_like(place, cells, texts):
             continue
         names = unique_names(cells)
@@ -119,20 +125,12 @@ def _without_header(
         if not rows:
             continue
         columns = known_columns(names, wanted) if wanted else guess_columns(rows, names)
-        if columns is not None and (wanted or not _names_something(rows)):
+        if columns is not None and (wanted or not looks_like_header(rows[0], rows[1:])):
             return Sheet(name, tuple(names), columns, 0, len(workbook.sheet_names) - 1, table)
-    from stream.files.columns import listed  # noqa: PLC0415 - for the message alone
-
     raise InputError(
         f"{path}: no column is known to hold the text; there are {listed(seen)}",
         "name it with --text-column",
     )
-
-
-def _names_something(rows: list[list[str]]) -> bool:
-    from stream.files.columns import looks_like_header  # noqa: PLC0415 - as above
-
-    return looks_like_header(rows[0], rows[1:])
 
 
 def _beginning(table: CalamineSheet) -> list[tuple[int, list[str]]]:
@@ -141,7 +139,7 @@ def _beginning(table: CalamineSheet) -> list[tuple[int, list[str]]]:
         texts = [as_text(cell) for cell in cells]
         if any(text.strip() for text in texts):
             found.append((number, texts))
-        if len(found) >= _LOOKED_AT:
+        if len(found) >= LOOKED_AT:
             break
     return found
 
