@@ -60,7 +60,7 @@ def _content(body: Fields, envelope: Envelope) -> object:
     """Return what an envelope holds, or the body itself if it is none."""
     if "payload" in body and _is_connect(body, envelope):
         return body["payload"]
-    if envelope in {"auto", "debezium"} and "op" in body and ("after" in body or "before" in body):
+    if envelope in {"auto", "debezium"} and _is_change(body):
         return _row(body)
     if envelope in {"auto", "cloudevents"} and "specversion" in body:
         return _event_data(body)
@@ -71,6 +71,12 @@ def _is_connect(body: Fields, envelope: Envelope) -> bool:
     if envelope == "auto":
         return body.keys() <= {"schema", "payload"}
     return envelope in {"connect", "debezium"}
+
+
+def _is_change(body: Fields) -> bool:
+    """Tell whether it is a Debezium event; one of no single row, as a truncate, says only its source."""
+    without_row = body.get("op") in _DELETES and "source" in body
+    return "op" in body and ("after" in body or "before" in body or without_row)
 
 
 def _is_marked_deleted(body: Fields) -> bool:

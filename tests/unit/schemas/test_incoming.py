@@ -280,6 +280,10 @@ def test_a_tombstone_is_no_fault(tombstone, envelope):
         message(__deleted=True),
         b"\x00\x00\x00\x00\x07null",
         b"\x00\x00\x00\x00\x07" + change("d", before=ROW),
+        # As Debezium's documents show them: of a whole table, and of the database's log.
+        json.dumps({"source": {"table": "reviews"}, "op": "t", "ts_ms": 1}).encode(),
+        json.dumps({"payload": {"source": {}, "op": "t", "ts_ms": 1}}).encode(),
+        json.dumps({"source": {}, "op": "m", "message": {"content": "aGk="}}).encode(),
     ],
 )
 def test_a_delete_is_no_fault(deletes):
