@@ -105,7 +105,11 @@ class Manifest(BaseModel):
         "that in training. Empty: nothing.",
     )
     asked_precision: float = Field(
-        default=0.0, description="Of what is published, when thresholds were chosen; 0: not kept."
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        description="Of what is published, when thresholds were chosen; 0: not kept.",
     )
     guaranteed: bool = Field(
         default=False, description="Thresholds keep the asked precision with 95% confidence."

@@ -95,11 +95,11 @@ NAN, INFINITE = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize("value", [NAN, INFINITE, -1e308])
-@pytest.mark.parametrize("entry", ["bias", "thresholds", "temperature"])
+@pytest.mark.parametrize("entry", ["bias", "thresholds", "temperature", "asked_precision"])
 def test_a_rule_that_decides_nothing_or_everything_is_refused(folder, entry, value):
     """With a bias of NaN every review became a task of JSON that no reader could parse."""
     each = dict.fromkeys(all_categories(), value)
-    edit(folder, **{entry: value if entry == "temperature" else each})
+    edit(folder, **{entry: each if entry in {"bias", "thresholds"} else value})
     with pytest.raises(ModelError, match="cannot be read"):
         verify(folder)
 
