@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -24,6 +25,14 @@ from schemas.taxonomy import Category, inherited_counts, inherited_shares, is_wi
 SCHEMA_VERSION: Final = 1
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+# What sums are made of. JSON may write a number of any length, and one beyond what 64 bits hold stopped
+# whoever added it up. The schemas do not say so: released ones, which say less, still hold.
+_MOST: Final = 2**63 - 1
+Count = Annotated[int, Field(ge=0, le=_MOST), WithJsonSchema({"minimum": 0, "type": "integer"})]
+Bin = Annotated[int, Field(ge=0, le=_MOST), WithJsonSchema({"type": "integer"})]
+Amount = Annotated[
+    float, Field(ge=0.0, le=_MOST), WithJsonSchema({"minimum": 0.0, "type": "number"})
+]
 ReviewId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # Real reviews stay under 3 thousand characters; 20 thousand leaves room and keeps one event from
 # filling a micro-batch on its own.
@@ -215,9 +224,9 @@ class CategoryCount(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    published: int = Field(default=0, ge=0)
-    relabelled: int = Field(default=0, ge=0, description="By the model's best guess.")
-    confidence_sum: float = Field(default=0.0, ge=0.0, description="Over both.")
+    published: Count = Field(default=0)
+    relabelled: Count = Field(default=0, description="By the model's best guess.")
+    confidence_sum: Amount = Field(default=0.0, description="Over both.")
 
 
 CONFIDENCE_BINS: Final = 20
@@ -236,43 +245,40 @@ class BatchSummary(Event):
         description="Version that was announced to serve and that this worker refused.",
     )
     source_topic: str
-    source_partition: int = Field(ge=0)
-    first_offset: int = Field(ge=0)
-    last_offset: int = Field(ge=0)
-    reviews: int = Field(
-        ge=0,
+    source_partition: Count
+    first_offset: Count
+    last_offset: Count
+    reviews: Count = Field(
         description="Input events: what was published, relabelled, dead and deleted together.",
     )
-    published: int = Field(ge=0)
-    relabelled: int = Field(ge=0)
-    dead: int = Field(ge=0)
-    deleted: int = Field(
-        default=0, ge=0, description="Tombstones and deletes: nothing to classify."
+    published: Count
+    relabelled: Count
+    dead: Count
+    deleted: Count = Field(default=0, description="Tombstones and deletes: nothing to classify.")
+    strange: Count = Field(
+        default=0, description="Of the relabelled, texts that no model could know."
     )
-    strange: int = Field(
-        default=0, ge=0, description="Of the relabelled, texts that no model could know."
+    unread_dates: Count = Field(
+        default=0, description="Reviews whose date could not be read; it is in the metadata."
     )
-    unread_dates: int = Field(
-        default=0, ge=0, description="Reviews whose date could not be read; it is in the metadata."
-    )
-    cache_hits: int = Field(ge=0)
-    audited: int = Field(
-        default=0, ge=0, description="Of the published, those that people are asked about as well."
+    cache_hits: Count
+    audited: Count = Field(
+        default=0, description="Of the published, those that people are asked about as well."
     )
     categories: Annotated[dict[Category, CategoryCount], BeforeValidator(inherited_counts)] = Field(
         default_factory=dict
     )
-    confidence_histogram: list[int] = Field(
+    confidence_histogram: list[Bin] = Field(
         default_factory=lambda: [0] * CONFIDENCE_BINS,
         min_length=CONFIDENCE_BINS,
         max_length=CONFIDENCE_BINS,
         description="Counts in 20 equal bins of 0 to 1.",
     )
-    tokens: int = Field(default=0, ge=0, description="Word pieces, [CLS] and [SEP] included.")
-    unknown_tokens: int = Field(default=0, ge=0, description="Word pieces not in the vocabulary.")
-    queue_seconds: float = Field(default=0.0, ge=0.0, description="Mean wait before inference.")
-    tokenize_seconds: float = Field(default=0.0, ge=0.0)
-    inference_seconds: float = Field(default=0.0, ge=0.0)
+    tokens: Count = Field(default=0, description="Word pieces, [CLS] and [SEP] included.")
+    unknown_tokens: Count = Field(default=0, description="Word pieces not in the vocabulary.")
+    queue_seconds: Amount = Field(default=0.0, description="Mean wait before inference.")
+    tokenize_seconds: Amount = Field(default=0.0)
+    inference_seconds: Amount = Field(default=0.0)
     first_event_at: datetime = Field(description="Earliest Kafka timestamp in the batch.")
     last_event_at: datetime = Field(description="Latest Kafka timestamp in the batch.")
     processed_at: datetime = Field(default_factory=now)

@@ -1,5 +1,8 @@
 """What is accepted on a topic, and what a rejected event is told."""
 
+import json
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 from schemas import (
     MAX_EVENT_BYTES,
     MAX_TEXT_CHARS,
+    BatchSummary,
     ContractError,
     NotJson,
     Review,
@@ -68,3 +72,27 @@ def test_no_bytes_make_decoding_raise_anything_but_a_contract_error(value):
         decode(Review, value)
     except ContractError as error:
         assert error.code  # noqa: PT017 - both outcomes are fine, others are not
+
+
+SUMMARY = {
+    "worker": "w", "model_version": "m", "source_topic": "t", "source_partition": 0, "first_offset": 0,
+    "last_offset": 1, "reviews": 2, "published": 2, "relabelled": 0, "dead": 0, "cache_hits": 0,
+    "tokens": 9, "queue_seconds": 0.1, "categories": {"kids": {"published": 2, "confidence_sum": 1.9}},
+    "confidence_histogram": [0] * 19 + [2],
+    "first_event_at": "2026-11-29T10:00:00Z", "last_event_at": "2026-11-29T10:00:00Z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e400", "1" + "0" * 19])
+@pytest.mark.parametrize(
+    "name",
+    ["last_offset", "reviews", "tokens", "queue_seconds", "confidence_sum", "confidence_histogram"],
+)
+def test_a_summary_whose_numbers_nobody_can_add_up_is_refused(name, number):
+    """The monitor stopped at such a number, and again after every restart."""
+    text = json.dumps(SUMMARY)
+    assert decode(BatchSummary, text.encode()).reviews == 2
+    huge = re.sub(rf'("{name}": \[?)[\d.]+', rf"\g<1>{number}", text)
+    assert number in huge
+    with pytest.raises(WrongShape, match=name):
+        decode(BatchSummary, huge.encode())
