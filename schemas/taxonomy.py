@@ -45,6 +45,8 @@ MARKETPLACE: Final = (
 )
 # Kafka allows 249 characters in a topic's name; the prefix and a suffix have the rest.
 MAX_SLUG: Final = 100
+MOST_CATEGORIES: Final = 1000
+MAX_NAME: Final = 100
 _SLUG: Final = r"^[a-z0-9]+(?:[._-][a-z0-9]+)*$"
 _ANY: Final = ""
 
@@ -174,13 +176,15 @@ class Taxonomy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=MAX_NAME)
     version: str = "1"
     task: str = "texts by the category that they belong to"
     languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], ...] = ("en",)
     none: str | None = None
     removed: tuple[str, ...] = ()
-    infos: tuple[CategoryInfo, ...] = Field(alias="category", min_length=2, max_length=1000)
+    infos: tuple[CategoryInfo, ...] = Field(
+        alias="category", min_length=2, max_length=MOST_CATEGORIES
+    )
     folder: Path | None = Field(default=None, exclude=True)
 
     _positions: dict[str, int] = PrivateAttr(default_factory=dict)

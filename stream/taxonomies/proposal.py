@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from schemas.taxonomy import MOST_CATEGORIES
 from stream.errors import InputError
 from stream.taxonomies.slugs import name_of, slug_of
 from stream.taxonomies.words import MixedUp, TellingWord, WordCounts
@@ -86,7 +87,7 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
         none: the label that means "none of these", where it does not sound so.
 
     Raises:
-        InputError: fewer than two labels, two labels that make one slug, or ``none`` is no label.
+        InputError: fewer than two labels or too many, two labels that make one slug, or ``none`` is no label.
     """
     texts_of: dict[str, list[str]] = defaultdict(list)
     for text, label in rows:
@@ -94,6 +95,11 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
     if len(texts_of) < _LEAST_CATEGORIES:
         raise InputError(
             f"{len(texts_of)} label in the file: nothing to tell apart",
+            "name the column of labels with --label-column",
+        )
+    if len(texts_of) > MOST_CATEGORIES:
+        raise InputError(
+            f"{len(texts_of):,} labels in the file, and a taxonomy has at most {MOST_CATEGORIES:,}",
             "name the column of labels with --label-column",
         )
     slugs = _slugs(texts_of)

@@ -20,6 +20,8 @@ _PRIOR_WORDS: Final = 500.0
 _LEAST_TEXTS: Final = 3
 # Two words side by side, and single ones of at least three letters.
 _SHORTEST: Final = 3
+# Counts of words by category; 200 MB. What stands in one text alone tells nothing of another.
+_MOST_CELLS: Final = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,14 @@ class WordCounts:
         self._truth = np.asarray(categories, dtype=np.int64)
         self._texts_of = np.bincount(self._truth, minlength=count).astype(np.float64)
         held = [terms_of(text) for text in texts]
-        number: dict[str, int] = {}
-        for terms in held:
-            for term in terms:
-                number.setdefault(term, len(number))
-        self._terms = list(number)
-        self._held = [np.array([number[t] for t in terms], dtype=np.int64) for terms in held]
-        self._counts = np.zeros((len(number), count))
+        everywhere = Counter(term for terms in held for term in terms)
+        most = max(_MOST_CELLS // count, 1)
+        self._terms = [term for term, found in everywhere.most_common(most) if found > 1]
+        number = {term: i for i, term in enumerate(self._terms)}
+        self._held = [
+            np.array([number[t] for t in terms if t in number], dtype=np.int64) for terms in held
+        ]
+        self._counts = np.zeros((len(number), count), dtype=np.float32)
         for terms_held, category in zip(self._held, self._truth, strict=True):
             self._counts[terms_held, category] += 1
 

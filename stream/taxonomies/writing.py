@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas import load_taxonomy
-from schemas.taxonomy import FILE
+from schemas.taxonomy import FILE, MAX_NAME
 from stream.errors import InputError
 from stream.private_files import replace_whole
 from stream.taxonomies.proposal import Proposal, ProposedCategory
@@ -34,7 +34,7 @@ def write_proposal(proposal: Proposal, folder: Path, name: str, *, force: bool) 
         raise InputError(
             f"{folder} holds a taxonomy", "name another folder with --output, or add --force"
         )
-    files = {FILE: _taxonomy(proposal, name), RULES: _rules(proposal)}
+    files = {FILE: _taxonomy(proposal, name[:MAX_NAME]), RULES: _rules(proposal)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from schemas import CategoryInfo, load_taxonomy
 from stream.errors import InputError
+from stream.taxonomies import words
 from stream.taxonomies.proposal import propose
 from stream.taxonomies.slugs import name_of, slug_of
 from stream.taxonomies.writing import write_proposal
@@ -82,9 +83,23 @@ def test_a_taxonomy_is_not_replaced_by_accident(tmp_path):
     ("given", "said"),
     [
         ([("a", "x"), ("b", "x")], "1 label in the file"),
+        ([("a", f"c{i}") for i in range(1001)], "1,001 labels in the file"),
         ([("a", "Card one"), ("b", "card-one")], "would both be card-one"),
     ],
 )
 def test_labels_that_make_no_taxonomy_are_refused(given, said):
     with pytest.raises(InputError, match=said):
         propose(given)
+
+
+def test_a_folders_long_name_is_cut(tmp_path):
+    write_proposal(propose(rows()), tmp_path, "b" * 300, force=False)
+    assert load_taxonomy(tmp_path).name == "b" * 100
+
+
+def test_of_too_many_words_the_most_frequent_are_counted(monkeypatch):
+    monkeypatch.setattr(words, "_MOST_CELLS", 8)
+    texts = [*["often seldom"] * 120, *["other thing"] * 160]
+    counts = words.WordCounts(texts, [0] * 120 + [1] * 160, 2)
+    assert [word.words for word in counts.telling(0)] == ["often"]
+    assert {word.words for word in counts.telling(1)} == {"other", "thing", "other thing"}
