@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from stream.errors import ExtraMissing, InputError
 from stream.files.columns import known_columns, listed
@@ -47,11 +48,29 @@ def parquet_table(file: BinaryIO, path: Path, options: Options) -> Table:
     return Table(("Parquet",), tuple(names), columns, _records(opened, path), Remarks())
 
 
+def _rows(batch: Any) -> list[dict[str, Any]]:
+    try:
+        return cast("list[dict[str, Any]]", batch.to_pylist())
+    except (OverflowError, ValueError):
+        rows = zip(*batch.columns, strict=True)
+        return [dict(zip(batch.schema.names, map(_value, row), strict=True)) for row in rows]
+
+
+def _value(cell: Any) -> Any:
+    """Return a value as Python has it, or as a text: a moment may be one that no date can be."""
+    try:
+        return cell.as_py()
+    except (OverflowError, ValueError):
+        with suppress(NotImplementedError):  # a list or an object that holds one
+            return cell.cast("string").as_py()
+        return None
+
+
 def _records(opened: Any, path: Path) -> Iterator[Record | BadRow]:
     number = 0
     try:
         for batch in opened.iter_batches(batch_size=_AT_ONCE):
-            for fields in batch.to_pylist():
+            for fields in _rows(batch):
                 number += 1
                 yield Record(number, fields)
     except (OSError, ValueError) as error:

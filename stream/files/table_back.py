@@ -133,7 +133,7 @@ class _Csv:
         if russian:
             file.write(MARK)
         self._writer = SafeWriter(file, ";" if russian else delimiter)
-        self._writer.writerow([*names, *added_names(names)])
+        self._writer.writerow([*map(whole, names), *added_names(names)])
 
     def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:
         del review_id  # their own columns name the review, or nothing does
@@ -171,7 +171,7 @@ class _Workbook:
         bold = book.add_format({"bold": True})
         self._row = 0
         for column, name in enumerate([*names, *added_names(names)]):
-            self._sheet.write_string(0, column, name, bold)
+            self._sheet.write_string(0, column, whole(name), bold)
         self._sheet.freeze_panes(1, 0)
 
     def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:

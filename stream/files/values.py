@@ -49,6 +49,8 @@ def _of_other(value: object) -> str:
         return _of_float(value)
     if isinstance(value, datetime):
         return value.isoformat(" ")
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")  # old writers of Parquet do not say that it is text
     if isinstance(value, Mapping | list):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)

@@ -279,6 +279,23 @@ def test_parquet_is_read():
     assert texts(buffer.getvalue(), "r.parquet") == ["чайник", "утюг"]
 
 
+def test_parquet_of_moments_beyond_all_dates_and_texts_that_do_not_say_so():
+    """A moment of the year 148,113 ended the command; bytes were written out as Python spells them."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    moments = pyarrow.timestamp("us")
+    table = {
+        "text": pyarrow.array(["чайник".encode(), "утюг".encode()], pyarrow.binary()),
+        "date": pyarrow.array([2**62, 0], moments),
+        "more": pyarrow.array([[2**62], None], pyarrow.list_(moments)),
+    }
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.table(table), buffer)
+    _, (first, second), _ = read(buffer.getvalue(), "r.parquet")
+    assert (first.text, first.created_at) == ("чайник", None)
+    assert (second.text, second.created_at.year) == ("утюг", 1970)
+
+
 NOTHING = ["NULL", "nan", r"\N", "#Н/Д", "-", ".", "Н/Д", "None", "  ", "#N/A", "—"]
 
 
