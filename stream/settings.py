@@ -675,6 +675,11 @@ class Settings(BaseSettings):
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
 
+    @field_validator("taxonomy", mode="before")
+    @classmethod
+    def _none_if_empty(cls, said: Any) -> Any:
+        return said or None
+
     @field_validator("taxonomy")
     @classmethod
     def _activate(cls, path: Path | None) -> Path | None:

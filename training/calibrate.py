@@ -35,9 +35,11 @@ from training.evaluation.calibration import (
 from training.evaluation.metrics import Ids, accuracy, weighted_f1
 from training.evaluation.promise import guaranteed_thresholds, promises
 from training.export.rule import promised, scores, thresholds_for
+from training.registry.files import copy_model
 
 LEAST_LABELS: Final = 50
 _FOLDS: Final = 5
+_CARD: Final = "README.md"
 _DIGITS: Final = 4
 # Strength of the pull of biases towards none, per label; several are tried by cross-validation.
 _PULLS: Final = (0.3, 0.1, 0.03)
@@ -304,8 +306,8 @@ def _write(
     aside = output.with_name(f".{output.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        shutil.copytree(folder, aside, ignore=shutil.ignore_patterns(MANIFEST))
-        (aside / "README.md").write_text(_card(folder, manifest, len(truth)), encoding="utf-8")
+        copy_model(folder, aside, but=(MANIFEST, _CARD))
+        (aside / _CARD).write_text(_card(folder, manifest, len(truth)), encoding="utf-8")
         written = write_manifest(aside, manifest)
         Classifier.load(aside, device="cpu")
         aside.rename(output)
@@ -315,7 +317,7 @@ def _write(
 
 
 def _card(folder: Path, manifest: Manifest, labels: int) -> str:
-    path = folder / "README.md"
+    path = folder / _CARD
     former = path.read_text(encoding="utf-8") if path.is_file() else ""
     return (
         f"{former.rstrip()}\n\n## Calibrated again\n\n{manifest.created_at}: temperature "

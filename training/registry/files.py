@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -33,14 +33,22 @@ def write_atomically(path: Path, text: str) -> None:
     sync_folder(path.parent)
 
 
-def copy_model(source: Path, target: Path) -> None:
+def copy_model(source: Path, target: Path, but: Collection[str] = ()) -> None:
     """Copy the plain files of a model folder, flushed to disk and read-only.
 
-    ``target`` must be absent; links and sub-folders are left behind: a model has neither.
+    Links and sub-folders are left behind: a model has neither.
+
+    Args:
+        source: the folder.
+        target: must be absent.
+        but: names of files that are left behind as well.
+
+    Raises:
+        OSError: the disk is full, or the place is not ours.
     """
     target.mkdir(parents=True)
     for path in sorted(source.iterdir()):
-        if not path.is_file() or path.is_symlink():
+        if path.name in but or not path.is_file() or path.is_symlink():
             continue
         copy = target / path.name
         shutil.copyfile(path, copy)

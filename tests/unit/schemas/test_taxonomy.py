@@ -117,6 +117,11 @@ def test_settings_name_the_taxonomy_of_the_process(tmp_path):
         activate(former)
 
 
+def test_an_empty_variable_names_no_taxonomy(monkeypatch):
+    monkeypatch.setenv("REVIEWS_TAXONOMY", "")
+    assert Settings().taxonomy is None
+
+
 def test_another_process_that_gets_settings_gets_their_taxonomy(tmp_path):
     former = active_taxonomy()
     try:

@@ -1,5 +1,7 @@
 """A finished model is fitted to another stream by labels alone."""
 
+import errno
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,16 @@ def test_biases_undo_a_shift_and_stay_small_without_one():
     shifted = fit_biases(logits, truth, 0.03)
     assert abs(plain.bias).max() < 0.3
     assert shifted.bias[2] < -0.8
+
+
+def test_a_full_disk_is_told_as_one(model, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("training.registry.files.shutil.copyfile", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        calibrate(model, stream(300), tmp_path / "mine")
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_a_calibration_that_fails_half_way_leaves_nothing_behind(model, tmp_path, monkeypatch):
