@@ -12,6 +12,7 @@ import typer
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, settings_from
 from stream.errors import InputError
+from training.cli.train import Guarantee
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,12 +47,7 @@ def calibrate(
             show_default=False,
         ),
     ] = None,
-    guarantee: Annotated[
-        bool,
-        typer.Option(
-            "--guarantee", help="Publish only where that precision is kept with 95% confidence."
-        ),
-    ] = False,
+    guarantee: Guarantee = False,
     as_json: Json = False,
 ) -> None:
     """Fit temperature, biases and thresholds to labels of your own; the weights stay."""

@@ -45,6 +45,12 @@ ConfigFile = Annotated[
     typer.Option("--config", help="JSON file with training options.", show_default=False),
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.", show_default=False)]
+Guarantee = Annotated[
+    bool,
+    typer.Option(
+        "--guarantee", help="Publish only where that precision is kept with 95% confidence."
+    ),
+]
 Track = Annotated[
     str | None,
     typer.Option(
@@ -120,12 +126,7 @@ def train(
             min=0.5, max=0.999, help="Wanted among what is published.", show_default=False
         ),
     ] = None,
-    guarantee: Annotated[
-        bool,
-        typer.Option(
-            "--guarantee", help="Publish only where that precision is kept with 95% confidence."
-        ),
-    ] = False,
+    guarantee: Guarantee = False,
     half: Annotated[bool, typer.Option("--half", help="Also a graph for a GPU.")] = False,
     labels_by: LabelsBy = None,
     track: Track = None,
