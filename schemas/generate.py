@@ -38,7 +38,7 @@ _CLOUD_EVENT: Final = {
     "ce_id": "Unique for one source; the same for a repetition.",
     "ce_source": "Who published it, a URI reference.",
     "ce_type": "Type and version of the event.",
-    "ce_subject": "Review id, or what else it is about.",
+    "ce_subject": "Review id, or what else it is about; control characters percent-encoded.",
     "ce_time": "When it happened, RFC 3339.",
     "ce_dataschema": "The `$id` of the payload's JSON Schema.",
     "content-type": "application/json",

@@ -25,6 +25,7 @@ from schemas import (
     cloud_event,
     trace_headers,
 )
+from schemas.headers import plain
 from stream.cache import CachedPrediction
 from stream.classifier import Classifier
 from stream.privacy import Kind, redacted_review
@@ -154,7 +155,7 @@ class Router:
         tp = work.lane.tp
         headers = [
             ("ce_id", f"{tp.topic}[{tp.partition}]@{work.record.offset}".encode()),
-            ("ce_subject", key),
+            ("ce_subject", plain(key)),
             ("ce_time", time.encode()),
             *self._fixed_headers[kind],
             *trace_headers(work.record.headers),
