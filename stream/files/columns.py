@@ -178,7 +178,9 @@ def _named(wanted: str, names: Sequence[str]) -> str:
     alike = [name for name in names if plain(name) == plain(wanted) and plain(wanted)]
     if len(alike) == 1:
         return alike[0]
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(names):
+    # Not isdecimal() alone: int() refuses thousands of digits.
+    is_number = wanted.isdecimal() and len(wanted) <= len(str(len(names)))
+    if is_number and 1 <= int(wanted) <= len(names):
         return names[int(wanted) - 1]
     raise InputError(
         f"there is no column {wanted!r}; there are {listed(names)}", "name one of these"

@@ -77,9 +77,11 @@ class Pieces:
     Args:
         source: read once, in order; ``read1`` is used where there is one, so that what a pipe has
             said is not held back.
+        name: of the file, for messages.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, name: str = "the file") -> None:
+        self._name = name
         self._read: Callable[[int], bytes] = getattr(source, "read1", source.read)
         self._source = source
         self._head = b""
@@ -112,7 +114,13 @@ class Pieces:
         return self.read(size if size >= 0 else _PIECE)
 
     def _next(self, size: int) -> bytes:
-        piece = b"" if self._ended or not size else self._read(size)
+        try:
+            piece = b"" if self._ended or not size else self._read(size)
+        except OSError as error:  # a disk or a network that fails
+            raise InputError(
+                f"{self._name} cannot be read after {self.taken:,} bytes: {error.strerror}",
+                "copy it to a disk that is sound",
+            ) from None
         self._ended = self._ended or (not piece and size > 0)
         self.taken += len(piece)
         return piece
@@ -210,7 +218,7 @@ def opened(path: Path, file: BinaryIO | None = None) -> Iterator[Opened]:
     with ExitStack() as stack:
         if file is None:
             file = sys.stdin.buffer if path == STDIN else stack.enter_context(_open(path))
-        found = Opened(Pieces(file), path.name)
+        found = Opened(Pieces(file, str(path)), path.name)
         for _ in range(_MOST_LAYERS):
             head = found.pieces.peek()
             if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):

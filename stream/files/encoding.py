@@ -54,6 +54,8 @@ _VOWELS: Final = frozenset("аеёиоуыэюя")
 _DAMAGED_SHARE: Final = 0.8
 _NUL_SHARE: Final = 0.2
 _ASCII: Final = bytes(range(128))
+# An encoding of text makes something of whatever bytes it gets.
+_ANY_BYTES: Final = bytes(range(256))
 # So many bytes tell the letters' frequencies; the rest only costs time.
 _LETTERS: Final = 8 * 1024
 
@@ -83,9 +85,9 @@ def encoding_named(name: str) -> Encoding:
     """
     try:
         codec = codecs.lookup(name).name
-        # Some codecs of Python turn bytes into bytes; they are no encodings of text.
-        codecs.decode(b"", codec).encode("utf-8")
-    except (LookupError, AttributeError, ValueError, TypeError):
+        # Some codecs of Python are no encodings of text, or of host names alone.
+        _ANY_BYTES.decode(codec, "replace")
+    except (LookupError, ValueError):
         raise InputError(
             f"there is no encoding {name!r}", "one of: utf-8, utf-16, cp1251, cp866, koi8-r"
         ) from None

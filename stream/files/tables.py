@@ -153,7 +153,12 @@ def _of_text(source: Opened, path: Path, options: Options) -> Table:
         encoding_named(options.encoding) if options.encoding else encoding_of(head[:SAMPLE_BYTES])
     )
     whole = source.pieces.whole
-    text = _decoded_head(head, encoding, whole=whole)
+    try:
+        text = _decoded_head(head, encoding, whole=whole)
+    except UnicodeError as error:  # a named one that needs a mark
+        raise InputError(
+            f"{path} cannot be read as {encoding.name}: {error}", "name utf-16-le, or another"
+        ) from None
     if not text.strip():
         return Table(("an empty file",), (LINES,), Columns((LINES,)), iter(()), Remarks())
     if len(_CONTROL.findall(text)) > _MOST_CONTROL * len(text):

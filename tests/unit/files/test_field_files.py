@@ -1,10 +1,12 @@
 """Files as people have them: each kind rebuilt here, and those of `../shared/field` where they are at hand."""
 
 import bz2
+import errno
 import gzip
 import io
 import json
 import lzma
+import os
 import zipfile
 from pathlib import Path
 
@@ -66,6 +68,38 @@ PACKED = {
     "xz": lzma.compress,
     "zst": zstandard.ZstdCompressor().compress,
 }
+
+
+@pytest.mark.parametrize("codec", ["zlib", "rot13", "idna", "punycode", "undefined", "a\nb"])
+def test_what_is_no_encoding_of_text_is_refused(codec):
+    with pytest.raises(InputError, match="there is no encoding"):
+        read(table(), encoding=codec)
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-32"])
+def test_a_named_encoding_whose_mark_is_missing_is_refused(codec):
+    with pytest.raises(InputError, match="cannot be read as UTF-"):
+        read(table().encode(), encoding=codec)
+
+
+class FailingDisk(io.BytesIO):
+    """Gives what was read before, and then fails."""
+
+    def read1(self, size=-1, /):
+        if self.tell():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read1(100)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_disk_that_fails_is_told(pack):
+    rows = "".join(f"чайник {number}\n" for number in range(1000))
+    disk = FailingDisk(pack(rows.encode()))
+    with (
+        pytest.raises(InputError, match="cannot be read after 100 bytes: Input/output error"),
+        open_reviews(Path("reviews.txt"), file=disk) as file,
+    ):
+        list(file)
 
 
 @pytest.mark.parametrize("kind", PACKED)
@@ -163,6 +197,12 @@ def test_columns_are_named_by_hand_and_several_texts_are_joined():
 
 def test_columns_of_a_table_without_header_are_named_by_number():
     assert texts("а;1;да\nб;2;нет\n", wanted=Wanted(text=("3",))) == ["да", "нет"]
+
+
+@pytest.mark.parametrize("number", ["0", "4", "9" * 5000])
+def test_a_number_of_no_column_is_refused_however_long(number):
+    with pytest.raises(InputError, match="there is no column"):
+        read("id,text,more\n1,чайник,2\n", wanted=Wanted(text=(number,)))
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are():
