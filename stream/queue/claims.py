@@ -45,9 +45,10 @@ class Claims:
             Rebuilding: Redis holds what none of us wrote.
         """
         token = secrets.token_hex(8)
-        async with self._scripts.checked():
-            await self._claim(token, review_ids)
         try:
+            # Within, too: a claim whose reply was lost is ours, and would keep its person waiting.
+            async with self._scripts.checked():
+                await self._claim(token, review_ids)
             yield
         finally:
             with suppress(RedisError):  # it ends by itself

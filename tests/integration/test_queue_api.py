@@ -5,6 +5,7 @@ import contextlib
 from collections import Counter
 
 import pytest
+from redis.exceptions import TimeoutError as LostReply
 
 from schemas import Category
 from stream.queue.accounts import Accounts
@@ -154,6 +155,30 @@ async def test_a_decision_waits_no_longer_than_a_transaction_for_another_request
     assert (refused.status_code, refused.json()["code"]) == (503, "not-saved")
     assert taken.json()["decided"] == [item["review_id"]]
     assert len(pages.publisher.labels) == 1
+
+
+async def test_a_claim_whose_reply_was_lost_keeps_nobody_waiting(serve):
+    """Redis went away just then: the script had run, and the client may ask it again."""
+    async with serve(transaction_timeout_ms=1000) as pages, program(pages) as client:
+        item = await take(client)
+        scripts = queue_redis(pages.site.settings)
+        answered = scripts.run
+
+        async def lost(name, *arguments):
+            said = await answered(name, *arguments)
+            if name == "claim":
+                assert (said, await answered(name, *arguments)) == ("ok", "ok")
+                raise LostReply("the reply was lost")
+            return said
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scripts, "run", lost)
+            with pytest.raises(LostReply):
+                async with Claims(scripts, pages.site.queue).alone([item["review_id"]]):
+                    pytest.fail("it is not known to be claimed")
+        taken = await decide(client, item)
+        await scripts.redis.aclose()
+    assert taken.json()["decided"] == [item["review_id"]]
 
 
 @pytest.mark.parametrize(
