@@ -42,22 +42,34 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
-    """What the model says of some texts."""
+class Scores:
+    """What the model says of some texts, before anything is decided."""
 
     probabilities: NDArray[np.float32]
     """Calibrated, float32 [rows, categories]."""
-    sure: NDArray[np.bool_]
-    """Whether the best category may be published, bool [rows]. A strange text's never may."""
     tokens: list[int]
     """Word pieces by row, specials included."""
     unknown: list[int]
-    strange: dict[int, str]
-    """By row, what is strange about a text that the model would have been sure of."""
     tokenize_seconds: float
     inference_seconds: float
     padded_tokens: int
     """Word pieces that the model computed, padding included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What the model says of some texts, and whether that is enough to publish them."""
+
+    scores: Scores
+    sure: NDArray[np.bool_]
+    """Whether the best category may be published, bool [rows]. A strange text's never may."""
+    strange: dict[int, str]
+    """By row, what is strange about a text that the model would have been sure of."""
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """Calibrated, float32 [rows, categories]."""
+        return self.scores.probabilities
 
 
 class Classifier:
@@ -177,24 +189,25 @@ class Classifier:
 
     def classify(self, normalized: Sequence[str]) -> Predictions:
         """Classify texts that went through :func:`stream.text.normalize`. Order is kept."""
+        scores = self.score(normalized)
+        sure = self.rule.sure(scores.probabilities)
+        strange = {}
+        for row in np.flatnonzero(sure).tolist():
+            if (reason := self.strange(normalized[row], scores.tokens[row])) is not None:
+                strange[row] = reason
+        sure[list(strange)] = False
+        return Predictions(scores, sure, strange)
+
+    def score(self, normalized: Sequence[str]) -> Scores:
+        """Ask the model as :meth:`classify` does, and decide nothing."""
         started = time.perf_counter()
         tokens = self.tokenize(normalized)
         tokenized = time.perf_counter()
         logits, padded = self.logits(tokens.ids)
-        probabilities = self.rule.probabilities(logits)
-        sure = self.rule.sure(probabilities)
-        lengths = [len(row) for row in tokens.ids]
-        strange = {}
-        for row in np.flatnonzero(sure).tolist():
-            if (reason := self.strange(normalized[row], lengths[row])) is not None:
-                strange[row] = reason
-        sure[list(strange)] = False
-        return Predictions(
-            probabilities=probabilities,
-            sure=sure,
-            tokens=lengths,
+        return Scores(
+            probabilities=self.rule.probabilities(logits),
+            tokens=[len(row) for row in tokens.ids],
             unknown=tokens.unknown,
-            strange=strange,
             tokenize_seconds=tokenized - started,
             inference_seconds=time.perf_counter() - tokenized,
             padded_tokens=padded,

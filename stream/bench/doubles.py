@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from schemas import category_count
-from stream.classifier import Classifier, Predictions
+from stream.classifier import Classifier, Scores
 from stream.inference import Graph, session_options
 from stream.model_folder import CPU_GRAPH, TOKENIZER, read_manifest
 
@@ -81,8 +81,8 @@ class EmulatedAccelerator(Classifier):
         self._seconds = seconds
         self._device = Lock()  # the worker has two batches in the model's stage; a device, one
 
-    def classify(self, normalized: Sequence[str]) -> Predictions:
-        """See :meth:`stream.classifier.Classifier.classify`."""
+    def score(self, normalized: Sequence[str]) -> Scores:
+        """See :meth:`stream.classifier.Classifier.score`."""
         if self._seconds:
             with self._device:
                 time.sleep(self._seconds)
@@ -90,12 +90,10 @@ class EmulatedAccelerator(Classifier):
         rest = (1 - _SURE) / (category_count() - 1)
         probabilities = np.full((rows, category_count()), rest, dtype=np.float32)
         probabilities[np.arange(rows), np.arange(rows) % category_count()] = _SURE
-        return Predictions(
+        return Scores(
             probabilities=probabilities,
-            sure=np.ones(rows, dtype=np.bool_),
             tokens=[1] * rows,
             unknown=[0] * rows,
-            strange={},
             tokenize_seconds=0.0,
             inference_seconds=self._seconds,
             padded_tokens=rows,

@@ -85,7 +85,7 @@ def _try(options: TrialOptions) -> None:
         checked=options.checked,
     )
     for texts in _WARM_UP:
-        predictions = model.classify([normalize(text) for text in texts])
+        predictions = model.score([normalize(text) for text in texts])
         if not np.isfinite(predictions.probabilities).all():
             raise ModelError("the model answers with what is no number")
 

@@ -12,7 +12,7 @@ import numpy as np
 import structlog
 
 from stream.cache import CachedPrediction, PredictionCache
-from stream.classifier import Classifier, Predictions
+from stream.classifier import Classifier, Scores
 from stream.errors import ModelError
 from stream.metrics import WorkerMetrics
 from stream.worker.models import ServedModels
@@ -173,7 +173,7 @@ def _ask(classifier: Classifier, texts: dict[str, str], answers: _Answers) -> No
     while pending:
         fingerprints = pending.pop()
         try:
-            predictions = _classify_finite(classifier, [texts[f] for f in fingerprints])
+            scores = _score_finite(classifier, [texts[f] for f in fingerprints])
         except Exception as error:  # noqa: BLE001 - whatever inference raises, the batch goes on
             if len(fingerprints) > 1:
                 half = len(fingerprints) // 2
@@ -181,7 +181,7 @@ def _ask(classifier: Classifier, texts: dict[str, str], answers: _Answers) -> No
             else:
                 _ask_alone(classifier, fingerprints[0], texts, answers, error)
             continue
-        _collect(answers, classifier.version, fingerprints, predictions)
+        _collect(answers, classifier.version, fingerprints, scores)
 
 
 def _ask_alone(
@@ -198,19 +198,19 @@ def _ask_alone(
     """
     _acquit(classifier, error)
     try:
-        predictions = _classify_finite(classifier, [texts[fingerprint]])
+        scores = _score_finite(classifier, [texts[fingerprint]])
     except Exception as again:  # noqa: BLE001 - as in _ask()
         answers.poison[classifier.version, fingerprint] = f"{type(again).__name__}: {again}"
         _log.warning("poison_pill", error=type(again).__name__)
     else:
-        _collect(answers, classifier.version, [fingerprint], predictions)
+        _collect(answers, classifier.version, [fingerprint], scores)
 
 
-def _classify_finite(classifier: Classifier, texts: list[str]) -> Predictions:
-    predictions = classifier.classify(texts)
-    if not np.isfinite(predictions.probabilities).all():
+def _score_finite(classifier: Classifier, texts: list[str]) -> Scores:
+    scores = classifier.score(texts)
+    if not np.isfinite(scores.probabilities).all():
         raise FloatingPointError("the model's output is not a number")
-    return predictions
+    return scores
 
 
 def _acquit(classifier: Classifier, error: Exception) -> None:
@@ -231,13 +231,11 @@ def _acquit(classifier: Classifier, error: Exception) -> None:
         ) from error
 
 
-def _collect(
-    answers: _Answers, version: str, fingerprints: list[str], predictions: Predictions
-) -> None:
-    answers.tokenize += predictions.tokenize_seconds
-    answers.inference += predictions.inference_seconds
-    answers.padded += predictions.padded_tokens
+def _collect(answers: _Answers, version: str, fingerprints: list[str], scores: Scores) -> None:
+    answers.tokenize += scores.tokenize_seconds
+    answers.inference += scores.inference_seconds
+    answers.padded += scores.padded_tokens
     for i, fingerprint in enumerate(fingerprints):
         answers.by_key[version, fingerprint] = CachedPrediction(
-            predictions.probabilities[i], predictions.tokens[i], predictions.unknown[i]
+            scores.probabilities[i], scores.tokens[i], scores.unknown[i]
         )

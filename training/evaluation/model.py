@@ -82,9 +82,7 @@ def evaluate(model: Classifier, rows: Dataset) -> Evaluation:
     found = model.classify(list(rows.normalized))
     truth = rows.categories
     best = np.asarray(found.probabilities.argmax(axis=1), dtype=np.int64)
-    # What no model can know is asked about, as in a worker.
-    strange = np.isin(np.arange(len(truth)), list(found.strange))
-    sure = found.sure & ~strange
+    sure = found.sure
     right = best == truth
     lines = [
         CategoryFigures(
