@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, TextIO, cast, get_args
+from typing import Any, BinaryIO, Final, Literal, Protocol, TextIO, cast, get_args
 
 from stream.errors import InputError
 from stream.files.json_shapes import flat, is_text
@@ -152,16 +153,49 @@ def _workbook(path: Path, names: Sequence[str]) -> Iterator[TableWriter]:
     import xlsxwriter  # noqa: PLC0415 - only for workbooks
     from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415 - likewise
 
-    # Row by row, so that memory does not grow with the table.
-    book = xlsxwriter.Workbook(str(path), {"constant_memory": True, **_DATES})
-    try:
-        yield _Workbook(book, names)
-    finally:
+    # The library's own drafts hold all texts: they go with this folder, whatever happens.
+    with tempfile.TemporaryDirectory(prefix="reviews-") as drafts, path.open("wb") as file:
+        draft = _Draft(file)
+        # Row by row, so that memory does not grow with the table.
+        options = {"constant_memory": True, "tmpdir": drafts, **_DATES}
+        book = xlsxwriter.Workbook(draft, options)
+        book.use_zip64()
         try:
+            yield _Workbook(book, names)
             book.close()
         except FileCreateError as error:
             # It wraps what the system said, which the command line knows how to tell.
             raise error.args[0] from None
+        finally:
+            draft.complete = True
+            for sheet in book.worksheets():
+                with suppress(OSError):  # its draft, of which nothing is wanted any more
+                    sheet._opt_close()  # noqa: SLF001 - as Workbook.close() does
+
+
+class _Draft:
+    """A file until it is complete or failed; then it takes whatever it is given, and keeps nothing.
+
+    The library leaves an archive that it could not write to be closed later, by nobody: that writes
+    its end, which must not fail a second time.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.complete = False
+
+    def write(self, data: Any) -> int:
+        return len(data) if self.complete else self._file.write(data)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return 0 if self.complete else self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        return 0 if self.complete else self._file.tell()
+
+    def flush(self) -> None:
+        if not self.complete:
+            self._file.flush()
 
 
 class _Workbook:

@@ -1,9 +1,15 @@
 """What a table cannot hold is refused before anything is lost."""
 
+import gc
+import sys
+import tempfile
+from contextlib import ExitStack
+
 import pytest
 
 from stream.errors import InputError
 from stream.files.table_back import Decision, output_form, table_writer
+from tests.support.room import no_room_beyond
 
 
 def test_a_workbook_of_too_many_columns_is_refused(tmp_path):
@@ -38,3 +44,34 @@ def test_a_table_named_tsv_has_tabs(tmp_path):
     ):
         pass
     assert path.read_text(encoding="utf-8").startswith("text\tcategory\t")
+
+
+def interrupted(path):
+    with table_writer(path, None, "xlsx", ["text"]) as table:
+        table.write({"text": "чайник"}, "", Decision("kids", "", 0.5, "category", ""))
+        raise KeyboardInterrupt
+
+
+def without_room(path):
+    with ExitStack() as full, table_writer(path, None, "xlsx", ["text"]) as table:
+        table.write({"text": "чайник"}, "", Decision("kids", "", 0.5, "category", ""))
+        full.enter_context(no_room_beyond(0))
+
+
+@pytest.mark.parametrize(
+    ("writing", "error"), [(interrupted, KeyboardInterrupt), (without_room, OSError)]
+)
+def test_a_workbook_that_was_not_finished_leaves_no_drafts_and_no_second_error(
+    tmp_path, monkeypatch, writing, error
+):
+    """The library's own drafts, with all texts, stayed in the folder for such files."""
+    drafts = tmp_path / "drafts"
+    drafts.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(drafts))
+    unraised = []
+    monkeypatch.setattr(sys, "unraisablehook", unraised.append)
+    with pytest.raises(error):
+        writing(tmp_path / "out.xlsx")
+    gc.collect()
+    assert list(drafts.iterdir()) == []
+    assert unraised == []

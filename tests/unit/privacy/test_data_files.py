@@ -1,14 +1,13 @@
 """A row is taken out of whatever file people keep it in, and the rest of the file stays as it was."""
 
 import json
-import resource
-from contextlib import contextmanager
 
 import pytest
 
 from stream.errors import InputError
 from stream.privacy.data_files import erase_rows
 from stream.text import normalize
+from tests.support.room import no_room_beyond
 
 TEXT = "Чайник сгорел, звоните"
 
@@ -85,16 +84,6 @@ def test_who_may_read_the_file_stays_as_it_was(tmp_path):
     path.touch(mode=0o640)
     erased(path, '{"id": "gone"}\n')
     assert path.stat().st_mode & 0o777 == 0o640
-
-
-@contextmanager
-def no_room_beyond(size):
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_without_room_the_old_file_stays_and_no_draft_with_its_texts(tmp_path):
