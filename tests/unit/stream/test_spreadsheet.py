@@ -39,6 +39,8 @@ ATTACKS = [
     "a;\ufeff=1+1",
     "\u2060 =1+1",
 ]
+# Numbers and dashes reckon at most with themselves, and call nothing: they are left as they are.
+HARMLESS = re.compile(r"[-+]?[\d .,()-]*")
 texts = st.text(alphabet=st.sampled_from("=+-@;|\t\r\n\"' ,a1＝\0\u200b"), max_size=12)
 
 
@@ -50,6 +52,12 @@ def cells(text, separator):
         yield from (cell.strip('"') for cell in row)
 
 
+def formulas(text, separator):
+    """Return the cells that a spreadsheet would compute."""
+    found = [cell for cell in cells(text, separator) if FORMULA.match(cell)]
+    return [cell for cell in found if not HARMLESS.fullmatch(cell)]
+
+
 def csv_of(text):
     file = io.StringIO(newline="")
     SafeWriter(file).writerow(["r1", text, "kids"])
@@ -59,13 +67,15 @@ def csv_of(text):
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("text", ATTACKS)
 def test_no_cell_is_a_formula_whatever_the_separator(text, separator):
-    assert not [cell for cell in cells(csv_of(text), separator) if FORMULA.match(cell)]
+    assert not formulas(csv_of(text), separator)
 
 
 @given(texts, st.sampled_from([",", ";", "\t", "|"]))
+@example("-", ",")
+@example("-1;=1", ";")
 def test_nor_is_one_of_any_text(text, separator):
     written_text = csv_of(text.replace(",", ""))  # a comma within quotes is no separator to anybody
-    assert not [cell for cell in cells(written_text, separator) if FORMULA.match(cell)]
+    assert not formulas(written_text, separator)
 
 
 @given(texts | st.text())
@@ -97,9 +107,8 @@ def test_the_queue_s_export_and_the_terminal_s_answers_are_guarded_and_read_back
         with path.open(encoding="utf-8", newline="") as file:
             content = file.read()
         for separator in ",;\t|":
-            found = [cell for cell in cells(content, separator) if FORMULA.match(cell)]
             # A date is split at no separator of ours, and begins with its year.
-            assert not found
+            assert not formulas(content, separator)
         (row,) = read_labelled(path)
         assert (row.item.text, row.origin) == (text, "person")
 
