@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from schemas import active_taxonomy, category_count
-from stream.classifier import Classifier
-from stream.model_folder import MANIFEST, Manifest, write_manifest
+from stream.model.classifier import Classifier
+from stream.model.folder import MANIFEST, Manifest, write_manifest
 from training.data.dataset import Dataset
 from training.data.folds import folds_of
 from training.errors import DataError
-from training.evaluation.calibration import (
+from training.export.rule import promised, scores, thresholds_for
+from training.measures.calibration import (
     Floats,
     choose_thresholds,
     confidence_histogram,
@@ -32,9 +33,8 @@ from training.evaluation.calibration import (
     fit_temperature,
     softmax,
 )
-from training.evaluation.metrics import Ids, accuracy, weighted_f1
-from training.evaluation.promise import guaranteed_thresholds, promises
-from training.export.rule import promised, scores, thresholds_for
+from training.measures.metrics import Ids, accuracy, weighted_f1
+from training.measures.promise import guaranteed_thresholds, promises
 from training.registry.files import copy_model
 
 LEAST_LABELS: Final = 50

@@ -14,11 +14,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream.model_folder import Manifest
+from stream.model.folder import Manifest
 from training.data.dataset import Dataset
+from training.encoders.checkpoints import local_checkpoint
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
-from training.labelling.checkpoints import local_checkpoint
 from training.models.family import Trained, UnknownFamily, family
 
 if TYPE_CHECKING:

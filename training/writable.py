@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from stream.model_folder import MANIFEST
+from stream.model.folder import MANIFEST
 from training.errors import DataError
 
 CHECKPOINT: Final = "config.json"

@@ -11,7 +11,7 @@ from aiokafka.protocol.admin import CreateAclsRequest
 
 from stream.acl.rules import ALLOW, ANY_HOST, Rule
 from stream.errors import BrokerError
-from stream.kafka import connection_options, start, unreachable
+from stream.kafka.connection import connection_options, start, unreachable
 from stream.settings import KafkaSettings
 
 

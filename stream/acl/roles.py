@@ -80,7 +80,7 @@ def _worker(settings: Settings) -> tuple[Rule, ...]:
         on_topic(names.models, _READ),
         *(on_topic(name, _WRITE) for name in (*names.outputs(), names.batches)),
         on_group(group, _READ),
-        # One id for each partition of the incoming topic: stream/worker/transactions.py.
+        # One id for each partition of the incoming topic: stream/exactly_once/transactional_producer.py.
         transactions_under(f"{group}.{names.incoming}."),
     )
 

@@ -23,13 +23,13 @@ from aiokafka.errors import KafkaError
 
 from stream.bench.doubles import EmulatedAccelerator
 from stream.bench.usage import cpu_seconds
-from stream.classifier import Classifier
-from stream.kafka import connection_options
+from stream.kafka.connection import connection_options
+from stream.kafka.topics import create_topics, delete_topics
 from stream.logs import configure_logs
+from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings
-from stream.topics_admin import create_topics, delete_topics
 from stream.worker import Worker
-from stream.worker.garbage import seldom_collected
+from stream.worker.gc_tuning import seldom_collected
 
 # Spawned, not forked: a worker must not inherit our event loop or sessions.
 _PROCESSES: Final = multiprocessing.get_context("spawn")

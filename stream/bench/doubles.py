@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from schemas import category_count
-from stream.classifier import Classifier, Scores
-from stream.inference import Graph, session_options
-from stream.model_folder import CPU_GRAPH, TOKENIZER, read_manifest
+from stream.model.classifier import Classifier, Scores
+from stream.model.folder import CPU_GRAPH, TOKENIZER, read_manifest
+from stream.model.inference import Graph, session_options
 
 _SURE = 0.99
 
@@ -37,7 +37,7 @@ class SplitGraph:
     def run(
         self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """See :class:`stream.inference.Graph`."""
+        """See :class:`stream.model.inference.Graph`."""
         feed = {"input_ids": input_ids, "attention_mask": attention_mask}
         logits: NDArray[np.float32] = self._session.run(["logits"], feed)[0]
         return logits
@@ -59,7 +59,7 @@ class NoGraph:
     def run(
         self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """See :class:`stream.inference.Graph`."""
+        """See :class:`stream.model.inference.Graph`."""
         raise NotImplementedError
 
 
@@ -82,7 +82,7 @@ class EmulatedAccelerator(Classifier):
         self._device = Lock()  # the worker has two batches in the model's stage; a device, one
 
     def score(self, normalized: Sequence[str]) -> Scores:
-        """See :meth:`stream.classifier.Classifier.score`."""
+        """See :meth:`stream.model.classifier.Classifier.score`."""
         if self._seconds:
             with self._device:
                 time.sleep(self._seconds)

@@ -22,7 +22,7 @@ from schemas import TopicNames
 from stream.bench.cluster import OpenLanes, fresh_topics, numbered, workers
 from stream.bench.pipeline import model_alone
 from stream.bench.report import Figure, Report
-from stream.kafka import connection_options
+from stream.kafka.connection import connection_options
 from stream.settings import Settings
 
 LOADS: Final = (0.1, 0.5, 0.8)

@@ -11,8 +11,8 @@ from stream.bench.cluster import FIRST_NUMBER
 from stream.bench.doubles import split_classifier
 from stream.bench.report import Report, interleave
 from stream.bench.roofline import matmul_flops, operations_per_token
-from stream.classifier import Classifier
-from stream.model_folder import CPU_GRAPH
+from stream.model.classifier import Classifier
+from stream.model.folder import CPU_GRAPH
 from stream.text import normalize
 
 # As many as a full micro-batch of the worker holds.

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from stream.errors import ReviewsError
-from stream.inference import session_options
+from stream.model.inference import session_options
 
 # Large enough to be bound by arithmetic, small enough to take milliseconds.
 SIDE: Final = 1024

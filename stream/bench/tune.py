@@ -11,8 +11,8 @@ from typing import Final
 
 from stream.bench.latency import measure_latency
 from stream.bench.report import Figure, interleave
-from stream.classifier import Classifier
-from stream.inference import Device, available_cores
+from stream.model.classifier import Classifier
+from stream.model.inference import Device, available_cores
 from stream.settings import Settings
 from stream.text import normalize
 

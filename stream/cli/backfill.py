@@ -44,9 +44,9 @@ def backfill(
     Stopped and started again with the same suffix, it goes on where it was. Consumers read the
     result with REVIEWS_TOPICS__OUTPUT_SUFFIX set to the suffix.
     """
-    from stream.backfill import Backfill, backfill_settings
-    from stream.classifier import Classifier
-    from stream.worker.garbage import seldom_collected
+    from stream.model.classifier import Classifier
+    from stream.operations.backfill import Backfill, backfill_settings
+    from stream.worker.gc_tuning import seldom_collected
 
     if not suffix.strip("."):
         raise typer.BadParameter("a suffix is needed: the live topics are not written to")

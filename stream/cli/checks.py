@@ -14,13 +14,13 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from stream.cache import is_on_this_machine
 from stream.cli.findings import Finding, State
 from stream.cli.model_checks import announced_models, configured_model, signatures
 from stream.errors import ReviewsError
-from stream.lag import PartitionLag, held_back, worker_lag
+from stream.kafka.lag import PartitionLag, held_back, worker_lag
+from stream.kafka.topics import describe_topics, uneven_partitions
 from stream.settings import CacheSettings, Settings
-from stream.topics_admin import describe_topics, uneven_partitions
+from stream.worker.cache import is_on_this_machine
 
 _PACKAGES: Final = ("reviews-stream", "aiokafka", "onnxruntime", "tokenizers", "redis")
 # Kafka's segments and a model folder or two; below this the next surprise is a full disk.

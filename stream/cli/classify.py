@@ -25,9 +25,9 @@ from stream.cli.reading import (
 from stream.cli.rows import ModelFolder, Rows, progress_over
 
 if TYPE_CHECKING:
-    from stream.classifier import Classifier
     from stream.files import BadRow, ReviewRow
     from stream.files.table_back import Decision, OutputForm, TableWriter
+    from stream.model.classifier import Classifier
     from stream.settings import ModelSettings
 
 # Enough rows that sorting them by length saves most padding, few enough to show progress.
@@ -108,7 +108,7 @@ def classify(
 
 def _load(model: ModelSettings) -> Classifier:
     with err.status("loading the model"):
-        from stream.classifier import Classifier
+        from stream.model.classifier import Classifier
 
         return Classifier.load(model.folder, model.device, model.threads, model.chunk_tokens)
 

@@ -23,7 +23,7 @@ def config(
 ) -> None:
     """Show every setting in force and where its value comes from; secrets are masked."""
     from stream.settings import load_settings
-    from stream.settings_reference import reference_markdown, settings_in_force
+    from stream.settings.reference import reference_markdown, settings_in_force
 
     if reference:
         typer.echo(reference_markdown(), nl=False)

@@ -185,7 +185,7 @@ def _has_desktop() -> bool:
 
 async def _delete_former(settings: Settings) -> None:
     from stream.errors import BrokerError
-    from stream.topics_admin import delete_topics, list_topics
+    from stream.kafka.topics import delete_topics, list_topics
 
     with contextlib.suppress(BrokerError):  # tidying up is not what the demo is for
         topics = await list_topics(settings.kafka)

@@ -14,8 +14,8 @@ from stream.cli.console import err, note, one_line, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
 
 if TYPE_CHECKING:
-    from stream.privacy.copies import TopicCopies
-    from stream.privacy.erasure import Erasure
+    from stream.operations.erasure import Erasure
+    from stream.operations.erasure_copies import TopicCopies
 
 
 def erase(
@@ -44,7 +44,7 @@ def erase(
     Topics that only grow cannot forget a single message: they are listed, each with the day on
     which the broker deletes what it holds. Exit code 1 when there was nothing to erase.
     """
-    from stream.privacy.erasure import Eraser
+    from stream.operations.erasure import Eraser
 
     settings = settings_from(servers, prefix)
     with err.status("reading the topics") as status:

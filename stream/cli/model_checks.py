@@ -7,8 +7,8 @@ import asyncio
 from aiokafka.errors import KafkaError
 
 from schemas import ModelAnnouncement, decode
-from stream.classifier import Classifier
 from stream.cli.findings import Finding
+from stream.model.classifier import Classifier
 from stream.model.loading import AnnouncedModel
 from stream.model.signing import TrustedKeys, signing_key, trusted_keys
 from stream.model.topic import last_of_each_role, reading

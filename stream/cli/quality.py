@@ -39,7 +39,7 @@ def quality(
     """
     from stream.audit.precision import broken, measure
     from stream.audit.reading import read_audits
-    from stream.model_folder import read_manifest
+    from stream.model.folder import read_manifest
 
     settings = settings_from(servers, prefix)
     if promised is None:

@@ -329,11 +329,11 @@ def _redis_errors() -> Iterator[None]:
 
 
 async def _rebuild(settings: Settings) -> int:
+    from stream.kafka.topics import list_topics, require_topics
     from stream.queue.filing import Filing
     from stream.queue.intake import Intake
     from stream.queue.sealed_scripts import queue_redis
     from stream.queue.server import require_redis
-    from stream.topics_admin import list_topics, require_topics
 
     names = settings.topic_names
     require_topics(

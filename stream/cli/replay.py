@@ -49,8 +49,8 @@ def replay(
     again becomes a new dead letter, and for the same reason it is sent again with --again only.
     What was not chosen waits for a later replay.
     """
-    from stream.clients.replay import DeadLetterReplay
-    from stream.clients.replay_choice import Choice
+    from stream.operations.replay import DeadLetterReplay
+    from stream.operations.replay_choice import Choice
 
     if not dead_letter:
         raise typer.BadParameter("say what to replay: --dead-letter")

@@ -15,7 +15,7 @@ from stream.cli.options import Json, Prefix, Servers, settings_from
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from stream.topics_admin import TopicDescription
+    from stream.kafka.topics import TopicDescription
 
 app = typer.Typer(help="Create and describe the topics.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create every topic that is absent; what exists is left as it is."""
-    from stream.topics_admin import create_topics, list_topics
+    from stream.kafka.topics import create_topics, list_topics
 
     given = {"partitions": partitions, "replication": replication}
     section = {name: value for name, value in given.items() if value is not None}
@@ -60,7 +60,7 @@ def create(
 @app.command()
 def describe(servers: Servers = None, prefix: Prefix = None, as_json: Json = False) -> None:
     """Show every topic of the contract as the broker has it."""
-    from stream.topics_admin import describe_topics
+    from stream.kafka.topics import describe_topics
 
     settings = settings_from(servers, prefix)
     found = asyncio.run(describe_topics(settings))

@@ -10,10 +10,10 @@ from aiokafka.errors import KafkaError
 
 from schemas import SourcePosition
 from stream.errors import InputError
-from stream.kafka import connection_options, start, unreachable
-from stream.reading import BoundedConsumer
+from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.reading import BoundedConsumer
+from stream.kafka.topics import partitions_of
 from stream.settings import Settings
-from stream.topics_admin import partitions_of
 
 _POSITION: Final = re.compile(r"(?P<topic>[^\[\]@]+)\[(?P<partition>\d+)\]@(?P<offset>\d+)")
 _POLL_MS: Final = 500

@@ -17,9 +17,9 @@ from schemas import MAX_EVENT_BYTES, Headers, Review, SourcePosition, cloud_even
 from schemas.events import now
 from stream.errors import DeliveryError, InvalidReview
 from stream.files import derived_id, why_invalid
-from stream.kafka import connection_options, start, unreachable
+from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.topics import require_topics
 from stream.settings import Settings, load_settings
-from stream.topics_admin import require_topics
 from stream.tracing import open_tracing
 
 if TYPE_CHECKING:

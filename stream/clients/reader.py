@@ -14,10 +14,10 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from schemas import ContractError
 from stream.errors import BrokerError
-from stream.kafka import connection_options, start, unreachable
-from stream.reading import BoundedConsumer, as_contract_error, unreadable_in
+from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.reading import BoundedConsumer, as_contract_error, unreadable_in
+from stream.kafka.topics import partitions_of
 from stream.settings import Settings, load_settings
-from stream.topics_admin import partitions_of
 
 T = TypeVar("T")
 Commit = Literal["handled", "manual"]

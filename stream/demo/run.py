@@ -19,8 +19,8 @@ from stream.demo.outcomes import Outcome, OutcomeParser, Tally, Verdict, compare
 from stream.demo.screen import Screen
 from stream.demo.worker_process import WorkerProcess
 from stream.errors import ReviewsError
+from stream.kafka.topics import create_topics
 from stream.settings import Settings
-from stream.topics_admin import create_topics
 
 # No outcome for so long, though some are due: something is broken, and waiting will not mend it.
 _STALLED_SECONDS: Final = 60.0

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, Final, Literal, Protocol, TextIO, cast, get_ar
 
 from stream.errors import InputError
 from stream.files.json_shapes import flat, is_text
+from stream.files.spreadsheet import SafeWriter
 from stream.files.values import as_text, whole
-from stream.spreadsheet import SafeWriter
 
 OutputForm = Literal["csv", "excel", "jsonl", "tsv", "xlsx"]
 """``excel`` is CSV as Russian Excel opens it: UTF-8 with a mark, semicolons, decimal commas."""

@@ -19,8 +19,8 @@ from stream.files.dialect import Layout, delimiter_named, layout_of
 from stream.files.encoding import SAMPLE_BYTES, Encoding, encoding_named, encoding_of
 from stream.files.json_shapes import Element, JsonWalk, decoded_line, flat, is_text
 from stream.files.rows import BadRow, Reason, Record, Remarks
+from stream.files.spreadsheet import unguarded
 from stream.files.values import is_nothing, moment_of
-from stream.spreadsheet import unguarded
 
 Format = Literal["auto", "csv", "json", "jsonl", "lines", "excel", "parquet"]
 LINES: Final = "text"

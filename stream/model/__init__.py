@@ -1,1 +1,1 @@
-"""Announced models: who signed them, where they may lie, and the trial before they serve."""
+"""The model as it serves: its folder, classifier and decision; announced ones: signature and trial."""

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final
 
 from schemas import ModelAnnouncement
 from stream.errors import ModelError
-from stream.model_folder import CPU_GRAPH, GPU_GRAPH, MANIFEST, TOKENIZER, Manifest, parse_manifest
+from stream.model.folder import CPU_GRAPH, GPU_GRAPH, MANIFEST, TOKENIZER, Manifest, parse_manifest
 
 MAX_MANIFEST_BYTES: Final = 1 << 20
 """Ours have 5 KB; the longest part are the stored answers."""

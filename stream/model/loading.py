@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from schemas import ModelAnnouncement
-from stream.classifier import Classifier
 from stream.errors import ModelError
 from stream.model.admission import checked_copy
+from stream.model.classifier import Classifier
 from stream.model.trial import Trial
 from stream.settings import Settings
 

@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas import ModelAnnouncement
-from stream.committed import records_until
-from stream.kafka import connection_options
-from stream.reading import BoundedConsumer
+from stream.kafka.connection import connection_options
+from stream.kafka.read_to_end import records_until
+from stream.kafka.reading import BoundedConsumer
 from stream.settings import Settings
 
 ROLES: Final[tuple[str, ...]] = get_args(ModelAnnouncement.model_fields["role"].annotation)

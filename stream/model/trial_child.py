@@ -71,8 +71,8 @@ def _limit(options: TrialOptions) -> None:
 def _try(options: TrialOptions) -> None:
     import numpy as np  # noqa: PLC0415 - after the limits
 
-    from stream.classifier import Classifier  # noqa: PLC0415 - likewise
     from stream.errors import ModelError  # noqa: PLC0415 - likewise
+    from stream.model.classifier import Classifier  # noqa: PLC0415 - likewise
     from stream.text import normalize  # noqa: PLC0415 - likewise
 
     folder = Path(options.folder)

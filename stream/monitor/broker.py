@@ -10,9 +10,9 @@ from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCreden
 from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
 from faust.types.auth import AuthProtocol
 
-from stream.kafka import connection_options
+from stream.kafka.connection import connection_options
+from stream.kafka.reading import Bounds, read_bounded
 from stream.monitor.consumer_thread import BoundedConsumerThread
-from stream.reading import Bounds, read_bounded
 from stream.settings import KafkaSettings
 
 # Changes of tables that may wait to be sent. Beyond, Faust stops taking events in, with a warning.

@@ -26,6 +26,7 @@ from schemas import (
     encode,
 )
 from schemas.events import now
+from stream.kafka.reading import as_contract_error, unreadable_in
 from stream.monitor.broker import (
     CommittedTransport,
     FlushingProducer,
@@ -34,7 +35,6 @@ from stream.monitor.broker import (
 )
 from stream.monitor.engine import Engine, Windows
 from stream.monitor.history import Change
-from stream.reading import as_contract_error, unreadable_in
 from stream.settings import Settings
 
 # State and positions are made durable this often; a crash repeats at most so much.

@@ -10,7 +10,7 @@ from typing import Literal
 import structlog
 
 from schemas import all_categories
-from stream.model_folder import MANIFEST, Manifest
+from stream.model.folder import MANIFEST, Manifest
 from stream.monitor.bucket import Bucket
 from stream.monitor.drift import jensen_shannon, psi, psi_beyond_chance
 

@@ -14,6 +14,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from stream.errors import BrokerError
+from stream.kafka.topics import await_leaders, create_compacted, create_topics, partitions_of
 from stream.model.signing import trusted_keys
 from stream.monitor.bounded import Stopped, Until, first_of
 from stream.monitor.engine import Engine
@@ -23,7 +24,6 @@ from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.standing import LagProbe
 from stream.monitor.web import MonitorServer
 from stream.settings import Settings
-from stream.topics_admin import await_leaders, create_compacted, create_topics, partitions_of
 
 _TICK_SECONDS: Final = 1.0
 _PROBE_SECONDS: Final = 2.0

@@ -6,10 +6,10 @@ import math
 from typing import Any, Final
 
 from schemas import all_categories, category_count, category_infos
-from stream.lag import PartitionLag
+from stream.kafka.lag import PartitionLag
+from stream.kafka.open_transactions import OpenTransaction
 from stream.monitor.bucket import Bucket, Tally
 from stream.monitor.engine import Engine
-from stream.open_transactions import OpenTransaction
 
 # A chart of 120 steps still tells single bars apart on a laptop's screen.
 _STEPS: Final = 120

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from stream.lag import LagProbe, PartitionLag
+from stream.kafka.lag import LagProbe, PartitionLag
 
 __all__ = ["BrokerView", "LagProbe"]
 

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, Final, Literal
 
 from schemas import ContractError, Label, decode, highest
-from stream.committed import records_until
+from stream.files.spreadsheet import SafeWriter
 from stream.files.table_back import MARK
-from stream.kafka import connection_options, start
+from stream.kafka.connection import connection_options, start
+from stream.kafka.read_to_end import records_until
+from stream.kafka.reading import BoundedConsumer
+from stream.kafka.topics import partitions_of
 from stream.queue.label_studio import annotated_task
-from stream.reading import BoundedConsumer
 from stream.settings import Settings
-from stream.spreadsheet import SafeWriter
-from stream.topics_admin import partitions_of
 
 Format = Literal["csv", "excel", "jsonl", "label-studio"]
 """``excel`` is CSV as Russian Excel opens it: with a mark, semicolons, decimal commas."""

@@ -14,13 +14,13 @@ from redis.exceptions import RedisError
 
 from schemas import ContractError, Judgement, Label, RelabelTask, decode
 from stream.errors import BrokerError
-from stream.kafka import connection_options, start
+from stream.kafka.connection import connection_options, start
+from stream.kafka.reading import BoundedConsumer
+from stream.kafka.topics import partitions_of
 from stream.queue.errors import Rebuilding
 from stream.queue.filing import LEADER_SECONDS, Filing, Lost, RecordKind
 from stream.queue.records import TaskRecord, judgement_record, label_record
-from stream.reading import BoundedConsumer
 from stream.settings import Settings
-from stream.topics_admin import partitions_of
 
 # One script call takes about 3 ms for so many: nobody waits longer than that for intake.
 _CHUNK: Final = 50

@@ -18,13 +18,13 @@ from aiokafka.errors import (
 )
 
 from stream.errors import BrokerError
-from stream.kafka import connection_options, start
+from stream.kafka.connection import connection_options, start
+from stream.kafka.reading import BoundedConsumer
+from stream.kafka.topics import require_topics
 from stream.queue.acts import Act
 from stream.queue.errors import NotSaved
 from stream.queue.outbox import Outgoing, messages
-from stream.reading import BoundedConsumer
 from stream.settings import Settings
-from stream.topics_admin import require_topics
 
 # Acts in one transaction: a bulk decision and a few people's own, well under a second of Kafka.
 MOST_ACTS: Final = 250

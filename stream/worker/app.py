@@ -23,26 +23,27 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from schemas import all_categories, cloud_event, encode
-from stream import kafka
-from stream.cache import CachedPrediction, PredictionCache
-from stream.classifier import Classifier
 from stream.errors import TopicMissing
-from stream.health import HealthServer
-from stream.metrics import WorkerMetrics
+from stream.exactly_once.assignment import Lanes, by_lane, lanes_consumer
+from stream.exactly_once.message import Message
+from stream.exactly_once.partition_processor import Slice
+from stream.kafka import connection as kafka
+from stream.kafka.size_limits import SizeLimits
+from stream.model.classifier import Classifier
 from stream.sampling import AUDIT, in_sample
 from stream.settings import Settings
 from stream.tracing import open_tracing
+from stream.web.health import HealthServer
+from stream.worker.cache import CachedPrediction, PredictionCache
 from stream.worker.classification import Classification, Classified, Prepared
-from stream.worker.garbage import seldom_collected
-from stream.worker.lane import Slice
-from stream.worker.lanes import Lanes, by_lane, lanes_consumer
+from stream.worker.gc_tuning import seldom_collected
+from stream.worker.input_event import Work, take_in
+from stream.worker.metrics import WorkerMetrics
 from stream.worker.microbatch import BatchQueue, MicroBatcher
 from stream.worker.models import ModelWatcher, ServedModels
 from stream.worker.outcome_log import log_outcomes
-from stream.worker.routing import Message, Router
-from stream.worker.size_limits import SizeLimits
+from stream.worker.routing import Router
 from stream.worker.summary import Timings, summarize
-from stream.worker.work import Work, take_in
 
 if TYPE_CHECKING:
     from stream.tracing.spans import Tracing
@@ -388,7 +389,7 @@ async def run_worker(
 
     Raises:
         ReviewsError: what is wrong and what to do; see :meth:`Worker.run` and
-            :meth:`~stream.classifier.Classifier.load`.
+            :meth:`~stream.model.classifier.Classifier.load`.
     """
     if classifier is None:
         model = settings.model

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
-from stream.cache import CachedPrediction, PredictionCache
-from stream.classifier import Classifier, Scores
 from stream.errors import ModelError
-from stream.metrics import WorkerMetrics
+from stream.model.classifier import Classifier, Scores
+from stream.worker.cache import CachedPrediction, PredictionCache
+from stream.worker.input_event import Rejection, Work
+from stream.worker.metrics import WorkerMetrics
 from stream.worker.models import ServedModels
 from stream.worker.summary import Timings
-from stream.worker.work import Rejection, Work
 
 Key = tuple[str, str]
 """Model version and text fingerprint."""

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from schemas import Cut, DeadLetterReason, Headers, SourcePosition, without_dead_letter
 from schemas.topics import DEAD_LETTER_MAX_BYTES
+from stream.kafka.reading import HEAD_BYTES, Unreadable, unreadable_in
+from stream.kafka.size_limits import SizeLimits, message_bytes
 from stream.privacy import Kind, redact, redacted_message
-from stream.reading import HEAD_BYTES, Unreadable, unreadable_in
-from stream.worker.size_limits import SizeLimits, message_bytes
 
 # A whole original, its key and its headers; the rest of what the topic takes is for the reason.
 WHOLE_BYTES: Final = DEAD_LETTER_MAX_BYTES - 64 * 1024

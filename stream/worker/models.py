@@ -14,14 +14,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from schemas import ModelAnnouncement, decode
-from stream.classifier import Classifier
 from stream.errors import ModelError
-from stream.metrics import WorkerMetrics
+from stream.model.classifier import Classifier
 from stream.model.loading import AnnouncedModel
 from stream.model.signing import trusted_keys
 from stream.model.topic import ROLES, last_of_each_role, reading
 from stream.model.trial import brief
 from stream.settings import Settings
+from stream.worker.metrics import WorkerMetrics
 
 _HASH_SPACE: Final = 1 << 32
 _RETRY_SECONDS: Final = 2.0

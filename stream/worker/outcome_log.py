@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from stream.tracing import trace_fields
-from stream.worker.work import Work
+from stream.worker.input_event import Work
 
 # A broken producer must not flood the log: the topic itself holds every dead letter.
 MOST_DEAD_LETTERS: Final = 10

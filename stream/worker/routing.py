@@ -8,7 +8,6 @@ the result against the pydantic models.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,24 +25,15 @@ from schemas import (
     trace_headers,
 )
 from schemas.headers import plain
-from stream.cache import CachedPrediction
-from stream.classifier import Classifier
+from stream.exactly_once.message import Message
+from stream.kafka.size_limits import SizeLimits, message_bytes
+from stream.model.classifier import Classifier
 from stream.privacy import Kind, redacted_review
+from stream.worker.cache import CachedPrediction
 from stream.worker.dead_letters import DeadLetterMaker
-from stream.worker.size_limits import SizeLimits, message_bytes
-from stream.worker.work import Rejection, Work
+from stream.worker.input_event import Rejection, Work
 
 _SOMEWHERE: Final = SourcePosition(topic="", partition=0, offset=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What is to be published. Its partition is the source's own: see :class:`Router`."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
 
 
 class Router:

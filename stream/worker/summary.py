@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas import CONFIDENCE_BINS, BatchSummary, Category, CategoryCount, all_categories
-from stream.reading import moment_of
-from stream.worker.work import Work
+from stream.kafka.reading import moment_of
+from stream.worker.input_event import Work
 
 
 @dataclass(frozen=True, slots=True)

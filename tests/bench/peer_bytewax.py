@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas import all_categories
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
 from stream.text import normalize
 
 _BATCH = 512

@@ -26,10 +26,10 @@ from stream.bench.cluster import drained, fresh_topics, numbered, publish, worke
 from stream.bench.guard import OURS
 from stream.bench.plot import draw
 from stream.bench.report import Figure, Report, interleave
-from stream.classifier import Classifier
 from stream.cli.console import note, out
 from stream.cli.local import local_stack
-from stream.kafka import connection_options
+from stream.kafka.connection import connection_options
+from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings
 from stream.text import normalize
 

@@ -21,10 +21,10 @@ from stream.bench.doubles import split_classifier
 from stream.bench.model import SPLIT_TOKENS, batch_rate, budget_rate, sample_of, text_rate
 from stream.bench.plot import draw
 from stream.bench.report import Report, interleave
-from stream.classifier import Classifier
 from stream.cli.bench import EXAMPLES, read_texts
 from stream.cli.console import note, out
-from stream.model_folder import CPU_GRAPH, TOKENIZER, Manifest, read_manifest, write_manifest
+from stream.model.classifier import Classifier
+from stream.model.folder import CPU_GRAPH, TOKENIZER, Manifest, read_manifest, write_manifest
 from tests.bench.starter_shape import BertShape, export_fused, random_bert
 from training.export.quantise import quantise_dynamic
 from training.export.static import activation_ranges, fix_scales

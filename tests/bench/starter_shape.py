@@ -19,8 +19,8 @@ from onnxruntime.transformers.fusion_options import FusionOptions
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from schemas import all_categories, category_count
-from stream.classifier import Classifier
-from stream.model_folder import Manifest, write_manifest
+from stream.model.classifier import Classifier
+from stream.model.folder import Manifest, write_manifest
 from training.export.quantise import quantise_dynamic
 from training.export.vectorise import vectorise
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.support.chromium import needs_chromium, opened
+from training.comparison.compare import Candidate, Run
+from training.comparison.report import write_report
 from training.data.dataset import labelled
-from training.evaluation.compare import Candidate, Run
-from training.evaluation.report import write_report
 from training.fit.config import TrainConfig
 
 pytestmark = [pytest.mark.browser, needs_chromium]

@@ -15,9 +15,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from stream.classifier import Classifier
-from stream.inference import open_graph
-from stream.model_folder import TOKENIZER, verify
+from stream.model.classifier import Classifier
+from stream.model.folder import TOKENIZER, verify
+from stream.model.inference import open_graph
 from stream.settings import Settings
 from tests.faults.doubles import FaultyGraph, JumpingClock, Trap, report
 

@@ -17,8 +17,8 @@ import numpy as np
 from aiokafka.conn import AIOKafkaConnection
 from numpy.typing import NDArray
 
-from stream.inference import Graph
-from stream.worker.lane import Lane
+from stream.exactly_once.partition_processor import Lane
+from stream.model.inference import Graph
 from tests.faults.wire import Api
 from tests.faults.workload import POISON_TEXT
 from tests.support.tiny_model import KEYWORDS
@@ -121,7 +121,7 @@ class FaultyGraph:
     def run(
         self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """See :class:`stream.inference.Graph`.
+        """See :class:`stream.model.inference.Graph`.
 
         Raises:
             ValueError: a row is the poison text.

@@ -25,9 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas import CategorizedReview, RelabelTask, TopicNames, decode
-from stream.cache import CachedPrediction
-from stream.worker.routing import Message, Router
-from stream.worker.work import Work, take_in
+from stream.exactly_once.message import Message
+from stream.worker.cache import CachedPrediction
+from stream.worker.input_event import Work, take_in
+from stream.worker.routing import Router
 from tests.faults import report
 
 _messages: Final = Console(stderr=True)

@@ -31,9 +31,10 @@ from rich.table import Table
 
 from schemas import Review, TopicNames, encode
 from schemas.topics import DEAD_LETTER_MAX_BYTES
-from stream.reading import Bounds, unreadable_in
-from stream.worker.routing import Message, Router
-from stream.worker.work import take_in
+from stream.exactly_once.message import Message
+from stream.kafka.reading import Bounds, unreadable_in
+from stream.worker.input_event import take_in
+from stream.worker.routing import Router
 from tests.faults import report
 from tests.support.record_batches import (
     CODECS,

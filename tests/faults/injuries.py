@@ -12,7 +12,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 
 from schemas import ModelAnnouncement, encode
-from stream.model_folder import MANIFEST, file_digest, verify
+from stream.model.folder import MANIFEST, file_digest, verify
 from tests.faults.experiment import SESSION_SECONDS, Experiment, Injector
 from tests.faults.fleet import Member
 from tests.support.tiny_model import write_tiny_model

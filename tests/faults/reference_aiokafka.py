@@ -17,7 +17,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from stream.kafka import connection_options
+from stream.kafka.connection import connection_options
 from stream.settings import load_settings
 from tests.faults.controls import Controls
 from tests.faults.doubles import report

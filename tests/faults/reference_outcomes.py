@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from schemas import CategorizedReview, Review, TopicNames, all_categories, decode, encode
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
 from stream.text import normalize
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stream.settings import Settings
 from stream.worker import Worker
-from stream.worker.garbage import seldom_collected
+from stream.worker.gc_tuning import seldom_collected
 from tests.faults.controls import Controls
 from tests.faults.subject import run_subject
 

@@ -14,9 +14,9 @@ from schemas import (
     decode,
     encode,
 )
-from stream.clients.replay import DeadLetterReplay
+from stream.kafka.topics import create_topics
+from stream.operations.replay import DeadLetterReplay
 from stream.settings import Settings
-from stream.topics_admin import create_topics
 from tests.support.pipeline import (
     by_topic,
     pipeline_settings,

@@ -6,8 +6,8 @@ import pytest
 
 from stream.bench.cluster import fresh_topics
 from stream.bench.scaling import bench_backlog
+from stream.kafka.topics import list_topics
 from stream.settings import load_settings
-from stream.topics_admin import list_topics
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 

@@ -8,10 +8,10 @@ import pytest
 import redis
 
 from schemas import Category, all_categories, category_count
-from stream.cache import KEY_PREFIX, CachedPrediction, pack
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
 from stream.seal import Seal
 from stream.text import fingerprint, normalize
+from stream.worker.cache import KEY_PREFIX, CachedPrediction, pack
 from tests.support.pipeline import (
     create_topics,
     pipeline_settings,

@@ -9,8 +9,8 @@ import xlsxwriter
 from python_calamine import CalamineWorkbook
 
 from schemas import all_categories
+from stream.files.spreadsheet import guarded
 from stream.files.table_back import ADDED
-from stream.spreadsheet import guarded
 from tests.support.command_line import assert_one_clear_line, reviews
 from tests.support.tiny_model import write_tiny_model
 

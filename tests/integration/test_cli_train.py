@@ -7,11 +7,11 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
 from tests.support.command_line import reviews
 from tests.support.tiny_model import KEYWORDS
-from training.pretraining.encoder import Shape, new_encoder
-from training.pretraining.vocabulary import learn_tokenizer
+from training.encoders.encoder import Shape, new_encoder
+from training.encoders.vocabulary import learn_tokenizer
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -24,8 +24,8 @@ from stream.clients import (
     derived_id,
 )
 from stream.errors import BrokerError, ConfigError, InvalidReview, TopicMissing
-from stream.lag import worker_lag
-from stream.topics_admin import create_topics, describe_topics, uneven_partitions
+from stream.kafka.lag import worker_lag
+from stream.kafka.topics import create_topics, describe_topics, uneven_partitions
 from tests.support.pipeline import pipeline_settings, read_topic, running_worker, send
 from tests.support.tiny_model import tiny_classifier
 

@@ -7,8 +7,8 @@ import yaml
 
 from deploy.local import LocalKafka
 from stream.errors import BrokerError
+from stream.kafka.topics import list_topics
 from stream.settings import KafkaSettings
-from stream.topics_admin import list_topics
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 COMPOSE = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text("utf-8"))

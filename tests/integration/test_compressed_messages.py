@@ -8,9 +8,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas import Category, DeadLetterReason, Review, encode
-from stream.clients.replay import DeadLetterReplay
+from stream.kafka.topics import create_topics
+from stream.operations.replay import DeadLetterReplay
 from stream.settings import Settings
-from stream.topics_admin import create_topics
 from tests.support.command_line import running
 from tests.support.pipeline import by_topic, pipeline_settings, read_outputs, running_worker
 from tests.support.tiny_model import tiny_classifier, write_tiny_model

@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from schemas import Category, Label, Review, encode
-from stream.cache import KEY_PREFIX
-from stream.privacy.erasure import Eraser
+from stream.kafka.topics import create_topics
+from stream.operations.erasure import Eraser
 from stream.text import fingerprint, normalize
-from stream.topics_admin import create_topics
+from stream.worker.cache import KEY_PREFIX
 from tests.support.command_line import assert_one_clear_line, reviews
 from tests.support.pipeline import WAIT_SECONDS, read_topic, send
 from tests.support.queue import (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.lag import worker_lag
+from stream.kafka.lag import worker_lag
 from stream.settings import load_settings
 from tests.support.command_line import environment, reviews, running, wait_for_line
 from tests.support.optional_programs import absent

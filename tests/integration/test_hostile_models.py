@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 
 from schemas import TopicNames, encode
-from stream.classifier import Classifier
+from stream.kafka.topics import create_topics
+from stream.model.classifier import Classifier
 from stream.model.signing import new_key
-from stream.topics_admin import create_topics
 from tests.support import hostile_models
 from tests.support.command_line import reviews, running, wait_for_line
 from tests.support.hostile_models import announcement_of

@@ -10,10 +10,10 @@ from aiokafka.errors import NotCoordinatorForGroupError
 from deploy.local import LocalKafka
 from schemas import Review, encode
 from stream.cli.checks import _lag
-from stream.clients.replay import DeadLetterReplay
-from stream.lag import LagProbe, worker_lag
+from stream.kafka.lag import LagProbe, worker_lag
+from stream.kafka.topics import create_topics
 from stream.monitor.standing import BrokerView
-from stream.topics_admin import create_topics
+from stream.operations.replay import DeadLetterReplay
 from tests.support.pipeline import pipeline_settings, read_outputs, running_worker, send
 from tests.support.tiny_model import tiny_classifier
 

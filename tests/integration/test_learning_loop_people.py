@@ -24,7 +24,7 @@ from schemas import (
     category_count,
     decode,
 )
-from stream.topics_admin import create_topics
+from stream.kafka.topics import create_topics
 from tests.support.chromium import launched, needs_chromium, opened
 from tests.support.command_line import reviews
 from tests.support.desk_window import press, sign_in
@@ -51,8 +51,8 @@ from tests.support.pipeline import (
 )
 from tests.support.queue import add_people, running_queue
 from tests.support.tiny_model import KEYWORDS
-from training.evaluation.metrics import weighted_f1
 from training.fit.config import TrainConfig
+from training.measures.metrics import weighted_f1
 from training.registry.store import Registry
 from training.retrain.run import Plan, retrain
 

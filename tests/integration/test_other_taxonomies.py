@@ -7,10 +7,10 @@ from aiokafka import AIOKafkaProducer
 
 from schemas import CategorizedReview, Category, Review, TopicNames, decode, encode, using
 from schemas.topics import CATEGORY_HEADER
-from stream import topics_admin
 from stream.clients import CategoryConsumer
 from stream.errors import ModelError
-from stream.model_folder import verify
+from stream.kafka import topics as topics_admin
+from stream.model.folder import verify
 from stream.settings import BUNDLED_MODEL
 from tests.support.pipeline import (
     by_topic,

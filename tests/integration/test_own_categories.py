@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from schemas import load_taxonomy, using
-from stream.classifier import Classifier
 from stream.clients import CategoryConsumer
+from stream.model.classifier import Classifier
 from tests.support.pipeline import pipeline_settings, read_outputs, running_worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]

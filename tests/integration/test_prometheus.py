@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 import yaml
 
-from stream.classifier import Classifier
 from stream.demo.worker_process import free_port
+from stream.model.classifier import Classifier
 from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.web import MonitorServer
 from stream.settings import MonitorSettings

@@ -17,9 +17,9 @@ from aiokafka.protocol.produce import ProduceRequest
 from deploy.local import LocalKafka
 from deploy.local.ports import HOST, free_ports
 from schemas import Category, DeadLetterReason, Review, encode
-from stream.committed import records_until
-from stream.lag import LagProbe
-from stream.topics_admin import create_topics
+from stream.kafka.lag import LagProbe
+from stream.kafka.read_to_end import records_until
+from stream.kafka.topics import create_topics
 from tests.faults.fuzz_batches import damaged_batches
 from tests.faults.kafka_proxy import KafkaProxy
 from tests.support.pipeline import (

@@ -6,9 +6,9 @@ import pytest
 import redis
 
 from schemas import RelabelTask, decode
-from stream.cache import KEY_PREFIX
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
 from stream.text import fingerprint, normalize
+from stream.worker.cache import KEY_PREFIX
 from tests.support.pipeline import (
     create_topics,
     pipeline_settings,

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from schemas import ModelAnnouncement, TopicNames, decode
-from stream.classifier import Classifier
-from stream.topics_admin import create_topics
+from stream.kafka.topics import create_topics
+from stream.model.classifier import Classifier
 from tests.support.command_line import reviews
 from tests.support.pipeline import (
     WAIT_SECONDS,

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from schemas import Label, TopicNames, all_categories, encode
-from stream.topics_admin import create_topics
+from stream.kafka.topics import create_topics
 from tests.support.command_line import reviews, running
 from tests.support.pipeline import pipeline_settings, send
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
-from training.pretraining.encoder import Shape, new_encoder
-from training.pretraining.vocabulary import learn_tokenizer
+from training.encoders.encoder import Shape, new_encoder
+from training.encoders.vocabulary import learn_tokenizer
 from training.registry.store import Registry
 
 pytestmark = pytest.mark.kafka

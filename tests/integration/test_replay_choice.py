@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas import Review, encode
-from stream.clients.replay import DeadLetterReplay
-from stream.clients.replay_choice import Choice
-from stream.topics_admin import create_topics
+from stream.kafka.topics import create_topics
+from stream.operations.replay import DeadLetterReplay
+from stream.operations.replay_choice import Choice
 from tests.support.pipeline import (
     pipeline_settings,
     read_outputs,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from schemas import Label, ModelAnnouncement, all_categories, decode, encode
-from stream.topics_admin import create_topics
+from stream.kafka.topics import create_topics
 from tests.support.learning_loop import count_keywords, loop_settings, write_weak_model
 from tests.support.pipeline import read_topic, send
 from tests.support.tiny_model import KEYWORDS

@@ -8,9 +8,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from stream.errors import BrokerError
-from stream.kafka import connection_options, start
+from stream.kafka.connection import connection_options, start
+from stream.kafka.topics import list_topics
 from stream.settings import KafkaSettings
-from stream.topics_admin import list_topics
 from tests.support.certificates import Authority, Issuer
 from tests.support.secured import ADMIN, secured_broker
 

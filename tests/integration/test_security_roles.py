@@ -17,10 +17,10 @@ from stream.acl import ROLES, redis_rules, role_rules
 from stream.acl.apply import grant
 from stream.clients import CategoryConsumer, ReviewProducer
 from stream.errors import BrokerError
-from stream.lag import LagProbe, worker_lag
+from stream.kafka.lag import LagProbe, worker_lag
+from stream.kafka.topics import create_topics
 from stream.monitor.service import Monitor
 from stream.settings import load_settings
-from stream.topics_admin import create_topics
 from stream.worker import Worker
 from tests.support.certificates import Authority
 from tests.support.pipeline import WAIT_SECONDS, read_outputs, read_topic, running_worker, send

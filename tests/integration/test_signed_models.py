@@ -5,9 +5,9 @@ import json
 import pytest
 
 from schemas import ModelAnnouncement, TopicNames, decode
+from stream.kafka.topics import create_topics
 from stream.model.signing import trusted_keys
 from stream.settings import ModelSettings
-from stream.topics_admin import create_topics
 from tests.support import hostile_models
 from tests.support.command_line import assert_one_clear_line, reviews
 from tests.support.pipeline import pipeline_settings, read_topic

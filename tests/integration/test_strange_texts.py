@@ -3,8 +3,8 @@
 import pytest
 
 from schemas import BatchSummary, RelabelTask, Review, decode, encode
-from stream.strange_text import LETTERS_LOST, OTHER_SCRIPT
-from stream.topics_admin import create_topics
+from stream.kafka.topics import create_topics
+from stream.model.strange_text import LETTERS_LOST, OTHER_SCRIPT
 from tests.support.pipeline import (
     pipeline_settings,
     read_outputs,

@@ -9,12 +9,12 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas import BatchSummary, Category, DeadLetterReason, Review, decode, encode
 from stream.errors import BrokerError
+from stream.kafka.topics import create_topics, topic_configs
 from stream.queue.acts import Verdict, act_on
 from stream.queue.errors import NotSaved
 from stream.queue.item import Item
 from stream.queue.publisher import DecisionPublisher
 from stream.settings import KafkaSettings
-from stream.topics_admin import create_topics, topic_configs
 from tests.support.pipeline import (
     by_topic,
     pipeline_settings,

@@ -12,12 +12,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from schemas import Review, trace_context
-from stream.classifier import Classifier
 from stream.clients import ReviewProducer
 from stream.errors import ExtraMissing
+from stream.kafka.topics import create_topics
 from stream.logs import configure_logs
+from stream.model.classifier import Classifier
 from stream.settings import LogSettings
-from stream.topics_admin import create_topics
 from stream.tracing import open_tracing
 from stream.tracing.spans import Tracing
 from tests.support.pipeline import (

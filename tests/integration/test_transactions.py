@@ -3,12 +3,12 @@
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-import stream.worker.partition_writer
-from stream.offsets import committed_offset
-from stream.worker.answers import Answer, Fenced, answer_in
-from stream.worker.partition_writer import BATCH_BYTES
-from stream.worker.routing import Message
-from stream.worker.transactions import LaneProducer
+import stream.exactly_once.partition_writer
+from stream.exactly_once.message import Message
+from stream.exactly_once.partition_writer import BATCH_BYTES
+from stream.exactly_once.transactional_producer import LaneProducer
+from stream.kafka.broker_errors import Answer, Fenced, answer_in
+from stream.kafka.offsets import committed_offset
 from tests.support.pipeline import pipeline_settings, read_topic
 
 pytestmark = pytest.mark.kafka
@@ -84,7 +84,7 @@ async def test_no_broker_tells_a_transaction_that_follows_another_to_try_again_l
     producer = await start()
     outputs = topics.outputs()
     await producer.commit([Message(topic, b"k", b"first", []) for topic in outputs], 1)
-    monkeypatch.setattr(stream.worker.partition_writer, "answer_in", listen)
+    monkeypatch.setattr(stream.exactly_once.partition_writer, "answer_in", listen)
     for i in range(30):
         await producer.commit([Message(topic, b"k", b"next", []) for topic in outputs], i + 2)
     assert set(answers) == {Answer.DONE}

@@ -10,12 +10,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas import DeadLetterReason, SourcePosition
-from stream.clients.replay import DeadLetterReplay
-from stream.offsets import OffsetPending, committed_offset
-from stream.transaction_state import commit_was_decided
-from stream.worker.lane import Lane
-from stream.worker.routing import Message
-from stream.worker.transactions import LaneProducer, transactional_id
+from stream.exactly_once.message import Message
+from stream.exactly_once.partition_processor import Lane
+from stream.exactly_once.transactional_producer import LaneProducer, transactional_id
+from stream.kafka.offsets import OffsetPending, committed_offset
+from stream.kafka.transaction_state import commit_was_decided
+from stream.operations.replay import DeadLetterReplay
 from tests.support.pipeline import WAIT_SECONDS, pipeline_settings, read_topic
 
 pytestmark = pytest.mark.kafka
@@ -67,7 +67,7 @@ async def test_what_was_to_be_aborted_is_never_published(kafka, producer, topics
 async def test_what_was_committed_is_published_once_and_its_offset_counts(
     kafka, producer, topics, member, settings, monkeypatch
 ):
-    monkeypatch.setattr("stream.worker.takeover.commit_was_decided", said_commit)
+    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", said_commit)
     assert await first_offset(producer, member, topics, settings) == 7
     assert [record.value for record in await read_topic(kafka, topics.relabel, 1)] == LEFT
 
@@ -104,8 +104,8 @@ async def test_a_replay_ends_what_the_former_one_left_and_nothing_is_there_twice
     async def decided(consumer, transactional_id):
         return committed
 
-    monkeypatch.setattr("stream.clients.replay.LaneProducer", open_producer)
-    monkeypatch.setattr("stream.worker.takeover.commit_was_decided", decided)
+    monkeypatch.setattr("stream.operations.replay.LaneProducer", open_producer)
+    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", decided)
     assert (await replay.run()).replayed == replayed
     async with AIOKafkaProducer(bootstrap_servers=kafka) as last:
         await last.send_and_wait(topics.incoming, b"last", partition=0)

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from schemas import ModelAnnouncement, all_categories
-from stream.model_folder import CPU_GRAPH, MANIFEST, file_digest, write_manifest
+from stream.model.folder import CPU_GRAPH, MANIFEST, file_digest, write_manifest
 from tests.support.tiny_model import write_tiny_model
 
 # The version of a model is that of its content: those here must not pass for a good one.

@@ -17,7 +17,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 
 from schemas import BatchSummary, Category, TopicNames, all_categories, decode
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
 from stream.settings import Settings
 from tests.support.pipeline import WAIT_SECONDS, pipeline_settings, send
 from tests.support.tiny_model import KEYWORDS, write_tiny_model

@@ -11,8 +11,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from schemas import CategorizedReview, DeadLetterReason, RelabelTask, TopicNames, decode
-from stream import topics_admin
-from stream.classifier import Classifier
+from stream.kafka import topics as topics_admin
+from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings
 from stream.worker import Worker
 

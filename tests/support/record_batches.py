@@ -18,8 +18,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from stream.reading import Bounds, Unreadable, unreadable_in
-from stream.reading.consumer import _Reading
+from stream.kafka.reading import Bounds, Unreadable, unreadable_in
+from stream.kafka.reading.consumer import _Reading
 
 TP = TopicPartition("reviews.incoming", 0)
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}

@@ -15,7 +15,7 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from stream.acl.rules import ALLOW, Operation, Pattern, Resource
-from stream.kafka import connection_options, start
+from stream.kafka.connection import connection_options, start
 from stream.settings import KafkaSettings
 
 # Of Kafka's protocol: TOPIC_, GROUP_, CLUSTER_ and TRANSACTIONAL_ID_AUTHORIZATION_FAILED.

@@ -17,8 +17,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from schemas import active_taxonomy, all_categories, category_count
-from stream.classifier import Classifier
-from stream.model_folder import Manifest, SelfTest, write_manifest
+from stream.model.classifier import Classifier
+from stream.model.folder import Manifest, SelfTest, write_manifest
 
 KEYWORDS = (
     "чайник",

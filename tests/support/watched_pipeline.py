@@ -5,7 +5,7 @@ import random
 import time
 
 from schemas import BatchSummary, Category, CategoryCount, Label, ModelAnnouncement
-from stream.lag import PartitionLag
+from stream.kafka.lag import PartitionLag
 from stream.monitor.engine import Engine
 from stream.settings import MonitorSettings
 from tests.support.summaries import at

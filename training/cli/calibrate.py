@@ -17,7 +17,7 @@ from training.cli.train import Guarantee
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from stream.model_folder import Manifest
+    from stream.model.folder import Manifest
     from training.calibrate import Calibrated
 
 
@@ -51,7 +51,7 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Fit temperature, biases and thresholds to labels of your own; the weights stay."""
-    from stream.model_folder import read_manifest
+    from stream.model.folder import read_manifest
     from training.calibrate import calibrate as fit
     from training.data.dataset import read_test_dataset
     from training.data.files import read_items

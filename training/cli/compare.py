@@ -31,10 +31,10 @@ from training.cli.train import (
 
 if TYPE_CHECKING:
     from stream.files import Options
+    from training.comparison.compare import Candidate, Run
+    from training.comparison.table import Line
     from training.data.dataset import Dataset
     from training.data.unstated import Unstated
-    from training.evaluation.compare import Candidate, Run
-    from training.evaluation.table import Line
     from training.fit.config import TrainConfig
     from training.tracking.tracker import Tracker
 
@@ -155,7 +155,7 @@ def compare(
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
         note(f"{len(dataset)} rows to train on; without --dry-run they are")
         return
-    from training.evaluation.report import PAGE, RECORD, TABLE
+    from training.comparison.report import PAGE, RECORD, TABLE
     from training.writable import check_writable
 
     check_writable(output)
@@ -193,13 +193,13 @@ def _compared(
     tracker: Tracker,
 ) -> list[Line]:
     """Train, score on the test sets (without any, out of fold), write the report, keep records."""
-    from training.evaluation.compare import (
+    from training.comparison.compare import (
         OUT_OF_FOLD,
         compare_out_of_fold,
         scored_out_of_fold,
     )
-    from training.evaluation.compare import compare as on_tests
-    from training.evaluation.report import write_report
+    from training.comparison.compare import compare as on_tests
+    from training.comparison.report import write_report
     from training.tracking.records import add_report, add_run, comparison_record
 
     scored = tests or {OUT_OF_FOLD: scored_out_of_fold(candidates, dataset)}
@@ -249,7 +249,7 @@ def _check_products(dataset: Dataset, config: TrainConfig) -> None:
     Raises:
         InputError: rows do not name theirs, or without some of them nothing is left to learn from.
     """
-    from training.export.out_of_fold import parts_of
+    from training.out_of_fold import parts_of
 
     if not parts_of(dataset, config).products:
         raise InputError(
@@ -297,7 +297,7 @@ def _check_names(what: What, families: list[str], base: TrainConfig) -> None:
         InputError: several families are named where one is varied.
         LabellerUnavailable: the base is not on this machine.
     """
-    from training.labelling.checkpoints import local_checkpoint
+    from training.encoders.checkpoints import local_checkpoint
     from training.models.family import family
     from training.train import check_teachers
 
@@ -310,7 +310,7 @@ def _check_names(what: What, families: list[str], base: TrainConfig) -> None:
 
 
 def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Candidate]:
-    from training.evaluation.candidates import (
+    from training.comparison.candidates import (
         ablation_candidates,
         curve_candidates,
         family_candidates,
@@ -328,7 +328,7 @@ def _candidates(what: What, families: list[str], base: TrainConfig) -> list[Cand
 
 
 def _training_rows(dataset: Dataset, guessed: int | None) -> Dataset:
-    from training.evaluation.compare import trusted_and
+    from training.comparison.compare import trusted_and
 
     return dataset if guessed is None else trusted_and(dataset, guessed)
 
@@ -351,7 +351,7 @@ def _print(table: list[Line], reference: str, as_json: bool) -> None:
         return
     from rich.table import Table
 
-    from training.evaluation.markdown import gap
+    from training.comparison.markdown import gap
 
     timed = any(line.per_second for line in table)
     for test in table[0].scores:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from stream.files import Options
-    from training.evaluation.model import Evaluation
+    from training.comparison.model import Evaluation
 
 
 @reads_files
@@ -34,9 +34,9 @@ def evaluate(
     reading_as: Options,
 ) -> None:
     """Say how often a model is right, and what it would publish, by its own thresholds."""
-    from stream.classifier import Classifier
+    from stream.model.classifier import Classifier
+    from training.comparison.model import evaluate as measure
     from training.data.dataset import read_test_dataset
-    from training.evaluation.model import evaluate as measure
 
     settings = settings_from(None, None)
     rows = read_test_dataset(labels, unstated_of(labels_by, reading_as))

@@ -89,7 +89,7 @@ def promise(
     as_json: Json = False,
 ) -> None:
     """Show what precision a model promises for each category, and on how many labels that stands."""
-    from stream.model_folder import read_manifest
+    from stream.model.folder import read_manifest
     from training.cli.calibrate import promise_table
 
     settings = settings_from(None, None)

@@ -19,7 +19,7 @@ from training.cli.tracking import tracker_of
 
 if TYPE_CHECKING:
     from stream.files import Options
-    from stream.model_folder import Manifest
+    from stream.model.folder import Manifest
     from training.data.dataset import Dataset
     from training.data.unstated import Unstated
     from training.fit.config import TrainConfig
@@ -306,7 +306,7 @@ def _family(
     tracker: Tracker,
 ) -> Manifest:
     from training.data.dataset import check_learnable, check_measurable, read_test_dataset
-    from training.labelling.checkpoints import local_checkpoint
+    from training.encoders.checkpoints import local_checkpoint
     from training.train import check_servable, check_teachers, train_family
     from training.writable import check_replaceable
 
@@ -351,7 +351,7 @@ def tell_of_products(dataset: Dataset, config: TrainConfig) -> None:
     Raises:
         DataError: nothing can be measured on the labels.
     """
-    from training.export.out_of_fold import parts_of
+    from training.out_of_fold import parts_of
 
     products = len(set(dataset.product) - {""})
     found = parts_of(dataset, config)
@@ -370,9 +370,9 @@ def _tell_of_language(name: str, dataset: Dataset, config: TrainConfig) -> None:
     """Say so where the base was made for another language than the texts are in."""
     from tokenizers import Tokenizer
 
-    from training.labelling.checkpoints import local_checkpoint
+    from training.encoders.checkpoints import local_checkpoint
+    from training.encoders.vocabulary import spelled_share
     from training.models.family import family
-    from training.pretraining.vocabulary import spelled_share
 
     file = local_checkpoint(str(config.encoder)) / "tokenizer.json"
     if not family(name).based or not file.is_file():

@@ -165,8 +165,8 @@ def _judge(sample: Sequence[Suggestion], checked: Path) -> None:
 
 def _summary(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> str:
     from stream.intervals import wilson
-    from training.evaluation.metrics import bootstrap
     from training.labelling.evaluation import cohen_kappa, weighted_f1
+    from training.measures.metrics import bootstrap
 
     right, of = int((truth == guess).sum()), len(truth)
     f1 = bootstrap(weighted_f1, truth, guess, resamples=1000)

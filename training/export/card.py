@@ -9,16 +9,16 @@ from typing import Final
 import numpy as np
 
 from schemas import active_taxonomy, all_categories, category_count
-from stream.model_folder import CPU_GRAPH, Manifest, PromisedPrecision
+from stream.model.folder import CPU_GRAPH, Manifest, PromisedPrecision
 from training.data.dataset import Dataset
 from training.data.origins import Origin, counted
-from training.evaluation.calibration import NEVER
 from training.export.cpu_graph import LEAST_AGREEMENT
-from training.export.out_of_fold import HeldOut
 from training.export.parity import Graphs
 from training.export.rule import not_said
 from training.fit.config import TrainConfig
+from training.measures.calibration import NEVER
 from training.models.family import family
+from training.out_of_fold import HeldOut
 
 _NAMES: Final = {
     "weighted_f1": "Weighted F1",

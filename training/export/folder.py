@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from schemas import active_taxonomy, category_infos
-from stream.classifier import Classifier
 from stream.errors import ModelError
-from stream.model_folder import (
+from stream.model.classifier import Classifier
+from stream.model.folder import (
     CPU_GRAPH,
     GPU_GRAPH,
     TOKENIZER,
@@ -27,19 +27,19 @@ from stream.model_folder import (
 )
 from stream.text import normalize
 from training.data.dataset import Dataset
+from training.encoders.encoder import WEIGHTS
 from training.errors import DataError
 from training.export.card import model_card
 from training.export.cpu_graph import SINGLE, Sample, write_cpu_graph
 from training.export.graph import export_graph
 from training.export.known import write_known
-from training.export.out_of_fold import HeldOut, out_of_fold
 from training.export.parity import Graphs, graph_logits
 from training.export.quantise import halve
 from training.export.rule import fit_rule, promised
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import NeuralModel
 from training.models.family import family
-from training.pretraining.encoder import WEIGHTS
+from training.out_of_fold import HeldOut, out_of_fold
 from training.writable import check_replaceable
 
 RUN_FILE: Final = "training.json"

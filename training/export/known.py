@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.model_folder import KNOWN
+from stream.model.folder import KNOWN
 from stream.text import short_fingerprint
 from training.data.dataset import Dataset
+from training.encoders.checkpoints import local_checkpoint
 from training.fit.config import TrainConfig
-from training.labelling.checkpoints import local_checkpoint
 
 FILE: Final = KNOWN
 

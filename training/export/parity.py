@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from stream.inference import session_options
+from stream.model.inference import session_options
 from training.fit.batches import by_length, pad
 
 _BATCH: Final = 64

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import active_taxonomy, all_categories, category_count
-from stream.model_folder import PromisedPrecision, Reference
-from training.evaluation.calibration import (
+from stream.model.folder import PromisedPrecision, Reference
+from training.measures.calibration import (
     choose_thresholds,
     confidence_histogram,
     expected_calibration_error,
@@ -20,9 +20,9 @@ from training.evaluation.calibration import (
     risk_coverage,
     softmax,
 )
-from training.evaluation.metrics import accuracy, macro_f1, weighted_f1
-from training.evaluation.promise import Promise, guaranteed_thresholds, promises
-from training.export.out_of_fold import HeldOut
+from training.measures.metrics import accuracy, macro_f1, weighted_f1
+from training.measures.promise import Promise, guaranteed_thresholds, promises
+from training.out_of_fold import HeldOut
 
 _DIGITS: Final = 4
 # With fewer rows of the stream than this, the temperature is fitted to written examples as well.

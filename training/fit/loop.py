@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from schemas import category_count
 from training.data.dataset import Dataset, check_learnable
+from training.encoders.encoder import Encoder, load_encoder
 from training.fit.batches import bucketed_batches, by_length, pad
 from training.fit.config import Progress, TrainConfig, Tricks
 from training.fit.lineage import decided_by
@@ -24,7 +25,6 @@ from training.fit.pruning import doubted
 from training.fit.runtime import autocast, pick_device, resume, save_progress
 from training.fit.sampling import epoch_rows
 from training.fit.stopping import BestEpoch, held_back, loss_of
-from training.pretraining.encoder import Encoder, load_encoder
 
 Build = Callable[[Encoder, TrainConfig], nn.Module]
 """Makes a module that maps ids and mask, int64 [rows, length], to logits float32 [rows, categories]."""

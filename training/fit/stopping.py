@@ -19,7 +19,7 @@ from schemas import category_count
 from training.data.dataset import Dataset, trusted
 from training.data.folds import folds_of
 from training.errors import DataError
-from training.evaluation.calibration import fit_temperature, softmax
+from training.measures.calibration import fit_temperature, softmax
 
 _ONE_IN: Final = 10
 # Of fewer rows the loss is mostly luck.

@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from stream.classifier import Classifier
 from stream.errors import ModelError
-from stream.model_folder import CPU_GRAPH
+from stream.model.classifier import Classifier
+from stream.model.folder import CPU_GRAPH
 from stream.settings import GateSettings, ModelSettings
 from stream.text import normalize
 from training.gate.verdict import Check, Speed

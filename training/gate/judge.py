@@ -7,8 +7,8 @@ from pathlib import Path
 
 from schemas import active_taxonomy
 from stream.errors import ModelError
+from stream.model.folder import read_manifest
 from stream.model.trial import Trial
-from stream.model_folder import read_manifest
 from stream.settings import GateSettings, ModelSettings
 from training.data.dataset import read_test_dataset
 from training.fit.config import Progress, silent

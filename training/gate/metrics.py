@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import all_categories, category_count
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
 from stream.settings import GateSettings
 from training.data.dataset import Dataset
-from training.evaluation.calibration import expected_calibration_error
-from training.evaluation.metrics import (
+from training.gate.frozen import FrozenSet, together
+from training.gate.verdict import CategoryFindings, Check, Scores, SetFindings
+from training.measures.calibration import expected_calibration_error
+from training.measures.metrics import (
     accuracy,
     bootstrap,
     category_scores,
@@ -21,8 +23,6 @@ from training.evaluation.metrics import (
     paired_bootstrap,
     weighted_f1,
 )
-from training.gate.frozen import FrozenSet, together
-from training.gate.verdict import CategoryFindings, Check, Scores, SetFindings
 
 Ids = NDArray[np.int64]
 

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
-from training.evaluation.metrics import Interval
+from training.measures.metrics import Interval
 
 STYLE: Final = """
 :root { color-scheme: light dark; --line: #d5d9e0; --good: #14683f; --bad: #a5271c; --soft: #5b6472 }

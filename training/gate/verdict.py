@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from stream.settings import GateSettings
-from training.evaluation.metrics import Interval
+from training.measures.metrics import Interval
 
 Blessing = Literal["infrastructure", "metrics"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
 from training.labelling.votes import Votes
 
 

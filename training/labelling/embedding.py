@@ -15,9 +15,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.morphology import WORD, analyse
+from training.encoders.checkpoints import local_checkpoint
 from training.errors import LabellerUnavailable
-from training.labelling.checkpoints import local_checkpoint
-from training.labelling.morphology import WORD, analyse
 
 Vectors = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from training.labelling.morphology import (
+from training.data.morphology import (
     RUSSIAN,
     analyse,
     forms,

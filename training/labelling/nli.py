@@ -24,12 +24,7 @@ from tokenizers.normalizers import Sequence as Normalizers
 from torch import Tensor, nn
 
 from training.data.dataset import Dataset
-from training.errors import DataError
-from training.fit.batches import bucketed_batches, pad
-from training.fit.config import BUNDLED_ENCODER, Progress, silent
-from training.fit.runtime import autocast, pick_device, resume, save_progress
-from training.labelling.hypotheses import hypotheses
-from training.pretraining.encoder import (
+from training.encoders.encoder import (
     FIRST,
     LAST,
     PAD,
@@ -39,6 +34,11 @@ from training.pretraining.encoder import (
     hf,
     load_encoder,
 )
+from training.errors import DataError
+from training.fit.batches import bucketed_batches, pad
+from training.fit.config import BUNDLED_ENCODER, Progress, silent
+from training.fit.runtime import autocast, pick_device, resume, save_progress
+from training.labelling.hypotheses import hypotheses
 
 _LABELS: Final = {0: "not_entailment", 1: "entailment"}
 # A pair is a review and a hypothesis of some eight pieces.

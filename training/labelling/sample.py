@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from schemas import Category
-from stream.spreadsheet import SafeWriter, unguarded
+from stream.files.spreadsheet import SafeWriter, unguarded
 from training.data.files import Item, Suggestion
 from training.data.origins import Origin
 from training.errors import DataError

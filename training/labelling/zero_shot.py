@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from schemas import category_count
+from training.encoders.checkpoints import local_checkpoint
 from training.errors import LabellerUnavailable
-from training.labelling.checkpoints import local_checkpoint
 from training.labelling.hypotheses import hypotheses
 from training.labelling.votes import Votes
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from schemas import category_count
+from training.encoders.encoder import Encoder
 from training.fit.config import TrainConfig
 from training.models.pooling import pool, pooled_width
-from training.pretraining.encoder import Encoder
 
 
 class BertClassifier(nn.Module):

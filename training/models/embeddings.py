@@ -19,12 +19,12 @@ from torch import Tensor, nn
 
 from schemas import category_count
 from training.data.dataset import Dataset, check_learnable
+from training.encoders.checkpoints import checkpoint_digest
+from training.encoders.encoder import Encoder, load_encoder
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import NeuralModel, read_by
 from training.fit.runtime import pick_device
-from training.labelling.checkpoints import checkpoint_digest
 from training.models.pooling import pool
-from training.pretraining.encoder import Encoder, load_encoder
 
 # The last layer is turned to what the encoder was trained for; one at two thirds knows more of words.
 _INNER: Final = 2 / 3

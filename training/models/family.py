@@ -80,7 +80,7 @@ def _taught(dataset: Dataset, config: TrainConfig, progress: Progress) -> Datase
     """Return the rows, and what teachers say of further texts, if there are any teachers."""
     if not config.distillation.teachers:
         return dataset
-    from training.models.distillation import with_teachers  # noqa: PLC0415 - no cycle
+    from training.distillation import with_teachers  # noqa: PLC0415 - no cycle
 
     return with_teachers(dataset, config, progress)
 

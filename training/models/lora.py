@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from torch import nn
 
+from training.encoders.encoder import CheckpointError, Encoder
 from training.fit.config import TrainConfig
 from training.models.bert import BertClassifier
-from training.pretraining.encoder import CheckpointError, Encoder
 
 # What attention's projections are called in BERT and its kin, in DistilBERT, DeBERTa, and others.
 _ATTENTION: Final = (

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from schemas import category_count
+from training.encoders.encoder import Encoder
 from training.fit.config import TrainConfig
 from training.models.pooling import Attention, pool
-from training.pretraining.encoder import Encoder
 
 
 class PackedLstm(nn.Module):

@@ -23,10 +23,10 @@ from torch import Tensor, nn
 
 from schemas import category_count
 from training.data.dataset import Dataset, check_learnable
+from training.encoders.encoder import SPECIALS, Encoder
+from training.encoders.vocabulary import learn_tokenizer
 from training.fit.config import Progress, TrainConfig
 from training.fit.loop import NeuralModel
-from training.pretraining.encoder import SPECIALS, Encoder
-from training.pretraining.vocabulary import learn_tokenizer
 
 # Pieces so far apart are a pair, in either order; neighbours are one in their order as well. Out of fold
 # on 77 intents, pairs gain 0.6 points of accuracy, and pairs in their order up to three apart nothing.

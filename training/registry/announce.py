@@ -10,10 +10,10 @@ from aiokafka.errors import KafkaError
 
 from schemas import ModelAnnouncement, cloud_event, encode
 from stream.errors import ConfigError, ModelError
-from stream.kafka import connection_options, start, unreachable
+from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.topics import require_topics
 from stream.model.signing import signing_key, trusted_keys
 from stream.settings import Settings
-from stream.topics_admin import require_topics
 from training.registry.records import VersionRecord
 from training.registry.store import Registry
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from schemas import all_categories
-from stream.model_folder import Manifest
+from stream.model.folder import Manifest
 from training.registry.records import VersionRecord
 
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from stream.errors import ModelError
-from stream.model_folder import CPU_GRAPH, MANIFEST, Manifest, file_digest, verify
+from stream.model.folder import CPU_GRAPH, MANIFEST, Manifest, file_digest, verify
 from training.registry.errors import (
     NothingToRollBack,
     RefusedByGate,

@@ -15,16 +15,18 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from schemas import ContractError, RelabelTask, decode
-from stream import kafka
-from stream.health import HealthServer
-from stream.reading import unreadable_in
+from stream.exactly_once.assignment import Lanes, by_lane, lanes_consumer
+from stream.exactly_once.input_record import held_bytes
+from stream.exactly_once.message import Message
+from stream.exactly_once.partition_processor import Lane, Slice
+from stream.kafka import connection as kafka
+from stream.kafka.reading import unreadable_in
+from stream.kafka.size_limits import SizeLimits, message_bytes
+from stream.kafka.topics import require_topics
 from stream.settings import Settings
-from stream.topics_admin import require_topics
-from stream.worker.lane import Lane, Slice
-from stream.worker.lanes import Lanes, by_lane, lanes_consumer
-from stream.worker.routing import Message, Router, too_large_for
-from stream.worker.size_limits import SizeLimits, message_bytes
-from stream.worker.work import Rejection, Work, held_bytes
+from stream.web.health import HealthServer
+from stream.worker.input_event import Rejection, Work
+from stream.worker.routing import Router, too_large_for
 from training.relabeller.decided import DecidedReviews
 from training.relabeller.deciding import Decider, Decision, open_decider
 from training.relabeller.messages import messages

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from schemas import ContractError, Label, decode
-from stream.committed import records_until
-from stream.kafka import connection_options, start
-from stream.reading import BoundedConsumer
+from stream.kafka.connection import connection_options, start
+from stream.kafka.read_to_end import records_until
+from stream.kafka.reading import BoundedConsumer
+from stream.kafka.topics import partitions_of
 from stream.settings import Settings
-from stream.topics_admin import partitions_of
 
 
 class DecidedReviews:

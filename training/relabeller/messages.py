@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from schemas import CategorizedReview, Event, Label, RelabelTask, TopicNames, cloud_event, encode
-from stream.worker.routing import Message
+from stream.exactly_once.message import Message
 from training.relabeller.deciding import Decision
 
 # 0 is the worker's own decision; people begin at 2, so that theirs hold over the ensemble's.

@@ -11,11 +11,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import ContractError, Label, decode, highest
-from stream.committed import records_until
-from stream.kafka import connection_options, start, unreachable
-from stream.reading import BoundedConsumer
+from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.read_to_end import records_until
+from stream.kafka.reading import BoundedConsumer
+from stream.kafka.topics import partitions_of
 from stream.settings import Settings
-from stream.topics_admin import partitions_of
 
 _SUPERSEDED, _WITHDRAWN, _CANNOT_TELL = "superseded", "withdrawn", "cannot-tell"
 _POLL_MS: Final = 500

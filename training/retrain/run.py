@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas import Label, active_taxonomy
-from stream.model_folder import GPU_GRAPH, MANIFEST
+from stream.model.folder import GPU_GRAPH, MANIFEST
 from stream.settings import Settings
 from training.data.dataset import Dataset
 from training.data.parts import EXAMPLES

@@ -23,8 +23,8 @@ from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import Unigram
 from tokenizers.processors import TemplateProcessing
 
+from training.encoders.encoder import Encoder, hf
 from training.errors import DataError
-from training.pretraining.encoder import Encoder, hf
 
 PREFIX: Final = "query: "
 """What the encoder was trained to see before a text that is compared with others."""

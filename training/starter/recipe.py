@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from stream.model_folder import Manifest
+from stream.model.folder import Manifest
 from training.data.dataset import Dataset
+from training.encoders.mlm import PretrainConfig
 from training.export.folder import Options, export_family
 from training.fit.config import Distillation, Imbalance, Progress, TrainConfig, silent
-from training.pretraining.mlm import PretrainConfig
 from training.starter.base import starter_encoder
 from training.starter.e5 import pretrained_encoder, read_image, weights_file
 from training.starter.texts import (

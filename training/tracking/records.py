@@ -10,15 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from stream.model_folder import MANIFEST, Manifest
+from stream.model.folder import MANIFEST, Manifest
 from training.data.dataset import Dataset
-from training.evaluation.metrics import accuracy, macro_f1, weighted_f1
 from training.fit.config import TrainConfig
+from training.measures.metrics import accuracy, macro_f1, weighted_f1
 from training.tracking.tracker import Record, TrackedRun, Tracker
 
 if TYPE_CHECKING:
-    from training.evaluation.compare import Candidate, Run
-    from training.pretraining.mlm import PretrainConfig
+    from training.comparison.compare import Candidate, Run
+    from training.encoders.mlm import PretrainConfig
 
 _CARD: Final = "README.md"
 _PACKAGES: Final = ("numpy", "onnxruntime", "scikit-learn", "torch", "transformers")
@@ -76,7 +76,7 @@ def pretraining_record(texts: int, config: PretrainConfig) -> Record:
 
 def add_pretraining(run: TrackedRun, folder: Path) -> None:
     """Add what a checkpoint's folder says of its making; its vocabulary holds words of the texts."""
-    from training.pretraining.checkpoint import RUN_FILE  # noqa: PLC0415 - loads torch
+    from training.encoders.checkpoint import RUN_FILE  # noqa: PLC0415 - loads torch
 
     made = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
     versions = _versions(made["versions"] | {"python": made["python"]})
@@ -161,7 +161,7 @@ def add_report(parent: TrackedRun, folder: Path, *, page: bool) -> None:
         folder: of the report.
         page: its page too, which holds the texts that were mistaken.
     """
-    from training.evaluation.report import PAGE, RECORD, TABLE  # noqa: PLC0415 - draws pictures
+    from training.comparison.report import PAGE, RECORD, TABLE  # noqa: PLC0415 - draws pictures
 
     names = [TABLE, RECORD, *sorted(path.name for path in folder.glob("*.png"))]
     parent.files([folder / name for name in (*names, *([PAGE] if page else []))])

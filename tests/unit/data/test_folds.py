@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from training.data.dataset import labelled, read_labelled_dataset
 from training.data.folds import folds_by_product
 from training.errors import DataError
-from training.export.out_of_fold import out_of_fold, parts_of
 from training.export.rule import fit_rule
 from training.fit.config import TrainConfig, silent
+from training.out_of_fold import out_of_fold, parts_of
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 8), st.sampled_from(["", "", "шторы", "пылесос", "лобзик"])),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stream.settings_reference import reference_markdown
+from stream.settings.reference import reference_markdown
 
 PAGE = Path(__file__).parents[3] / "deploy" / "docs" / "configuration.md"
 

@@ -5,8 +5,8 @@ import pytest
 
 from tests.support.tiny_checkpoints import write_causal, write_nli
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
+from training.encoders.checkpoints import local_checkpoint
 from training.errors import LabellerUnavailable
-from training.labelling.checkpoints import local_checkpoint
 from training.labelling.classifier_voter import ClassifierLabeller
 from training.labelling.dictionary import DictionaryLabeller
 from training.labelling.embedding import TransformerEmbedder

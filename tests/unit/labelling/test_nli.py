@@ -11,13 +11,13 @@ from tests.support.tiny_checkpoints import write_nli
 from tests.support.tiny_model import KEYWORDS
 from training.cli.label import app
 from training.data.dataset import labelled
+from training.encoders.encoder import Shape, new_encoder
 from training.errors import DataError
 from training.labelling.hypotheses import hypotheses
 from training.labelling.nli import NliConfig, draw_pairs, train_nli
 from training.labelling.output import write_rows
 from training.labelling.panel import cheap_panel
 from training.labelling.zero_shot import ZeroShotLabeller
-from training.pretraining.encoder import Shape, new_encoder
 
 pytestmark = pytest.mark.slow
 

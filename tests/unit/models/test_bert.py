@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from training.encoders.encoder import Shape, load_encoder, new_encoder
+from training.encoders.vocabulary import learn_tokenizer
 from training.fit.config import TrainConfig, Tricks
 from training.models.bert import build_bert
-from training.pretraining.encoder import Shape, load_encoder, new_encoder
-from training.pretraining.vocabulary import learn_tokenizer
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from schemas import all_categories
-from stream.model_folder import Manifest
+from stream.model.folder import Manifest
 from stream.monitor.engine import Engine
 from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.snapshot import snapshot

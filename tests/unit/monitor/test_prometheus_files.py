@@ -9,8 +9,8 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from stream.metrics import WorkerMetrics
 from stream.monitor.metrics import MonitorMetrics
+from stream.worker.metrics import WorkerMetrics
 from tests.support.optional_programs import needs
 from tests.support.watched_pipeline import watched_engine
 

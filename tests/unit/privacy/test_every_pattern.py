@@ -14,10 +14,10 @@ AT_MOST = 64
 # Modules that compile what is only known at run time, and why that is no danger.
 NOT_KNOWN_HERE = {
     "stream/bench/tune.py": "names of ours, over the user's own settings file",
-    "stream/strange_text.py": "classes of an alphabet's characters, each one character at a time",
+    "stream/model/strange_text.py": "classes of an alphabet's characters, each one character at a time",
     "training/labelling/lexicon.py": "patterns of the rule file: read from there",
     "training/labelling/rules.py": "patterns of the rule file: read from there",
-    "training/pretraining/vocabulary.py": "words of at least so many letters",
+    "training/encoders/vocabulary.py": "words of at least so many letters",
 }
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stream.model_folder import write_manifest
+from stream.model.folder import write_manifest
 from tests.support.command_line import assert_one_clear_line, reviews
 from tests.support.tiny_model import write_tiny_model
 from training.registry.store import Registry

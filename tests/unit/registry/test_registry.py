@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.classifier import Classifier
 from stream.errors import ModelError
+from stream.model.classifier import Classifier
 from tests.support.tiny_model import write_tiny_model
 from training.registry.errors import (
     NothingToRollBack,

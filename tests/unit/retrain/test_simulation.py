@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.bench.simulation.curve import Point, Simulation, labels_needed, run
+from tests.bench.simulation.orders import ORDERS, Choice, near_identical
+from tests.bench.simulation.report import as_markdown, as_svg
 from tests.support.tiny_model import KEYWORDS
 from training.data.dataset import labelled
-from training.simulation.curve import Point, Simulation, labels_needed, run
-from training.simulation.orders import ORDERS, Choice, near_identical
-from training.simulation.report import as_markdown, as_svg
 
 
 def choice(probabilities, group=None, labelled_groups=()):

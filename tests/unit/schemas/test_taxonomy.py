@@ -32,7 +32,7 @@ from schemas.generate import json_schema
 from schemas.taxonomy import MARKETPLACE
 from stream.categories import category_named
 from stream.errors import ConfigError, ModelError
-from stream.model_folder import read_manifest
+from stream.model.folder import read_manifest
 from stream.settings import BUNDLED_MODEL, Settings
 from tests.support.taxonomies import bank, write_taxonomy
 

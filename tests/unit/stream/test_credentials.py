@@ -4,7 +4,7 @@ import pytest
 
 from stream.credentials import hide_accounts, shown_address, shown_command
 from stream.settings import KafkaSettings, LabelSettings, Settings, TracingSettings
-from stream.settings_reference import settings_in_force
+from stream.settings.reference import settings_in_force
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import torch
 
 from stream.text import normalize
 from training.data.dataset import Dataset, labelled
+from training.encoders.encoder import Shape, new_encoder
+from training.encoders.vocabulary import learn_tokenizer
 from training.fit.config import TrainConfig
-from training.pretraining.encoder import Shape, new_encoder
-from training.pretraining.vocabulary import learn_tokenizer
 
 WORDS = (
     "чайник",

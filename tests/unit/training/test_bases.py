@@ -8,9 +8,9 @@ import torch
 import transformers
 from tokenizers import Tokenizer
 
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
+from training.encoders.encoder import CheckpointError, load_encoder
 from training.fit.config import Tricks
-from training.pretraining.encoder import CheckpointError, load_encoder
 from training.train import fit_family, train_family
 
 pytestmark = pytest.mark.slow

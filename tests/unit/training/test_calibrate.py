@@ -5,13 +5,13 @@ import errno
 import numpy as np
 import pytest
 
-from stream.classifier import Classifier
-from stream.model_folder import verify
+from stream.model.classifier import Classifier
+from stream.model.folder import verify
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
 from training.calibrate import calibrate, fit_biases, label_shift
 from training.data.dataset import labelled
 from training.errors import DataError
-from training.evaluation.calibration import softmax
+from training.measures.calibration import softmax
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation.calibration import (
+from training.measures.calibration import (
     LEAST_THRESHOLD,
     NEVER,
     choose_thresholds,

@@ -6,17 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from training.data.dataset import join, labelled
-from training.data.origins import Origin
-from training.errors import DataError
-from training.evaluation.candidates import (
+from training.comparison.candidates import (
     ablation_candidates,
     curve_candidates,
     family_candidates,
     imbalance_candidates,
 )
-from training.evaluation.categories import category_lines
-from training.evaluation.compare import (
+from training.comparison.categories import category_lines
+from training.comparison.compare import (
     OUT_OF_FOLD,
     Run,
     compare,
@@ -24,12 +21,15 @@ from training.evaluation.compare import (
     part_of,
     trusted_and,
 )
-from training.evaluation.markdown import markdown
-from training.evaluation.report import mistakes, write_report
-from training.evaluation.table import lines
+from training.comparison.markdown import markdown
+from training.comparison.report import mistakes, write_report
+from training.comparison.table import lines
+from training.data.dataset import join, labelled
+from training.data.origins import Origin
+from training.encoders.encoder import Shape, load_encoder, new_encoder
+from training.errors import DataError
 from training.fit.config import Tricks
 from training.models.family import UnknownFamily
-from training.pretraining.encoder import Shape, load_encoder, new_encoder
 from training.train import fit_family
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def tests_of_two_kinds(reviews):
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch):
-    monkeypatch.setattr("training.evaluation.table.RESAMPLES", 20)
+    monkeypatch.setattr("training.comparison.table.RESAMPLES", 20)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_finished_run_is_taken_up_and_not_trained_again(
     def refuse(*_):
         pytest.fail("a finished run was trained again")
 
-    monkeypatch.setattr("training.evaluation.compare._train", refuse)
+    monkeypatch.setattr("training.comparison.compare._train", refuse)
     again = compare(candidates, reviews, tests_of_two_kinds, [0, 1], tmp_path / "work")
     for run, former in zip(again, runs, strict=True):
         np.testing.assert_array_equal(run.logits["two"], former.logits["two"])
@@ -237,7 +237,7 @@ def test_out_of_fold_each_row_is_scored_by_a_model_that_never_saw_it(quick, tmp_
 def test_a_finished_comparison_out_of_fold_is_taken_up(reviews, quick, tmp_path, monkeypatch):
     candidates = family_candidates(["majority"], quick)
     runs, _ = compare_out_of_fold(candidates, reviews, [0, 1], tmp_path)
-    monkeypatch.setattr("training.evaluation.compare.out_of_fold", None)
+    monkeypatch.setattr("training.comparison.compare.out_of_fold", None)
     again, rows = compare_out_of_fold(candidates, reviews, [0, 1], tmp_path)
     assert len(rows) == len(reviews)
     np.testing.assert_array_equal(again[1].logits[OUT_OF_FOLD], runs[1].logits[OUT_OF_FOLD])

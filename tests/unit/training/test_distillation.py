@@ -5,17 +5,17 @@ import pytest
 import torch
 
 import training.fit.loop
+from training.comparison.compare import Candidate, compare
 from training.data.dataset import join, labelled
 from training.data.origins import Origin
+from training.distillation import with_teachers
+from training.encoders.encoder import Shape, load_encoder, new_encoder
 from training.errors import DataError, LabellerUnavailable
-from training.evaluation.calibration import softmax
-from training.evaluation.compare import Candidate, compare
-from training.export.out_of_fold import out_of_fold
 from training.fit.config import Distillation, TrainConfig
-from training.models.distillation import with_teachers
+from training.measures.calibration import softmax
 from training.models.family import UnknownFamily
 from training.models.variants import variants
-from training.pretraining.encoder import Shape, load_encoder, new_encoder
+from training.out_of_fold import out_of_fold
 from training.train import check_teachers, fit_family
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from training.encoders.encoder import load_encoder
 from training.errors import DataError
-from training.pretraining.encoder import load_encoder
 from training.starter.e5 import (
     PREFIX,
     pretrained_encoder,

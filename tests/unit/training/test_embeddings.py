@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
+from training.encoders.encoder import Shape, load_encoder, new_encoder
 from training.errors import TrainingError
 from training.models.embeddings import Embeddings, embeddings_of
-from training.pretraining.encoder import Shape, load_encoder, new_encoder
 from training.train import fit_family, train_family
 
 

@@ -6,12 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from schemas import Category
-from stream.classifier import Classifier
 from stream.cli.app import add_plugins
 from stream.cli.app import app as cli
+from stream.model.classifier import Classifier
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
+from training.comparison.model import evaluate
 from training.data.dataset import labelled
-from training.evaluation.model import evaluate
 
 
 @pytest.fixture

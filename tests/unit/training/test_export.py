@@ -6,18 +6,18 @@ import numpy as np
 import onnx
 import pytest
 
-from stream.classifier import Classifier
-from stream.model_folder import verify
+from stream.model.classifier import Classifier
+from stream.model.folder import verify
 from training.errors import DataError
 from training.export.card import model_card
 from training.export.folder import Options, export_family
 from training.export.graph import export_graph
-from training.export.out_of_fold import HeldOut
 from training.export.parity import Graphs, Parity, graph_logits
 from training.export.quantise import halve, quantise_dynamic
 from training.export.vectorise import vectorise
 from training.fit.config import Distillation, TrainConfig
 from training.models.family import FAMILIES
+from training.out_of_fold import HeldOut
 from training.train import fit_family, train_family
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ import pytest
 from training.data.dataset import join, labelled, read_labelled_dataset
 from training.data.parts import examples_file, held_out_file
 from training.export.known import known, write_known
-from training.export.out_of_fold import measured_rows, out_of_fold
 from training.fit.config import TrainConfig
+from training.out_of_fold import measured_rows, out_of_fold
 from training.train import train_family
 
 

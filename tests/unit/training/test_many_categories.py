@@ -5,16 +5,16 @@ import pytest
 import torch
 
 from schemas import load_taxonomy, using
-from stream.classifier import Classifier
+from stream.model.classifier import Classifier
 from tests.support.taxonomies import bank
+from training.comparison.compare import Candidate, compare_out_of_fold
+from training.comparison.report import write_report
 from training.data.dataset import labelled, read_labelled_dataset
-from training.evaluation.compare import Candidate, compare_out_of_fold
-from training.evaluation.report import write_report
+from training.encoders.encoder import Shape, new_encoder
+from training.encoders.vocabulary import learn_tokenizer, spelled_share
 from training.export.folder import self_test_texts
 from training.fit.config import TrainConfig
 from training.fit.noise import disturb
-from training.pretraining.encoder import Shape, new_encoder
-from training.pretraining.vocabulary import learn_tokenizer, spelled_share
 from training.starter.base import blank_encoder
 from training.starter.e5 import tokenizer_of
 from training.train import train_family

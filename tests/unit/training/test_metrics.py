@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from training.evaluation.metrics import (
+from training.measures.metrics import (
     bootstrap,
     category_scores,
     confusion,

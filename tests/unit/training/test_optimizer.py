@@ -2,10 +2,10 @@
 
 import pytest
 
+from training.encoders.encoder import load_encoder
 from training.fit.config import Tricks
 from training.fit.optimizer import parameter_groups
 from training.models.builders import BUILDERS
-from training.pretraining.encoder import load_encoder
 
 
 def _rates(name, config):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from schemas import category_count
-from training.evaluation.calibration import NEVER
-from training.evaluation.promise import (
+from training.measures.calibration import NEVER
+from training.measures.promise import (
     guaranteed_threshold,
     guaranteed_thresholds,
     lower_bound,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from training.data.dataset import labelled
+from training.encoders.vocabulary import learn_tokenizer
 from training.models.static import StaticModel, begins_of, letters_of
-from training.pretraining.vocabulary import learn_tokenizer
 from training.train import fit_family
 
 PLACES = ("london", "paris", "rome", "oslo", "bonn")

@@ -8,14 +8,14 @@ from mlflow import MlflowClient
 
 from stream.errors import ConfigError, ExtraMissing
 from stream.settings import TrackingSettings, load_settings
+from training.comparison.candidates import family_candidates
+from training.comparison.compare import compare
+from training.comparison.report import write_report
 from training.data.dataset import labelled
-from training.evaluation.candidates import family_candidates
-from training.evaluation.compare import compare
-from training.evaluation.report import write_report
+from training.encoders.checkpoint import pretrain_to
+from training.encoders.encoder import load_encoder
+from training.encoders.mlm import PretrainConfig
 from training.export.folder import Options
-from training.pretraining.checkpoint import pretrain_to
-from training.pretraining.encoder import load_encoder
-from training.pretraining.mlm import PretrainConfig
 from training.tracking import open_tracker
 from training.tracking.records import (
     add_pretraining,
@@ -32,7 +32,7 @@ from training.train import train_family
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch):
-    monkeypatch.setattr("training.evaluation.table.RESAMPLES", 20)
+    monkeypatch.setattr("training.comparison.table.RESAMPLES", 20)
 
 
 @pytest.fixture

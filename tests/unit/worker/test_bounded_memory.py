@@ -7,10 +7,10 @@ import weakref
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
+from stream.exactly_once.partition_processor import Lane, Slice
 from stream.settings import load_settings
 from stream.worker import Worker
 from stream.worker.app import MAX_BATCHES_IN_FLIGHT, POLL_RECORDS
-from stream.worker.lane import Lane, Slice
 from tests.support.tiny_model import tiny_classifier
 
 PARTITIONS = [TopicPartition("reviews.incoming", number) for number in range(64)]
@@ -82,8 +82,8 @@ def from_the_start(monkeypatch):
     async def first(*_, **__):
         return 0
 
-    monkeypatch.setattr("stream.worker.takeover.committed_offset", first)
-    monkeypatch.setattr("stream.worker.takeover.commit_was_decided", nothing)
+    monkeypatch.setattr("stream.exactly_once.recovery.committed_offset", first)
+    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", nothing)
 
 
 async def _until_in_flight(worker, events):
@@ -93,7 +93,7 @@ async def _until_in_flight(worker, events):
 
 async def test_while_no_commit_ends_no_more_is_taken_in(from_the_start, monkeypatch, tmp_path):
     never = asyncio.Event()
-    monkeypatch.setattr("stream.worker.lanes.LaneProducer", lambda *_: Producer(never))
+    monkeypatch.setattr("stream.exactly_once.assignment.LaneProducer", lambda *_: Producer(never))
     monkeypatch.setenv("REVIEWS_CACHE__URL", "")
     monkeypatch.setenv("REVIEWS_MODEL__WATCH", "false")
     monkeypatch.setenv("REVIEWS_WORKER__BATCH_ROWS", str(ROWS))

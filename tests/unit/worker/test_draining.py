@@ -95,10 +95,11 @@ def committed(monkeypatch):
     async def commit_was_decided(consumer, transactional_id):
         return None
 
-    monkeypatch.setattr("stream.worker.takeover.committed_offset", committed_offset)
-    monkeypatch.setattr("stream.worker.takeover.commit_was_decided", commit_was_decided)
+    monkeypatch.setattr("stream.exactly_once.recovery.committed_offset", committed_offset)
+    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", commit_was_decided)
     monkeypatch.setattr(
-        "stream.worker.lanes.LaneProducer", lambda settings, tp, limits: CommittingProducer(offsets)
+        "stream.exactly_once.assignment.LaneProducer",
+        lambda settings, tp, limits: CommittingProducer(offsets),
     )
     monkeypatch.setenv("REVIEWS_CACHE__URL", "")
     monkeypatch.setenv("REVIEWS_MODEL__WATCH", "false")

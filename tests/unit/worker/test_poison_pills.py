@@ -5,13 +5,13 @@ import re
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from stream.cache import PredictionCache
 from stream.errors import ModelError
-from stream.metrics import WorkerMetrics
 from stream.settings import CacheSettings
+from stream.worker.cache import PredictionCache
 from stream.worker.classification import Classification
+from stream.worker.input_event import take_in
+from stream.worker.metrics import WorkerMetrics
 from stream.worker.models import ServedModels
-from stream.worker.work import take_in
 from tests.support.tiny_model import KEYWORDS, tiny_classifier
 
 TEXTS = [f"{keyword} номер {i}" for i, keyword in enumerate(KEYWORDS)]

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from schemas import DeadLetterReason, SourcePosition, TopicNames
 from schemas.topics import DEAD_LETTER_MAX_BYTES
 from stream.errors import BrokerError
+from stream.exactly_once.message import Message
+from stream.exactly_once.partition_processor import Lane, Slice
+from stream.exactly_once.partition_writer import PartitionWriter
+from stream.kafka.reading import Unreadable
+from stream.kafka.size_limits import LEAST_BYTES, RecordsTooLarge, SizeLimits, message_bytes
 from stream.privacy import ALWAYS
-from stream.reading import Unreadable
 from stream.worker.dead_letters import DeadLetterMaker
-from stream.worker.lane import Lane, Slice
-from stream.worker.partition_writer import PartitionWriter
-from stream.worker.routing import Message
-from stream.worker.size_limits import LEAST_BYTES, RecordsTooLarge, SizeLimits, message_bytes
 
 TP = TopicPartition("reviews.incoming", 2)
 DEAD = TopicNames().dead_letter
@@ -193,7 +193,7 @@ def taken_over(monkeypatch):
     async def by(_self, _producer):
         return 0
 
-    monkeypatch.setattr("stream.worker.takeover.Takeover.by", by)
+    monkeypatch.setattr("stream.exactly_once.recovery.Takeover.by", by)
 
 
 async def test_a_lane_tells_what_was_refused_and_opens_again_at_once(taken_over):

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import all_categories, category_count
+from training.encoders.checkpoints import local_checkpoint
 from training.errors import LabellerUnavailable
-from training.labelling.checkpoints import local_checkpoint
 from training.labelling.llm.prompt import messages
 from training.labelling.votes import Votes
 

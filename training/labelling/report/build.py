@@ -13,11 +13,11 @@ from markupsafe import Markup
 
 from schemas import all_categories
 from training.errors import DataError
-from training.evaluation.metrics import Interval
 from training.labelling.evaluation import CategoryScore, category_scores, confusion_matrix
 from training.labelling.noise import SuspiciousLabel
 from training.labelling.report.figures import Figures, LabellerFigures, LlmFigures
 from training.labelling.report.plots import bars_plot, calibration_plot, curve_plot
+from training.measures.metrics import Interval
 
 _FOLDER: Final = Path(__file__).parent
 _SHOWN_CHARS: Final = 400

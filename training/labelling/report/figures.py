@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from schemas import Category, all_categories, category_count
 from stream.intervals import wilson
-from training.evaluation.metrics import Interval, bootstrap
 from training.labelling.aggregation import AGGREGATORS, Known, held_out_posterior
 from training.labelling.calibration import NEVER, Calibration
 from training.labelling.crossval import CrossValidated, cross_validate
@@ -19,6 +18,7 @@ from training.labelling.evaluation import weighted_f1
 from training.labelling.label_model import UNKNOWN
 from training.labelling.run import LabellingRun
 from training.labelling.votes import Votes
+from training.measures.metrics import Interval, bootstrap
 
 _MISTAKES_SHOWN = 6
 _RESAMPLES = 1000

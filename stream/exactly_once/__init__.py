@@ -1,0 +1,1 @@
+"""Reads, publishes and commits in one transaction, partition by partition."""

@@ -1,0 +1,243 @@
+"""All lanes of a worker, opened and closed as the consumer group assigns partitions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError
+
+from stream.exactly_once.input_record import InputRecord
+from stream.exactly_once.partition_processor import Lane
+from stream.exactly_once.transactional_producer import LaneProducer
+from stream.kafka import connection as kafka
+from stream.kafka.reading import BoundedConsumer, Bounds
+from stream.kafka.size_limits import SizeLimits
+from stream.settings import Settings
+
+_CANCEL_AGAIN: Final = 1.0
+
+Read = TypeVar("Read", bound=InputRecord)
+
+_log = structlog.get_logger(__name__)
+
+
+class LaneMetrics(Protocol):
+    """What a group of lanes counts. Any: prometheus_client's labels are untyped in protocols."""
+
+    lag: Any
+    partitions: Any
+    transactions: Any
+
+    def forget_lag(self, partition: int) -> None:
+        """Drop the lag of a partition that was given away."""
+
+
+class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Opens a lane for every assigned partition; drains and closes it before it is given away.
+
+    aiokafka rebalances eagerly: everything is revoked, then assigned anew.
+
+    Args:
+        settings: those of the worker.
+        metrics: where lag, transactions and the number of partitions go.
+        on_failure: called when a lane ends with an error that it cannot recover from.
+        outputs: every topic that the lanes' transactions publish to.
+        limits: how large messages may be; lanes learn them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: LaneMetrics,
+        on_failure: Callable[[BaseException], None],
+        outputs: Sequence[str] = (),
+        limits: SizeLimits | None = None,
+    ) -> None:
+        self._settings = settings
+        self._limits = limits or SizeLimits()
+        self._outputs = outputs
+        self._metrics = metrics
+        self._on_failure = on_failure
+        self._consumer: AIOKafkaConsumer | None = None
+        self._lanes: dict[TopicPartition, Lane] = {}
+        self._tasks: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._ending = False
+        self.joined = False
+        """Whether the group has assigned partitions (maybe none) and no rebalance is under way."""
+
+    def attach(self, consumer: AIOKafkaConsumer) -> None:
+        """Name the consumer that lanes seek, pause and resume."""
+        self._consumer = consumer
+
+    def get(self, tp: TopicPartition) -> Lane | None:
+        """Return the partition's lane, if it is ours and takes events in."""
+        lane = self._lanes.get(tp)
+        return lane if lane is not None and lane.accepting else None
+
+    def measure(self) -> None:
+        """Note how far each partition is behind, as far as the last fetch tells."""
+        if self._consumer is None:
+            return
+        for tp, lane in self._lanes.items():
+            self._measure_lag(tp)
+            lane.still_for(waiting=self._waits(tp, lane))
+
+    def _measure_lag(self, tp: TopicPartition) -> None:
+        lane = self._lanes.get(tp)
+        if lane is None or self._consumer is None or self._end(tp) is None:
+            return
+        end = self._consumer.highwater(tp)
+        if end is not None and lane.is_open:
+            self._metrics.lag.labels(str(tp.partition)).set(max(end - lane.committed, 0))
+
+    async def pass_markers(self) -> None:
+        """Commit what is only the end of a transaction. Before a poll: all of the last is counted."""
+        assert self._consumer is not None  # noqa: S101 - attach() comes first
+        assigned = self._consumer.assignment()
+        for tp, lane in tuple(self._lanes.items()):
+            if tp in assigned and lane.accepting and not lane.in_flight:
+                with contextlib.suppress(IllegalStateError):  # a rebalance took it meanwhile
+                    await lane.pass_to(await self._consumer.position(tp))
+
+    def progress(self) -> dict[str, bool]:
+        """Return a check of readiness: whether all partitions advance, and if not, which stand."""
+        most = self._settings.worker.stall_seconds
+        standing = {
+            tp: still
+            for tp, lane in self._lanes.items()
+            if (still := lane.still_for(waiting=self._waits(tp, lane))) > most
+        }
+        if not standing:
+            return {"partitions advance": True}
+        named = ", ".join(
+            f"{tp.topic}[{tp.partition}] at {self._lanes[tp].committed} for {still:.0f} s"
+            for tp, still in sorted(standing.items())
+        )
+        return {f"partitions advance: {named}": False}
+
+    def _end(self, tp: TopicPartition) -> int | None:
+        """Return the last stable offset as of the last fetch; None: there was none."""
+        consumer = self._consumer
+        if consumer is None or tp not in consumer.assignment():
+            return None
+        end: int | None = consumer.last_stable_offset(tp)
+        return end
+
+    def _waits(self, tp: TopicPartition, lane: Lane) -> bool:
+        end = self._end(tp)
+        return end is not None and end > lane.committed
+
+    @property
+    def all_open(self) -> bool:
+        """Whether every assigned partition is being published."""
+        return all(lane.is_open for lane in self._lanes.values())
+
+    @property
+    def in_flight(self) -> int:
+        """How many events of all lanes were taken in and are not committed yet."""
+        return sum(lane.in_flight for lane in self._lanes.values())
+
+    @property
+    def held(self) -> int:
+        """How many bytes they keep in memory."""
+        return sum(lane.held for lane in self._lanes.values())
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Open lanes. It returns at once: the group must not wait for transactions to settle."""
+        assert self._consumer is not None  # noqa: S101 - attach() comes first
+        partitions = sorted(assigned)
+        self._consumer.pause(*partitions)
+        if self._ending:  # the group deals anew while we leave it: whoever stays takes them over
+            return
+        for tp in partitions:
+            # A member that lost its partitions hears so by its next heartbeat.
+            after_fence = 2 * self._settings.worker.heartbeat_interval_ms / 1000
+            group = self._settings.worker.group
+            lane = Lane(
+                tp,
+                self._consumer,
+                group,
+                self._open_producer,
+                after_fence,
+                self._count_abort,
+                self._outputs,
+                self._limits.refused,
+                partial(self._measure_lag, tp),
+            )
+            self._lanes[tp] = lane
+            task = asyncio.create_task(lane.run(), name=f"lane {tp.topic}[{tp.partition}]")
+            task.add_done_callback(self._lane_ended)
+            self._tasks[tp] = task
+        self._metrics.partitions.set(len(partitions))
+        self.joined = True
+        _log.info("assigned", partitions=[tp.partition for tp in partitions])
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Commit what is on its way, then let the lanes go."""
+        self.joined = False
+        if partitions := [tp for tp in revoked if tp in self._lanes]:
+            _log.info("revoked", partitions=sorted(tp.partition for tp in partitions))
+        await self.close(partitions)
+
+    async def close(self, partitions: Iterable[TopicPartition] | None = None) -> None:
+        """Drain and close these lanes; or all, and open no others."""
+        self._ending = self._ending or partitions is None
+        wanted = list(self._lanes if partitions is None else partitions)
+        seconds = self._settings.worker.drain_timeout
+        await asyncio.gather(*(self._lanes[tp].drain(seconds) for tp in wanted))
+        # A rebalance may close them while we end, or the other way round: who comes second finds none.
+        tasks = [self._tasks.pop(tp) for tp in wanted if tp in self._tasks]
+        for tp in wanted:
+            self._lanes.pop(tp, None)
+            self._metrics.forget_lag(tp.partition)
+        # Again and again: one cancellation may get lost in a library, and a lane that outlives its
+        # partition would hold up the whole group.
+        while running := [task for task in tasks if not task.done()]:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=_CANCEL_AGAIN)
+        self._metrics.partitions.set(len(self._lanes))
+
+    def _open_producer(self, tp: TopicPartition) -> LaneProducer:
+        return LaneProducer(self._settings, tp, self._limits)
+
+    def _count_abort(self, outcome: str) -> None:
+        self._metrics.transactions.labels(outcome).inc()
+
+    def _lane_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_failure(error)
+
+
+def lanes_consumer(settings: Settings) -> AIOKafkaConsumer:
+    """Return the group member, not started, whose partitions lanes publish for."""
+    worker = settings.worker
+    return BoundedConsumer(
+        **kafka.connection_options(settings.kafka),
+        group_id=worker.group,
+        client_id=worker.name,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        session_timeout_ms=worker.session_timeout_ms,
+        heartbeat_interval_ms=worker.heartbeat_interval_ms,
+        # A member that drains must not be evicted for it.
+        rebalance_timeout_ms=worker.session_timeout_ms + int(worker.drain_timeout * 2000),
+        max_partition_fetch_bytes=worker.fetch_max_bytes,
+        bounds=Bounds(batch_bytes=worker.batch_max_bytes),
+    )
+
+
+def by_lane(works: Iterable[Read]) -> dict[Lane, list[Read]]:
+    """Group events by the lane that publishes them, in order; void ones are left out."""
+    grouped: dict[Lane, list[Read]] = {}
+    for work in works:
+        if not work.stale and isinstance(work.lane, Lane):
+            grouped.setdefault(work.lane, []).append(work)
+    return grouped

@@ -1,0 +1,161 @@
+"""The coordinators of a transactional id and of a consumer group, and what a transaction asks them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from aiokafka import TopicPartition
+from aiokafka.client import ConnectionGroup, CoordinationType
+from aiokafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    NodeNotReadyError,
+)
+from aiokafka.protocol.transaction import (
+    AddOffsetsToTxnRequest,
+    AddPartitionsToTxnRequest,
+    EndTxnRequest,
+    InitProducerIdRequest,
+    TxnOffsetCommitRequest,
+)
+
+from stream.kafka.broker_errors import Answer, answer_in
+
+# A coordinator answers "concurrent transactions" until the former transaction's end is written to
+# its partitions: milliseconds. (aiokafka's own producer waits 20 ms each time.)
+_FIRST_SOON_SECONDS: Final = 0.001
+_LAST_SOON_SECONDS: Final = 0.02
+_ELSEWHERE_SECONDS: Final = 0.1
+
+
+class Coordinator:
+    """Whichever broker coordinates one transactional id, or one group, just now.
+
+    Args:
+        client: started; it makes the connections.
+        kind: of the coordinator: ``CoordinationType.TRANSACTION`` or ``GROUP``.
+        key: transactional id, or group.
+    """
+
+    def __init__(self, client: Any, kind: int, key: str) -> None:
+        self._client = client
+        self._kind = kind
+        self._key = key
+        self._node: int | None = None
+
+    async def ask(self, request: Any, codes: Callable[[Any], Iterable[int]]) -> Any:
+        """Send a request until the coordinator has done it, and return its reply.
+
+        Args:
+            request: anything that the coordinator answers.
+            codes: picks the error codes out of a reply.
+
+        Raises:
+            Fenced, KafkaError: as :func:`~stream.kafka.broker_errors.answer_in`; or the connection broke,
+                and whether the request was done is unknown.
+        """
+        soon = _FIRST_SOON_SECONDS
+        while True:
+            reply = await self._send(request)
+            answer = Answer.ELSEWHERE if reply is None else answer_in(codes(reply))
+            if answer is Answer.DONE:
+                return reply
+            if answer is Answer.SOON:
+                await asyncio.sleep(soon)
+                soon = min(2 * soon, _LAST_SOON_SECONDS)
+            else:
+                self._node = None
+                await asyncio.sleep(_ELSEWHERE_SECONDS)
+
+    async def _send(self, request: Any) -> Any:
+        """Return the reply; None: there is nobody to ask just now, and nothing was sent."""
+        try:
+            if self._node is None:
+                if self._client.get_random_node() is None:
+                    # A broker that has just come back may know of no broker, not even itself.
+                    await self._client.force_metadata_update()
+                    return None
+                self._node = await self._client.coordinator_lookup(self._kind, self._key)
+            return await self._client.send(self._node, request, group=ConnectionGroup.COORDINATION)
+        except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NodeNotReadyError):
+            return None
+
+
+class TransactionCoordinator:
+    """What a transactional producer asks its transaction coordinator (KIP-98).
+
+    Args:
+        client: started; it makes the connections.
+        transactional_id: of the producer.
+        timeout_ms: after which the broker aborts a transaction that is not ended.
+    """
+
+    def __init__(self, client: Any, transactional_id: str, timeout_ms: int) -> None:
+        self.transactional_id = transactional_id
+        self.producer_id = -1
+        self.epoch = -1
+        self._timeout_ms = timeout_ms
+        self._coordinator = Coordinator(client, CoordinationType.TRANSACTION, transactional_id)
+
+    async def initialise(self) -> None:
+        """Get a producer id and epoch. It shuts the former owner out and settles its transaction."""
+        request = InitProducerIdRequest(self.transactional_id, self._timeout_ms)
+        reply = await self._coordinator.ask(request, _code)
+        self.producer_id, self.epoch = reply.producer_id, reply.producer_epoch
+
+    async def add_partitions(self, partitions: Iterable[TopicPartition]) -> None:
+        """Name partitions whose records the transaction's end will decide about."""
+        by_topic: dict[str, list[int]] = {}
+        for tp in partitions:
+            by_topic.setdefault(tp.topic, []).append(tp.partition)
+        if by_topic:
+            request = AddPartitionsToTxnRequest(*self._producer, list(by_topic.items()))
+            await self._coordinator.ask(request, _codes_by_partition)
+
+    async def add_group(self, group: str) -> None:
+        """Name the group whose offsets the transaction's end will decide about."""
+        await self._coordinator.ask(AddOffsetsToTxnRequest(*self._producer, group), _code)
+
+    async def end(self, *, commit: bool) -> None:
+        """Commit the transaction, or abort it."""
+        await self._coordinator.ask(EndTxnRequest(*self._producer, commit), _code)
+
+    @property
+    def _producer(self) -> tuple[str, int, int]:
+        return self.transactional_id, self.producer_id, self.epoch
+
+
+class GroupOffsets:
+    """A group's offsets, as a transaction commits them.
+
+    Args:
+        client: started; it makes the connections.
+        group: whose.
+    """
+
+    def __init__(self, client: Any, group: str) -> None:
+        self._group = group
+        self._coordinator = Coordinator(client, CoordinationType.GROUP, group)
+
+    async def commit(
+        self, transaction: TransactionCoordinator, tp: TopicPartition, offset: int, note: str = ""
+    ) -> None:
+        """Make the offset, and a note that is kept with it, part of the transaction."""
+        request = TxnOffsetCommitRequest(
+            transaction.transactional_id,
+            self._group,
+            transaction.producer_id,
+            transaction.epoch,
+            [(tp.topic, [(tp.partition, offset, note)])],
+        )
+        await self._coordinator.ask(request, _codes_by_partition)
+
+
+def _code(reply: Any) -> list[int]:
+    return [reply.error_code]
+
+
+def _codes_by_partition(reply: Any) -> list[int]:
+    return [code for _topic, partitions in reply.errors for _partition, code in partitions]

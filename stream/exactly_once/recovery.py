@@ -1,0 +1,85 @@
+"""Taking a partition over: the former owner is settled, and where it stopped is known."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream.exactly_once.transactional_producer import LaneProducer, transactional_id
+from stream.kafka.offsets import OffsetPending, committed_offset
+from stream.kafka.transaction_state import commit_was_decided
+
+# Writing a transaction's end to its partitions takes milliseconds; this only bounds a failure.
+_SETTLE_SECONDS: Final = 10.0
+_LOOK_AGAIN_SECONDS: Final = 0.1
+
+_log = structlog.get_logger(__name__)
+
+
+class Takeover:
+    """Starts one producer after another for a partition, and says where each begins.
+
+    Keep it for as long as the partition: what was decided about the last transaction is forgotten
+    once the transactional id is initialised, even if that attempt then fails.
+
+    Args:
+        tp: the partition that is read.
+        consumer: started, of the group; its connections are used.
+        group: whose committed offset counts.
+        outputs: every topic that the partition's transactions publish to.
+    """
+
+    def __init__(
+        self, tp: TopicPartition, consumer: AIOKafkaConsumer, group: str, outputs: Sequence[str]
+    ) -> None:
+        self._tp = tp
+        self._consumer = consumer
+        self._group = group
+        self._outputs = outputs
+        self._commit_decided: bool | None = None
+
+    async def by(self, producer: LaneProducer) -> int:
+        """Start the producer and return the offset to go on from.
+
+        Raises:
+            Fenced: another owner has taken over meanwhile.
+            KafkaError, TimeoutError: the broker cannot be reached or refuses.
+        """
+        # The order matters. Only before the id is initialised is known what was decided last; only
+        # after is the former owner's transaction settled, and only then is the offset final.
+        decided = await commit_was_decided(self._consumer, transactional_id(self._group, self._tp))
+        if decided is not None:
+            self._commit_decided = decided
+        await producer.start()
+        committed = await self._settled_offset(producer)
+        if committed is None:
+            beginning = await self._consumer.beginning_offsets([self._tp])
+            committed = beginning[self._tp]
+        return int(committed)
+
+    async def _settled_offset(self, producer: LaneProducer) -> int | None:
+        try:
+            return await committed_offset(self._consumer, self._group, self._tp, settled=True)
+        except OffsetPending:
+            # The coordinator said that the former transaction has ended; not all of its end was
+            # written. The next commit would publish what it left, after we have published it again.
+            commit = bool(self._commit_decided)
+            _log.warning(
+                "unended_transaction",
+                partition=f"{self._tp.topic}[{self._tp.partition}]",
+                decided="commit" if commit else "abort",
+            )
+            await producer.end_unended(self._outputs, commit=commit)
+        # The broker answers first and writes the end to the partitions then.
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            while True:
+                with contextlib.suppress(OffsetPending):
+                    return await committed_offset(
+                        self._consumer, self._group, self._tp, settled=True
+                    )
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)

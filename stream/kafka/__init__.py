@@ -1,0 +1,1 @@
+"""What asks Kafka and tells it: connections, topics, offsets, lag. Knows no review."""

@@ -1,0 +1,175 @@
+"""Kafka connections: one place that turns settings into client options, TLS and SASL included."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, TypedDict
+
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+
+from stream.errors import BrokerError, ConfigError
+from stream.kafka.tokens import token_provider
+from stream.settings import KafkaSettings
+
+
+class ConnectionOptions(TypedDict, total=False):
+    """Options that every aiokafka client takes."""
+
+    bootstrap_servers: str
+    security_protocol: str
+    ssl_context: ssl.SSLContext | None
+    sasl_mechanism: str
+    sasl_plain_username: str | None
+    sasl_plain_password: str | None
+    sasl_oauth_token_provider: AbstractTokenProvider | None
+    request_timeout_ms: int
+
+
+def connection_options(kafka: KafkaSettings) -> ConnectionOptions:
+    """Return the options for any aiokafka client: ``AIOKafkaConsumer(**connection_options(...))``.
+
+    Raises:
+        ConfigError: TLS or SASL is demanded and what it needs is absent or unreadable.
+    """
+    options = ConnectionOptions(
+        bootstrap_servers=kafka.bootstrap_servers,
+        security_protocol=kafka.security_protocol,
+        request_timeout_ms=kafka.request_timeout_ms,
+    )
+    if kafka.security_protocol.endswith("SSL"):
+        options["ssl_context"] = _tls(kafka)
+    if kafka.security_protocol.startswith("SASL"):
+        options.update(_sasl(kafka))
+    return options
+
+
+def _tls(kafka: KafkaSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=kafka.ssl_ca_file)
+        context.check_hostname = kafka.ssl_check_hostname
+        if kafka.ssl_cert_file is not None:
+            password = kafka.ssl_key_password
+            context.load_cert_chain(
+                kafka.ssl_cert_file,
+                kafka.ssl_key_file,
+                password.get_secret_value() if password else None,
+            )
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            f"TLS to Kafka: {error}", "check the kafka.ssl_* files in `reviews config`"
+        ) from None
+    return context
+
+
+def _sasl(kafka: KafkaSettings) -> ConnectionOptions:
+    options = ConnectionOptions(sasl_mechanism=kafka.sasl_mechanism)
+    if kafka.sasl_mechanism == "OAUTHBEARER":
+        options["sasl_oauth_token_provider"] = token_provider(kafka)
+        return options
+    if not kafka.sasl_username or kafka.sasl_password is None:
+        raise ConfigError(
+            f"{kafka.sasl_mechanism} needs a user and a password",
+            "set REVIEWS_KAFKA__SASL_USERNAME and REVIEWS_KAFKA__SASL_PASSWORD",
+        )
+    options["sasl_plain_username"] = kafka.sasl_username
+    options["sasl_plain_password"] = kafka.sasl_password.get_secret_value()
+    return options
+
+
+def unreachable(kafka: KafkaSettings, error: KafkaError | OSError) -> BrokerError:
+    """Return the error that a person should see when a client could not be started."""
+    servers = kafka.bootstrap_servers
+    if isinstance(error, KafkaConnectionError | OSError):
+        return BrokerError(
+            f"no Kafka broker answers at {servers}",
+            "start one with `reviews up`, or set REVIEWS_KAFKA__BOOTSTRAP_SERVERS",
+        )
+    return BrokerError(f"Kafka at {servers} refused: {error}", "`reviews doctor` says more")
+
+
+async def start(client: Any, kafka: KafkaSettings) -> None:
+    """Start an aiokafka client; close it again when it cannot be started.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+    """
+    try:
+        # aiokafka does not hear that a token is refused, and would ask in vain for ever.
+        if _bears_token(kafka) and (refused := await _refused(kafka)):
+            raise refused
+        await client.start()
+    except (BrokerError, KafkaError, OSError) as error:
+        close = getattr(client, "stop", None) or client.close
+        await close()
+        if isinstance(error, BrokerError):
+            raise
+        raise await _refused(kafka) or unreachable(kafka, error) from None
+
+
+def _bears_token(kafka: KafkaSettings) -> bool:
+    return kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism == "OAUTHBEARER"
+
+
+class _TokenAuthenticator(OAuthAuthenticator):  # type: ignore[misc]  # aiokafka ships no types
+    async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
+        """Say the token; hear what is said against it, which aiokafka 0.14 leaves out.
+
+        Raises:
+            AuthenticationFailedError: the broker answered with a reason (RFC 7628, 3.2.3).
+        """
+        if payload:
+            raise AuthenticationFailedError(payload.decode("utf-8", "replace"))
+        step: tuple[bytes, bool] | None = await super().step(payload)
+        return step
+
+
+class _Knock(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka ships no types
+    """A connection that is made to see whether it can be."""
+
+    def authenticator_oauth(self) -> _TokenAuthenticator:
+        return _TokenAuthenticator(sasl_oauth_token_provider=self._sasl_oauth_token_provider)
+
+
+async def _refused(kafka: KafkaSettings) -> BrokerError | None:
+    """Knock once more and say why we are not let in; None: that is not the trouble.
+
+    aiokafka logs the reason and raises only that it cannot connect.
+    """
+    if kafka.security_protocol == "PLAINTEXT":
+        return None
+    options: dict[str, Any] = dict(connection_options(kafka))
+    server = options.pop("bootstrap_servers").split(",")[0].strip()
+    host, _, port = server.rpartition(":")
+    try:
+        connection = _Knock(host, int(port), **options)
+        await connection.connect()
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", "") or error.reason or str(error)
+        return BrokerError(
+            f"no TLS with Kafka at {server}: {reason}",
+            "check REVIEWS_KAFKA__SSL_CA_FILE, the name in the broker's certificate, and that it "
+            "is the TLS port",
+        )
+    except (AuthenticationFailedError, SaslAuthenticationFailed, IllegalSaslStateError) as error:
+        return BrokerError(
+            f"Kafka at {server} does not let us in: {error}",
+            "check user and password, or the token, of REVIEWS_KAFKA__SASL_*",
+        )
+    except UnsupportedSaslMechanismError:
+        return BrokerError(
+            f"Kafka at {server} does not take {kafka.sasl_mechanism}",
+            "set REVIEWS_KAFKA__SASL_MECHANISM to one that it offers",
+        )
+    except (KafkaError, OSError, ValueError):
+        return None
+    connection.close()
+    return None

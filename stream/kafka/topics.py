@@ -1,0 +1,325 @@
+"""Creating and describing our topics on the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import (
+    KafkaError,
+    NodeNotReadyError,
+    NoError,
+    TopicAlreadyExistsError,
+    for_code,
+)
+
+from schemas import TopicNames, TopicPolicy
+from stream.errors import BrokerError, TopicMissing
+from stream.kafka.connection import connection_options, start, unreachable
+from stream.settings import KafkaSettings, Settings
+
+# Metadata follow within milliseconds; a broker that needs longer has trouble of its own.
+_VISIBLE_SECONDS: Final = 5.0
+_VISIBLE_POLL_SECONDS: Final = 0.02
+_DESCRIBED: Final = (
+    "cleanup.policy",
+    "retention.ms",
+    "min.insync.replicas",
+    "max.message.bytes",
+    "max.compaction.lag.ms",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicOutcome:
+    """What `topics create` did about one topic."""
+
+    name: str
+    outcome: Literal["created", "exists"]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicDescription:
+    """One of our topics as the broker has it."""
+
+    name: str
+    description: str
+    exists: bool
+    partitions: int = 0
+    replication: int = 0
+    messages: int = 0
+    """End minus beginning over all partitions: an upper bound, since transaction markers and
+    messages removed by compaction count too."""
+    config: dict[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+async def create_topics(settings: Settings) -> list[TopicOutcome]:
+    """Create every topic of the contract that is absent. What exists is left as it is.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses to create a topic.
+    """
+    wanted = [_new_topic(policy, settings) for policy in settings.topic_names.policies()]
+    return await _create_absent(settings.kafka, wanted)
+
+
+async def create_compacted(settings: Settings, partitions: Mapping[str, int]) -> None:
+    """Create compacted topics that hold a program's own state, where they are absent.
+
+    Args:
+        settings: connection and replication.
+        partitions: partition count by topic name.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses to create a topic.
+    """
+    policy = {
+        "cleanup.policy": "compact",
+        "min.insync.replicas": str(settings.topics.min_insync_replicas),
+    }
+    wanted = [
+        NewTopic(name, count, settings.topics.replication, topic_configs=policy)
+        for name, count in partitions.items()
+    ]
+    await _create_absent(settings.kafka, wanted)
+
+
+async def await_leaders(kafka: KafkaSettings, names: Iterable[str]) -> None:
+    """Wait until every partition of topics has a leader: new ones have none for a moment.
+
+    A busy broker needs seconds for it. Bounded by the caller.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+    """
+    wanted = list(names)
+    async with _admin(kafka) as admin:
+        # The broker tells nobody: it must be asked.
+        while not await _all_led(admin, wanted):  # noqa: ASYNC110
+            await asyncio.sleep(_VISIBLE_POLL_SECONDS)
+
+
+async def delete_topics(settings: Settings, names: Iterable[str]) -> None:
+    """Delete topics and everything in them. Absent ones are ignored."""
+    async with _admin(settings.kafka) as admin:
+        present = set(await admin.list_topics())
+        if doomed := [name for name in names if name in present]:
+            await admin.delete_topics(doomed)
+
+
+async def list_topics(kafka: KafkaSettings) -> set[str]:
+    """Return the names of all topics that we may see.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+    """
+    async with _admin(kafka) as admin:
+        return set(await admin.list_topics())
+
+
+async def partitions_of(kafka: KafkaSettings, *topics: str) -> list[TopicPartition]:
+    """Return all partitions of topics, in order.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+        TopicMissing: a topic does not exist.
+    """
+    async with _admin(kafka) as admin:
+        require_topics(topics, await admin.list_topics())
+        found = await admin.describe_topics(list(topics))
+    return sorted(
+        TopicPartition(topic["topic"], part["partition"])
+        for topic in found
+        for part in topic["partitions"]
+    )
+
+
+async def topic_configs(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return how the broker keeps each topic: cleanup policy, retention and the like.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+    """
+    async with _admin(kafka) as admin:
+        return await _configs(admin, list(names))
+
+
+async def describe_topics(settings: Settings) -> list[TopicDescription]:
+    """Return every topic of the contract as the broker has it, absent ones included.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+    """
+    policies = list(settings.topic_names.policies())
+    async with _admin(settings.kafka) as admin:
+        present = set(await admin.list_topics())
+        names = [policy.name for policy in policies if policy.name in present]
+        found = {topic["topic"]: topic for topic in await admin.describe_topics(names)}
+        configs = await _configs(admin, names)
+    partitions = [
+        TopicPartition(name, part["partition"])
+        for name, topic in found.items()
+        for part in topic["partitions"]
+    ]
+    counts = await _message_counts(settings.kafka, partitions)
+    return [
+        _describe(policy, found.get(policy.name), configs.get(policy.name, {}), counts)
+        for policy in policies
+    ]
+
+
+def require_topics(needed: Iterable[str], present: Iterable[str]) -> None:
+    """Check that topics exist before a client waits for them in vain.
+
+    Raises:
+        TopicMissing: names the absent ones.
+    """
+    if missing := sorted(set(needed) - set(present)):
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise TopicMissing(
+            f"topic {missing[0]}{more} does not exist",
+            "create it with `reviews topics create`, or set REVIEWS_TOPICS__PREFIX",
+        )
+
+
+@asynccontextmanager
+async def _admin(kafka: KafkaSettings) -> AsyncIterator[Any]:
+    client = AIOKafkaAdminClient(**connection_options(kafka))
+    await start(client, kafka)
+    try:
+        yield client
+    except (KafkaError, OSError) as error:
+        raise unreachable(kafka, error) from None
+    finally:
+        await client.close()
+
+
+async def _create_absent(kafka: KafkaSettings, wanted: list[NewTopic]) -> list[TopicOutcome]:
+    async with _admin(kafka) as admin:
+        # Whoever may not create topics, as with the rights of a role, can use those that are there.
+        present = set(await admin.list_topics())
+        done = [TopicOutcome(topic.name, "exists") for topic in wanted if topic.name in present]
+        if absent := [topic for topic in wanted if topic.name not in present]:
+            response = await admin.create_topics(absent)
+            done += [_outcome(name, code, why) for name, code, why in response.topic_errors]
+        await _visible(admin, {topic.name for topic in done})
+    return done
+
+
+async def _visible(admin: Any, names: set[str]) -> None:
+    """Wait until the broker lists topics: its metadata follow the controller's word a bit later."""
+    deadline = time.monotonic() + _VISIBLE_SECONDS
+    # The broker tells nobody: it must be asked.
+    while not names <= set(await admin.list_topics()) and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(_VISIBLE_POLL_SECONDS)
+
+
+async def _all_led(admin: Any, names: list[str]) -> bool:
+    try:
+        return _are_led(await admin.describe_topics(names))
+    except NodeNotReadyError:  # a broker that has just started names none, itself included
+        return False
+
+
+def _are_led(topics: Iterable[Mapping[str, Any]]) -> bool:
+    for topic in topics:
+        error = for_code(topic["error_code"])
+        if error is not NoError and not error.retriable:
+            raise error
+        leaders = [part["leader"] for part in topic["partitions"]]
+        if error is not NoError or not leaders or min(leaders) < 0:
+            return False
+    return True
+
+
+def _new_topic(policy: TopicPolicy, settings: Settings) -> NewTopic:
+    topics = settings.topics
+    config = policy.config() | {"min.insync.replicas": str(topics.min_insync_replicas)}
+    partitions = 1 if policy.single_partition else topics.partitions
+    return NewTopic(policy.name, partitions, topics.replication, topic_configs=config)
+
+
+def _outcome(name: str, code: int, message: str | None) -> TopicOutcome:
+    error = for_code(code)
+    if error is NoError:
+        return TopicOutcome(name, "created")
+    if error is TopicAlreadyExistsError:
+        return TopicOutcome(name, "exists")
+    raise BrokerError(
+        f"topic {name} cannot be created: {message or error.__name__}",
+        "check partitions and replication in `reviews config` against the cluster",
+    )
+
+
+async def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(resources):
+        for _, _, _, name, entries in response.resources:
+            found[name] = {key: value for key, value, *_ in entries if key in _DESCRIBED}
+    return found
+
+
+async def _message_counts(kafka: KafkaSettings, partitions: list[TopicPartition]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    if not partitions:
+        return counts
+    consumer = AIOKafkaConsumer(**connection_options(kafka), isolation_level="read_committed")
+    await start(consumer, kafka)
+    try:
+        first = await consumer.beginning_offsets(partitions)
+        last = await consumer.end_offsets(partitions)
+    except KafkaError as error:
+        raise unreachable(kafka, error) from None
+    finally:
+        await consumer.stop()
+    for tp in partitions:
+        counts[tp.topic] = counts.get(tp.topic, 0) + last[tp] - first[tp]
+    return counts
+
+
+def _describe(
+    policy: TopicPolicy, found: Any, config: dict[str, str], counts: dict[str, int]
+) -> TopicDescription:
+    if found is None:
+        return TopicDescription(policy.name, policy.description, exists=False)
+    replicas = [len(part["replicas"]) for part in found["partitions"]]
+    problems = [
+        f"{key} is {config[key]}, the contract wants {value}"
+        for key, value in policy.config().items()
+        if key in config and config[key] != value
+    ]
+    if any(len(part["isr"]) < len(part["replicas"]) for part in found["partitions"]):
+        problems.append("some replicas are not in sync")
+    return TopicDescription(
+        policy.name,
+        policy.description,
+        exists=True,
+        partitions=len(found["partitions"]),
+        replication=min(replicas, default=0),
+        messages=counts.get(policy.name, 0),
+        config=config,
+        problems=tuple(problems),
+    )
+
+
+def uneven_partitions(descriptions: Iterable[TopicDescription], names: TopicNames) -> list[str]:
+    """Return output topics whose partition count is not that of the incoming topic.
+
+    Decisions about one review stay in order only while all of them go to one partition number.
+    """
+    by_name = {d.name: d for d in descriptions if d.exists}
+    if names.incoming not in by_name:
+        return []
+    wanted = by_name[names.incoming].partitions
+    return [n for n in names.outputs() if n in by_name and by_name[n].partitions != wanted]

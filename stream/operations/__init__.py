@@ -1,0 +1,1 @@
+"""One-off jobs over topics: replay, backfill, erasure."""

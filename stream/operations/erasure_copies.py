@@ -1,0 +1,167 @@
+"""Where a review stands on Kafka: every record about it, and the texts that it ever had."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas import TopicNames
+from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.read_to_end import records_until
+from stream.kafka.reading import BoundedConsumer, moment_of
+from stream.kafka.topics import list_topics, partitions_of, topic_configs
+from stream.settings import Settings
+from stream.text import normalize
+
+# How often whoever waits is told how far the search is.
+_TELL_EVERY: Final = 10_000
+
+
+@dataclass(slots=True)
+class TopicCopies:
+    """Records about one review on one topic."""
+
+    topic: str
+    records: int = 0
+    erased: int = 0
+    """Of these, how many a tombstone follows already."""
+    partitions: set[int] = field(default_factory=set)
+    """Those with a record that no tombstone follows."""
+    newest: datetime | None = None
+    compacted: bool = False
+    retention: timedelta | None = None
+    """How long the broker keeps records; None: for ever."""
+
+    @property
+    def kept_until(self) -> datetime | None:
+        """When the newest record is old enough to be deleted; None: never, or nothing is there."""
+        if self.compacted or self.retention is None or self.newest is None:
+            return None
+        return self.newest + self.retention
+
+
+@dataclass(slots=True)
+class Copies:
+    """All that Kafka holds about one review."""
+
+    topics: list[TopicCopies]
+    texts: frozenset[str]
+    """Normalised."""
+    written: frozenset[str] = frozenset()
+    """As they were written."""
+
+
+def topics_with_reviews(present: set[str], names: TopicNames) -> list[str]:
+    """Return the topics that name single reviews, those of backfills among them."""
+    fixed = {names.incoming, names.labels, names.judgements} & present
+    kinds = tuple(f"{names.prefix}.{kind}" for kind in ("category.", "relabel", "dead-letter"))
+    return sorted(fixed | {name for name in present if name.startswith(kinds)})
+
+
+async def find_copies(
+    settings: Settings, review_id: str, on_progress: Callable[[int], None] = lambda _: None
+) -> Copies:
+    """Read every topic that names reviews, from its beginning to where it ends now.
+
+    Args:
+        settings: connection and topics.
+        review_id: whose records are looked for.
+        on_progress: told from time to time how many records were read.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+    """
+    kafka = settings.kafka
+    names = topics_with_reviews(await list_topics(kafka), settings.topic_names)
+    if not names:
+        return Copies([], frozenset())
+    search = _Search(review_id, await topic_configs(kafka, names))
+    consumer = BoundedConsumer(
+        **connection_options(kafka), enable_auto_commit=False, isolation_level="read_committed"
+    )
+    partitions = await partitions_of(kafka, *names)
+    await start(consumer, kafka)
+    try:
+        consumer.assign(partitions)
+        begins = await consumer.beginning_offsets(partitions)
+        ends = await consumer.end_offsets(partitions)
+        for tp in partitions:
+            consumer.seek(tp, begins[tp])
+        read = 0
+        async for record in records_until(consumer, ends):
+            search.take(record)
+            read += 1
+            if read % _TELL_EVERY == 0:
+                on_progress(read)
+    except (KafkaError, OSError) as error:
+        raise unreachable(kafka, error) from None
+    finally:
+        await consumer.stop()
+    return search.copies()
+
+
+class _Search:
+    def __init__(self, review_id: str, configs: dict[str, dict[str, str]]) -> None:
+        self._id = review_id
+        self._key = review_id.encode("utf-8", "surrogatepass")
+        # Whoever publishes without a key, or with another one, names the review in the value only.
+        quoted = json.dumps(review_id)[1:-1].encode()
+        raw = json.dumps(review_id, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
+        self._spellings = {quoted, raw}
+        self._configs = configs
+        self._found: dict[str, TopicCopies] = {}
+        self._open: dict[TopicPartition, int] = {}
+        self._texts: set[str] = set()
+        self._written: set[str] = set()
+
+    def take(self, record: ConsumerRecord) -> None:
+        tp = TopicPartition(record.topic, record.partition)
+        if record.value is None:
+            if record.key == self._key and (topic := self._found.get(record.topic)) is not None:
+                topic.erased += self._open.pop(tp, 0)
+            return
+        named = any(spelling in record.value for spelling in self._spellings)
+        review = _review_of(record.value) if named or record.key == self._key else {}
+        if record.key != self._key and review.get("review_id") != self._id:
+            return
+        topic = self._found.setdefault(record.topic, self._topic(record.topic))
+        topic.records += 1
+        at = moment_of(record.timestamp)
+        topic.newest = max(topic.newest or at, at)
+        self._open[tp] = self._open.get(tp, 0) + 1
+        if isinstance(text := review.get("text"), str):
+            self._texts.add(normalize(text))
+            self._written.add(text)
+
+    def copies(self) -> Copies:
+        for tp in self._open:
+            self._found[tp.topic].partitions.add(tp.partition)
+        topics = [self._found[name] for name in sorted(self._found)]
+        return Copies(topics, frozenset(self._texts), frozenset(self._written))
+
+    def _topic(self, name: str) -> TopicCopies:
+        config = self._configs.get(name, {})
+        milliseconds = int(config.get("retention.ms", "-1"))
+        return TopicCopies(
+            name,
+            compacted="compact" in config.get("cleanup.policy", "delete"),
+            retention=timedelta(milliseconds=milliseconds) if milliseconds >= 0 else None,
+        )
+
+
+def _review_of(value: bytes) -> dict[str, Any]:
+    """Return what an event says of its review; nothing if it is no event of ours."""
+    try:
+        event = json.loads(value)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(event, dict):
+        return {}
+    review = event.get("review", event)
+    return review if isinstance(review, dict) else {}

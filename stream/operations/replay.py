@@ -1,0 +1,117 @@
+"""Putting dead letters back where they came from, each exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from stream.errors import BrokerError
+from stream.exactly_once.recovery import Takeover
+from stream.exactly_once.transactional_producer import LaneProducer
+from stream.kafka.broker_errors import Fenced
+from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.offsets import committed_offset
+from stream.kafka.reading import BoundedConsumer
+from stream.kafka.size_limits import RecordsTooLarge
+from stream.kafka.topics import partitions_of
+from stream.operations.replay_choice import Choice
+from stream.operations.replay_pass import PartitionReplay, ReplayReport, ReplayTask
+from stream.settings import Settings
+
+
+class DeadLetterReplay:
+    """Re-publishes dead letters to the incoming topic: original bytes, key and headers.
+
+    Messages and the position reached are one Kafka transaction per batch, under one transactional
+    id per partition, as in the worker: a crash repeats nothing, and of two replays at once the
+    older is fenced. It ends at what was there when it started, so that a letter that dies again is
+    not chased in circles.
+
+    Args:
+        settings: connection and topics.
+        choice: which letters; unless given, all that did not come back for the same reason. The others
+            wait for a later replay, however far this one goes.
+        limit: most letters to replay; all unless given.
+        dry_run: count, and change nothing.
+        on_progress: called with the report as it grows.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        choice: Choice | None = None,
+        *,
+        limit: int | None = None,
+        dry_run: bool = False,
+        on_progress: Callable[[ReplayReport], None] | None = None,
+    ) -> None:
+        self._names = settings.topic_names
+        self.group = f"{settings.topics.prefix}.replay"
+        worker = settings.worker.model_copy(update={"group": self.group})
+        self._settings = settings.model_copy(update={"worker": worker})
+        self._dry_run = dry_run
+        self._task = ReplayTask(
+            self.group, self._names.incoming, choice or Choice(), limit, on_progress
+        )
+
+    async def run(self) -> ReplayReport:
+        """Replay what was chosen of all that waits.
+
+        Raises:
+            BrokerError: Kafka cannot be reached, or another replay took over.
+            TopicMissing: the dead-letter or the incoming topic does not exist.
+        """
+        kafka = self._settings.kafka
+        letters = await partitions_of(kafka, self._names.dead_letter)
+        await partitions_of(kafka, self._names.incoming)
+        consumer = BoundedConsumer(
+            **connection_options(kafka),
+            group_id=self.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+        )
+        await start(consumer, kafka)
+        try:
+            await self._replay_all(consumer, letters)
+        except Fenced:
+            raise BrokerError(
+                "another replay took over", "let it finish; nothing was sent twice"
+            ) from None
+        except (KafkaError, TimeoutError) as error:
+            raise unreachable(kafka, error) from None
+        finally:
+            await consumer.stop()
+        return self._task.report
+
+    async def _replay_all(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        ends = await consumer.end_offsets(partitions)
+        for tp in partitions:
+            if not self._task.complete:
+                await self._replay_partition(consumer, tp, ends[tp])
+
+    async def _replay_partition(self, consumer: Any, tp: TopicPartition, end: int) -> None:
+        if self._dry_run:
+            at = await committed_offset(consumer, self.group, tp)
+            await PartitionReplay(self._task, consumer, tp, end, None).run(at)
+            return
+        while True:
+            try:
+                await self._replay_partition_once(consumer, tp, end)
+            except RecordsTooLarge as error:
+                # Nothing of the batch was sent. It is made anew, without what was too large.
+                self._task.limits.refused(error)
+            else:
+                return
+
+    async def _replay_partition_once(self, consumer: Any, tp: TopicPartition, end: int) -> None:
+        producer = LaneProducer(self._settings, tp, self._task.limits)
+        try:
+            # It settles what a crashed replay left open, and says what was really sent.
+            begin = await Takeover(tp, consumer, self.group, [self._names.incoming]).by(producer)
+            await PartitionReplay(self._task, consumer, tp, end, producer).run(begin)
+        finally:
+            await producer.discard()

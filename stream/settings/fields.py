@@ -1,0 +1,82 @@
+"""Kinds of values that several sections of the settings share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import quote, urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+)
+
+BUNDLED_MODEL: Final = Path(__file__).resolve().parents[2] / "deploy" / "model"
+
+
+EMBEDDED_REDIS: Final = Path(".reviews/redis/redis.sock")
+"""Socket of the Redis that `reviews up` starts, as seen from the folder that it was started in."""
+
+
+USUAL_REDIS: Final = "redis://127.0.0.1:6379/0"
+
+
+LEAST_KEY: Final = 16
+
+
+PositiveInt = Annotated[int, Field(gt=0)]
+
+
+PositiveSeconds = Annotated[float, Field(gt=0)]
+
+
+def _ordered(levels: tuple[float, float]) -> tuple[float, float]:
+    if levels[1] > levels[0]:
+        raise ValueError("an alert is cleared at a level below the one that raises it")
+    return levels
+
+
+def nearest_redis() -> SecretStr:
+    """Return the address of the Redis that was started in this folder, or else the usual one."""
+    if EMBEDDED_REDIS.is_socket():
+        return SecretStr(f"unix://{quote(str(EMBEDDED_REDIS.resolve()))}")
+    return SecretStr(USUAL_REDIS)
+
+
+def checked_redis_url(url: SecretStr | None) -> SecretStr | None:
+    """Refuse what is no address of a Redis; the message never holds any of it."""
+    if url is None or not url.get_secret_value():
+        return url
+    try:
+        parts = urlsplit(url.get_secret_value())
+        usable = parts.scheme in {"redis", "rediss", "unix"} and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(
+            "not a redis://, rediss:// or unix:// URL; a password's special characters are written "
+            "percent-encoded"
+        )
+    return url
+
+
+def checked_sealing_key(key: SecretStr | None) -> SecretStr | None:
+    """Refuse a key that is too short; an empty one is none."""
+    if key is None or not key.get_secret_value():
+        return None  # a container's variable that nobody set
+    if len(key.get_secret_value()) < LEAST_KEY:
+        raise ValueError(f"a key has {LEAST_KEY} characters or more")
+    return key
+
+
+Levels = Annotated[tuple[float, float], AfterValidator(_ordered)]
+"""Where an alert is raised, and where it is cleared."""
+
+
+class Section(BaseModel):
+    """One section of the settings: no unknown option, and none that changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,62 @@
+"""Settings of the connection to Kafka, and of the topics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import (
+    Field,
+    SecretStr,
+)
+
+from schemas.topics import Layout
+from stream.settings.fields import PositiveInt, Section
+
+
+class KafkaSettings(Section):
+    """Connection to the broker; passed through to every client."""
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="Comma-separated host:port list.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = (
+        "SCRAM-SHA-512"
+    )
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    sasl_oauth_token: SecretStr | None = Field(
+        None, description="A ready bearer token, for OAUTHBEARER."
+    )
+    sasl_oauth_token_file: Path | None = Field(
+        None, description="File with a bearer token, read anew at every connection."
+    )
+    sasl_oauth_token_command: str | None = Field(
+        None, description="Program that prints a bearer token, run at every connection."
+    )
+    ssl_ca_file: Path | None = Field(None, description="PEM file of the authority to trust.")
+    ssl_cert_file: Path | None = Field(None, description="PEM client certificate, for mutual TLS.")
+    ssl_key_file: Path | None = Field(None, description="PEM key of the client certificate.")
+    ssl_key_password: SecretStr | None = None
+    ssl_check_hostname: bool = True
+    request_timeout_ms: PositiveInt = Field(
+        10_000, description="Wait for one answer of the broker. Below the transaction time-out."
+    )
+
+
+class TopicSettings(Section):
+    """Names, partitions and replication of our topics."""
+
+    prefix: str = Field("reviews", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$")
+    output_suffix: str = Field(
+        "",
+        pattern=r"^(\.[A-Za-z0-9_-][A-Za-z0-9._-]{0,60})?$",
+        description="What topics of outcomes end with: a backfill's, as .model-7. Empty: the live.",
+    )
+    layout: Layout = Field(
+        "categories",
+        description="Where decided reviews go: `categories`, a topic a category; or `single`, one topic "
+        "`<prefix>.categorized` with the slug in the header `category`, for many categories.",
+    )
+    partitions: PositiveInt = Field(4, description="Of every topic that `topics create` makes.")
+    replication: PositiveInt = Field(1, description="3 on a production cluster.")
+    min_insync_replicas: PositiveInt = Field(1, description="2 with a replication of 3.")

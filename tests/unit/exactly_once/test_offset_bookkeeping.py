@@ -1,0 +1,228 @@
+"""No offset passes an unpublished review, and none is published twice, in whatever order things come.
+
+The real lane and batcher against a broker that is a model.
+"""
+
+import asyncio
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from stream.exactly_once.message import Message
+from stream.exactly_once.partition_processor import Lane, Slice
+from stream.kafka.broker_errors import Fenced
+from stream.worker.input_event import Work
+from stream.worker.microbatch import MicroBatcher
+
+TP = TopicPartition("reviews.incoming", 0)
+FURTHEST = []
+"""The last committed offset of every run."""
+
+
+class Broker:
+    """One input partition: what is committed, and what a ``read_committed`` reader sees."""
+
+    def __init__(self):
+        self.committed = 0
+        self.published = []
+        self.epoch = 0
+
+
+class Producer:
+    """A transactional producer that waits for the machine to say what becomes of its commit."""
+
+    def __init__(self, broker):
+        self.broker = broker
+        self.pending = None
+
+    async def start(self):
+        self.broker.epoch += 1
+        self.epoch = self.broker.epoch
+
+    async def commit(self, messages, next_offset):
+        self.pending = asyncio.get_running_loop().create_future()
+        outcome = await self.pending
+        if self.epoch != self.broker.epoch:
+            raise Fenced("a newer producer has the id")
+        if outcome in {"committed", "reply-lost"}:
+            self.broker.published += [int(message.value) for message in messages]
+            self.broker.committed = next_offset
+        if outcome != "committed":
+            raise KafkaError(outcome)
+
+    async def discard(self):
+        self.pending = None
+
+
+class Consumer:
+    """Seeks within one partition; reads what the machine polls."""
+
+    def __init__(self, broker):
+        self.broker = broker
+        self.position = 0
+        self.paused = True
+
+    def seek(self, tp, offset):
+        self.position = offset
+
+    def pause(self, tp):
+        self.paused = True
+
+    def resume(self, tp):
+        self.paused = False
+
+    def assignment(self):
+        return {TP}
+
+
+class Bookkeeping(RuleBasedStateMachine):
+    """The stages of a worker, one step at a time, for one partition of endless input."""
+
+    def __init__(self):
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.broker = Broker()
+        self.consumer = Consumer(self.broker)
+        self.batcher = MicroBatcher(max_cost=40, max_rows=8, cost=lambda work: 3)
+        self.producers, self.publishing = [], set()
+        self.task = self.lane = None
+
+    @initialize()
+    def assign(self):
+        """The partition is assigned, for the first time or again."""
+
+        def producer(tp):
+            self.producers.append(Producer(self.broker))
+            return self.producers[-1]
+
+        self.lane = Lane(TP, self.consumer, "group", producer, 0.0)
+        self.task = self.loop.create_task(self.lane.run())
+        self._settle()
+
+    # One rule, weighted: with a rule a step, hypothesis tries few of them in one run, and hardly any
+    # run would get as far as a commit.
+    @rule(
+        steps=st.lists(
+            st.one_of(
+                st.builds(lambda n: ("poll", n), st.integers(1, 12)),
+                st.just(("classify_and_dispatch",)),
+                st.just(("classify_and_dispatch",)),
+                st.just(("the_broker_answers", "committed")),
+                st.just(("the_broker_answers", "committed")),
+                st.just(("the_broker_answers", "aborted")),
+                st.just(("the_broker_answers", "reply-lost")),
+                st.just(("another_worker_takes_over_for_a_while",)),
+                st.just(("revoke_and_assign_again",)),
+            ),
+            min_size=12,
+            max_size=18,
+        )
+    )
+    def go_on(self, steps):
+        """Some steps, in any order."""
+        for name, *arguments in steps:
+            getattr(self, name)(*arguments)
+            self.nothing_is_passed_lost_or_doubled()
+
+    def poll(self, count):
+        """Intake: what is read without an open lane is void."""
+        if self.consumer.paused:
+            return
+        first = self.consumer.position
+        self.consumer.position += count
+        if self.lane.accepting:
+            works = [_work(self.lane, offset) for offset in range(first, first + count)]
+            self.batcher.add(works)
+            self.lane.took_in(count)
+
+    def classify_and_dispatch(self):
+        """A micro-batch goes through; what was voided meanwhile is dropped, as in the worker."""
+        works = [work for work in self.batcher.take() if not work.stale]
+        if works:
+            messages = [
+                Message("out", None, str(work.record.offset).encode(), []) for work in works
+            ]
+            part = Slice(works, messages, lambda _: None)
+            task = self.loop.create_task(works[0].lane.publish(part))
+            self.publishing.add(task)
+            task.add_done_callback(self.publishing.discard)
+        self._settle()
+
+    def the_broker_answers(self, outcome):
+        """The transaction under way ends well, or not, or well but nobody hears of it."""
+        for producer in self.producers[-1:]:
+            if producer.pending is not None and not producer.pending.done():
+                producer.pending.set_result(outcome)
+        self._settle()
+
+    def another_worker_takes_over_for_a_while(self):
+        """As a zombie sees it: its epoch is no longer the newest, and it has not heard so."""
+        self.broker.epoch += 1
+
+    def revoke_and_assign_again(self):
+        """A rebalance whose drain runs out of time."""
+        self.task.cancel()
+        self._settle()
+        self.assign()
+
+    @invariant()
+    def nothing_is_passed_lost_or_doubled(self):
+        """All up to the committed offset is published, once, in order, and nothing beyond it."""
+        assert self.broker.published == list(range(self.broker.committed))
+
+    def teardown(self):
+        """End the lane."""
+        FURTHEST.append(self.broker.committed)
+        self.task.cancel()
+        for task in self.publishing:
+            task.cancel()
+        self._settle()
+        self.loop.close()
+
+    def _settle(self):
+        """Run everything that can run now. Back-offs are made to pass at once by the test."""
+        self.loop.run_until_complete(_turns(40))
+
+
+async def _turns(count):
+    for _ in range(count):
+        await _sleep(0)
+
+
+_sleep = asyncio.sleep
+
+
+def _work(lane, offset):
+    record = ConsumerRecord(TP.topic, 0, offset, 0, 0, None, b"", None, -1, -1, ())
+    return Work(lane, lane.epoch, record, 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.no_cover
+def test_no_interleaving_commits_past_an_unpublished_review(monkeypatch):
+    async def committed_offset(consumer, group, tp, settled):
+        return consumer.broker.committed
+
+    async def commit_was_decided(consumer, transactional_id):
+        return None
+
+    monkeypatch.setattr("stream.exactly_once.recovery.committed_offset", committed_offset)
+    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", commit_was_decided)
+    monkeypatch.setattr(
+        "stream.exactly_once.partition_processor.asyncio.sleep", lambda _: _sleep(0)
+    )
+    run_state_machine_as_test(
+        Bookkeeping,
+        settings=settings(max_examples=60, stateful_step_count=12, deadline=None),
+    )
+    assert sum(offset > 0 for offset in FURTHEST) > 20, "most runs must come to a commit"

@@ -1,0 +1,51 @@
+"""What a replay leaves is remembered exactly, in a note that Kafka keeps with an offset."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.errors import InputError
+from stream.operations.replay_choice import MOST_NOTE_BYTES, Left
+
+OFFSETS = st.sets(st.integers(0, 60), max_size=30)
+
+
+def left_of(offsets):
+    return Left().replaced(0, 100, [(offset, offset) for offset in offsets])
+
+
+@given(OFFSETS)
+def test_a_note_says_what_was_left(offsets):
+    left = left_of(offsets)
+    again = Left.from_note(left.to_note())
+    assert list(again) == list(left)
+    assert {offset for offset in range(100) if offset in again} == offsets
+
+
+@given(OFFSETS, OFFSETS, st.integers(0, 60), st.integers(0, 60))
+def test_a_span_is_replaced_and_the_rest_stays(offsets, others, a, b):
+    first, last = min(a, b), max(a, b)
+    inside = {offset for offset in others if first <= offset <= last}
+    changed = left_of(offsets).replaced(first, last, [(offset, offset) for offset in inside])
+    assert {offset for offset in range(100) if offset in changed} == {
+        offset for offset in offsets if not first <= offset <= last
+    } | inside
+
+
+def test_neighbours_are_one_range_and_what_a_topic_has_dropped_is_gone():
+    left = Left([(3, 5), (9, 9)]).replaced(6, 8, [(6, 8)])
+    assert list(left) == [(3, 9)]
+    assert list(left.from_(7)) == [(7, 9)]
+    assert list(left.from_(10)) == []
+
+
+def test_a_note_of_somebody_else_says_nothing():
+    assert list(Left.from_note("see wiki!")) == list(Left.from_note("")) == []
+
+
+def test_more_than_a_note_holds_is_an_error_with_the_remedy():
+    many = Left((offset, offset) for offset in range(0, 10_000, 3))
+    with pytest.raises(InputError) as failed:
+        many.to_note()
+    assert "replay all" in failed.value.remedy
+    assert len(Left((o, o) for o in range(10**12, 10**12 + 1_500, 3)).to_note()) < MOST_NOTE_BYTES

@@ -1,0 +1,1 @@
+"""Families and finished models side by side: candidates, tables, plots, pages."""

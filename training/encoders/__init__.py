@@ -1,0 +1,1 @@
+"""Encoders before any category: vocabulary, word vectors, masked-language pretraining, checkpoints."""

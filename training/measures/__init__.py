@@ -1,0 +1,1 @@
+"""How good a model is, how sure one can be of that, and what may be promised."""

@@ -1,1 +1,0 @@
-"""Our own small BERT: vocabulary, word vectors to start from, masked-language pretraining."""
