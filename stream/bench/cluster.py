@@ -29,7 +29,7 @@ from stream.logs import configure_logs
 from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings
 from stream.worker import Worker
-from stream.worker.gc_tuning import seldom_collected
+from stream.worker.gc_tuning import tuned_gc
 
 # Spawned, not forked: a worker must not inherit our event loop or sessions.
 _PROCESSES: Final = multiprocessing.get_context("spawn")
@@ -57,7 +57,7 @@ class WorkerUsage:
     """Reviews in a micro-batch, mean."""
 
 
-class OpenLanes:
+class OpenPartitions:
     """How many partitions each worker process publishes for at this moment.
 
     Args:
@@ -68,7 +68,7 @@ class OpenLanes:
         self.by_worker: Any = _PROCESSES.Array("i", workers)
 
     async def spread_over(self, partitions: int) -> None:
-        """Wait until all lanes are open and every worker has as many as any other.
+        """Wait until all partitions are open and every worker has as many as any other.
 
         Raises:
             TimeoutError: it takes more than five minutes.
@@ -185,7 +185,7 @@ async def publish(settings: Settings, texts: Iterable[str]) -> None:
 
 @contextmanager
 def workers(
-    settings: Settings, count: int, seconds: float | None, lanes: OpenLanes | None = None
+    settings: Settings, count: int, seconds: float | None, opened: OpenPartitions | None = None
 ) -> Iterator[list[WorkerUsage]]:
     """Run worker processes; their usage is in the list once the context is left.
 
@@ -193,14 +193,14 @@ def workers(
         settings: of all of them.
         count: how many.
         seconds: of the emulated accelerator (0: the free model); None: the real model.
-        lanes: where they tell how many lanes they have open.
+        opened: where they tell how many partitions they have open.
     """
     usage: list[WorkerUsage] = []
     told: Queue[WorkerUsage] = _PROCESSES.Queue()
     processes: list[BaseProcess] = [
         _PROCESSES.Process(
             target=_work,
-            args=(settings, seconds, told, number, lanes.by_worker if lanes else None),
+            args=(settings, seconds, told, number, opened.by_worker if opened else None),
             daemon=True,
         )
         for number in range(count)
@@ -273,9 +273,13 @@ async def _committed(admin: AIOKafkaAdminClient, group: str, coordinator: int) -
 
 
 def _work(
-    settings: Settings, seconds: float | None, told: Queue[WorkerUsage], number: int, lanes: Any
+    settings: Settings,
+    seconds: float | None,
+    told: Queue[WorkerUsage],
+    number: int,
+    opened: Any,
 ) -> None:
-    """Body of a worker process; it tells its open lanes under its number, if that is wanted."""
+    """Body of a worker process; it tells its open partitions under its number, if that is wanted."""
     began = time.monotonic()
     configure_logs(settings.log, settings.privacy.redact_kinds)
     model = settings.model
@@ -285,11 +289,11 @@ def _work(
         classifier = EmulatedAccelerator(model.folder, seconds)
     worker = Worker(settings, classifier)
 
-    def tell(open_lanes: int) -> None:
-        if lanes is not None:
-            lanes[number] = open_lanes
+    def tell(open_partitions: int) -> None:
+        if opened is not None:
+            opened[number] = open_partitions
 
-    with seldom_collected():
+    with tuned_gc():
         started = asyncio.run(_until_terminated(worker, began, tell))
     used = resource.getrusage(resource.RUSAGE_SELF)
     told.put(

@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from numpy.typing import NDArray
 
 from schemas import TopicNames
-from stream.bench.cluster import OpenLanes, fresh_topics, numbered, workers
+from stream.bench.cluster import OpenPartitions, fresh_topics, numbered, workers
 from stream.bench.pipeline import model_alone
 from stream.bench.report import Figure, Report
 from stream.kafka.connection import connection_options
@@ -141,11 +141,11 @@ async def _run(base: Settings, texts: Sequence[str], rate: float, seconds: float
     gaps = np.random.default_rng(_SEED).exponential(
         1 / rate, int(rate * (seconds + _WARM_UP_SECONDS))
     )
-    lanes = OpenLanes(1)
+    opened = OpenPartitions(1)
     async with fresh_topics(base) as settings:
-        with workers(settings, 1, None, lanes) as usage:
+        with workers(settings, 1, None, opened) as usage:
             reading = asyncio.create_task(_read(settings, len(gaps)))
-            await lanes.spread_over(settings.topics.partitions)
+            await opened.spread_over(settings.topics.partitions)
             due = await _send(settings, texts, np.cumsum(gaps))
             async with asyncio.timeout(_LATEST_SECONDS):
                 received = await reading

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from stream.bench.cluster import (
     Drained,
-    OpenLanes,
+    OpenPartitions,
     WorkerUsage,
     drained,
     fresh_topics,
@@ -39,7 +39,7 @@ _FREE_REVIEWS: Final = 200_000
 def bench_scaling(settings: Settings, texts: Sequence[str], rounds: int = 3) -> Report:
     """Measure reviews a second with 1, 2 and 4 workers; 8 partitions, one group.
 
-    The clock starts once every worker has its share of the lanes open and all input is there.
+    The clock starts once every worker has its share of the partitions open and all input is there.
     """
     figures = {n: Figure(f"{n} worker{'s' * (n > 1)}", "reviews/s") for n in WORKERS}
     report = Report("Scaling", "1 worker", list(figures.values()))
@@ -58,14 +58,14 @@ async def _scaled(
     base: Settings, texts: Sequence[str], count: int
 ) -> tuple[Drained, list[WorkerUsage]]:
     reviews = _REVIEWS_PER_WORKER * count
-    lanes = OpenLanes(count)
+    opened = OpenPartitions(count)
     sections: dict[str, dict[str, Any]] = {
         "worker": {"batch_rows": _BATCH_ROWS},
         "cache": {"url": None},
     }
     async with fresh_topics(base, _SCALING_PARTITIONS, **sections) as settings:
-        with workers(settings, count, ACCELERATOR_SECONDS, lanes) as used:
-            await lanes.spread_over(_SCALING_PARTITIONS)
+        with workers(settings, count, ACCELERATOR_SECONDS, opened) as used:
+            await opened.spread_over(_SCALING_PARTITIONS)
             await publish(settings, numbered(texts, reviews))
             found = await drained(settings, reviews)
     return found, used
@@ -114,12 +114,12 @@ async def _drain(
 ) -> tuple[Drained, list[WorkerUsage]]:
     """Let one worker with the free model, and no cache, work off a backlog.
 
-    The clock starts once all lanes are open; what was committed until then is not counted.
+    The clock starts once all partitions are open; what was committed until then is not counted.
     """
-    lanes = OpenLanes(1)
+    opened = OpenPartitions(1)
     async with fresh_topics(base, partitions, cache={"url": None}) as settings:
         await publish(settings, numbered(texts, reviews))
-        with workers(settings, 1, 0.0, lanes) as used:
-            await lanes.spread_over(partitions)  # opening them is no part of what a review costs
+        with workers(settings, 1, 0.0, opened) as used:
+            await opened.spread_over(partitions)  # opening them is no part of what a review costs
             found = await drained(settings, reviews)
     return found, used

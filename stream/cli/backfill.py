@@ -46,7 +46,7 @@ def backfill(
     """
     from stream.model.classifier import Classifier
     from stream.operations.backfill import Backfill, backfill_settings
-    from stream.worker.gc_tuning import seldom_collected
+    from stream.worker.gc_tuning import tuned_gc
 
     if not suffix.strip("."):
         raise typer.BadParameter("a suffix is needed: the live topics are not written to")
@@ -61,7 +61,7 @@ def backfill(
         else:
             m = settings.model
             classifier = Classifier.load(m.folder, m.device, m.threads, m.chunk_tokens)
-            with seldom_collected():
+            with tuned_gc():
                 report = asyncio.run(job.run(classifier))
     if as_json:
         out.print_json(json.dumps({**asdict(report), "dry_run": dry_run}))

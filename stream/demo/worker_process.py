@@ -15,7 +15,7 @@ import aiohttp
 
 from stream.errors import ReviewsError
 
-# Loading the model, joining the group and opening lanes: seconds. A minute means that it hangs.
+# Loading the model, joining the group and opening partitions: seconds. A minute means that it hangs.
 _READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.1

@@ -1,4 +1,4 @@
-"""All lanes of a worker, opened and closed as the consumer group assigns partitions."""
+"""The partition processors of a group member: opened and closed as partitions are assigned."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError
 
 from stream.exactly_once.input_record import InputRecord
-from stream.exactly_once.partition_processor import Lane
-from stream.exactly_once.transactional_producer import LaneProducer
+from stream.exactly_once.partition_processor import PartitionProcessor
+from stream.exactly_once.transactional_producer import TransactionalProducer
 from stream.kafka import connection as kafka
 from stream.kafka.reading import BoundedConsumer, Bounds
 from stream.kafka.size_limits import SizeLimits
@@ -27,8 +27,8 @@ Read = TypeVar("Read", bound=InputRecord)
 _log = structlog.get_logger(__name__)
 
 
-class LaneMetrics(Protocol):
-    """What a group of lanes counts. Any: prometheus_client's labels are untyped in protocols."""
+class ProcessorMetrics(Protocol):
+    """What partition processors count. Any: prometheus_client's labels are untyped in protocols."""
 
     lag: Any
     partitions: Any
@@ -38,23 +38,23 @@ class LaneMetrics(Protocol):
         """Drop the lag of a partition that was given away."""
 
 
-class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """Opens a lane for every assigned partition; drains and closes it before it is given away.
+class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Runs a processor for every assigned partition; drains and closes it before that is given away.
 
     aiokafka rebalances eagerly: everything is revoked, then assigned anew.
 
     Args:
         settings: those of the worker.
         metrics: where lag, transactions and the number of partitions go.
-        on_failure: called when a lane ends with an error that it cannot recover from.
-        outputs: every topic that the lanes' transactions publish to.
-        limits: how large messages may be; lanes learn them.
+        on_failure: called when a processor ends with an error that it cannot recover from.
+        outputs: every topic that the processors' transactions publish to.
+        limits: how large messages may be; processors learn them.
     """
 
     def __init__(
         self,
         settings: Settings,
-        metrics: LaneMetrics,
+        metrics: ProcessorMetrics,
         on_failure: Callable[[BaseException], None],
         outputs: Sequence[str] = (),
         limits: SizeLimits | None = None,
@@ -65,58 +65,58 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         self._metrics = metrics
         self._on_failure = on_failure
         self._consumer: AIOKafkaConsumer | None = None
-        self._lanes: dict[TopicPartition, Lane] = {}
+        self._processors: dict[TopicPartition, PartitionProcessor] = {}
         self._tasks: dict[TopicPartition, asyncio.Task[None]] = {}
         self._ending = False
         self.joined = False
         """Whether the group has assigned partitions (maybe none) and no rebalance is under way."""
 
     def attach(self, consumer: AIOKafkaConsumer) -> None:
-        """Name the consumer that lanes seek, pause and resume."""
+        """Name the consumer that processors seek, pause and resume."""
         self._consumer = consumer
 
-    def get(self, tp: TopicPartition) -> Lane | None:
-        """Return the partition's lane, if it is ours and takes events in."""
-        lane = self._lanes.get(tp)
-        return lane if lane is not None and lane.accepting else None
+    def get(self, tp: TopicPartition) -> PartitionProcessor | None:
+        """Return the partition's processor, if it is ours and accepts events."""
+        processor = self._processors.get(tp)
+        return processor if processor is not None and processor.accepting else None
 
     def measure(self) -> None:
         """Note how far each partition is behind, as far as the last fetch tells."""
         if self._consumer is None:
             return
-        for tp, lane in self._lanes.items():
+        for tp, processor in self._processors.items():
             self._measure_lag(tp)
-            lane.still_for(waiting=self._waits(tp, lane))
+            processor.still_for(waiting=self._waits(tp, processor))
 
     def _measure_lag(self, tp: TopicPartition) -> None:
-        lane = self._lanes.get(tp)
-        if lane is None or self._consumer is None or self._end(tp) is None:
+        processor = self._processors.get(tp)
+        if processor is None or self._consumer is None or self._end(tp) is None:
             return
         end = self._consumer.highwater(tp)
-        if end is not None and lane.is_open:
-            self._metrics.lag.labels(str(tp.partition)).set(max(end - lane.committed, 0))
+        if end is not None and processor.is_open:
+            self._metrics.lag.labels(str(tp.partition)).set(max(end - processor.committed, 0))
 
     async def pass_markers(self) -> None:
         """Commit what is only the end of a transaction. Before a poll: all of the last is counted."""
         assert self._consumer is not None  # noqa: S101 - attach() comes first
         assigned = self._consumer.assignment()
-        for tp, lane in tuple(self._lanes.items()):
-            if tp in assigned and lane.accepting and not lane.in_flight:
+        for tp, processor in tuple(self._processors.items()):
+            if tp in assigned and processor.accepting and not processor.in_flight:
                 with contextlib.suppress(IllegalStateError):  # a rebalance took it meanwhile
-                    await lane.pass_to(await self._consumer.position(tp))
+                    await processor.pass_to(await self._consumer.position(tp))
 
     def progress(self) -> dict[str, bool]:
         """Return a check of readiness: whether all partitions advance, and if not, which stand."""
         most = self._settings.worker.stall_seconds
         standing = {
             tp: still
-            for tp, lane in self._lanes.items()
-            if (still := lane.still_for(waiting=self._waits(tp, lane))) > most
+            for tp, processor in self._processors.items()
+            if (still := processor.still_for(waiting=self._waits(tp, processor))) > most
         }
         if not standing:
             return {"partitions advance": True}
         named = ", ".join(
-            f"{tp.topic}[{tp.partition}] at {self._lanes[tp].committed} for {still:.0f} s"
+            f"{tp.topic}[{tp.partition}] at {self._processors[tp].committed} for {still:.0f} s"
             for tp, still in sorted(standing.items())
         )
         return {f"partitions advance: {named}": False}
@@ -129,27 +129,27 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         end: int | None = consumer.last_stable_offset(tp)
         return end
 
-    def _waits(self, tp: TopicPartition, lane: Lane) -> bool:
+    def _waits(self, tp: TopicPartition, processor: PartitionProcessor) -> bool:
         end = self._end(tp)
-        return end is not None and end > lane.committed
+        return end is not None and end > processor.committed
 
     @property
     def all_open(self) -> bool:
         """Whether every assigned partition is being published."""
-        return all(lane.is_open for lane in self._lanes.values())
+        return all(processor.is_open for processor in self._processors.values())
 
     @property
     def in_flight(self) -> int:
-        """How many events of all lanes were taken in and are not committed yet."""
-        return sum(lane.in_flight for lane in self._lanes.values())
+        """How many events of all processors were taken in and are not committed yet."""
+        return sum(processor.in_flight for processor in self._processors.values())
 
     @property
     def held(self) -> int:
         """How many bytes they keep in memory."""
-        return sum(lane.held for lane in self._lanes.values())
+        return sum(processor.held for processor in self._processors.values())
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Open lanes. It returns at once: the group must not wait for transactions to settle."""
+        """Open processors. It returns at once: the group must not wait for transactions to settle."""
         assert self._consumer is not None  # noqa: S101 - attach() comes first
         partitions = sorted(assigned)
         self._consumer.pause(*partitions)
@@ -159,7 +159,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             # A member that lost its partitions hears so by its next heartbeat.
             after_fence = 2 * self._settings.worker.heartbeat_interval_ms / 1000
             group = self._settings.worker.group
-            lane = Lane(
+            processor = PartitionProcessor(
                 tp,
                 self._consumer,
                 group,
@@ -170,53 +170,55 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
                 self._limits.refused,
                 partial(self._measure_lag, tp),
             )
-            self._lanes[tp] = lane
-            task = asyncio.create_task(lane.run(), name=f"lane {tp.topic}[{tp.partition}]")
-            task.add_done_callback(self._lane_ended)
+            self._processors[tp] = processor
+            task = asyncio.create_task(
+                processor.run(), name=f"partition {tp.topic}[{tp.partition}]"
+            )
+            task.add_done_callback(self._processor_ended)
             self._tasks[tp] = task
         self._metrics.partitions.set(len(partitions))
         self.joined = True
         _log.info("assigned", partitions=[tp.partition for tp in partitions])
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Commit what is on its way, then let the lanes go."""
+        """Commit what is on its way, then let the processors go."""
         self.joined = False
-        if partitions := [tp for tp in revoked if tp in self._lanes]:
+        if partitions := [tp for tp in revoked if tp in self._processors]:
             _log.info("revoked", partitions=sorted(tp.partition for tp in partitions))
         await self.close(partitions)
 
     async def close(self, partitions: Iterable[TopicPartition] | None = None) -> None:
-        """Drain and close these lanes; or all, and open no others."""
+        """Drain and close these processors; or all, and open no others."""
         self._ending = self._ending or partitions is None
-        wanted = list(self._lanes if partitions is None else partitions)
+        wanted = list(self._processors if partitions is None else partitions)
         seconds = self._settings.worker.drain_timeout
-        await asyncio.gather(*(self._lanes[tp].drain(seconds) for tp in wanted))
+        await asyncio.gather(*(self._processors[tp].drain(seconds) for tp in wanted))
         # A rebalance may close them while we end, or the other way round: who comes second finds none.
         tasks = [self._tasks.pop(tp) for tp in wanted if tp in self._tasks]
         for tp in wanted:
-            self._lanes.pop(tp, None)
+            self._processors.pop(tp, None)
             self._metrics.forget_lag(tp.partition)
-        # Again and again: one cancellation may get lost in a library, and a lane that outlives its
+        # Again and again: one cancellation may get lost in a library, and a processor that outlives its
         # partition would hold up the whole group.
         while running := [task for task in tasks if not task.done()]:
             for task in running:
                 task.cancel()
             await asyncio.wait(running, timeout=_CANCEL_AGAIN)
-        self._metrics.partitions.set(len(self._lanes))
+        self._metrics.partitions.set(len(self._processors))
 
-    def _open_producer(self, tp: TopicPartition) -> LaneProducer:
-        return LaneProducer(self._settings, tp, self._limits)
+    def _open_producer(self, tp: TopicPartition) -> TransactionalProducer:
+        return TransactionalProducer(self._settings, tp, self._limits)
 
     def _count_abort(self, outcome: str) -> None:
         self._metrics.transactions.labels(outcome).inc()
 
-    def _lane_ended(self, task: asyncio.Task[None]) -> None:
+    def _processor_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
 
 
-def lanes_consumer(settings: Settings) -> AIOKafkaConsumer:
-    """Return the group member, not started, whose partitions lanes publish for."""
+def group_consumer(settings: Settings) -> AIOKafkaConsumer:
+    """Return the group member, not started, whose partitions are processed."""
     worker = settings.worker
     return BoundedConsumer(
         **kafka.connection_options(settings.kafka),
@@ -234,10 +236,10 @@ def lanes_consumer(settings: Settings) -> AIOKafkaConsumer:
     )
 
 
-def by_lane(works: Iterable[Read]) -> dict[Lane, list[Read]]:
-    """Group events by the lane that publishes them, in order; void ones are left out."""
-    grouped: dict[Lane, list[Read]] = {}
-    for work in works:
-        if not work.stale and isinstance(work.lane, Lane):
-            grouped.setdefault(work.lane, []).append(work)
+def by_processor(events: Iterable[Read]) -> dict[PartitionProcessor, list[Read]]:
+    """Group events by the processor that publishes them, in order; void ones are left out."""
+    grouped: dict[PartitionProcessor, list[Read]] = {}
+    for event in events:
+        if not event.stale and isinstance(event.owner, PartitionProcessor):
+            grouped.setdefault(event.owner, []).append(event)
     return grouped

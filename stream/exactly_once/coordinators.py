@@ -21,7 +21,7 @@ from aiokafka.protocol.transaction import (
     TxnOffsetCommitRequest,
 )
 
-from stream.kafka.broker_errors import Answer, answer_in
+from stream.kafka.broker_errors import ErrorClass, classify_error
 
 # A coordinator answers "concurrent transactions" until the former transaction's end is written to
 # its partitions: milliseconds. (aiokafka's own producer waits 20 ms each time.)
@@ -53,16 +53,16 @@ class Coordinator:
             codes: picks the error codes out of a reply.
 
         Raises:
-            Fenced, KafkaError: as :func:`~stream.kafka.broker_errors.answer_in`; or the connection broke,
+            Fenced, KafkaError: as :func:`~stream.kafka.broker_errors.classify_error`; or the connection broke,
                 and whether the request was done is unknown.
         """
         soon = _FIRST_SOON_SECONDS
         while True:
             reply = await self._send(request)
-            answer = Answer.ELSEWHERE if reply is None else answer_in(codes(reply))
-            if answer is Answer.DONE:
+            found = ErrorClass.RETRY_ELSEWHERE if reply is None else classify_error(codes(reply))
+            if found is ErrorClass.DONE:
                 return reply
-            if answer is Answer.SOON:
+            if found is ErrorClass.RETRY_SOON:
                 await asyncio.sleep(soon)
                 soon = min(2 * soon, _LAST_SOON_SECONDS)
             else:

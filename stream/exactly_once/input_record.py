@@ -21,7 +21,7 @@ class Owner(Protocol):
 class InputRecord:
     """A record and who answers it. What it means stands in a class of the one who reads it."""
 
-    lane: Owner
+    owner: Owner
     epoch: int
     """The owner's epoch when the record was read: once the owner moves on, the record is void."""
     record: ConsumerRecord
@@ -31,7 +31,7 @@ class InputRecord:
     @property
     def stale(self) -> bool:
         """Whether the partition was lost or reset since: another delivery of the record will come."""
-        return self.epoch != self.lane.epoch
+        return self.epoch != self.owner.epoch
 
     @property
     def first_offset(self) -> int:

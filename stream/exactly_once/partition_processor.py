@@ -1,4 +1,4 @@
-"""A lane: one assigned input partition, its transactions, and its recovery."""
+"""A partition processor: one assigned input partition, its transactions, and its recovery."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from aiokafka.errors import (
 from stream.errors import BrokerError
 from stream.exactly_once.input_record import InputRecord
 from stream.exactly_once.message import Message
-from stream.exactly_once.recovery import Takeover
-from stream.exactly_once.transactional_producer import LaneProducer
+from stream.exactly_once.recovery import Recovery
+from stream.exactly_once.transactional_producer import TransactionalProducer
 from stream.kafka.broker_errors import Fenced
 from stream.kafka.size_limits import RecordsTooLarge
 
-# So many slices may wait while others are committed; one transaction takes all of them. Enough to never
-# idle, few enough to replay quickly and to let a slow partition hold its reader back.
-INBOX_SLICES: Final = 8
+# So many batches may wait while others are committed; one transaction takes all of them. Enough
+# to never idle, few enough to replay quickly and to let a slow partition hold its reader back.
+INBOX_BATCHES: Final = 8
 # Ends of transactions are passed together: not one commit of ours for each of a producer's.
 PASS_SECONDS: Final = 1.0
 _FIRST_BACKOFF: Final = 0.1
@@ -43,29 +43,29 @@ _REFUSED = (
 
 
 @dataclass(slots=True)
-class Slice:
-    """A lane's part of a classified micro-batch, with all that its transaction publishes."""
+class PartitionBatch:
+    """Input records of one partition, with all that the transaction which answers them publishes."""
 
-    works: Sequence[InputRecord]
+    records: Sequence[InputRecord]
     messages: Sequence[Message]
     on_commit: Callable[[float], None]
-    """Called with the transaction's seconds once the slice is committed."""
+    """Called with the transaction's seconds once the batch is committed."""
 
 
-class Lane:
+class PartitionProcessor:
     """Publishes one input partition's outcomes, each exactly once.
 
-    The lane opens (new producer with the partition's transactional id, then the committed offset,
-    then a seek to it), publishes slices in order, and on any failure starts again from opening. Its
+    The processor opens (new producer with the partition's transactional id, then the committed offset,
+    then a seek to it), publishes batches in order, and on any failure starts again from opening. Its
     ``epoch`` grows with every restart, so that work which was read before is recognised as void.
 
     Args:
         tp: the input partition.
-        consumer: the worker's consumer; the lane seeks and resumes its own partition only.
+        consumer: the worker's consumer; the processor seeks and resumes its own partition only.
         group: the consumer group, whose committed offset it begins at.
         open_producer: makes an unstarted producer for the partition.
         reopen_after_fence: seconds to wait after being fenced. Longer than the heartbeat interval:
-            if the partition was given to another worker, the rebalance closes this lane first.
+            if the partition was given to another worker, the rebalance closes this processor first.
         on_abort: told of every transaction that did not come to its end: "fenced" or "in-doubt".
         outputs: every topic that its transactions publish to.
         on_too_large: told what a topic did not take, so that it is made otherwise the next time.
@@ -77,7 +77,7 @@ class Lane:
         tp: TopicPartition,
         consumer: AIOKafkaConsumer,
         group: str,
-        open_producer: Callable[[TopicPartition], LaneProducer],
+        open_producer: Callable[[TopicPartition], TransactionalProducer],
         reopen_after_fence: float,
         on_abort: Callable[[str], None] = lambda _: None,
         outputs: Sequence[str] = (),
@@ -89,14 +89,14 @@ class Lane:
         self.is_open = False
         self.committed = 0
         self._consumer = consumer
-        self._takeover = Takeover(tp, consumer, group, outputs)
+        self._recovery = Recovery(tp, consumer, group, outputs)
         self._open_producer = open_producer
         self._reopen_after_fence = reopen_after_fence
         self._on_abort = on_abort
         self._on_too_large = on_too_large
         self._on_commit = on_commit
-        self._producer: LaneProducer | None = None
-        self._inbox: list[Slice] = []
+        self._producer: TransactionalProducer | None = None
+        self._inbox: list[PartitionBatch] = []
         self._changed = asyncio.Condition()
         self._in_flight = 0
         self._held = 0
@@ -120,7 +120,7 @@ class Lane:
         """How many bytes the events in flight keep in memory."""
         return self._held
 
-    def took_in(self, events: int, held: int = 0) -> None:
+    def add_in_flight(self, events: int, held: int = 0) -> None:
         """Count events that were read and are now on their way, and their bytes."""
         self._in_flight += events
         self._held += held
@@ -154,18 +154,18 @@ class Lane:
             self._passed = position
             self._changed.notify_all()
 
-    async def publish(self, part: Slice) -> None:
-        """Hand a slice over, waiting for room; a slice from before a restart is dropped."""
+    async def publish(self, part: PartitionBatch) -> None:
+        """Hand a batch over, waiting for room; a batch from before a restart is dropped."""
         async with self._changed:
             await self._changed.wait_for(
-                lambda: len(self._inbox) < INBOX_SLICES or part.works[0].stale
+                lambda: len(self._inbox) < INBOX_BATCHES or part.records[0].stale
             )
-            if not part.works[0].stale:
+            if not part.records[0].stale:
                 self._inbox.append(part)
                 self._changed.notify_all()
 
     async def run(self) -> None:
-        """Keep the lane open and publishing until cancelled.
+        """Keep the processor open and publishing until cancelled.
 
         Raises:
             BrokerError: the broker refuses us; trying again would not help.
@@ -177,7 +177,7 @@ class Lane:
                 try:
                     await self._open()
                     backoff = _FIRST_BACKOFF
-                    await self._publish_slices()
+                    await self._publish_batches()
                 except _REFUSED as error:
                     raise BrokerError(
                         f"Kafka refuses this worker: {error}",
@@ -213,15 +213,15 @@ class Lane:
 
     async def _open(self) -> None:
         self._producer = self._open_producer(self.tp)
-        self.committed = await self._takeover.by(self._producer)
+        self.committed = await self._recovery.start(self._producer)
         self._consumer.seek(self.tp, self.committed)
         self._consumer.resume(self.tp)
         self.is_open = True
-        self._log.info("lane_open", offset=self.committed)
+        self._log.info("partition_open", offset=self.committed)
 
-    async def _publish_slices(self) -> None:
+    async def _publish_batches(self) -> None:
         while True:
-            # A call of its own: what it published would be kept until there is more, in every lane.
+            # A call of its own: what it published would be kept until there is more, in every partition.
             await self._publish_next()
 
     async def _publish_next(self) -> None:
@@ -233,7 +233,7 @@ class Lane:
             self._changed.notify_all()
         # All that waits is committed together: a slow commit makes the next one larger.
         messages = [message for part in parts for message in part.messages]
-        next_offset = parts[-1].works[-1].record.offset + 1 if parts else passed
+        next_offset = parts[-1].records[-1].record.offset + 1 if parts else passed
         assert next_offset is not None  # noqa: S101 - one of them was waited for
         started = time.perf_counter()
         await self._producer.commit(messages, next_offset)
@@ -243,8 +243,8 @@ class Lane:
         for part in parts:
             part.on_commit(time.perf_counter() - started)
         async with self._changed:
-            self._in_flight -= sum(len(part.works) for part in parts)
-            self._held -= sum(work.held for part in parts for work in part.works)
+            self._in_flight -= sum(len(part.records) for part in parts)
+            self._held -= sum(record.held for part in parts for record in part.records)
             self._changed.notify_all()
 
     async def _reset(self) -> None:

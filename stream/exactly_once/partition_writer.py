@@ -15,7 +15,7 @@ from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBat
 
 from stream.exactly_once.coordinators import TransactionCoordinator
 from stream.exactly_once.message import Message
-from stream.kafka.broker_errors import Answer, answer_in
+from stream.kafka.broker_errors import ErrorClass, classify_error
 from stream.kafka.size_limits import TOO_LARGE_CODES, RecordsTooLarge, SizeLimits
 
 # One batch a partition and transaction in nearly all cases.
@@ -144,7 +144,7 @@ class PartitionWriter:
                 tp = TopicPartition(topic, partition)
                 if code in TOO_LARGE_CODES:
                     raise RecordsTooLarge(topic, batches[tp].size, batches[tp].records)
-                if answer_in([code]) is Answer.DONE:
+                if classify_error([code]) is ErrorClass.DONE:
                     written.add(tp)
         return written
 

@@ -1,4 +1,4 @@
-"""Taking a partition over: the former owner is settled, and where it stopped is known."""
+"""Recovery of a partition: the former owner's transaction is settled; where it stopped is known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream.exactly_once.transactional_producer import LaneProducer, transactional_id
+from stream.exactly_once.transactional_producer import TransactionalProducer, transactional_id
 from stream.kafka.offsets import OffsetPending, committed_offset
 from stream.kafka.transaction_state import commit_was_decided
 
@@ -21,7 +21,7 @@ _LOOK_AGAIN_SECONDS: Final = 0.1
 _log = structlog.get_logger(__name__)
 
 
-class Takeover:
+class Recovery:
     """Starts one producer after another for a partition, and says where each begins.
 
     Keep it for as long as the partition: what was decided about the last transaction is forgotten
@@ -43,7 +43,7 @@ class Takeover:
         self._outputs = outputs
         self._commit_decided: bool | None = None
 
-    async def by(self, producer: LaneProducer) -> int:
+    async def start(self, producer: TransactionalProducer) -> int:
         """Start the producer and return the offset to go on from.
 
         Raises:
@@ -62,7 +62,7 @@ class Takeover:
             committed = beginning[self._tp]
         return int(committed)
 
-    async def _settled_offset(self, producer: LaneProducer) -> int | None:
+    async def _settled_offset(self, producer: TransactionalProducer) -> int | None:
         try:
             return await committed_offset(self._consumer, self._group, self._tp, settled=True)
         except OffsetPending:

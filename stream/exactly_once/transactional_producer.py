@@ -40,8 +40,8 @@ from stream.settings import Settings
 DISCARD_TIMEOUT: Final = 1.0
 
 
-class LaneProducer:
-    """The producer of one lane. It is used for one thing: :meth:`commit`.
+class TransactionalProducer:
+    """The producer for one input partition. It is used for one thing: :meth:`commit`.
 
     After any exception it must be discarded: what became of the open transaction is unknown, and a
     new producer with the same id settles it.
@@ -120,7 +120,7 @@ class LaneProducer:
     async def discard(self) -> None:
         """Close the connections without waiting for what is in doubt."""
         # In a task of its own: aiokafka swallows the cancellation of whoever waits for a client's
-        # end, and a lane that never hears of its cancellation would go on for ever.
+        # end, and a processor that never hears of its cancellation would go on for ever.
         self._closing = asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
 

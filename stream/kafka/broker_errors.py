@@ -29,8 +29,8 @@ from aiokafka.errors import (
 _FENCED: Final = frozenset({InvalidProducerEpoch.errno, 90})
 # Written before (the answer was lost), or another partition of the request says why it was not.
 _DONE: Final = frozenset({0, DuplicateSequenceNumber.errno, OperationNotAttempted.errno})
-_SOON: Final = ConcurrentTransactions.errno
-_ELSEWHERE: Final = frozenset(
+_RETRY_SOON: Final = ConcurrentTransactions.errno
+_RETRY_ELSEWHERE: Final = frozenset(
     error.errno
     for error in (
         CoordinatorLoadInProgressError,
@@ -51,15 +51,15 @@ class Fenced(Exception):
     """Another producer took the transactional id over: the partition has a new owner."""
 
 
-class Answer(Enum):
+class ErrorClass(Enum):
     """What to do next with a request."""
 
     DONE = "nothing: it is done"
-    SOON = "ask again at once: the end of the id's former transaction is being written"
-    ELSEWHERE = "ask again later: another broker is, or will be, the one to ask"
+    RETRY_SOON = "ask again at once: the end of the id's former transaction is being written"
+    RETRY_ELSEWHERE = "ask again later: another broker is, or will be, the one to ask"
 
 
-def answer_in(codes: Iterable[int]) -> Answer:
+def classify_error(codes: Iterable[int]) -> ErrorClass:
     """Return what the error codes of one reply say together.
 
     Asking again is safe: nothing was done where a code says so, and records carry sequence numbers.
@@ -71,10 +71,10 @@ def answer_in(codes: Iterable[int]) -> Answer:
     found = set(codes)
     if found & _FENCED:
         raise Fenced("a producer with a newer epoch has the transactional id")
-    refused = found - _DONE - _ELSEWHERE - {_SOON}
+    refused = found - _DONE - _RETRY_ELSEWHERE - {_RETRY_SOON}
     if refused:
         error: KafkaError = for_code(min(refused))()
         raise error
-    if found & _ELSEWHERE:
-        return Answer.ELSEWHERE
-    return Answer.SOON if _SOON in found else Answer.DONE
+    if found & _RETRY_ELSEWHERE:
+        return ErrorClass.RETRY_ELSEWHERE
+    return ErrorClass.RETRY_SOON if _RETRY_SOON in found else ErrorClass.DONE

@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from stream.kafka.connection import connection_options, start, unreachable
 from stream.kafka.offsets import committed_offsets
 from stream.kafka.open_transactions import OpenTransaction, open_transaction
-from stream.kafka.read_to_end import records_until
+from stream.kafka.read_to_end import read_to_end
 from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings
@@ -142,7 +142,7 @@ class LagProbe:
         consumer.resume(tp)
         try:
             async with asyncio.timeout(self._settings.kafka.request_timeout_ms / 1000):
-                records = records_until(consumer, {tp: end})
+                records = read_to_end(consumer, {tp: end})
                 return len([record async for record in records if record.offset < end])
         except (TopicAuthorizationFailedError, TimeoutError):
             self._look_into = False

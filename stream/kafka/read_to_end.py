@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 _POLL_MS: Final = 250
 
 
-async def records_until(
+async def read_to_end(
     consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
 ) -> AsyncIterator[Any]:
     """Yield records from where a consumer stands; end when it has passed the given offsets.

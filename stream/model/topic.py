@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas import ModelAnnouncement
 from stream.kafka.connection import connection_options
-from stream.kafka.read_to_end import records_until
+from stream.kafka.read_to_end import read_to_end
 from stream.kafka.reading import BoundedConsumer
 from stream.settings import Settings
 
@@ -62,7 +62,7 @@ async def last_of_each_role(
         role.encode(): deque(maxlen=most) for role in ROLES
     }
     ends = await consumer.end_offsets([tp])
-    async for record in records_until(consumer, ends):
+    async for record in read_to_end(consumer, ends):
         if record.key in found:
             found[record.key].append(record)
     return found

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from schemas import TopicNames
 from stream.kafka.connection import connection_options, start, unreachable
-from stream.kafka.read_to_end import records_until
+from stream.kafka.read_to_end import read_to_end
 from stream.kafka.reading import BoundedConsumer, moment_of
 from stream.kafka.topics import list_topics, partitions_of, topic_configs
 from stream.settings import Settings
@@ -94,7 +94,7 @@ async def find_copies(
         for tp in partitions:
             consumer.seek(tp, begins[tp])
         read = 0
-        async for record in records_until(consumer, ends):
+        async for record in read_to_end(consumer, ends):
             search.take(record)
             read += 1
             if read % _TELL_EVERY == 0:

@@ -9,8 +9,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.errors import BrokerError
-from stream.exactly_once.recovery import Takeover
-from stream.exactly_once.transactional_producer import LaneProducer
+from stream.exactly_once.recovery import Recovery
+from stream.exactly_once.transactional_producer import TransactionalProducer
 from stream.kafka.broker_errors import Fenced
 from stream.kafka.connection import connection_options, start, unreachable
 from stream.kafka.offsets import committed_offset
@@ -108,10 +108,10 @@ class DeadLetterReplay:
                 return
 
     async def _replay_partition_once(self, consumer: Any, tp: TopicPartition, end: int) -> None:
-        producer = LaneProducer(self._settings, tp, self._task.limits)
+        producer = TransactionalProducer(self._settings, tp, self._task.limits)
         try:
             # It settles what a crashed replay left open, and says what was really sent.
-            begin = await Takeover(tp, consumer, self.group, [self._names.incoming]).by(producer)
+            begin = await Recovery(tp, consumer, self.group, [self._names.incoming]).start(producer)
             await PartitionReplay(self._task, consumer, tp, end, producer).run(begin)
         finally:
             await producer.discard()

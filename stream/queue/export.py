@@ -11,7 +11,7 @@ from schemas import ContractError, Label, decode, highest
 from stream.files.spreadsheet import SafeWriter
 from stream.files.table_back import MARK
 from stream.kafka.connection import connection_options, start
-from stream.kafka.read_to_end import records_until
+from stream.kafka.read_to_end import read_to_end
 from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topics import partitions_of
 from stream.queue.label_studio import annotated_task
@@ -94,7 +94,7 @@ async def _labels(settings: Settings) -> AsyncIterator[Label]:
     await start(consumer, settings.kafka)
     try:
         consumer.assign(partitions)
-        async for record in records_until(consumer, await consumer.end_offsets(partitions)):
+        async for record in read_to_end(consumer, await consumer.end_offsets(partitions)):
             try:
                 yield decode(Label, record.value)
             except ContractError:

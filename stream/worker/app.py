@@ -2,9 +2,9 @@
 
 ::
 
-    intake ─► BatchQueue ─► prepare ─► queue(1) ─► classify ─► queue(1) ─► dispatch ─► lanes
+    intake ─► BatchQueue ─► prepare ─► queue(1) ─► classify ─► queue(1) ─► dispatch ─► partition processors
     poll,      token         cache                  model in               route       one
-    decode     budget        MGET                   threads                slices      transaction
+    decode     budget        MGET                   threads                batches      transaction
                                                                                        a partition
 """
 
@@ -24,9 +24,9 @@ from aiokafka.errors import KafkaError
 
 from schemas import all_categories, cloud_event, encode
 from stream.errors import TopicMissing
-from stream.exactly_once.assignment import Lanes, by_lane, lanes_consumer
+from stream.exactly_once.assignment import PartitionProcessors, by_processor, group_consumer
 from stream.exactly_once.message import Message
-from stream.exactly_once.partition_processor import Slice
+from stream.exactly_once.partition_processor import PartitionBatch
 from stream.kafka import connection as kafka
 from stream.kafka.size_limits import SizeLimits
 from stream.model.classifier import Classifier
@@ -36,8 +36,8 @@ from stream.tracing import open_tracing
 from stream.web.health import HealthServer
 from stream.worker.cache import CachedPrediction, PredictionCache
 from stream.worker.classification import Classification, Classified, Prepared
-from stream.worker.gc_tuning import seldom_collected
-from stream.worker.input_event import Work, take_in
+from stream.worker.gc_tuning import tuned_gc
+from stream.worker.input_event import InputEvent, decode_event
 from stream.worker.metrics import WorkerMetrics
 from stream.worker.microbatch import BatchQueue, MicroBatcher
 from stream.worker.models import ModelWatcher, ServedModels
@@ -53,7 +53,7 @@ POLL_MS: Final = 500
 # Decoded in one go, about 8 ms of the event loop: transactions under way must get their turns.
 POLL_RECORDS: Final = 256
 # Full micro-batches that may be on their way at a time, mostly as messages that wait for a commit.
-# More would not be faster, and each lane may hold eight: with 64 lanes, a gigabyte.
+# More would not be faster, and each partition may hold eight: with 64 partitions, a gigabyte.
 MAX_BATCHES_IN_FLIGHT: Final = 16
 # And their bytes: an event may have a quarter of a megabyte, and what is no event two.
 MAX_BYTES_IN_FLIGHT: Final = 64 * 1024 * 1024
@@ -100,12 +100,12 @@ class Worker:
         self._watcher = ModelWatcher(settings, self.models, self.metrics, self._show_model)
         names = settings.topic_names
         outputs = (*names.outputs(), names.batches)
-        self._lanes = Lanes(settings, self.metrics, self._fail, outputs, limits)
-        self._batches = BatchQueue[Work](
+        self._processors = PartitionProcessors(settings, self.metrics, self._fail, outputs, limits)
+        self._batches = BatchQueue[InputEvent](
             MicroBatcher(
                 settings.worker.batch_tokens,
                 settings.worker.batch_rows,
-                cost=lambda work: work.cost,
+                cost=lambda event: event.cost,
             ),
             settings.worker.linger_ms / 1000,
         )
@@ -132,18 +132,18 @@ class Worker:
         """
         self._failure = asyncio.get_running_loop().create_future()
         async with self.health:
-            consumer = lanes_consumer(self.settings)
+            consumer = group_consumer(self.settings)
             await kafka.start(consumer, self.settings.kafka)
             try:
                 await self._check_topics(consumer)
                 if self.settings.model.watch:
                     await self._learn_models(stop)
-                self._lanes.attach(consumer)
-                consumer.subscribe([self.settings.topic_names.incoming], listener=self._lanes)
+                self._processors.attach(consumer)
+                consumer.subscribe([self.settings.topic_names.incoming], listener=self._processors)
                 _log.info("worker_started", health_port=self.health.port, **self._describe())
                 await self._run_stages(consumer, stop)
             finally:
-                await self._lanes.close()
+                await self._processors.close()
                 await consumer.stop()
                 await self._close()
         _log.info("worker_stopped")
@@ -189,8 +189,8 @@ class Worker:
                 if ended.done():
                     ended.result()
             # All stages still run, so that what is on its way is committed. The intake, too: what it
-            # waits to hand on is counted already, and closing lanes take nothing more in.
-            await self._lanes.close()
+            # waits to hand on is counted already, and closing processors take nothing more in.
+            await self._processors.close()
         finally:
             for task in (intake, *stages, stopping):
                 task.cancel()
@@ -198,39 +198,41 @@ class Worker:
 
     async def _intake(self, consumer: AIOKafkaConsumer) -> None:
         while True:
-            while not self._has_room:  # noqa: ASYNC110 - any of many lanes makes room
+            while not self._has_room:  # noqa: ASYNC110 - any of many partitions makes room
                 await asyncio.sleep(_ROOM_POLL_SECONDS)
             try:
-                await self._lanes.pass_markers()
+                await self._processors.pass_markers()
                 polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
             except KafkaError as error:
                 _log.warning("poll_failed", error=repr(error))
                 await asyncio.sleep(POLL_MS / 1000)
                 continue
-            self._lanes.measure()
+            self._processors.measure()
             now = time.monotonic()
-            works: list[Work] = []
+            events: list[InputEvent] = []
             for tp, records in polled.items():
-                # Without an open lane the events are void: it seeks back when it opens.
-                if (lane := self._lanes.get(tp)) is not None:
+                # Without an open processor the events are void: it seeks back once it is open.
+                if (processor := self._processors.get(tp)) is not None:
                     taken = [
-                        take_in(lane, r, now, redacted=self._redacted, reader=self._reader)
+                        decode_event(
+                            processor, r, now, redacted=self._redacted, reader=self._reader
+                        )
                         for r in records
                     ]
-                    lane.took_in(len(taken), sum(work.held for work in taken))
-                    works += taken
-            await self._batches.put(works)
+                    processor.add_in_flight(len(taken), sum(event.held for event in taken))
+                    events += taken
+            await self._batches.put(events)
 
     @property
     def _has_room(self) -> bool:
         most = MAX_BATCHES_IN_FLIGHT * self.settings.worker.batch_rows
-        return self._lanes.in_flight < most and self._lanes.held < MAX_BYTES_IN_FLIGHT
+        return self._processors.in_flight < most and self._processors.held < MAX_BYTES_IN_FLIGHT
 
     async def _prepare(self) -> None:
         while True:
-            works = [work for work in await self._batches.take() if not work.stale]
-            if works:
-                await self._prepared.put(await self._classification.prepare(works))
+            events = [event for event in await self._batches.take() if not event.stale]
+            if events:
+                await self._prepared.put(await self._classification.prepare(events))
 
     async def _classify(self) -> None:
         try:
@@ -246,76 +248,79 @@ class Worker:
     async def _dispatch(self) -> None:
         while True:
             batch = await (await self._classified.get())
-            lanes = by_lane(batch.works)
-            parts = [(lane, self._slice(works, batch)) for lane, works in lanes.items()]
-            await asyncio.gather(*(lane.publish(part) for lane, part in parts))
+            processors = by_processor(batch.events)
+            parts = [
+                (processor, self._partition_batch(events, batch))
+                for processor, events in processors.items()
+            ]
+            await asyncio.gather(*(processor.publish(part) for processor, part in parts))
             if self._prepared.empty():  # a shadow must not slow a busy worker down
-                await self._classification.shadow(batch.works)
+                await self._classification.shadow(batch.events)
 
-    def _slice(self, works: list[Work], batch: Classified) -> Slice:
+    def _partition_batch(self, events: list[InputEvent], batch: Classified) -> PartitionBatch:
         now = datetime.now(UTC)
-        messages = [self._router.route(work, now) for work in works if not work.deleted]
-        messages += self._audits(works, now)
-        by_model: dict[str, list[Work]] = {}
-        for work in works:
-            version = (work.model or self.models.serving).version
-            by_model.setdefault(version, []).append(work)
+        messages = [self._router.route(event, now) for event in events if not event.deleted]
+        messages += self._audits(events, now)
+        by_model: dict[str, list[InputEvent]] = {}
+        for event in events:
+            version = (event.model or self.models.serving).version
+            by_model.setdefault(version, []).append(event)
         messages += [self._summary(part, v, batch.timings) for v, part in by_model.items()]
-        return Slice(works, messages, self._committed(works))
+        return PartitionBatch(events, messages, self._committed(events))
 
-    def _audits(self, works: list[Work], now: datetime) -> Iterator[Message]:
+    def _audits(self, events: list[InputEvent], now: datetime) -> Iterator[Message]:
         """Yield the questions about a sample of what is published, and mark what is asked about."""
         share = self.settings.audit.share
         if not share or self.settings.topics.output_suffix:  # a backfill asks nobody
             return
-        for work in works:
-            if not work.sure or work.rejection is not None or work.review is None:
+        for event in events:
+            if not event.sure or event.rejection is not None or event.review is None:
                 continue
-            if not in_sample(share, work.review.review_id, _AUDIT_HERE):
+            if not in_sample(share, event.review.review_id, _AUDIT_HERE):
                 continue
-            if (question := self._router.audit(work, now)) is not None:
-                work.audited = True
+            if (question := self._router.audit(event, now)) is not None:
+                event.audited = True
                 yield question
 
-    def _summary(self, works: list[Work], model_version: str, timings: Timings) -> Message:
+    def _summary(self, events: list[InputEvent], model_version: str, timings: Timings) -> Message:
         worker = self.settings.worker.name
         refusal = self._watcher.refusals.get("serving")
         refused = refusal.version if refusal else None
-        summary = summarize(works, worker, model_version, timings, refused)
-        event_id = f"{works[0].source}-{summary.last_offset}"
+        summary = summarize(events, worker, model_version, timings, refused)
+        event_id = f"{events[0].source}-{summary.last_offset}"
         headers = cloud_event(type(summary), event_id, worker, summary.processed_at)
         topic = self.settings.topic_names.batches
         return Message(topic, worker.encode(), encode(summary), headers)
 
-    def _committed(self, works: list[Work]) -> Callable[[float], None]:
+    def _committed(self, events: list[InputEvent]) -> Callable[[float], None]:
         def note(seconds: float) -> None:
-            self._count(works, seconds)
-            log_outcomes(works, every=self._log_every)
+            self._count(events, seconds)
+            log_outcomes(events, every=self._log_every)
             if self._tracing is not None:
-                self._trace(self._tracing, works)
+                self._trace(self._tracing, events)
             fresh: dict[str, dict[str, CachedPrediction]] = {}
-            for work in works:
-                if work.model is not None and not work.cached and work.prediction is not None:
-                    fresh.setdefault(work.model.version, {})[work.fingerprint] = work.prediction
+            for event in events:
+                if event.model is not None and not event.cached and event.prediction is not None:
+                    fresh.setdefault(event.model.version, {})[event.fingerprint] = event.prediction
             for version, predictions in fresh.items():
                 self._remember(self._cache.put(version, predictions))
 
         return note
 
-    def _trace(self, tracing: Tracing, works: list[Work]) -> None:
-        first = works[0]
+    def _trace(self, tracing: Tracing, events: list[InputEvent]) -> None:
+        first = events[0]
         tracing.committed(
-            first.lane.tp,
+            first.owner.tp,
             self.settings.worker.group,
-            (work.record.headers for work in works),
+            (event.record.headers for event in events),
             time.monotonic() - first.arrived,
             {
-                "messaging.batch.message_count": len(works),
+                "messaging.batch.message_count": len(events),
                 "messaging.kafka.offset": first.record.offset,
                 "reviews.model.version": self.models.serving.version,
-                "reviews.relabelled": sum(w.prediction is not None and not w.sure for w in works),
-                "reviews.dead_letters": sum(w.rejection is not None for w in works),
-                "reviews.cached": sum(w.cached for w in works),
+                "reviews.relabelled": sum(w.prediction is not None and not w.sure for w in events),
+                "reviews.dead_letters": sum(w.rejection is not None for w in events),
+                "reviews.cached": sum(w.cached for w in events),
             },
         )
 
@@ -327,31 +332,31 @@ class Worker:
         self._cache_writes.add(task)
         task.add_done_callback(self._cache_writes.discard)
 
-    def _count(self, works: list[Work], seconds: float) -> None:
+    def _count(self, events: list[InputEvent], seconds: float) -> None:
         metrics = self.metrics
         metrics.transactions.labels("committed").inc()
         metrics.stage_seconds.labels("commit").observe(seconds)
-        metrics.stage_seconds.labels("total").observe(time.monotonic() - works[0].arrived)
-        oldest = min(work.record.timestamp for work in works) / 1000
+        metrics.stage_seconds.labels("total").observe(time.monotonic() - events[0].arrived)
+        oldest = min(event.record.timestamp for event in events) / 1000
         metrics.end_to_end_seconds.observe(max(time.time() - oldest, 0.0))
         slugs = all_categories()
-        outcomes = Counter(_outcome(work, slugs) for work in works)
+        outcomes = Counter(_outcome(event, slugs) for event in events)
         for (route, label), count in outcomes.items():
             if route == "dead-letter":
                 metrics.dead_letters.labels(label).inc(count)
             category = label if route in {"category", "relabel"} else ""
             metrics.reviews.labels(route, category).inc(count)
-        for work in works:
-            if work.strange is not None:
-                metrics.strange.labels(work.strange).inc()
-        metrics.unread_dates.inc(sum(work.unread_date for work in works))
+        for event in events:
+            if event.strange is not None:
+                metrics.strange.labels(event.strange).inc()
+        metrics.unread_dates.inc(sum(event.unread_date for event in events))
 
     def _checks(self) -> dict[str, bool]:
         return {
             "model loaded": True,
-            "consumer group joined": self._lanes.joined,
-            "partitions open": self._lanes.all_open,
-            **self._lanes.progress(),
+            "consumer group joined": self._processors.joined,
+            "partitions open": self._processors.all_open,
+            **self._processors.progress(),
         }
 
     def _describe(self) -> dict[str, object]:
@@ -373,13 +378,13 @@ class Worker:
         await self._cache.close()
 
 
-def _outcome(work: Work, slugs: Sequence[str]) -> tuple[str, str]:
+def _outcome(event: InputEvent, slugs: Sequence[str]) -> tuple[str, str]:
     """Return where an event went, and its category, or what was wrong with it."""
-    if work.rejection is not None:
-        return "dead-letter", work.rejection.code
-    if work.deleted:
+    if event.rejection is not None:
+        return "dead-letter", event.rejection.code
+    if event.deleted:
         return "deleted", ""
-    return "category" if work.sure else "relabel", slugs[work.best]
+    return "category" if event.sure else "relabel", slugs[event.best]
 
 
 async def run_worker(
@@ -398,7 +403,7 @@ async def run_worker(
         )
     tracing = open_tracing(settings, "reviews-worker", share=1.0)  # as the producers sampled
     try:
-        with seldom_collected():
+        with tuned_gc():
             await Worker(settings, classifier, tracing).run(stop)
     finally:
         if tracing is not None:

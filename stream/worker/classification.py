@@ -14,7 +14,7 @@ import structlog
 from stream.errors import ModelError
 from stream.model.classifier import Classifier, Scores
 from stream.worker.cache import CachedPrediction, PredictionCache
-from stream.worker.input_event import Rejection, Work
+from stream.worker.input_event import InputEvent, Rejection
 from stream.worker.metrics import WorkerMetrics
 from stream.worker.models import ServedModels
 from stream.worker.summary import Timings
@@ -29,10 +29,10 @@ _log = structlog.get_logger(__name__)
 class Prepared:
     """A micro-batch whose cached answers are known.
 
-    Every work names its model, so that a swap waits for the next batch.
+    Every event names its model, so that a swap waits for the next batch.
     """
 
-    works: list[Work]
+    events: list[InputEvent]
     known: dict[Key, CachedPrediction]
 
 
@@ -40,7 +40,7 @@ class Prepared:
 class Classified:
     """A finished micro-batch."""
 
-    works: list[Work]
+    events: list[InputEvent]
     timings: Timings
 
 
@@ -66,46 +66,48 @@ class Classification:
         # the other one keeps the cores busy.
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="inference")
 
-    async def prepare(self, works: list[Work]) -> Prepared:
-        """Fix each work's model, and look the batch's distinct texts up in the cache."""
+    async def prepare(self, events: list[InputEvent]) -> Prepared:
+        """Fix each event's model, and look the batch's distinct texts up in the cache."""
         wanted: dict[str, dict[str, None]] = {}
-        for work in works:
-            if work.review is not None:
-                work.model = self._models.choose(work.review.review_id)
-                wanted.setdefault(work.model.version, {})[work.fingerprint] = None
+        for event in events:
+            if event.review is not None:
+                event.model = self._models.choose(event.review.review_id)
+                wanted.setdefault(event.model.version, {})[event.fingerprint] = None
         started = time.perf_counter()
         known: dict[Key, CachedPrediction] = {}
         for version, fingerprints in wanted.items():
             found = await self._cache.get(version, list(fingerprints))
             known |= {(version, fingerprint): answer for fingerprint, answer in found.items()}
         self._metrics.stage_seconds.labels("cache").observe(time.perf_counter() - started)
-        return Prepared(works, known)
+        return Prepared(events, known)
 
     async def classify(self, prepared: Prepared) -> Classified:
-        """Ask the models for what is not known; all work leaves with a prediction or rejection.
+        """Ask the models for what is not known; every event leaves with a prediction or rejection.
 
         Raises:
             ModelError: a model itself is broken; the batch was not decided.
         """
         started = time.monotonic()
         missing: dict[Classifier, dict[str, str]] = {}
-        for work in prepared.works:
-            if work.model and not work.stale and _key(work) not in prepared.known:
-                missing.setdefault(work.model, {})[work.fingerprint] = work.text
+        for event in prepared.events:
+            if event.model and not event.stale and _key(event) not in prepared.known:
+                missing.setdefault(event.model, {})[event.fingerprint] = event.text
         answers = _Answers()
         loop = asyncio.get_running_loop()
         for model, texts in missing.items():
             await loop.run_in_executor(self._threads, _ask, model, texts, answers)
         _fill_in(prepared, answers)
-        self._count(prepared.works, answers)
+        self._count(prepared.events, answers)
         timings = Timings(started, answers.tokenize, answers.inference)
-        return Classified(prepared.works, timings)
+        return Classified(prepared.events, timings)
 
-    async def shadow(self, works: Sequence[Work]) -> None:
+    async def shadow(self, events: Sequence[InputEvent]) -> None:
         """Let the shadow model, if there is one, score what was just decided; count disagreement."""
         shadow = self._models.shadow
         texts = {
-            work.fingerprint: work.text for work in works if work.prediction and not work.cached
+            event.fingerprint: event.text
+            for event in events
+            if event.prediction and not event.cached
         }
         if shadow is None or not texts:
             return
@@ -117,19 +119,19 @@ class Classification:
             _log.error("shadow_dropped", version=shadow.version, reason=str(error))
             self._models.shadow = None
             return
-        for work in works:
-            other = answers.by_key.get((shadow.version, work.fingerprint))
-            if work.prediction is not None and other is not None:
-                same = work.prediction.probabilities.argmax() == other.probabilities.argmax()
+        for event in events:
+            other = answers.by_key.get((shadow.version, event.fingerprint))
+            if event.prediction is not None and other is not None:
+                same = event.prediction.probabilities.argmax() == other.probabilities.argmax()
                 self._metrics.shadow.labels("agrees" if same else "differs").inc()
 
     def close(self) -> None:
         """Let the inference threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _count(self, works: Sequence[Work], answers: _Answers) -> None:
+    def _count(self, events: Sequence[InputEvent], answers: _Answers) -> None:
         metrics = self._metrics
-        metrics.batch_rows.observe(len(works))
+        metrics.batch_rows.observe(len(events))
         metrics.stage_seconds.labels("tokenize").observe(answers.tokenize)
         metrics.stage_seconds.labels("inference").observe(answers.inference)
         fresh = answers.by_key.values()
@@ -138,33 +140,33 @@ class Classification:
         metrics.padded_tokens.inc(answers.padded)
 
 
-def _key(work: Work) -> Key:
-    return (work.model.version if work.model else "", work.fingerprint)
+def _key(event: InputEvent) -> Key:
+    return (event.model.version if event.model else "", event.fingerprint)
 
 
 def _fill_in(prepared: Prepared, answers: _Answers) -> None:
-    decided: dict[Classifier, list[Work]] = {}
-    for work in prepared.works:
-        if work.model is None or work.stale:
+    decided: dict[Classifier, list[InputEvent]] = {}
+    for event in prepared.events:
+        if event.model is None or event.stale:
             continue
-        key = _key(work)
+        key = _key(event)
         known = prepared.known.get(key)
-        work.cached = known is not None
-        work.prediction = known or answers.by_key.get(key)
-        if work.prediction is not None:
-            decided.setdefault(work.model, []).append(work)
+        event.cached = known is not None
+        event.prediction = known or answers.by_key.get(key)
+        if event.prediction is not None:
+            decided.setdefault(event.model, []).append(event)
         else:
-            work.rejection = Rejection("inference-failed", answers.poison[key])
-    for model, works in decided.items():
-        rows = np.stack([work.prediction.probabilities for work in works if work.prediction])
+            event.rejection = Rejection("inference-failed", answers.poison[key])
+    for model, events in decided.items():
+        rows = np.stack([event.prediction.probabilities for event in events if event.prediction])
         decisions = (rows.argmax(axis=1), rows.max(axis=1), model.rule.sure(rows))
         columns = (column.tolist() for column in decisions)
-        for work, best, confidence, sure in zip(works, *columns, strict=True):
+        for event, best, confidence, sure in zip(events, *columns, strict=True):
             # float32 rounding may leave a probability a hair above 1.
-            work.best, work.confidence, work.sure = best, min(confidence, 1.0), sure
-            if sure and work.prediction is not None:
-                work.strange = model.strange(work.text, work.prediction.tokens)
-                work.sure = work.strange is None
+            event.best, event.confidence, event.sure = best, min(confidence, 1.0), sure
+            if sure and event.prediction is not None:
+                event.strange = model.strange(event.text, event.prediction.tokens)
+                event.sure = event.strange is None
 
 
 def _ask(classifier: Classifier, texts: dict[str, str], answers: _Answers) -> None:

@@ -20,7 +20,7 @@ OLDER_GENERATIONS: Final = (10, 10)
 
 
 @contextmanager
-def seldom_collected() -> Iterator[None]:
+def tuned_gc() -> Iterator[None]:
     """Let the collector run seldom, and leave out what exists already: libraries and model.
 
     It concerns the whole process, so that it is for the one who owns it: a command, not a library.

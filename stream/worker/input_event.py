@@ -31,7 +31,7 @@ class Rejection(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Work(InputRecord):
+class InputEvent(InputRecord):
     """An input event, what it turned out to be, and what became of it."""
 
     arrived: float
@@ -64,43 +64,43 @@ class Work(InputRecord):
     @property
     def source(self) -> SourcePosition:
         """Where the event stands on its topic."""
-        tp = self.lane.tp
+        tp = self.owner.tp
         return SourcePosition.model_construct(
             topic=tp.topic, partition=tp.partition, offset=self.first_offset
         )
 
 
-def take_in(
-    lane: Owner,
+def decode_event(
+    owner: Owner,
     record: ConsumerRecord,
     arrived: float,
     *,
     redacted: Sequence[Kind] = (),
     reader: IncomingReader = _READER,
-) -> Work:
+) -> InputEvent:
     """Decode and normalise an input event. A bad one becomes a rejection, never an exception.
 
     Args:
-        lane: that it came in by.
+        owner: the partition processor that took it in.
         record: as the broker gave it.
         arrived: monotonic seconds.
         redacted: kinds of personal data that the model, and so the cache, does not see.
         reader: knows what may stand on the topic.
     """
-    work = Work(lane, lane.epoch, record, arrived, held=held_bytes(record))
+    event = InputEvent(owner, owner.epoch, record, arrived, held=held_bytes(record))
     if (unreadable := unreadable_in(record)) is not None:
-        work.rejection = Rejection(unreadable.code, unreadable.message)
-        return work
+        event.rejection = Rejection(unreadable.code, unreadable.message)
+        return event
     try:
-        review, work.unread_date = reader.read(record.value, record.key)
+        review, event.unread_date = reader.read(record.value, record.key)
     except ContractError as error:
-        work.rejection = Rejection(error.code, str(error))
-        return work
+        event.rejection = Rejection(error.code, str(error))
+        return event
     if review is None:
-        work.deleted = True
-        return work
-    work.review = review
-    work.text = normalize(redact(review.text, redacted) if redacted else review.text)
-    work.fingerprint = fingerprint(work.text)
-    work.cost = len(work.text) // CHARS_PER_TOKEN + SPECIAL_TOKENS
-    return work
+        event.deleted = True
+        return event
+    event.review = review
+    event.text = normalize(redact(review.text, redacted) if redacted else review.text)
+    event.fingerprint = fingerprint(event.text)
+    event.cost = len(event.text) // CHARS_PER_TOKEN + SPECIAL_TOKENS
+    return event

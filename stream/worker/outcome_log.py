@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from stream.tracing import trace_fields
-from stream.worker.input_event import Work
+from stream.worker.input_event import InputEvent
 
 # A broken producer must not flood the log: the topic itself holds every dead letter.
 MOST_DEAD_LETTERS: Final = 10
@@ -16,28 +16,28 @@ MOST_DEAD_LETTERS: Final = 10
 _log = structlog.get_logger(__name__)
 
 
-def log_outcomes(works: Sequence[Work], *, every: bool) -> None:
+def log_outcomes(events: Sequence[InputEvent], *, every: bool) -> None:
     """Log a committed batch: its dead letters, and every decision if that is wanted."""
-    dead = [work for work in works if work.rejection is not None]
-    for work in dead[:MOST_DEAD_LETTERS]:
-        assert work.rejection is not None  # noqa: S101 - just selected by it
-        _log.warning("dead_letter", code=work.rejection.code, **_identity(work))
+    dead = [event for event in events if event.rejection is not None]
+    for event in dead[:MOST_DEAD_LETTERS]:
+        assert event.rejection is not None  # noqa: S101 - just selected by it
+        _log.warning("dead_letter", code=event.rejection.code, **_identity(event))
     if len(dead) > MOST_DEAD_LETTERS:
         _log.warning("further_dead_letters", count=len(dead) - MOST_DEAD_LETTERS)
     if every:
-        for work in works:
-            if work.prediction is not None and work.rejection is None:
+        for event in events:
+            if event.prediction is not None and event.rejection is None:
                 _log.debug(
                     "decided",
-                    route="category" if work.sure else "relabel",
-                    confidence=round(work.confidence, 4),
-                    **_identity(work),
+                    route="category" if event.sure else "relabel",
+                    confidence=round(event.confidence, 4),
+                    **_identity(event),
                 )
 
 
-def _identity(work: Work) -> dict[str, str]:
-    key = work.record.key or b""
+def _identity(event: InputEvent) -> dict[str, str]:
+    key = event.record.key or b""
     # Of what could not be read, the key should be the id.
-    review_id = work.review.review_id if work.review else key.decode("utf-8", "replace")
+    review_id = event.review.review_id if event.review else key.decode("utf-8", "replace")
     named = {"review_id": review_id} if review_id else {}
-    return {**named, "source": str(work.source), **trace_fields(work.record.headers)}
+    return {**named, "source": str(event.source), **trace_fields(event.record.headers)}

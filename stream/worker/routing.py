@@ -31,7 +31,7 @@ from stream.model.classifier import Classifier
 from stream.privacy import Kind, redacted_review
 from stream.worker.cache import CachedPrediction
 from stream.worker.dead_letters import DeadLetterMaker
-from stream.worker.input_event import Rejection, Work
+from stream.worker.input_event import InputEvent, Rejection
 
 _SOMEWHERE: Final = SourcePosition(topic="", partition=0, offset=0)
 
@@ -74,88 +74,90 @@ class Router:
         kinds: tuple[type[Event], ...] = (CategorizedReview, RelabelTask)
         self._fixed_headers = {kind: _fixed_headers(kind) for kind in kinds}
 
-    def route(self, work: Work, now: datetime | None = None) -> Message:
+    def route(self, event: InputEvent, now: datetime | None = None) -> Message:
         """Return the one message that an input event ends in.
 
         An outcome that its topic does not take is rejected here: a dead letter says so.
 
         Args:
-            work: finished: it has a rejection, or a prediction and the model that made it.
+            event: finished: it has a rejection, or a prediction and the model that made it.
             now: time of the decision; one for a whole batch will do.
 
         Raises:
             ValueError: the work is not finished.
         """
-        if work.rejection is not None:
-            return self._dead_letter(work)
-        if work.prediction is None or work.review is None or work.model is None:
-            raise ValueError(f"{work.source} was never classified")
-        message = self._outcome(work, work.review, work.prediction, work.model, now)
+        if event.rejection is not None:
+            return self._dead_letter(event)
+        if event.prediction is None or event.review is None or event.model is None:
+            raise ValueError(f"{event.source} was never classified")
+        message = self._outcome(event, event.review, event.prediction, event.model, now)
         size = message_bytes(message.key, message.value, message.headers)
         if self._limits.allows(message.topic, size):
             return message
-        work.rejection = too_large_for(message.topic, size)
-        return self._dead_letter(work)
+        event.rejection = too_large_for(message.topic, size)
+        return self._dead_letter(event)
 
-    def audit(self, work: Work, now: datetime | None = None) -> Message | None:
+    def audit(self, event: InputEvent, now: datetime | None = None) -> Message | None:
         """Return the question whether a published review was decided rightly.
 
         None where the relabel topic does not take it: it is published all the same, and not asked about.
 
         Args:
-            work: routed, and published.
+            event: routed, and published.
             now: as of :meth:`route`.
         """
-        assert work.review is not None  # noqa: S101 - it was published
-        assert work.prediction is not None  # noqa: S101 - likewise
-        assert work.model is not None  # noqa: S101 - likewise
+        assert event.review is not None  # noqa: S101 - it was published
+        assert event.prediction is not None  # noqa: S101 - likewise
+        assert event.model is not None  # noqa: S101 - likewise
         time = (now or datetime.now(UTC)).isoformat()
-        review = redacted_review(work.review, self._redacted) if self._redacted else work.review
-        value = _relabel(work, review, work.prediction, work.model, time, "audit")
-        message = self._message(self._topics.relabel, RelabelTask, value, work, time)
+        review = redacted_review(event.review, self._redacted) if self._redacted else event.review
+        value = _relabel(event, review, event.prediction, event.model, time, "audit")
+        message = self._message(self._topics.relabel, RelabelTask, value, event, time)
         # Not the id of the review's own outcome: a reader that drops repetitions keeps both.
-        message.headers[0] = ("ce_id", f"{work.source}#audit".encode())
+        message.headers[0] = ("ce_id", f"{event.source}#audit".encode())
         size = message_bytes(message.key, message.value, message.headers)
         return message if self._limits.allows(message.topic, size) else None
 
     def _outcome(
         self,
-        work: Work,
+        event: InputEvent,
         review: Review,
         prediction: CachedPrediction,
         model: Classifier,
         now: datetime | None,
     ) -> Message:
         time = (now or datetime.now(UTC)).isoformat()
-        if work.sure:
-            value = _categorized(work, review, model, time)
+        if event.sure:
+            value = _categorized(event, review, model, time)
             message = self._message(
-                self._category_topics[work.best], CategorizedReview, value, work, time
+                self._category_topics[event.best], CategorizedReview, value, event, time
             )
-            message.headers.extend(self._category_headers[work.best])
+            message.headers.extend(self._category_headers[event.best])
             return message
         review = redacted_review(review, self._redacted) if self._redacted else review
-        value = _relabel(work, review, prediction, model, time)
-        return self._message(self._topics.relabel, RelabelTask, value, work, time)
+        value = _relabel(event, review, prediction, model, time)
+        return self._message(self._topics.relabel, RelabelTask, value, event, time)
 
-    def _message(self, topic: str, kind: type[Event], value: str, work: Work, time: str) -> Message:
-        assert work.review is not None  # noqa: S101 - route() checked
+    def _message(
+        self, topic: str, kind: type[Event], value: str, event: InputEvent, time: str
+    ) -> Message:
+        assert event.review is not None  # noqa: S101 - route() checked
         # surrogatepass: whatever id was accepted must not stop its partition.
-        key = work.review.review_id.encode("utf-8", "surrogatepass")
-        tp = work.lane.tp
+        key = event.review.review_id.encode("utf-8", "surrogatepass")
+        tp = event.owner.tp
         headers = [
-            ("ce_id", f"{tp.topic}[{tp.partition}]@{work.record.offset}".encode()),
+            ("ce_id", f"{tp.topic}[{tp.partition}]@{event.record.offset}".encode()),
             ("ce_subject", plain(key)),
             ("ce_time", time.encode()),
             *self._fixed_headers[kind],
-            *trace_headers(work.record.headers),
+            *trace_headers(event.record.headers),
         ]
         return Message(topic, key, value.encode(), headers)
 
-    def _dead_letter(self, work: Work) -> Message:
-        assert work.rejection is not None  # noqa: S101 - route() checked
+    def _dead_letter(self, event: InputEvent) -> Message:
+        assert event.rejection is not None  # noqa: S101 - route() checked
         key, value, headers = self._dead_letters.fields(
-            work.record, work.source, work.rejection.code, work.rejection.message
+            event.record, event.source, event.rejection.code, event.rejection.message
         )
         return Message(self._topics.dead_letter, key, value, headers)
 
@@ -165,17 +167,17 @@ def too_large_for(topic: str, size: int) -> Rejection:
     return Rejection("too-large-for-topic", f"{topic} does not take the {size:,} bytes of it")
 
 
-def _categorized(work: Work, review: Review, model: Classifier, time: str) -> str:
+def _categorized(event: InputEvent, review: Review, model: Classifier, time: str) -> str:
     return (
         f'{{"schema_version":{SCHEMA_VERSION},"review":{review.model_dump_json()}'
-        f',"category":"{all_categories()[work.best]}","confidence":{work.confidence:.6f}'
+        f',"category":"{all_categories()[event.best]}","confidence":{event.confidence:.6f}'
         f',"decided_by":"model","decided_at":"{time}","revision":0'
-        f',"model_version":"{model.version}","source":{_position(work)}}}'
+        f',"model_version":"{model.version}","source":{_position(event)}}}'
     )
 
 
 def _relabel(
-    work: Work,
+    event: InputEvent,
     review: Review,
     prediction: CachedPrediction,
     model: Classifier,
@@ -188,21 +190,21 @@ def _relabel(
             all_categories(), prediction.probabilities.tolist(), strict=True
         )
     )
-    threshold = float(model.rule.thresholds[work.best])
-    strange = "null" if work.strange is None else f'"{work.strange}"'
+    threshold = float(model.rule.thresholds[event.best])
+    strange = "null" if event.strange is None else f'"{event.strange}"'
     return (
         f'{{"schema_version":{SCHEMA_VERSION},"review":{review.model_dump_json()}'
         f',"probabilities":{{{probabilities}}},"reason":"{reason}"'
         f',"threshold":{min(threshold, 1.0):.6f},"strange":{strange}'
         f',"model_version":"{model.version}"'
-        f',"queued_at":"{time}","source":{_position(work)}}}'
+        f',"queued_at":"{time}","source":{_position(event)}}}'
     )
 
 
-def _position(work: Work) -> str:
+def _position(event: InputEvent) -> str:
     # A topic's name holds nothing that JSON would escape: Kafka allows letters, digits, ._- only.
-    tp = work.lane.tp
-    return f'{{"topic":"{tp.topic}","partition":{tp.partition},"offset":{work.record.offset}}}'
+    tp = event.owner.tp
+    return f'{{"topic":"{tp.topic}","partition":{tp.partition},"offset":{event.record.offset}}}'
 
 
 def _fixed_headers(kind: type[Event]) -> Headers:

@@ -1,4 +1,4 @@
-"""The summary of one lane's part of a micro-batch, published in its own transaction."""
+"""The summary of a partition batch, published in its transaction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from schemas import CONFIDENCE_BINS, BatchSummary, Category, CategoryCount, all_categories
 from stream.kafka.reading import moment_of
-from stream.worker.input_event import Work
+from stream.worker.input_event import InputEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +22,27 @@ class Timings:
 
 
 def summarize(
-    works: Sequence[Work],
+    events: Sequence[InputEvent],
     worker: str,
     model_version: str,
     timings: Timings,
     refused_model: str | None = None,
 ) -> BatchSummary:
-    """Sum up finished work of one lane; ``works`` is not empty and in offset order."""
+    """Sum up the finished events of one partition; there is one at least, and they are in offset order."""
     published: Counter[Category] = Counter()
     relabelled: Counter[Category] = Counter()
     confidence: defaultdict[Category, float] = defaultdict(float)
     histogram = [0] * CONFIDENCE_BINS
-    for work in works:
-        if work.prediction is None or work.rejection is not None:
+    for event in events:
+        if event.prediction is None or event.rejection is not None:
             continue
-        category = all_categories()[work.best]
-        (published if work.sure else relabelled)[category] += 1
-        confidence[category] += work.confidence
-        histogram[min(int(work.confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1
-    first, last = works[0], works[-1]
-    timestamps = [work.record.timestamp for work in works]
-    waited = sum(max(timings.started - work.arrived, 0.0) for work in works)
+        category = all_categories()[event.best]
+        (published if event.sure else relabelled)[category] += 1
+        confidence[category] += event.confidence
+        histogram[min(int(event.confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1
+    first, last = events[0], events[-1]
+    timestamps = [event.record.timestamp for event in events]
+    waited = sum(max(timings.started - event.arrived, 0.0) for event in events)
     return BatchSummary(
         worker=worker,
         model_version=model_version,
@@ -51,15 +51,15 @@ def summarize(
         source_partition=first.source.partition,
         first_offset=first.first_offset,
         last_offset=last.record.offset,
-        reviews=len(works),
+        reviews=len(events),
         published=published.total(),
         relabelled=relabelled.total(),
-        dead=sum(work.rejection is not None for work in works),
-        deleted=sum(work.deleted for work in works),
-        strange=sum(work.strange is not None for work in works),
-        unread_dates=sum(work.unread_date for work in works),
-        audited=sum(work.audited for work in works),
-        cache_hits=sum(work.cached for work in works),
+        dead=sum(event.rejection is not None for event in events),
+        deleted=sum(event.deleted for event in events),
+        strange=sum(event.strange is not None for event in events),
+        unread_dates=sum(event.unread_date for event in events),
+        audited=sum(event.audited for event in events),
+        cache_hits=sum(event.cached for event in events),
         categories={
             category: CategoryCount(
                 published=published[category],
@@ -69,9 +69,9 @@ def summarize(
             for category in confidence
         },
         confidence_histogram=histogram,
-        tokens=sum(work.prediction.tokens for work in works if work.prediction),
-        unknown_tokens=sum(work.prediction.unknown for work in works if work.prediction),
-        queue_seconds=waited / len(works),
+        tokens=sum(event.prediction.tokens for event in events if event.prediction),
+        unknown_tokens=sum(event.prediction.unknown for event in events if event.prediction),
+        queue_seconds=waited / len(events),
         tokenize_seconds=timings.tokenize,
         inference_seconds=timings.inference,
         first_event_at=moment_of(min(timestamps)),

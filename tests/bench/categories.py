@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas import load_taxonomy, using
-from stream.bench.cluster import OpenLanes, drained, fresh_topics, numbered, publish, workers
+from stream.bench.cluster import OpenPartitions, drained, fresh_topics, numbered, publish, workers
 from stream.bench.report import Figure, Report
 from stream.cli.bench import EXAMPLES, broker, read_texts
 from stream.cli.console import out
@@ -28,12 +28,12 @@ _PARTITIONS: Final = 4
 
 
 async def _drain(settings: Settings, texts: list[str], reviews: int, layout: str) -> float:
-    lanes = OpenLanes(1)
+    opened = OpenPartitions(1)
     sections = {"cache": {"url": None}, "topics": {"layout": layout}}
     async with fresh_topics(settings, _PARTITIONS, **sections) as made:
         await publish(made, numbered(texts, reviews))
-        with workers(made, 1, 0.0, lanes):
-            await lanes.spread_over(_PARTITIONS)
+        with workers(made, 1, 0.0, opened):
+            await opened.spread_over(_PARTITIONS)
             return (await drained(made, reviews)).rate
 
 

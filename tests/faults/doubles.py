@@ -17,7 +17,7 @@ import numpy as np
 from aiokafka.conn import AIOKafkaConnection
 from numpy.typing import NDArray
 
-from stream.exactly_once.partition_processor import Lane
+from stream.exactly_once.partition_processor import PartitionProcessor
 from stream.model.inference import Graph
 from tests.faults.wire import Api
 from tests.faults.workload import POISON_TEXT
@@ -65,15 +65,15 @@ class Trap:
             os.kill(os.getpid(), _SIGNALS[self._deed])
 
     def install(self) -> None:
-        """Put the trap around the client library's connections and the lanes' intake."""
+        """Put the trap around the client library's connections and the processors' intake."""
         self._watch_requests()
-        took_in = Lane.took_in
+        add_in_flight = PartitionProcessor.add_in_flight
 
-        def watched(lane: Lane, events: int, held: int = 0) -> None:
-            took_in(lane, events, held)
+        def watched(processor: PartitionProcessor, events: int, held: int = 0) -> None:
+            add_in_flight(processor, events, held)
             self.reached("fetched")
 
-        Lane.took_in = watched  # type: ignore[method-assign,assignment]
+        PartitionProcessor.add_in_flight = watched  # type: ignore[method-assign,assignment]
 
     def _watch_requests(self) -> None:
         send = AIOKafkaConnection.send

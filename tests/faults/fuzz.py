@@ -27,7 +27,7 @@ from rich.table import Table
 from schemas import CategorizedReview, RelabelTask, TopicNames, decode
 from stream.exactly_once.message import Message
 from stream.worker.cache import CachedPrediction
-from stream.worker.input_event import Work, take_in
+from stream.worker.input_event import InputEvent, decode_event
 from stream.worker.routing import Router
 from tests.faults import report
 
@@ -65,7 +65,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class _Lane:
+class _Processor:
     tp: TopicPartition
     epoch: int = 0
 
@@ -85,51 +85,51 @@ def fuzz(count: int, seed: int) -> Tally:
     rng = random.Random(seed)
     topics, tally = TopicNames("fuzz"), Tally()
     router = Router(topics, "group", "worker")
-    lane = _Lane(TopicPartition(topics.incoming, 3))
+    processor = _Processor(TopicPartition(topics.incoming, 3))
     source = malformed(rng)
     for offset in range(count):
         value = next(source)
         tally.messages += 1
         try:
-            record = _record(lane.tp, offset, value, rng)
-            work = take_in(lane, record, 0.0)
-            if work.deleted:
-                _expect(work.review is None and work.rejection is None, "deleted, and more")
+            record = _record(processor.tp, offset, value, rng)
+            event = decode_event(processor, record, 0.0)
+            if event.deleted:
+                _expect(event.review is None and event.rejection is None, "deleted, and more")
                 tally.ends["deleted"] += 1
                 continue
-            if work.rejection is None:
-                _classify(work, rng)
-            tally.ends[_ending(router.route(work), work, topics)] += 1
+            if event.rejection is None:
+                _classify(event, rng)
+            tally.ends[_ending(router.route(event), event, topics)] += 1
         except Exception as error:  # noqa: BLE001 - that is what is looked for
             tally.failures.append(f"{type(error).__name__}: {error}; message {value!r:.300}")
     return tally
 
 
-def _classify(work: Work, rng: random.Random) -> None:
+def _classify(event: InputEvent, rng: random.Random) -> None:
     probabilities = np.asarray([rng.random() + 1e-9 for _ in range(9)], dtype=np.float32)
     probabilities /= probabilities.sum()
-    work.model = _MODEL
-    work.prediction = CachedPrediction(probabilities, 8, 0)
-    work.best = int(probabilities.argmax())
-    work.confidence = float(probabilities[work.best])
-    work.sure = rng.random() < 0.5
+    event.model = _MODEL
+    event.prediction = CachedPrediction(probabilities, 8, 0)
+    event.best = int(probabilities.argmax())
+    event.confidence = float(probabilities[event.best])
+    event.sure = rng.random() < 0.5
 
 
-def _ending(message: Message, work: Work, topics: TopicNames) -> str:
-    if work.rejection is None:
+def _ending(message: Message, event: InputEvent, topics: TopicNames) -> str:
+    if event.rejection is None:
         _expect(message.topic in {*topics.categories, topics.relabel}, "neither topic")
         kind: type[CategorizedReview | RelabelTask] = CategorizedReview
-        if not work.sure:
+        if not event.sure:
             kind = RelabelTask
-        event = decode(kind, message.value)
-        _expect(event.review == work.review, "the review changed")
+        published = decode(kind, message.value)
+        _expect(published.review == event.review, "the review changed")
         return "routed"
     headers = dict(message.headers)
     _expect(message.topic == topics.dead_letter, "a rejection off the dead-letter topic")
-    _expect(message.value == work.record.value, "the original bytes changed")
-    codes = [value for name, value in headers.items() if value == work.rejection.code.encode()]
-    _expect(bool(codes) and bool(work.rejection.message), "no reason")
-    return f"dead-letter:{work.rejection.code}"
+    _expect(message.value == event.record.value, "the original bytes changed")
+    codes = [value for name, value in headers.items() if value == event.rejection.code.encode()]
+    _expect(bool(codes) and bool(event.rejection.message), "no reason")
+    return f"dead-letter:{event.rejection.code}"
 
 
 def _expect(holds: bool, otherwise: str) -> None:

@@ -33,7 +33,7 @@ from schemas import Review, TopicNames, encode
 from schemas.topics import DEAD_LETTER_MAX_BYTES
 from stream.exactly_once.message import Message
 from stream.kafka.reading import Bounds, unreadable_in
-from stream.worker.input_event import take_in
+from stream.worker.input_event import decode_event
 from stream.worker.routing import Router
 from tests.faults import report
 from tests.support.record_batches import (
@@ -128,10 +128,10 @@ def _route(records: list[Any]) -> None:
     """Make what a worker would publish of rejected records, down to the bytes."""
     router = Router(TopicNames("fuzz"), "group", "worker")
     for record in records:
-        work = take_in(SimpleNamespace(tp=TP, epoch=0), record, 0.0)
-        if work.rejection is None:
+        event = decode_event(SimpleNamespace(tp=TP, epoch=0), record, 0.0)
+        if event.rejection is None:
             continue
-        message: Message = router.route(work)
+        message: Message = router.route(event)
         builder = DefaultRecordBatchBuilder(
             magic=2,
             compression_type=0,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stream.settings import Settings
 from stream.worker import Worker
-from stream.worker.gc_tuning import seldom_collected
+from stream.worker.gc_tuning import tuned_gc
 from tests.faults.controls import Controls
 from tests.faults.subject import run_subject
 
@@ -17,5 +17,5 @@ def _worker(settings: Settings, controls: Controls) -> Worker:
 
 
 if __name__ == "__main__":
-    with seldom_collected():
+    with tuned_gc():
         run_subject(_worker)

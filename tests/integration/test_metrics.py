@@ -81,7 +81,7 @@ async def test_a_worker_tells_all_that_the_dashboards_ask_for(
 
     lines = [line for line in json_logs.getvalue().splitlines() if line.startswith("{")]
     events = {json.loads(line)["event"] for line in lines}
-    assert {"worker_started", "lane_open", "worker_stopped"} <= events
+    assert {"worker_started", "partition_open", "worker_stopped"} <= events
     assert not [
         line for line in lines if "уникальным" in json.dumps(json.loads(line), ensure_ascii=False)
     ]

@@ -18,7 +18,7 @@ from deploy.local import LocalKafka
 from deploy.local.ports import HOST, free_ports
 from schemas import Category, DeadLetterReason, Review, encode
 from stream.kafka.lag import LagProbe
-from stream.kafka.read_to_end import records_until
+from stream.kafka.read_to_end import read_to_end
 from stream.kafka.topics import create_topics
 from tests.faults.fuzz_batches import damaged_batches
 from tests.faults.kafka_proxy import KafkaProxy
@@ -199,4 +199,4 @@ async def all_of(kafka, topics):
         partitions = [TopicPartition(topic, number) for topic in topics for number in range(4)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        return [record async for record in records_until(consumer, ends)]
+        return [record async for record in read_to_end(consumer, ends)]

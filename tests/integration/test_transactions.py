@@ -1,4 +1,4 @@
-"""A lane's transactions on a real broker: all of it or nothing, whole, in order, and without delay."""
+"""A partition's transactions on a real broker: all or nothing, whole, in order, without delay."""
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -6,8 +6,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 import stream.exactly_once.partition_writer
 from stream.exactly_once.message import Message
 from stream.exactly_once.partition_writer import BATCH_BYTES
-from stream.exactly_once.transactional_producer import LaneProducer
-from stream.kafka.broker_errors import Answer, Fenced, answer_in
+from stream.exactly_once.transactional_producer import TransactionalProducer
+from stream.kafka.broker_errors import ErrorClass, Fenced, classify_error
 from stream.kafka.offsets import committed_offset
 from tests.support.pipeline import pipeline_settings, read_topic
 
@@ -25,7 +25,7 @@ async def start(settings, topics):
     started = []
 
     async def start(settings=settings):
-        producer = LaneProducer(settings, TopicPartition(topics.incoming, 0))
+        producer = TransactionalProducer(settings, TopicPartition(topics.incoming, 0))
         await producer.start()
         started.append(producer)
         return producer
@@ -78,16 +78,16 @@ async def test_no_broker_tells_a_transaction_that_follows_another_to_try_again_l
     answers = []
 
     def listen(codes):
-        answers.append(answer_in(codes))
+        answers.append(classify_error(codes))
         return answers[-1]
 
     producer = await start()
     outputs = topics.outputs()
     await producer.commit([Message(topic, b"k", b"first", []) for topic in outputs], 1)
-    monkeypatch.setattr(stream.exactly_once.partition_writer, "answer_in", listen)
+    monkeypatch.setattr(stream.exactly_once.partition_writer, "classify_error", listen)
     for i in range(30):
         await producer.commit([Message(topic, b"k", b"next", []) for topic in outputs], i + 2)
-    assert set(answers) == {Answer.DONE}
+    assert set(answers) == {ErrorClass.DONE}
 
 
 async def test_the_former_owner_of_a_partition_can_publish_nothing(kafka, topics, start):

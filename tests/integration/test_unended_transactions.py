@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas import DeadLetterReason, SourcePosition
 from stream.exactly_once.message import Message
-from stream.exactly_once.partition_processor import Lane
-from stream.exactly_once.transactional_producer import LaneProducer, transactional_id
+from stream.exactly_once.partition_processor import PartitionProcessor
+from stream.exactly_once.transactional_producer import TransactionalProducer, transactional_id
 from stream.kafka.offsets import OffsetPending, committed_offset
 from stream.kafka.transaction_state import commit_was_decided
 from stream.operations.replay import DeadLetterReplay
@@ -44,7 +44,7 @@ async def member(kafka, topics, settings):
 @pytest.fixture
 async def producer(settings, topics):
     """One that has left a record and an offset behind, and knows nothing of it."""
-    producer = LaneProducer(settings, TopicPartition(topics.incoming, 0))
+    producer = TransactionalProducer(settings, TopicPartition(topics.incoming, 0))
     await producer.start()
     await producer._write([Message(topics.relabel, b"k", LEFT[0], [])], 7)
     yield producer
@@ -93,18 +93,18 @@ async def test_a_replay_ends_what_the_former_one_left_and_nothing_is_there_twice
 ):
     await send_dead_letter(kafka, topics)
     replay = DeadLetterReplay(settings)
-    former = LaneProducer(replay._settings, TopicPartition(topics.dead_letter, 0))
+    former = TransactionalProducer(replay._settings, TopicPartition(topics.dead_letter, 0))
     await former.start()
     await former._write([Message(topics.incoming, b"k", LEFT[0], [])], 1)
     former.start = started
 
     def open_producer(settings, tp, _limits):
-        return former if tp.partition == 0 else LaneProducer(settings, tp)
+        return former if tp.partition == 0 else TransactionalProducer(settings, tp)
 
     async def decided(consumer, transactional_id):
         return committed
 
-    monkeypatch.setattr("stream.operations.replay.LaneProducer", open_producer)
+    monkeypatch.setattr("stream.operations.replay.TransactionalProducer", open_producer)
     monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", decided)
     assert (await replay.run()).replayed == replayed
     async with AIOKafkaProducer(bootstrap_servers=kafka) as last:
@@ -125,16 +125,16 @@ async def send_dead_letter(kafka, topics):
 
 
 async def first_offset(producer, member, topics, settings):
-    """Where a lane begins that gets this producer."""
+    """Where a processor begins that gets this producer."""
     tp, begun = TopicPartition(topics.incoming, 0), asyncio.Queue()
     member.pause(tp)
-    lane = Lane(
+    processor = PartitionProcessor(
         tp, member, settings.worker.group, lambda _: producer, 0.0, outputs=topics.outputs()
     )
     seek = member.seek
     member.seek = lambda at, offset: (seek(at, offset), begun.put_nowait(offset))
     producer.start = started  # it is
-    task = asyncio.create_task(lane.run())
+    task = asyncio.create_task(processor.run())
     try:
         return await asyncio.wait_for(begun.get(), WAIT_SECONDS)
     finally:

@@ -1,4 +1,4 @@
-"""The relabeller: a consumer group over `reviews.relabel`, exactly once by the worker's lanes."""
+"""The relabeller: a consumer group over `reviews.relabel`, exactly once."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from schemas import ContractError, RelabelTask, decode
-from stream.exactly_once.assignment import Lanes, by_lane, lanes_consumer
+from stream.exactly_once.assignment import PartitionProcessors, by_processor, group_consumer
 from stream.exactly_once.input_record import held_bytes
 from stream.exactly_once.message import Message
-from stream.exactly_once.partition_processor import Lane, Slice
+from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
 from stream.kafka import connection as kafka
 from stream.kafka.reading import unreadable_in
 from stream.kafka.size_limits import SizeLimits, message_bytes
 from stream.kafka.topics import require_topics
 from stream.settings import Settings
 from stream.web.health import HealthServer
-from stream.worker.input_event import Rejection, Work
+from stream.worker.input_event import InputEvent, Rejection
 from stream.worker.routing import Router, too_large_for
 from training.relabeller.decided import DecidedReviews
 from training.relabeller.deciding import Decider, Decision, open_decider
@@ -67,7 +67,9 @@ class Relabeller:
         self.metrics = RelabellerMetrics()
         names = settings.topic_names
         outputs = (names.labels, names.dead_letter, *names.categories)
-        self._lanes = Lanes(self.settings, self.metrics, self._fail, outputs, self._limits)
+        self._processors = PartitionProcessors(
+            self.settings, self.metrics, self._fail, outputs, self._limits
+        )
         http = settings.http.model_copy(update={"port": settings.label.http_port})
         option = "REVIEWS_LABEL__HTTP_PORT"
         self.health = HealthServer(http, self.metrics.registry, self._checks, option)
@@ -92,14 +94,14 @@ class Relabeller:
     def _checks(self) -> dict[str, bool]:
         return {
             "ensemble loaded": self._decider is not None,
-            "consumer group joined": self._lanes.joined,
-            "partitions open": self._lanes.all_open,
-            **self._lanes.progress(),
+            "consumer group joined": self._processors.joined,
+            "partitions open": self._processors.all_open,
+            **self._processors.progress(),
         }
 
     async def _run(self, stop: asyncio.Event) -> None:
         self._failure = asyncio.get_running_loop().create_future()
-        consumer = lanes_consumer(self.settings)
+        consumer = group_consumer(self.settings)
         try:
             await self._open()
             await kafka.start(consumer, self.settings.kafka)
@@ -107,8 +109,8 @@ class Relabeller:
             needed = [names.relabel, names.labels, names.dead_letter, *names.categories]
             require_topics(needed, await consumer.topics())
             await self._decided.start()
-            self._lanes.attach(consumer)
-            consumer.subscribe([names.relabel], listener=self._lanes)
+            self._processors.attach(consumer)
+            consumer.subscribe([names.relabel], listener=self._processors)
             assert self._decider is not None  # noqa: S101 - opened above
             _log.info(
                 "relabeller_started",
@@ -119,7 +121,7 @@ class Relabeller:
             )
             await self._work_until(stop, consumer)
         finally:
-            await self._lanes.close()
+            await self._processors.close()
             await consumer.stop()
             await self._decided.stop()
             await self._in_thread(self._opened.close)
@@ -148,56 +150,56 @@ class Relabeller:
         rows = self.settings.label.batch_rows
         while not stop.is_set():
             try:
-                await self._lanes.pass_markers()
+                await self._processors.pass_markers()
                 polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=rows)
             except KafkaError as error:
                 _log.warning("poll_failed", error=repr(error))
                 await asyncio.sleep(_POLL_MS / 1000)
                 continue
-            self._lanes.measure()
-            taken: list[tuple[Work, RelabelTask | None]] = []
+            self._processors.measure()
+            taken: list[tuple[InputEvent, RelabelTask | None]] = []
             for tp, records in polled.items():
-                # Without an open lane the events are void: it seeks back when it opens.
-                if (lane := self._lanes.get(tp)) is not None:
-                    works = [_take_in(lane, record) for record in records]
-                    lane.took_in(len(works), sum(work.held for work, _ in works))
-                    taken += works
+                # Without an open processor the events are void: it seeks back once it is open.
+                if (processor := self._processors.get(tp)) is not None:
+                    events = [_decode(processor, record) for record in records]
+                    processor.add_in_flight(len(events), sum(event.held for event, _ in events))
+                    taken += events
             if taken:
                 await self._publish(taken)
 
-    async def _publish(self, taken: list[tuple[Work, RelabelTask | None]]) -> None:
+    async def _publish(self, taken: list[tuple[InputEvent, RelabelTask | None]]) -> None:
         await self._decided.refresh()
         open_tasks = {
-            work: task
-            for work, task in taken
+            event: task
+            for event, task in taken
             if task is not None and task.review.review_id not in self._decided
         }
         assert self._decider is not None  # noqa: S101 - run() opened it
         with self.metrics.decision_seconds.time():
             found = await self._in_thread(self._decider.decide, list(open_tasks.values()))
-        verdicts: dict[Work, Decision | None] = dict(zip(open_tasks, found, strict=True))
+        verdicts: dict[InputEvent, Decision | None] = dict(zip(open_tasks, found, strict=True))
         tasks = dict(taken)
-        for lane, works in by_lane(tasks).items():
-            await lane.publish(self._slice(works, tasks, verdicts))
+        for processor, events in by_processor(tasks).items():
+            await processor.publish(self._partition_batch(events, tasks, verdicts))
 
-    def _slice(
+    def _partition_batch(
         self,
-        works: list[Work],
-        tasks: dict[Work, RelabelTask | None],
-        verdicts: dict[Work, Decision | None],
-    ) -> Slice:
+        events: list[InputEvent],
+        tasks: dict[InputEvent, RelabelTask | None],
+        verdicts: dict[InputEvent, Decision | None],
+    ) -> PartitionBatch:
         now, names = datetime.now(UTC), self.settings.topic_names
         codebook = self.settings.queue.codebook_version
         outgoing: list[Message] = []
         outcomes: Counter[str] = Counter()
-        for work in works:
-            task, verdict = tasks[work], verdicts.get(work)
+        for event in events:
+            task, verdict = tasks[event], verdicts.get(event)
             decided: list[Message] = []
             if task is not None and verdict is not None:
                 decided = messages(task, verdict, names, codebook, now)
-                self._check_size(work, decided)
-            if work.rejection is not None:
-                outgoing.append(self._router.route(work))
+                self._check_size(event, decided)
+            if event.rejection is not None:
+                outgoing.append(self._router.route(event))
                 outcomes["dead-letter"] += 1
             elif verdict is None:
                 outcomes[_LEFT] += 1
@@ -210,14 +212,14 @@ class Relabeller:
             self.metrics.committed(outcomes)
             _log.info("relabelled", **outcomes)
 
-        return Slice(works, outgoing, count)
+        return PartitionBatch(events, outgoing, count)
 
-    def _check_size(self, work: Work, decided: list[Message]) -> None:
+    def _check_size(self, event: InputEvent, decided: list[Message]) -> None:
         """Reject what a topic would not take: both messages or none are published."""
         for message in decided:
             size = message_bytes(message.key, message.value, message.headers)
             if not self._limits.allows(message.topic, size):
-                work.rejection = too_large_for(message.topic, size)
+                event.rejection = too_large_for(message.topic, size)
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()
@@ -229,7 +231,7 @@ class Relabeller:
 
 
 def _as_worker(settings: Settings) -> Settings:
-    """Return settings under which the worker's lanes commit for the relabeller's group."""
+    """Return settings under which the worker's processors commit for the relabeller's group."""
     label = settings.label
     worker = settings.worker.model_copy(
         update={
@@ -241,18 +243,18 @@ def _as_worker(settings: Settings) -> Settings:
     return settings.model_copy(update={"worker": worker})
 
 
-def _take_in(lane: Lane, record: Any) -> tuple[Work, RelabelTask | None]:
-    work = Work(lane, lane.epoch, record, 0.0, held=held_bytes(record))
+def _decode(processor: PartitionProcessor, record: Any) -> tuple[InputEvent, RelabelTask | None]:
+    event = InputEvent(processor, processor.epoch, record, 0.0, held=held_bytes(record))
     if (unreadable := unreadable_in(record)) is not None:
-        work.rejection = Rejection(unreadable.code, unreadable.message)
-        return work, None
+        event.rejection = Rejection(unreadable.code, unreadable.message)
+        return event, None
     if record.value is None:  # a tombstone: the review was erased, there is nothing to decide
-        return work, None
+        return event, None
     try:
-        return work, decode(RelabelTask, record.value)
+        return event, decode(RelabelTask, record.value)
     except ContractError as error:
-        work.rejection = Rejection(error.code, str(error))
-        return work, None
+        event.rejection = Rejection(error.code, str(error))
+        return event, None
 
 
 async def run_relabeller(settings: Settings, stop: asyncio.Event) -> Counter[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas import ContractError, Label, decode
 from stream.kafka.connection import connection_options, start
-from stream.kafka.read_to_end import records_until
+from stream.kafka.read_to_end import read_to_end
 from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings
@@ -40,7 +40,7 @@ class DecidedReviews:
     async def refresh(self) -> None:
         """Read until the end of the topic as it was when this was called."""
         ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
-        async for record in records_until(self._consumer, ends):
+        async for record in read_to_end(self._consumer, ends):
             self._note(record.value)
 
     def __contains__(self, review_id: object) -> bool:

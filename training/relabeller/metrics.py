@@ -72,7 +72,7 @@ class RelabellerMetrics:
         )
 
     def committed(self, outcomes: Counts[str]) -> None:
-        """Count the tasks of one committed slice."""
+        """Count the tasks of one committed batch."""
         for outcome, count in outcomes.items():
             self.tasks.labels(outcome).inc(count)
         self.transactions.labels("committed").inc()

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from schemas import ContractError, Label, decode, highest
 from stream.kafka.connection import connection_options, start, unreachable
-from stream.kafka.read_to_end import records_until
+from stream.kafka.read_to_end import read_to_end
 from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings
@@ -84,7 +84,7 @@ async def read_labels(settings: Settings) -> ReadLabels:
         ends = await consumer.end_offsets(partitions)
         for tp in partitions:
             consumer.seek(tp, begins[tp])
-        async for record in records_until(consumer, ends):
+        async for record in read_to_end(consumer, ends):
             found.take(record)
         for tp in partitions:
             found.offsets[tp.partition] = max(found.offsets.get(tp.partition, 0), ends[tp])

@@ -6,8 +6,8 @@ import contextlib
 import pytest
 from aiokafka import TopicPartition
 
-from stream.exactly_once.assignment import Lanes
-from stream.exactly_once.transactional_producer import LaneProducer
+from stream.exactly_once.assignment import PartitionProcessors
+from stream.exactly_once.transactional_producer import TransactionalProducer
 from stream.settings import load_settings
 from stream.worker.metrics import WorkerMetrics
 
@@ -26,7 +26,7 @@ class CancellationSwallower:
 
 
 async def test_a_cancellation_during_discard_reaches_the_lane():
-    producer = LaneProducer(load_settings(), TP)
+    producer = TransactionalProducer(load_settings(), TP)
     producer._client = CancellationSwallower()
     discarding = asyncio.create_task(producer.discard())
     await asyncio.sleep(0)
@@ -37,7 +37,7 @@ async def test_a_cancellation_during_discard_reaches_the_lane():
 
 
 async def test_closing_lanes_cancels_until_they_have_ended():
-    lanes = Lanes(load_settings(), WorkerMetrics(), on_failure=lambda _: None)
+    processors = PartitionProcessors(load_settings(), WorkerMetrics(), on_failure=lambda _: None)
     missed = []
 
     async def deaf_once():
@@ -53,14 +53,14 @@ async def test_closing_lanes_cancels_until_they_have_ended():
 
     task = asyncio.create_task(deaf_once())
     await asyncio.sleep(0)
-    lanes._lanes[TP], lanes._tasks[TP] = IdleLane(), task
-    await lanes.close()
+    processors._processors[TP], processors._tasks[TP] = IdleLane(), task
+    await processors.close()
     assert missed
     assert task.cancelled()
 
 
 class DrainingLane:
-    """A lane that is drained once the gate is opened."""
+    """A partition processor that is drained once the gate is opened."""
 
     def __init__(self, gate):
         self._gate = gate
@@ -70,13 +70,13 @@ class DrainingLane:
 
 
 async def test_a_rebalance_while_the_worker_ends_closes_each_lane_once():
-    lanes, gate = (
-        Lanes(load_settings(), WorkerMetrics(), on_failure=lambda _: None),
+    processors, gate = (
+        PartitionProcessors(load_settings(), WorkerMetrics(), on_failure=lambda _: None),
         asyncio.Event(),
     )
     task = asyncio.create_task(asyncio.sleep(60))
-    lanes._lanes[TP], lanes._tasks[TP] = DrainingLane(gate), task
-    closing = asyncio.gather(lanes.close(), lanes.on_partitions_revoked([TP]))
+    processors._processors[TP], processors._tasks[TP] = DrainingLane(gate), task
+    closing = asyncio.gather(processors.close(), processors.on_partitions_revoked([TP]))
     await asyncio.sleep(0)
     gate.set()
     await closing
@@ -88,9 +88,9 @@ async def test_a_worker_that_ends_takes_no_partition_over():
         def pause(self, *partitions):
             pass
 
-    lanes = Lanes(load_settings(), WorkerMetrics(), on_failure=lambda _: None)
-    lanes.attach(Consumer())
-    await lanes.close()
-    await lanes.on_partitions_assigned([TP])
-    assert lanes.get(TP) is None
-    assert not lanes._tasks
+    processors = PartitionProcessors(load_settings(), WorkerMetrics(), on_failure=lambda _: None)
+    processors.attach(Consumer())
+    await processors.close()
+    await processors.on_partitions_assigned([TP])
+    assert processors.get(TP) is None
+    assert not processors._tasks

@@ -1,6 +1,6 @@
 """No offset passes an unpublished review, and none is published twice, in whatever order things come.
 
-The real lane and batcher against a broker that is a model.
+The real processor and batcher against a broker that is a model.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from hypothesis.stateful import (
 )
 
 from stream.exactly_once.message import Message
-from stream.exactly_once.partition_processor import Lane, Slice
+from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
 from stream.kafka.broker_errors import Fenced
-from stream.worker.input_event import Work
+from stream.worker.input_event import InputEvent
 from stream.worker.microbatch import MicroBatcher
 
 TP = TopicPartition("reviews.incoming", 0)
@@ -93,9 +93,9 @@ class Bookkeeping(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.broker = Broker()
         self.consumer = Consumer(self.broker)
-        self.batcher = MicroBatcher(max_cost=40, max_rows=8, cost=lambda work: 3)
+        self.batcher = MicroBatcher(max_cost=40, max_rows=8, cost=lambda event: 3)
         self.producers, self.publishing = [], set()
-        self.task = self.lane = None
+        self.task = self.owner = None
 
     @initialize()
     def assign(self):
@@ -105,8 +105,8 @@ class Bookkeeping(RuleBasedStateMachine):
             self.producers.append(Producer(self.broker))
             return self.producers[-1]
 
-        self.lane = Lane(TP, self.consumer, "group", producer, 0.0)
-        self.task = self.loop.create_task(self.lane.run())
+        self.owner = PartitionProcessor(TP, self.consumer, "group", producer, 0.0)
+        self.task = self.loop.create_task(self.owner.run())
         self._settle()
 
     # One rule, weighted: with a rule a step, hypothesis tries few of them in one run, and hardly any
@@ -135,25 +135,25 @@ class Bookkeeping(RuleBasedStateMachine):
             self.nothing_is_passed_lost_or_doubled()
 
     def poll(self, count):
-        """Intake: what is read without an open lane is void."""
+        """Intake: what is read without an open processor is void."""
         if self.consumer.paused:
             return
         first = self.consumer.position
         self.consumer.position += count
-        if self.lane.accepting:
-            works = [_work(self.lane, offset) for offset in range(first, first + count)]
-            self.batcher.add(works)
-            self.lane.took_in(count)
+        if self.owner.accepting:
+            events = [_work(self.owner, offset) for offset in range(first, first + count)]
+            self.batcher.add(events)
+            self.owner.add_in_flight(count)
 
     def classify_and_dispatch(self):
         """A micro-batch goes through; what was voided meanwhile is dropped, as in the worker."""
-        works = [work for work in self.batcher.take() if not work.stale]
-        if works:
+        events = [event for event in self.batcher.take() if not event.stale]
+        if events:
             messages = [
-                Message("out", None, str(work.record.offset).encode(), []) for work in works
+                Message("out", None, str(event.record.offset).encode(), []) for event in events
             ]
-            part = Slice(works, messages, lambda _: None)
-            task = self.loop.create_task(works[0].lane.publish(part))
+            part = PartitionBatch(events, messages, lambda _: None)
+            task = self.loop.create_task(events[0].owner.publish(part))
             self.publishing.add(task)
             task.add_done_callback(self.publishing.discard)
         self._settle()
@@ -181,7 +181,7 @@ class Bookkeeping(RuleBasedStateMachine):
         assert self.broker.published == list(range(self.broker.committed))
 
     def teardown(self):
-        """End the lane."""
+        """End the processor."""
         FURTHEST.append(self.broker.committed)
         self.task.cancel()
         for task in self.publishing:
@@ -202,9 +202,9 @@ async def _turns(count):
 _sleep = asyncio.sleep
 
 
-def _work(lane, offset):
+def _work(processor, offset):
     record = ConsumerRecord(TP.topic, 0, offset, 0, 0, None, b"", None, -1, -1, ())
-    return Work(lane, lane.epoch, record, 0.0)
+    return InputEvent(processor, processor.epoch, record, 0.0)
 
 
 @pytest.mark.slow

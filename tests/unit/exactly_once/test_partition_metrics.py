@@ -1,4 +1,4 @@
-"""What lanes tell the metrics: how far behind, and which transactions failed."""
+"""What processors tell the metrics: how far behind, and which transactions failed."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from stream.exactly_once.assignment import Lanes
-from stream.exactly_once.partition_processor import Lane
+from stream.exactly_once.assignment import PartitionProcessors
+from stream.exactly_once.partition_processor import PartitionProcessor
 from stream.kafka.broker_errors import Fenced
 from stream.settings import load_settings
 from stream.worker.metrics import WorkerMetrics
@@ -46,7 +46,7 @@ class StillConsumer:
         return 120
 
 
-class OpenLane:
+class OpenProcessor:
     is_open = True
     committed = 100
 
@@ -73,8 +73,10 @@ def nothing_was_decided(monkeypatch):
 )
 async def test_a_transaction_that_fails_is_counted_by_outcome(error, outcome):
     told = asyncio.Queue()
-    lane = Lane(TP, StillConsumer(), "g", lambda _: FailingProducer(error), 60.0, told.put_nowait)
-    task = asyncio.create_task(lane.run())
+    processor = PartitionProcessor(
+        TP, StillConsumer(), "g", lambda _: FailingProducer(error), 60.0, told.put_nowait
+    )
+    task = asyncio.create_task(processor.run())
     assert await asyncio.wait_for(told.get(), 60) == outcome
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -83,20 +85,23 @@ async def test_a_transaction_that_fails_is_counted_by_outcome(error, outcome):
 
 async def test_lag_is_what_lies_between_the_commit_and_the_end_whatever_transaction_is_open():
     metrics = WorkerMetrics()
-    lanes = Lanes(load_settings(), metrics, on_failure=lambda _: None)
-    lanes.attach(StillConsumer())
-    lanes._lanes[TP] = OpenLane()
-    lanes.measure()
+    processors = PartitionProcessors(load_settings(), metrics, on_failure=lambda _: None)
+    processors.attach(StillConsumer())
+    processors._processors[TP] = OpenProcessor()
+    processors.measure()
     assert metrics.registry.get_sample_value("reviews_partition_lag", {"partition": "3"}) == 20
 
 
 async def test_the_lag_of_a_partition_that_was_given_away_is_told_no_more():
     metrics = WorkerMetrics()
-    lanes = Lanes(load_settings(), metrics, on_failure=lambda _: None)
-    lanes.attach(StillConsumer())
-    lanes._lanes[TP], lanes._tasks[TP] = OpenLane(), asyncio.create_task(asyncio.sleep(0))
-    lanes.measure()
-    await lanes.close()
+    processors = PartitionProcessors(load_settings(), metrics, on_failure=lambda _: None)
+    processors.attach(StillConsumer())
+    processors._processors[TP], processors._tasks[TP] = (
+        OpenProcessor(),
+        asyncio.create_task(asyncio.sleep(0)),
+    )
+    processors.measure()
+    await processors.close()
     assert metrics.registry.get_sample_value("reviews_partition_lag", {"partition": "3"}) is None
 
 

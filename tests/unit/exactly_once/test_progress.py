@@ -8,8 +8,8 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from stream.exactly_once import partition_processor as lane_module
-from stream.exactly_once.assignment import Lanes, lanes_consumer
-from stream.exactly_once.partition_processor import Lane, Slice
+from stream.exactly_once.assignment import PartitionProcessors, group_consumer
+from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
 from stream.settings import load_settings
 from stream.worker.metrics import WorkerMetrics
 
@@ -63,97 +63,97 @@ def clock(monkeypatch):
 
 @pytest.fixture
 async def pipeline(monkeypatch, clock):
-    """Lanes with one that is open at offset 0, its consumer, and what was committed."""
+    """Partition processors with one that is open at offset 0, its consumer, and what was committed."""
 
     async def by(_self, _producer):
         return 0
 
-    monkeypatch.setattr("stream.exactly_once.recovery.Takeover.by", by)
+    monkeypatch.setattr("stream.exactly_once.recovery.Recovery.start", by)
     committed = asyncio.Queue()
-    lanes = Lanes(load_settings(), WorkerMetrics(), on_failure=lambda _: None)
+    processors = PartitionProcessors(load_settings(), WorkerMetrics(), on_failure=lambda _: None)
     consumer = Consumer()
-    lanes.attach(consumer)
-    lane = Lane(TP, consumer, "g", lambda _: Producer(committed), 1.0)
-    lanes._lanes[TP] = lane
-    running = asyncio.create_task(lane.run())
-    while not lane.is_open:  # noqa: ASYNC110 - in turns
+    processors.attach(consumer)
+    processor = PartitionProcessor(TP, consumer, "g", lambda _: Producer(committed), 1.0)
+    processors._processors[TP] = processor
+    running = asyncio.create_task(processor.run())
+    while not processor.is_open:  # noqa: ASYNC110 - in turns
         await asyncio.sleep(0)
-    yield lanes, lane, consumer, committed
+    yield processors, processor, consumer, committed
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_partition_where_nothing_waits_is_in_order_for_ever(pipeline, clock):
-    lanes, *_ = pipeline
+    processors, *_ = pipeline
     for _ in range(5):
         clock.seconds += 1000
-        lanes.measure()
-        assert lanes.progress() == {"partitions advance": True}
+        processors.measure()
+        assert processors.progress() == {"partitions advance": True}
 
 
 async def test_a_partition_with_events_and_no_commit_is_named_after_a_while(pipeline, clock):
-    lanes, _lane, consumer, _ = pipeline
-    lanes.measure()
+    processors, _processor, consumer, _ = pipeline
+    processors.measure()
     consumer.end = 5
     clock.seconds += 59
-    assert all(lanes.progress().values())
+    assert all(processors.progress().values())
     clock.seconds += 2
-    ((name, holds),) = lanes.progress().items()
+    ((name, holds),) = processors.progress().items()
     assert not holds
     assert name == "partitions advance: reviews.incoming[2] at 0 for 61 s"
 
 
 async def test_a_commit_starts_the_time_anew(pipeline, clock):
-    lanes, lane, consumer, _committed = pipeline
+    processors, processor, consumer, _committed = pipeline
     consumer.end = 10
     clock.seconds += 61
-    assert not all(lanes.progress().values())
+    assert not all(processors.progress().values())
     record = ConsumerRecord(*TP, 4, 0, 0, b"k", b"v", None, 1, 1, ())
-    work = SimpleNamespace(stale=False, held=0, record=record)
-    lane.took_in(1)
+    event = SimpleNamespace(stale=False, held=0, record=record)
+    processor.add_in_flight(1)
     done = asyncio.Event()
-    await lane.publish(Slice([work], [], lambda _: done.set()))
+    await processor.publish(PartitionBatch([event], [], lambda _: done.set()))
     async with asyncio.timeout(30):
         await done.wait()
-    assert all(lanes.progress().values())
+    assert all(processors.progress().values())
 
 
 async def test_a_partition_that_does_not_open_is_named_too(pipeline, clock):
-    lanes, lane, *_ = pipeline
-    lane.is_open = False
+    processors, processor, *_ = pipeline
+    processor.is_open = False
     clock.seconds += 61
-    assert not all(lanes.progress().values())
+    assert not all(processors.progress().values())
 
 
 async def test_ends_of_transactions_are_committed_past_after_a_second_of_quiet(pipeline, clock):
-    lanes, lane, consumer, committed = pipeline
+    processors, processor, consumer, committed = pipeline
     consumer.end = consumer.at = 3
-    lanes.measure()
-    await lanes.pass_markers()
+    processors.measure()
+    await processors.pass_markers()
     assert committed.empty()
     clock.seconds += 1
-    await lanes.pass_markers()
+    await processors.pass_markers()
     async with asyncio.timeout(30):
         assert await committed.get() == ([], 3)
-    assert lane.committed == 3
+    assert processor.committed == 3
 
 
 @pytest.mark.parametrize("why", ["in flight", "draining", "not open", "nothing new"])
 async def test_nothing_is_passed_that_may_yet_have_to_be_answered(pipeline, clock, why):
-    lanes, lane, consumer, committed = pipeline
+    processors, processor, consumer, committed = pipeline
     consumer.end = consumer.at = 0 if why == "nothing new" else 3
     if why == "in flight":
-        lane.took_in(1)
+        processor.add_in_flight(1)
     if why == "draining":
-        await lane.drain(1.0)
+        await processor.drain(1.0)
     if why == "not open":
-        lane.is_open = False
+        processor.is_open = False
     clock.seconds += 10
-    await lanes.pass_markers()
+    await processors.pass_markers()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert committed.empty()
-    assert lane.committed == 0
+    assert processor.committed == 0
 
 
 async def test_how_large_a_batch_may_become_is_a_setting(monkeypatch):
@@ -161,5 +161,5 @@ async def test_how_large_a_batch_may_become_is_a_setting(monkeypatch):
     monkeypatch.setattr(
         "stream.exactly_once.assignment.BoundedConsumer", lambda **options: asked.append(options)
     )
-    lanes_consumer(load_settings(worker={"batch_max_bytes": 10_000_000}))
+    group_consumer(load_settings(worker={"batch_max_bytes": 10_000_000}))
     assert asked[0]["bounds"].batch_bytes == 10_000_000

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 from aiokafka import TopicPartition
 
-from training.relabeller.app import _take_in
+from training.relabeller.app import _decode
 
 
 def test_an_erased_review_is_neither_decided_nor_a_dead_letter():
-    lane = SimpleNamespace(tp=TopicPartition("reviews.relabel", 0), epoch=0)
-    work, task = _take_in(lane, SimpleNamespace(key=b"r1", value=None, offset=3, headers=()))
-    assert (work.rejection, task) == (None, None)
+    processor = SimpleNamespace(tp=TopicPartition("reviews.relabel", 0), epoch=0)
+    event, task = _decode(processor, SimpleNamespace(key=b"r1", value=None, offset=3, headers=()))
+    assert (event.rejection, task) == (None, None)

@@ -7,7 +7,7 @@ import weakref
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from stream.exactly_once.partition_processor import Lane, Slice
+from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
 from stream.settings import load_settings
 from stream.worker import Worker
 from stream.worker.app import MAX_BATCHES_IN_FLIGHT, POLL_RECORDS
@@ -87,13 +87,15 @@ def from_the_start(monkeypatch):
 
 
 async def _until_in_flight(worker, events):
-    while worker._lanes.in_flight < events:  # noqa: ASYNC110 - in turns
+    while worker._processors.in_flight < events:  # noqa: ASYNC110 - in turns
         await asyncio.sleep(0)
 
 
 async def test_while_no_commit_ends_no_more_is_taken_in(from_the_start, monkeypatch, tmp_path):
     never = asyncio.Event()
-    monkeypatch.setattr("stream.exactly_once.assignment.LaneProducer", lambda *_: Producer(never))
+    monkeypatch.setattr(
+        "stream.exactly_once.assignment.TransactionalProducer", lambda *_: Producer(never)
+    )
     monkeypatch.setenv("REVIEWS_CACHE__URL", "")
     monkeypatch.setenv("REVIEWS_MODEL__WATCH", "false")
     monkeypatch.setenv("REVIEWS_WORKER__BATCH_ROWS", str(ROWS))
@@ -104,15 +106,15 @@ async def test_while_no_commit_ends_no_more_is_taken_in(from_the_start, monkeypa
         asyncio.Event(),
     )
     worker._failure = asyncio.get_running_loop().create_future()
-    worker._lanes.attach(consumer)
-    await worker._lanes.on_partitions_assigned(PARTITIONS)
+    worker._processors.attach(consumer)
+    await worker._processors.on_partitions_assigned(PARTITIONS)
     running = asyncio.create_task(worker._run_stages(consumer, stop))
     most = MAX_BATCHES_IN_FLIGHT * ROWS
     try:
-        # Without the bound, the lanes of 64 partitions would take thirty-six times as much.
+        # Without the bound, the processors of 64 partitions would take thirty-six times as much.
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(_until_in_flight(worker, 4 * most), timeout=2)
-        assert most <= worker._lanes.in_flight < most + POLL_RECORDS
+        assert most <= worker._processors.in_flight < most + POLL_RECORDS
     finally:
         stop.set()
         await running
@@ -132,12 +134,16 @@ class _Committed:
 async def test_an_idle_lane_keeps_nothing_of_what_it_published(from_the_start):
     allowed, done = asyncio.Event(), asyncio.Event()
     allowed.set()
-    lane = Lane(PARTITIONS[0], Consumer(), "group", lambda tp: Producer(allowed), 1.0)
-    running = asyncio.create_task(lane.run())
+    processor = PartitionProcessor(
+        PARTITIONS[0], Consumer(), "group", lambda tp: Producer(allowed), 1.0
+    )
+    running = asyncio.create_task(processor.run())
     try:
         messages = _Batch()
         watched = weakref.ref(messages)
-        await lane.publish(Slice([_Committed()], messages, lambda seconds: done.set()))
+        await processor.publish(
+            PartitionBatch([_Committed()], messages, lambda seconds: done.set())
+        )
         del messages
         async with asyncio.timeout(30):
             await done.wait()

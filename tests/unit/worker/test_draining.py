@@ -98,7 +98,7 @@ def committed(monkeypatch):
     monkeypatch.setattr("stream.exactly_once.recovery.committed_offset", committed_offset)
     monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", commit_was_decided)
     monkeypatch.setattr(
-        "stream.exactly_once.assignment.LaneProducer",
+        "stream.exactly_once.assignment.TransactionalProducer",
         lambda settings, tp, limits: CommittingProducer(offsets),
     )
     monkeypatch.setenv("REVIEWS_CACHE__URL", "")
@@ -116,14 +116,14 @@ async def test_reviews_that_wait_for_room_in_the_micro_batch_are_committed_befor
     classifier._graph = GatedGraph(classifier._graph, gate)
     worker, consumer, stop = Worker(load_settings(), classifier), EndlessConsumer(), asyncio.Event()
     worker._failure = asyncio.get_running_loop().create_future()
-    worker._lanes.attach(consumer)
-    await worker._lanes.on_partitions_assigned([TP])
+    worker._processors.attach(consumer)
+    await worker._processors.on_partitions_assigned([TP])
     running = asyncio.create_task(worker._run_stages(consumer, stop))
     try:
         # The first poll fills the buffer; the second one's reviews wait for room until the gate opens.
         async with asyncio.timeout(30):
             await consumer.polled_again.wait()
-            while worker._lanes.get(TP)._in_flight < 2 * POLL_RECORDS:  # noqa: ASYNC110 - in turns
+            while worker._processors.get(TP)._in_flight < 2 * POLL_RECORDS:  # noqa: ASYNC110 - in turns
                 await asyncio.sleep(0)
         stop.set()
         asyncio.get_running_loop().call_later(0.1, gate.set)

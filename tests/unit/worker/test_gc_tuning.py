@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from stream.worker.gc_tuning import YOUNG_OBJECTS, seldom_collected
+from stream.worker.gc_tuning import YOUNG_OBJECTS, tuned_gc
 
 
 class _Cycle:
@@ -13,13 +13,13 @@ class _Cycle:
 
 def test_objects_on_their_way_are_not_walked_through_while_they_are_few():
     collected = gc.get_stats()[0]["collections"]
-    with seldom_collected():
+    with tuned_gc():
         held = [[] for _ in range(YOUNG_OBJECTS // 2)]
         assert gc.get_stats()[0]["collections"] == collected, len(held)
 
 
 def test_cycles_are_still_freed():
-    with seldom_collected():
+    with tuned_gc():
         first = weakref.ref(_Cycle())
         for _ in range(YOUNG_OBJECTS):
             _Cycle()
@@ -28,6 +28,6 @@ def test_cycles_are_still_freed():
 
 def test_afterwards_everything_is_as_it_was():
     before = gc.get_threshold()
-    with seldom_collected():
+    with tuned_gc():
         assert gc.get_threshold() != before
     assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)

@@ -9,7 +9,7 @@ from stream.errors import ModelError
 from stream.settings import CacheSettings
 from stream.worker.cache import PredictionCache
 from stream.worker.classification import Classification
-from stream.worker.input_event import take_in
+from stream.worker.input_event import decode_event
 from stream.worker.metrics import WorkerMetrics
 from stream.worker.models import ServedModels
 from tests.support.tiny_model import KEYWORDS, tiny_classifier
@@ -18,7 +18,7 @@ TEXTS = [f"{keyword} номер {i}" for i, keyword in enumerate(KEYWORDS)]
 POISON = TEXTS[4]
 
 
-class OpenLane:
+class OpenProcessor:
     tp = TopicPartition("reviews.incoming", 0)
     epoch = 0
 
@@ -39,8 +39,8 @@ class RaisingGraph:
 
 def _work(offset, text):
     value = f'{{"review_id":"r{offset}","text":"{text}"}}'.encode()
-    record = ConsumerRecord(OpenLane.tp.topic, 0, offset, 0, 0, b"k", value, None, 1, 1, ())
-    return take_in(OpenLane(), record, 0.0)
+    record = ConsumerRecord(OpenProcessor.tp.topic, 0, offset, 0, 0, b"k", value, None, 1, 1, ())
+    return decode_event(OpenProcessor(), record, 0.0)
 
 
 async def _classify(classifier, raises, texts):
@@ -49,8 +49,8 @@ async def _classify(classifier, raises, texts):
     cache = PredictionCache(CacheSettings(url=""), metrics)
     classification = Classification(ServedModels(classifier), cache, metrics)
     try:
-        works = [_work(offset, text) for offset, text in enumerate(texts)]
-        return (await classification.classify(await classification.prepare(works))).works
+        events = [_work(offset, text) for offset, text in enumerate(texts)]
+        return (await classification.classify(await classification.prepare(events))).events
     finally:
         classification.close()
 
@@ -58,19 +58,19 @@ async def _classify(classifier, raises, texts):
 async def test_only_the_text_that_raises_is_rejected(tmp_path):
     classifier = tiny_classifier(tmp_path)
     (guilty,) = classifier.tokenize([POISON]).ids
-    works = await _classify(classifier, lambda rows: guilty in rows.tolist(), TEXTS)
-    assert [work.text for work in works if work.rejection] == [POISON]
-    (rejected,) = (work for work in works if work.rejection)
+    events = await _classify(classifier, lambda rows: guilty in rows.tolist(), TEXTS)
+    assert [event.text for event in events if event.rejection] == [POISON]
+    (rejected,) = (event for event in events if event.rejection)
     assert rejected.rejection.code == "inference-failed"
-    assert [work.best for work in works if work.prediction] == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert [event.best for event in events if event.prediction] == [0, 1, 2, 3, 5, 6, 7, 8]
 
 
 async def test_a_failure_that_passes_rejects_no_review_even_if_it_stands_alone(tmp_path):
     failures = [True]
-    works = await _classify(
+    events = await _classify(
         tiny_classifier(tmp_path), lambda _: bool(failures) and failures.pop(), TEXTS[:1]
     )
-    assert [(work.rejection, work.best) for work in works] == [(None, 0)]
+    assert [(event.rejection, event.best) for event in events] == [(None, 0)]
 
 
 async def test_a_model_that_fails_on_everything_rejects_nothing_and_is_an_error(tmp_path):
@@ -88,7 +88,7 @@ async def test_a_shadow_that_fails_on_everything_is_dropped_and_the_worker_goes_
     classification = Classification(models, cache, metrics)
     try:
         prepared = await classification.prepare([_work(0, TEXTS[0])])
-        await classification.shadow((await classification.classify(prepared)).works)
+        await classification.shadow((await classification.classify(prepared)).events)
     finally:
         classification.close()
     assert models.shadow is None

@@ -21,7 +21,7 @@ from schemas import (
     decode,
 )
 from stream.worker.cache import CachedPrediction
-from stream.worker.input_event import Rejection, Work
+from stream.worker.input_event import InputEvent, Rejection
 from stream.worker.routing import Router
 
 TOPICS = TopicNames("shop")
@@ -46,10 +46,10 @@ def record(value=b"{}", key=b"r1", offset=7):
 def classified(review, best=2, confidence=0.95, *, sure=True):
     probabilities = np.full(9, (1 - confidence) / 8, np.float32)
     probabilities[best] = confidence
-    work = Work(FixedLane(), 1, record(), 0.0, review=review)
-    work.prediction = CachedPrediction(probabilities, tokens=5, unknown=0)
-    work.model, work.best, work.confidence, work.sure = MODEL, best, confidence, sure
-    return work
+    event = InputEvent(FixedLane(), 1, record(), 0.0, review=review)
+    event.prediction = CachedPrediction(probabilities, tokens=5, unknown=0)
+    event.model, event.best, event.confidence, event.sure = MODEL, best, confidence, sure
+    return event
 
 
 REVIEWS = st.builds(
@@ -92,21 +92,21 @@ def test_headers_are_those_of_the_contract():
 
 
 def test_a_rejected_message_keeps_its_bytes_key_and_headers():
-    work = Work(FixedLane(), 1, record(value=b"\xff", key=b"k"), 0.0)
-    work.rejection = Rejection("not-json", "the value is not UTF-8")
-    message = ROUTER.route(work)
+    event = InputEvent(FixedLane(), 1, record(value=b"\xff", key=b"k"), 0.0)
+    event.rejection = Rejection("not-json", "the value is not UTF-8")
+    message = ROUTER.route(event)
     assert (message.topic, message.key, message.value) == (TOPICS.dead_letter, b"k", b"\xff")
     assert ("trace", b"1") in message.headers
 
 
 def test_a_rejected_message_says_why_and_where_it_stood():
-    work = Work(FixedLane(), 1, record(value=b"\xff"), 0.0)
-    work.rejection = Rejection("not-json", "the value is not UTF-8")
-    reason = DeadLetterReason.from_headers(ROUTER.route(work).headers)
+    event = InputEvent(FixedLane(), 1, record(value=b"\xff"), 0.0)
+    event.rejection = Rejection("not-json", "the value is not UTF-8")
+    reason = DeadLetterReason.from_headers(ROUTER.route(event).headers)
     assert (reason.code, reason.message) == ("not-json", "the value is not UTF-8")
     assert str(reason.source) == "shop.incoming[2]@7"
 
 
 def test_unfinished_work_is_never_published():
     with pytest.raises(ValueError, match="never classified"):
-        ROUTER.route(Work(FixedLane(), 1, record(), 0.0))
+        ROUTER.route(InputEvent(FixedLane(), 1, record(), 0.0))

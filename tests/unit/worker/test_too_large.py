@@ -14,7 +14,7 @@ from schemas import DeadLetterReason, SourcePosition, TopicNames
 from schemas.topics import DEAD_LETTER_MAX_BYTES
 from stream.errors import BrokerError
 from stream.exactly_once.message import Message
-from stream.exactly_once.partition_processor import Lane, Slice
+from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
 from stream.exactly_once.partition_writer import PartitionWriter
 from stream.kafka.reading import Unreadable
 from stream.kafka.size_limits import LEAST_BYTES, RecordsTooLarge, SizeLimits, message_bytes
@@ -193,7 +193,7 @@ def taken_over(monkeypatch):
     async def by(_self, _producer):
         return 0
 
-    monkeypatch.setattr("stream.exactly_once.recovery.Takeover.by", by)
+    monkeypatch.setattr("stream.exactly_once.recovery.Recovery.start", by)
 
 
 async def test_a_lane_tells_what_was_refused_and_opens_again_at_once(taken_over):
@@ -204,14 +204,18 @@ async def test_a_lane_tells_what_was_refused_and_opens_again_at_once(taken_over)
             reopened.set()
         return RefusingProducer(sent, [True] if not told else [])
 
-    lane = Lane(TP, Consumer(), "g", open_producer, 1.0, lambda _: None, (), told.append)
-    running = asyncio.create_task(lane.run())
-    work = SimpleNamespace(stale=False, held=0, record=record())
+    processor = PartitionProcessor(
+        TP, Consumer(), "g", open_producer, 1.0, lambda _: None, (), told.append
+    )
+    running = asyncio.create_task(processor.run())
+    event = SimpleNamespace(stale=False, held=0, record=record())
     async with asyncio.timeout(30):
-        await lane.publish(Slice([work], ["too large"], lambda _: None))
+        await processor.publish(PartitionBatch([event], ["too large"], lambda _: None))
         await reopened.wait()
     assert [(error.topic, error.size) for error in told] == [("t", 100_000)]
-    assert lane.epoch == 1, "what was on its way is void: it comes again, and is made otherwise"
+    assert processor.epoch == 1, (
+        "what was on its way is void: it comes again, and is made otherwise"
+    )
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -220,7 +224,7 @@ async def test_a_lane_ends_where_no_message_of_ours_would_fit(taken_over):
     def refused(_error):
         raise BrokerError("t takes no message", "raise it")
 
-    lane = Lane(
+    processor = PartitionProcessor(
         TP,
         Consumer(),
         "g",
@@ -230,10 +234,10 @@ async def test_a_lane_ends_where_no_message_of_ours_would_fit(taken_over):
         (),
         refused,
     )
-    running = asyncio.create_task(lane.run())
-    work = SimpleNamespace(stale=False, held=0, record=record())
+    running = asyncio.create_task(processor.run())
+    event = SimpleNamespace(stale=False, held=0, record=record())
     async with asyncio.timeout(30):
-        await lane.publish(Slice([work], ["too large"], lambda _: None))
+        await processor.publish(PartitionBatch([event], ["too large"], lambda _: None))
         with pytest.raises(BrokerError, match="takes no message"):
             await running
 
