@@ -193,6 +193,11 @@ class Judgement(Event):
     compared_with: ComparedOpinion | None = Field(
         default=None, description="The first opinion, where this is the second."
     )
+    corrects: ComparedOpinion | None = Field(
+        default=None,
+        description="The decision that this one replaces, of the same text. It is no further decision: "
+        "nothing is counted twice.",
+    )
     decided_at: datetime = Field(default_factory=now)
     seconds: float | None = Field(
         default=None, ge=0.0, description="From showing the review to the decision."

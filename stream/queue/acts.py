@@ -16,7 +16,8 @@ from schemas import (
     Label,
     RelabelTask,
 )
-from stream.queue.item import Item, Origin, Standing
+from stream.queue.item import DecidedItem, Item, Origin, Standing
+from stream.queue.priority import best_category
 
 AUTOMATIC_REVISION = 1
 """What the auto-labeller publishes with. A person's first word is one above it, so that the person
@@ -24,7 +25,7 @@ holds even where both answer at the same moment."""
 
 
 class Before(BaseModel):
-    """The decision that an adjudication replaced."""
+    """The decision that an adjudication or a correction replaced."""
 
     category: Category | None
     decided_by: DecidedBy
@@ -89,19 +90,43 @@ def act_on(item: Item, verdict: Verdict, standing: Standing | None, codebook_ver
     label = _label(item.task, judgement, verdict.category)
     before = None
     if item.kind == "adjudication" and standing is not None:
-        before = Before(
-            category=standing.category,
-            decided_by=standing.decided_by,
-            labeller=standing.labeller,
-        )
+        before = _before(standing)
     return Act(item.task, judgement, label, _categorized(item.task, label), before)
+
+
+def correct(
+    item: DecidedItem, who: str, category: Category | None, origin: Origin, codebook_version: str
+) -> Act:
+    """Return the events by which another decision takes the place of the one that holds.
+
+    Args:
+        item: what was decided, and how.
+        who: the person who corrects.
+        category: what holds from now on; None: cannot tell.
+        origin: where they did it.
+        codebook_version: by which rules they decided.
+    """
+    held = item.standing
+    judgement = Judgement(
+        review_id=item.task.review.review_id,
+        labeller=who,
+        role="first",
+        category=category,
+        suggested=best_category(item.task.probabilities),
+        corrects=ComparedOpinion(labeller=held.labeller, category=held.category),
+        origin=origin,
+        revision=max(held.revision, AUTOMATIC_REVISION) + 1,
+        codebook_version=codebook_version,
+    )
+    label = _label(item.task, judgement, category)
+    return Act(item.task, judgement, label, _categorized(item.task, label), _before(held))
 
 
 def undo_act(step: UndoStep) -> Act:
     """Return the events that take an act back: the same judgement undone, a higher revision.
 
-    A first word is withdrawn, and the review waits again; an adjudication gives way to the decision
-    that it replaced; an opinion is merely struck from the record.
+    A first word is withdrawn, and the review waits again; an adjudication or a correction gives way to
+    the decision that it replaced; an opinion is merely struck from the record.
     """
     decides = step.judgement.role != "second"
     revision = step.judgement.revision + (1 if decides else 0)
@@ -121,6 +146,10 @@ def undo_act(step: UndoStep) -> Act:
         update={"decided_by": step.before.decided_by, "labeller": step.before.labeller}
     )
     return Act(step.task, judgement, label, _categorized(step.task, label))
+
+
+def _before(held: Standing) -> Before:
+    return Before(category=held.category, decided_by=held.decided_by, labeller=held.labeller)
 
 
 def _judgement(item: Item, verdict: Verdict, revision: int, codebook_version: str) -> Judgement:

@@ -9,18 +9,21 @@ from typing import Final, Protocol
 from pydantic import TypeAdapter
 
 from schemas import Category
-from stream.queue.acts import Act, UndoStep, Verdict, act_on, undo_act
+from stream.queue.acts import Act, UndoStep, Verdict, act_on, correct, undo_act
 from stream.queue.claims import Claims
 from stream.queue.errors import (
     AlreadyDecided,
+    Disputed,
     NotAllowed,
     NothingToUndo,
     NotSaved,
+    OwnDispute,
     OwnOpinion,
     QueueError,
+    Superseded,
     TextChanged,
 )
-from stream.queue.item import Item, Kind, Origin, Standing, text_print
+from stream.queue.item import DecidedItem, Item, Kind, Opinion, Origin, Standing, text_print
 from stream.queue.publisher import Place
 from stream.queue.records import SECOND_OPINION, judgement_record, label_record
 from stream.queue.working_set import WorkingSet
@@ -60,6 +63,17 @@ class Answer:
     shown: bool = False
     """They saw the model's guess although the item is in the blind sample, e.g. by a filter."""
     seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What shall hold of a review that was decided."""
+
+    review_id: str
+    category: Category | None
+    """None: cannot tell."""
+    revision: int | None = None
+    """Of the decision that they saw; None where a program answers for the id alone."""
 
 
 @dataclass(slots=True)
@@ -137,8 +151,52 @@ class Desk:
             await self._commit(person.name, acts, undo=[act.undo for act in acts])
         return outcome
 
-    async def undo(self, who: str) -> list[str]:
+    async def correct(
+        self, person: Person, correction: Correction, origin: Origin = "page"
+    ) -> DecidedItem:
+        """Put another decision in the place of the one that holds; undo puts the former back.
+
+        Saying again what holds already changes nothing.
+
+        Args:
+            person: whose own decision it is; a lead corrects everybody's.
+            correction: what shall hold.
+            origin: where it was said.
+
+        Returns:
+            What was decided before.
+
+        Raises:
+            NotAllowed: another person decided, or a machine, and this one does not lead.
+            OwnDispute: somebody else has settled, or is to settle, what this person disagreed about.
+            Disputed: a disagreement about it waits to be settled first.
+            Superseded: another decision holds by now than the one they saw.
+            NotDecided, NotKept: there is nothing to correct.
+            NotSaved: Kafka did not take it.
+            Rebuilding: the working set is being restored.
+        """
+        async with self._claims.alone([correction.review_id]):
+            item = await self._working_set.decided(correction.review_id)
+            held = item.standing
+            if held.category == correction.category and held.labeller == person.name:
+                return item
+            require_may_correct(person, item)
+            if correction.revision not in {None, held.revision}:
+                raise Superseded("its decision is another one by now", "look at it again")
+            if held.category == correction.category:
+                return item
+            act = correct(
+                item, person.name, correction.category, origin, self._settings.codebook_version
+            )
+            await self._commit(person.name, [act], undo=[act.undo])
+            return item
+
+    async def undo(self, who: str, only: str | None = None) -> list[str]:
         """Take back a person's latest decision that nobody has built on since.
+
+        Args:
+            who: the person.
+            only: a review that must be among what the latest act decided.
 
         Returns:
             The ids of the reviews that wait again.
@@ -148,7 +206,11 @@ class Desk:
             NotSaved: Kafka did not take it.
         """
         while (entry := await self._working_set.pop_undo(who)) is not None:
-            steps = [s for s in _STEPS.validate_json(entry) if await self._still_holds(who, s)]
+            done = _STEPS.validate_json(entry)
+            if only is not None and only not in {s.judgement.review_id for s in done}:
+                await self._working_set.push_undo(who, entry)
+                break
+            steps = [s for s in done if await self._still_holds(who, s)]
             if not steps:
                 continue
             try:
@@ -182,8 +244,8 @@ class Desk:
             raise TextChanged("the shopper changed this review meanwhile", "read it again")
         if answer.kind is not None and answer.kind != item.kind:
             raise AlreadyDecided("this review was decided meanwhile", "go on with the next one")
-        if item.kind == "adjudication" and not person.lead:
-            raise NotAllowed("only a lead settles disagreements", "ask a lead")
+        if item.kind == "adjudication":
+            require_may_settle(person, item.opinions)
         verdict = Verdict(person.name, answer.category, origin, answer.seconds, answer.shown)
         return act_on(item, verdict, standing, self._settings.codebook_version)
 
@@ -211,10 +273,40 @@ class Desk:
             return standing.print == text_print(step.task.review.text)
         if standing.labeller != who:
             return False
+        if judgement.corrects is not None:
+            return True
         # A second opinion on it was given: taking the first back would leave that in the air.
         due = in_sample(self._settings.second_share, judgement.review_id, SECOND_OPINION)
         is_first = judgement.role == "first"
         return not (is_first and due) or await self._working_set.second_is_open(judgement.review_id)
+
+
+def require_may_settle(person: Person, opinions: Sequence[Opinion]) -> None:
+    """Check that a person may settle a disagreement.
+
+    Raises:
+        NotAllowed: they do not lead.
+        OwnDispute: one of the opinions is theirs.
+    """
+    if not person.lead:
+        raise NotAllowed("only a lead settles disagreements", "ask a lead")
+    if person.name in {opinion.labeller for opinion in opinions}:
+        raise OwnDispute("one of the two opinions is yours", "another lead settles it")
+
+
+def require_may_correct(person: Person, item: DecidedItem) -> None:
+    """Check that a person may correct a decision.
+
+    Raises:
+        NotAllowed, OwnDispute, Disputed: they may not, or not now.
+    """
+    if person.name in {opinion.labeller for opinion in item.opinions}:
+        raise OwnDispute("you disagreed with somebody about this review", "another lead settles it")
+    own = (item.standing.decided_by, item.standing.labeller) == ("person", person.name)
+    if not (own or person.lead):
+        raise NotAllowed("only a lead corrects what others decided", "ask a lead")
+    if item.disputed:
+        raise Disputed("two people disagree about this review", "settle it among the disagreements")
 
 
 def _answers(standing: Standing | None, item: Item) -> bool:

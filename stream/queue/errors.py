@@ -8,6 +8,11 @@
     ├── AlreadyDecided      somebody or something decided it meanwhile
     ├── TextChanged         the shopper edited the review while it was on the screen
     ├── OwnOpinion          a second opinion must be another person's
+    ├── OwnDispute          whoever disagrees cannot settle it
+    ├── Disputed            two people disagree about it: that is to be settled first
+    ├── NotDecided          no decision on it holds: there is nothing to correct
+    ├── NotKept             it was decided too long ago to be corrected here
+    ├── Superseded          its decision is another one by now
     ├── NothingToUndo       nothing of yours that is still yours to take back
     ├── NotSaved            Kafka did not take the decision: nothing was published
     ├── NotAllowed          this needs a lead
@@ -61,6 +66,37 @@ class OwnOpinion(QueueError):
     """The first opinion is the same person's."""
 
     code = "own"
+
+
+class OwnDispute(QueueError):
+    """A disagreement is settled by somebody who had no part in it."""
+
+    code = "own-dispute"
+    status = 403
+
+
+class Disputed(QueueError):
+    """Two people disagree about this review, and nobody has settled that yet."""
+
+    code = "disputed"
+
+
+class NotDecided(QueueError):
+    """No decision on this text holds."""
+
+    code = "not-decided"
+
+
+class NotKept(QueueError):
+    """What was decided is not in the working set any more."""
+
+    code = "not-kept"
+
+
+class Superseded(QueueError):
+    """The decision that was to be corrected does not hold any more."""
+
+    code = "superseded"
 
 
 class NothingToUndo(QueueError):

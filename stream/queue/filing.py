@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, Final, Literal, cast
 
@@ -120,11 +119,8 @@ class Filing:
             Lost: the position in Redis is another one.
             Rebuilding: Redis holds what none of us wrote.
         """
-        now = _now_ms()
         async with self._scripts.checked():
-            answer = await self._scripts.run(
-                "consume", kind, tp, expected, following, now, *records
-            )
+            answer = await self._scripts.run("consume", kind, tp, expected, following, *records)
         if answer != "ok":
             raise Lost(tp)
 
@@ -136,7 +132,8 @@ class Filing:
     async def answered(self, review_ids: Sequence[str]) -> dict[str, str]:
         """Return, of these reviews, the fingerprint of the text that nobody has to see again.
 
-        It saves the work of filing what was decided long ago; the script decides for itself.
+        It saves the work of filing what was decided long ago; the script decides for itself. What was
+        decided lately is filed: it may be taken back, or corrected.
 
         Raises:
             Rebuilding: Redis holds what none of us wrote.
@@ -146,12 +143,13 @@ class Filing:
         pipeline = self._redis.pipeline(transaction=False)
         for name in ("decided", "second:by", "dispute"):
             pipeline.hmget(self._scripts.key(name), list(review_ids))
+        pipeline.zmscore(self._scripts.key("kept:at"), list(review_ids))
         async with self._scripts.checked():
             rows = zip(review_ids, *await pipeline.execute(), strict=True)
             return {
                 review_id: known.print
-                for review_id, decided, second, dispute in rows
-                if decided is not None and second is None and dispute is None
+                for review_id, decided, second, dispute, kept in rows
+                if decided is not None and second is None and dispute is None and kept is None
                 if not (known := standing(self.seal.open("label", review_id, decided))).withdrawn
             }
 
@@ -199,7 +197,3 @@ def _most_similar(
         if similarity >= best_similarity:
             best, best_similarity = name, similarity
     return best
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

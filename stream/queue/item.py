@@ -78,6 +78,18 @@ class Item:
         return sorted(self.task.probabilities.items(), key=lambda pair: -pair[1])
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedItem:
+    """A review on which a decision holds."""
+
+    task: RelabelTask
+    standing: Standing
+    opinions: tuple[Opinion, ...] = ()
+    """Of two people who disagree, or disagreed, about it."""
+    disputed: bool = False
+    """The disagreement is not settled yet."""
+
+
 def text_print(text: str) -> str:
     """Return the fingerprint by which texts are compared: of their normalised form."""
     return fingerprint(normalize(text))

@@ -19,7 +19,8 @@ SealedKind = Literal["task", "label", "judgement", "undo"]
 
 SEAL_LETTERS: Final = 2 * SEAL_BYTES
 """Of a record, the first letters are its seal in hexadecimal. ``common.lua`` knows this number."""
-_PURPOSE: Final = b"queue records v1"
+# Another number, another key: what an older release has filed is restored from Kafka.
+_PURPOSE: Final = b"queue records v2"
 
 
 class Forged(Exception):

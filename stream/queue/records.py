@@ -97,6 +97,7 @@ def label_record(label: Label, seal: RecordSeal) -> str:
             "by": label.decided_by,
             "who": label.labeller,
             "withdrawn": label.withdrawn,
+            "at": int(label.decided_at.timestamp() * 1000),
         }
     )
     return seal.close("label", label.review_id, record)
@@ -106,7 +107,7 @@ def judgement_record(
     judgement: Judgement, tp: str, offset: int, second_share: float, seal: RecordSeal
 ) -> str:
     """Return a judgement as the scripts count it, with its place on Kafka."""
-    other = judgement.compared_with
+    other = judgement.corrects or judgement.compared_with
     record = _json(
         {
             "id": judgement.review_id,
@@ -118,6 +119,7 @@ def judgement_record(
             "blind": judgement.shown_blind,
             "other_who": other.labeller if other else "",
             "other_category": _slug(other.category) if other else "",
+            "corrects": judgement.corrects is not None,
             "at": int(judgement.decided_at.timestamp() * 1000),
             "day": judgement.decided_at.date().isoformat(),
             "revision": judgement.revision,
@@ -146,15 +148,17 @@ def standing(record: str) -> Standing:
 def first_opinion(record: str) -> Opinion:
     """Return whom a second opinion is to be compared with, from what opened the question.
 
-    That is a first word that is to be judged again, or a second one that was taken back.
+    That is a first word that is to be judged again, what a correction made of it, or a second one
+    that was taken back.
 
     Raises:
         Forged: the record is another one's, put in this place.
     """
     found: dict[str, Any] = json.loads(record)
-    if found["role"] == "first" and found["again"] and not found["undone"]:
+    is_first = found["role"] == "first" and (found["again"] or found["corrects"])
+    if is_first and not found["undone"]:
         return Opinion(found["who"], category_of(found["category"]))
-    if found["role"] == "second" and found["undone"]:
+    if found["undone"] and (found["role"] == "second" or found["corrects"]):
         return Opinion(found["other_who"], category_of(found["other_category"]))
     raise Forged("judgement", found["id"])
 

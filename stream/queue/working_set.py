@@ -14,8 +14,8 @@ from typing import Any, Final, cast
 import structlog
 
 from schemas import Category, RelabelTask, active_taxonomy, decode
-from stream.queue.errors import AlreadyDecided, OwnOpinion, Taken
-from stream.queue.item import Item, Kind, Opinion, Order, Standing
+from stream.queue.errors import AlreadyDecided, NotDecided, NotKept, OwnOpinion, Taken
+from stream.queue.item import DecidedItem, Item, Kind, Opinion, Order, Standing, text_print
 from stream.queue.record_seal import Forged, RecordSeal
 from stream.queue.records import BLIND, UNSEEN, disagreement, first_opinion, standing
 from stream.queue.sealed_scripts import SealedScripts, rebuilding
@@ -276,6 +276,36 @@ class WorkingSet:
                 if data is not None and said is not None
             ]
 
+    async def decided(self, review_id: str) -> DecidedItem:
+        """Return a decision that holds, with what was decided.
+
+        Raises:
+            NotDecided: none holds, or another text of this review waits now.
+            NotKept: it is too old: its text is not at hand any more.
+            Rebuilding: Redis holds what none of us wrote.
+        """
+        self._require_current()
+        names = ("decided", "meta", "data", "kept", "dispute", "settled")
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipeline.hget(self._scripts.key(name), review_id)
+        async with self._scripts.checked():
+            label, meta, data, kept, dispute, settled = await pipeline.execute()
+            holds = label and standing(self.seal.open("label", review_id, label))
+            if not holds or holds.withdrawn or meta is not None:
+                raise NotDecided("no decision on this review holds", "decide it")
+            if data is None or kept is None:
+                raise NotKept(
+                    "this decision is too old to be corrected here",
+                    "the texts of the latest 5,000 decisions are kept",
+                )
+            task = self._task(review_id, data)
+            if text_print(task.review.text) != holds.print:
+                raise NotDecided("the shopper has changed this review since", "decide it anew")
+            said = dispute or settled
+            opinions = disagreement(self.seal.open("judgement", review_id, said)) if said else ()
+            return DecidedItem(task, holds, opinions, disputed=dispute is not None)
+
     async def standing(self, review_id: str) -> Standing | None:
         """Return the decision that holds for a review, if there is one.
 
@@ -298,7 +328,7 @@ class WorkingSet:
         flat = [part for record in records for part in record]
         entry = self.seal.close("undo", who, undo) if undo else ""
         async with self._scripts.checked():
-            await self._scripts.run("settle", _now_ms(), who, entry, *flat)
+            await self._scripts.run("settle", who, entry, *flat)
 
     async def pop_undo(self, who: str) -> str | None:
         """Take the latest entry from a person's undo stack. Forged ones are passed over."""

@@ -148,6 +148,21 @@ async def test_the_search_page_lists_what_waits_before_anything_is_typed(page, p
     await page.locator("main [role=status]", has_text=f"Ждут: {len(TEXTS) + len(ALIKE)}").wait_for()
 
 
+async def test_a_decision_is_corrected_from_the_history_and_put_back(page, pages):
+    decided = await shown(page)
+    await page.keyboard.press("1")
+    await until_another(page, decided)
+    await page.goto(f"{pages.url}/history")
+    async with page.expect_navigation():
+        await page.click(f"main td a:has-text('{decided}')")
+    await page.keyboard.press("2")
+    await page.locator(".notice", has_text="Исправлено").wait_for()
+    assert [x.category for x in pages.publisher.labels] == list(all_categories())[:2]
+    await page.click(".notice button")
+    await page.locator(".badge", has_text=all_categories()[0].info.name("ru")).wait_for()
+    assert pages.publisher.labels[-1].category == all_categories()[0]
+
+
 async def test_a_filter_shows_only_its_category(page, pages):
     await page.goto(f"{pages.url}/?filter=kids")
     await until_keys_are_heard(page)

@@ -54,9 +54,7 @@ async def filed(scripts, found):
     for offset, label in enumerate(found):
         record = label_record(label, scripts.seal)
         expected = str(2 * offset) if offset else ""
-        await scripts.run(
-            "consume", "label", "labels:0", expected, 2 * offset + 2, 0, record, record
-        )
+        await scripts.run("consume", "label", "labels:0", expected, 2 * offset + 2, record, record)
     kept = await scripts.redis.hget(scripts.key("decided"), "r1")
     return json.loads(scripts.seal.open("label", "r1", kept))
 

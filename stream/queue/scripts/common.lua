@@ -3,7 +3,7 @@
 
 local P = KEYS[1]
 local SLUG, SCORE, AT, CLUSTER, PRINT = 1, 2, 3, 4, 5
--- Decided items whose data is kept for undo and second opinions: about 5 MB.
+-- Decided items whose data is kept for undo, second opinions and corrections: about 5 MB.
 local KEEP = 5000
 -- Items that one person may hold at a time: the one on the screen, the next one, a few more tabs.
 local MOST_HELD = 10
@@ -16,11 +16,12 @@ local SEAL = 32
 
 local function record_in(sealed) return cjson.decode(string.sub(sealed, SEAL + 1)) end
 
--- Whose opinion a second one is to be compared with: a first word's, or that of before a second one
--- that was taken back.
-local function first_by(id)
+-- Whether a person said what a second opinion is to be compared with: the first word, a correction of
+-- it, or what holds again since a second opinion or a correction was taken back.
+local function is_first_by(who, id)
   local j = record_in(redis.call('HGET', P .. 'second:by', id))
-  return j.role == 'first' and j.who or j.other_who
+  if j.corrects then return j.who == who or j.other_who == who end
+  return (j.role == 'first' and j.who or j.other_who) == who
 end
 
 local function is_ready() return redis.call('EXISTS', P .. 'ready') == 1 end
@@ -110,15 +111,9 @@ end
 
 -- Leaving and entering the set of what waits.
 
-local function forget(id, now)
-  local meta = meta_of(id)
-  if not meta then return end
-  release(id)
-  delist(id, meta)
-  leave_cluster(id, meta)
-  redis.call('HSET', P .. 'kept', id, redis.call('HGET', P .. 'meta', id))
-  redis.call('ZADD', P .. 'kept:at', now, id)
-  redis.call('HDEL', P .. 'meta', id)
+-- The moment is the decision's own: a rebuild keeps the same ones.
+local function keep(id, at)
+  redis.call('ZADD', P .. 'kept:at', at, id)
   local over = redis.call('ZCARD', P .. 'kept:at') - KEEP
   if over > 0 then
     local gone = redis.call('ZPOPMIN', P .. 'kept:at', over)
@@ -128,12 +123,21 @@ local function forget(id, now)
   end
 end
 
+local function forget(id)
+  local meta = meta_of(id)
+  release(id)
+  delist(id, meta)
+  leave_cluster(id, meta)
+  redis.call('HSET', P .. 'kept', id, redis.call('HGET', P .. 'meta', id))
+  redis.call('HDEL', P .. 'meta', id)
+end
+
 local function restore(id)
+  redis.call('ZREM', P .. 'kept:at', id)
   local kept = redis.call('HGET', P .. 'kept', id)
   if not kept then return end
   redis.call('HSET', P .. 'meta', id, kept)
   redis.call('HDEL', P .. 'kept', id)
-  redis.call('ZREM', P .. 'kept:at', id)
   join_cluster(id, cjson.decode(kept))
 end
 
@@ -211,7 +215,7 @@ local function take(id, who, now, expires)
   if holder and holder ~= who and tonumber(redis.call('ZSCORE', P .. 'lease:at', id)) > now then
     return {'taken'}
   end
-  if kind == 'second' and first_by(id) == who then return {'own'} end
+  if kind == 'second' and is_first_by(who, id) then return {'own'} end
   if holder and holder ~= who then release(id) end
   local meta = kind == 'first' and meta_of(id)
   if meta then delist(id, meta) end

@@ -15,6 +15,12 @@ local function apply_task(id, meta_json, data, norm, bands)
       if redis.call('HEXISTS', P .. 'dispute', id) == 1 then
         redis.call('HSET', P .. 'dispute:data', id, data)
       end
+      -- One of the latest decisions: it can be taken back and corrected.
+      if redis.call('ZSCORE', P .. 'kept:at', id) then
+        redis.call('HSET', P .. 'kept', id, meta_json)
+        redis.call('HSET', P .. 'data', id, data)
+        redis.call('HSET', P .. 'norm', id, norm)
+      end
       return
     end
   end
@@ -41,7 +47,7 @@ local function apply_task(id, meta_json, data, norm, bands)
 end
 
 -- A decision, by whomever. Which one holds is decided by schemas/standing.py alone: the greater string.
-local function apply_label(sealed, now)
+local function apply_label(sealed)
   local label = record_in(sealed)
   local id = label.id
   local known = redis.call('HGET', P .. 'decided', id)
@@ -50,8 +56,9 @@ local function apply_label(sealed, now)
   local meta = meta_of(id)
   if label.withdrawn then
     if not meta then restore(id) end
-  elseif meta and meta[PRINT] == label.print then
-    forget(id, now)
+  elseif not meta or meta[PRINT] == label.print then
+    if meta then forget(id) end
+    keep(id, label.at)
   end
 end
 
@@ -98,12 +105,19 @@ local function undo_second(j, sealed)
   if data then redis.call('HSET', P .. 'second', j.id, data) end
 end
 
+-- A correction is no further decision. Who is still to give a second opinion is compared with it.
+local function corrected(j, sealed)
+  local since = redis.call('ZSCORE', P .. 'second:at', j.id)
+  if since then open_second(j.id, sealed, since) end
+end
+
 -- An act of a person: the audit trail and everything that is counted.
 local function apply_judgement(sealed)
   local j = record_in(sealed)
-  count(j, j.undone and -1 or 1)
   redis.call('LPUSH', P .. 'recent', sealed)
   redis.call('LTRIM', P .. 'recent', 0, 999)
+  if j.corrects then return corrected(j, sealed) end
+  count(j, j.undone and -1 or 1)
   if j.role == 'first' then
     close_second(j.id)
     close_dispute(j.id)

@@ -36,7 +36,7 @@ end
 local function second_opinion()
   for _, id in ipairs(redis.call('ZRANGE', P .. 'second:at', 0, 499)) do
     local free = kind_of(id) == 'second' and redis.call('HEXISTS', P .. 'lease', id) == 0
-    if free and first_by(id) ~= who and not skipped(id) then return id end
+    if free and not is_first_by(who, id) and not skipped(id) then return id end
   end
 end
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from schemas import Category
 from schemas.events import Probability, ReviewId
-from stream.queue.desk import Answer
+from stream.queue.desk import Answer, Correction
 from stream.queue.errors import NotAllowed
 from stream.queue.export import MEDIA_TYPES, Format, standing_labels, written
 from stream.queue.item import Item, Kind, Order, Origin, text_print
@@ -114,6 +114,24 @@ class DecisionsOut(BaseModel):
     refused: dict[str, str] = Field(description="Error code by review id.")
 
 
+class CorrectionIn(BaseModel):
+    """Another decision in the place of the one that holds."""
+
+    review_id: ReviewId
+    category: Category | None = Field(description="null: cannot tell.")
+    revision: int | None = Field(
+        None, ge=0, description="Of the decision that you saw; refused if another one holds."
+    )
+
+
+class CorrectedOut(BaseModel):
+    """What was corrected."""
+
+    review_id: str
+    was: Category | None
+    labeller: str = Field(description="Who had decided.")
+
+
 class ReviewIn(BaseModel):
     """Names a review."""
 
@@ -173,6 +191,7 @@ class ActOut(BaseModel):
     origin: Origin = Field(description="Where it was decided: on the page, by a program, ...")
     blind: bool = Field(description="The model's opinion was kept back.")
     undone: bool = Field(description="The act takes an earlier decision back.")
+    corrects: bool = Field(description="The act took the place of a decision that held.")
     revision: int
 
     @classmethod
@@ -187,6 +206,7 @@ class ActOut(BaseModel):
             origin=act["origin"],
             blind=act["blind"],
             undone=act["undone"],
+            corrects=act["corrects"],
             revision=act["revision"],
         )
 
@@ -217,6 +237,8 @@ def create_api(site: Site) -> FastAPI:
     question = refusals(422)
     api.post("/next", summary="Lease the next review", responses=decision)(_next)
     api.post("/decisions", summary="Decide", responses=decision)(_decide)
+    correction: Responses = {**decision, **refusals(409)}
+    api.post("/corrections", summary="Correct a decision", responses=correction)(_correct)
     api.post("/skip", status_code=204, summary="Give a review back", responses=decision)(_skip)
     undo: Responses = {**change, **refusals(409)}
     api.post("/undo", summary="Take your latest decision back", responses=undo)(_undo)
@@ -267,6 +289,12 @@ async def _decide(site: TheSite, visitor: FromChanger, given: DecisionsIn) -> De
     outcome = await site.desk.decide_many(visitor.acting, answers, "api")
     refused = {review_id: error.code for review_id, error in outcome.refused.items()}
     return DecisionsOut(decided=outcome.decided, refused=refused)
+
+
+async def _correct(site: TheSite, visitor: FromChanger, wanted: CorrectionIn) -> CorrectedOut:
+    correction = Correction(wanted.review_id, wanted.category, wanted.revision)
+    former = (await site.desk.correct(visitor.acting, correction, "api")).standing
+    return CorrectedOut(review_id=wanted.review_id, was=former.category, labeller=former.labeller)
 
 
 async def _skip(site: TheSite, visitor: FromChanger, review: ReviewIn) -> None:

@@ -38,9 +38,11 @@ class ErrorOut(BaseModel):
 _MEANINGS: Final[dict[int, str]] = {
     400: "The body is no JSON that can be read. Code: `malformed`.",
     401: "No token, or one that opens nothing. Code: `not-signed-in`.",
-    403: "Not allowed to this account (`not-allowed`), or a session without its form token (`form`).",
+    403: "Not allowed to this account (`not-allowed`, `own-dispute`), or a session without its form "
+    "token (`form`).",
     408: "The body came too slowly. Code: `too-slow`.",
-    409: "The queue has moved on: `nothing-to-undo`, `decided`, `taken`, `changed` or `own`.",
+    409: "The queue has moved on: `nothing-to-undo`, `decided`, `taken`, `changed` or `own`; of a "
+    "correction `superseded`, `disputed`, `not-decided` or `not-kept`.",
     413: "The body is too large. Code: `too-large`.",
     421: "The queue is not called by this host name. Code: `unknown-host`.",
     422: "A field is missing or wrong; the message names it. Code: `malformed`.",

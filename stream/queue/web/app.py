@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from stream.queue.errors import AccountsUnavailable, QueueError
-from stream.queue.web import account_pages, desk_pages, figure_pages
+from stream.queue.web import account_pages, correction_pages, desk_pages, figure_pages
 from stream.queue.web.allowances import SignedInFirst, allowance_of
 from stream.queue.web.api import create_api
 from stream.queue.web.api_errors import API
@@ -48,7 +48,7 @@ def create_app(site: Site, connections: Connections) -> FastAPI:
     app.add_middleware(Guard, site=site)  # the outermost: it refuses before anything else is done
     app.mount("/static", _Assets(directory=FOLDER / "static"))
     app.mount(API, SignedInFirst(create_api(site)))
-    for pages in (account_pages, desk_pages, figure_pages):
+    for pages in (account_pages, desk_pages, correction_pages, figure_pages):
         app.include_router(pages.router)
     app.add_api_route("/livez", _live, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)

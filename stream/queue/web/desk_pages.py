@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.responses import Response
 
-from stream.queue.desk import Answer
-from stream.queue.errors import AlreadyDecided, NotAllowed, OwnOpinion, Taken
+from stream.queue.desk import Answer, require_may_settle
+from stream.queue.errors import AlreadyDecided, OwnOpinion, QueueError, Taken
 from stream.queue.item import Item, text_print
 from stream.queue.web.forms import BulkForm, DecisionForm, View, own_path, read_form, view_of
 from stream.queue.web.identity import CheckedForm, FromPerson, TheSite
@@ -155,9 +155,12 @@ async def _card(
     notice = ""
     try:
         found = await working_set.take_one(who, item) if item else Nothing(0)
-        if isinstance(found, Item) and found.kind == "adjudication" and not visitor.is_lead:
-            await working_set.give_back(who, item)
-            found, notice = Nothing(0), NotAllowed.code
+        if isinstance(found, Item) and found.kind == "adjudication":
+            try:
+                require_may_settle(visitor.acting, found.opinions)
+            except QueueError as error:
+                await working_set.give_back(who, item)
+                found, notice = Nothing(0), error.code
     except (Taken, AlreadyDecided, OwnOpinion) as error:
         found, notice = Nothing(0), error.code
     filtered = isinstance(found, Nothing) and view.filter is not None
@@ -169,6 +172,7 @@ async def _card(
         "item": found if isinstance(found, Item) else None,
         "skipped": found.skipped if isinstance(found, Nothing) else 0,
         "notice": notice,
+        "asked": item,
         # Whoever filters by the model's guess knows it: such an item is not blind. A filter beside an
         # item that was asked for says nothing about it.
         "seen": filtered,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -19,6 +18,7 @@ from stream.queue.label_studio import interface, read_annotations
 from stream.queue.records import category_of
 from stream.queue.web.errors import Malformed
 from stream.queue.web.identity import CheckedForm, FromLead, FromPerson, TheSite
+from stream.queue.web.moments import moment
 from stream.queue.web.tables import tables
 from stream.queue.working_set import Query as Wanted
 
@@ -46,10 +46,6 @@ class Search(BaseModel):
             most=_percent(self.most, 1.0),
             reason=self.reason if self.reason in {"low-confidence", "canary"} else "",
         )
-
-
-def _moment(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _percent(text: str, otherwise: float) -> float:
@@ -94,7 +90,7 @@ async def history(site: TheSite, visitor: FromPerson, *, everybody: bool = False
     """Show the latest decisions: one's own, or a lead sees everybody's."""
     who = None if everybody and visitor.is_lead else visitor.name
     acts = [
-        {**act, "chosen": category_of(act["category"]), "moment": _moment(act["at"])}
+        {**act, "chosen": category_of(act["category"]), "moment": moment(act["at"])}
         for act in await site.statistics.recent(_ACTS, who)
     ]
     return site.page(visitor, "history.html", acts=acts, everybody=who is None)

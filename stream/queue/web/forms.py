@@ -62,6 +62,22 @@ class DecisionForm(View):
     back: str = "/"
 
 
+class CorrectionForm(BaseModel):
+    """Another decision in the place of one that holds."""
+
+    review_id: ReviewIdField
+    revision: int
+    """Of the decision that was on the screen."""
+    category: MaybeCategory
+
+
+class TakeBackForm(BaseModel):
+    """The latest act, if it decided this review; then back to a page."""
+
+    review_id: ReviewIdField
+    back: str = "/"
+
+
 class BulkForm(BaseModel):
     """One category for many reviews."""
 

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData
 from schemas import Category, all_categories
 
 _MOST_CHARS: Final = 256 * 1024
-Path = Literal["/decide", "/bulk"]
+Path = Literal["/decide", "/correct", "/bulk"]
 
 
 class Kept(BaseModel):
@@ -70,7 +70,7 @@ class Kept(BaseModel):
     @property
     def review_ids(self) -> list[str]:
         """The reviews that it decides."""
-        if self.path == "/decide":
+        if self.path != "/bulk":
             return [unquote(self._first("review_id"))]
         chosen = [value for name, value in self.fields if name == "chosen"]
         return [unquote(entry.partition(" ")[2]) for entry in chosen]
