@@ -24,7 +24,6 @@ from stream.model.folder import MANIFEST, Manifest, write_manifest
 from training.data.dataset import Dataset
 from training.data.folds import folds_of
 from training.errors import DataError
-from training.export.rule import promised, scores, thresholds_for
 from training.measures.calibration import (
     Floats,
     choose_thresholds,
@@ -35,6 +34,7 @@ from training.measures.calibration import (
 )
 from training.measures.metrics import Ids, accuracy, weighted_f1
 from training.measures.promise import guaranteed_thresholds, promises
+from training.measures.rule import promised, scores, thresholds_for
 from training.registry.files import copy_model
 
 LEAST_LABELS: Final = 50

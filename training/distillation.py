@@ -18,10 +18,36 @@ from training.data.dataset import Dataset, join
 from training.data.files import read_items
 from training.data.origins import Origin
 from training.errors import DataError
-from training.fit.config import Distillation, Progress, TrainConfig
+from training.fit.config import Distillation, Progress, TrainConfig, silent
 from training.measures.calibration import softmax
-from training.models.family import family
+from training.models.family import Trained, family
 from training.models.variants import variants
+
+
+def fit_family(
+    name: str,
+    dataset: Dataset,
+    config: TrainConfig | None = None,
+    progress: Progress = silent,
+) -> Trained:
+    """Train one model and keep it in memory; where teachers are named, they are trained first.
+
+    Args:
+        name: of the family, see :data:`training.models.family.FAMILIES`.
+        dataset: what to train on, all of it.
+        config: how.
+        progress: is told how far it is.
+
+    Raises:
+        UnknownFamily: there is no such family, or no such teacher.
+        DataError: there is nothing to train on.
+    """
+    chosen, config = family(name), config or TrainConfig()
+    if not len(dataset):
+        raise DataError("there is nothing to train on", "label some reviews first")
+    if chosen.taught and config.distillation.teachers:
+        dataset = with_teachers(dataset, config, progress)
+    return chosen.fit(dataset, config, progress)
 
 
 def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> Dataset:

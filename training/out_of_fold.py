@@ -12,42 +12,15 @@ from numpy.typing import NDArray
 from schemas import category_count
 from training.data.dataset import Dataset, check_measurable, trusted
 from training.data.folds import folds_by_product, folds_of
+from training.distillation import fit_family
+from training.encoders.known import known
 from training.errors import DataError
-from training.export.known import known
 from training.fit.config import Progress, TrainConfig
-from training.models.family import family
+from training.measures.held_out import HeldOut
 
 # Rows that the base never saw must be at least so many to measure on them alone: with fewer, nine
 # categories have no thresholds that mean anything.
 _LEAST_NEW: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Labelled rows and what a model that did not see them says.
-
-    Attributes:
-        rows: the labelled rows.
-        logits: float32 [rows, categories].
-        known: how many of the rows the base had learned with their labels: they flatter.
-        products: how many products were held out as wholes; 0 where rows were held out at random.
-    """
-
-    rows: Dataset
-    logits: NDArray[np.float32]
-    known: int = 0
-    products: int = 0
-
-    @property
-    def truth(self) -> NDArray[np.int64]:
-        """Category ids, int64 [rows]."""
-        return self.rows.categories
-
-    @property
-    def of_the_stream(self) -> NDArray[np.bool_]:
-        """Which rows are a sample of the stream: written examples are not, bool [rows]."""
-        real = np.array([origin.of_the_stream for origin in self.rows.origin], dtype=np.bool_)
-        return real if real.any() else np.ones(len(self.rows), dtype=np.bool_)
 
 
 def measured_rows(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
@@ -65,7 +38,7 @@ def measured_rows(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
     """
     check_measurable(dataset)
     good = trusted(dataset)
-    new = good & ~known(dataset, config)
+    new = good & ~known(dataset, str(config.encoder))
     return new if new.sum() >= _LEAST_NEW else good
 
 
@@ -157,9 +130,9 @@ def out_of_fold(name: str, dataset: Dataset, config: TrainConfig, progress: Prog
         def told(stage: str, done: int, total: int, number: int = number) -> None:
             progress(f"fold {number} of {len(found.parts)}: {stage}", done, total)
 
-        model = family(name).fit(dataset.take(part.training), own.measured_on(texts), told)
+        model = fit_family(name, dataset.take(part.training), own.measured_on(texts), told)
         logits[part.held] = model.logits(texts)
-    return HeldOut(rows, logits, int(known(rows, config).sum()), found.products)
+    return HeldOut(rows, logits, int(known(rows, str(config.encoder)).sum()), found.products)
 
 
 def _parts(

@@ -11,42 +11,27 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from stream.model.folder import Manifest
 from training.data.dataset import Dataset
+from training.distillation import fit_family
 from training.encoders.checkpoints import local_checkpoint
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
-from training.models.family import Trained, UnknownFamily, family
+from training.measures.held_out import HeldOut
+from training.measures.rule import fit_rule
+from training.models.family import UnknownFamily, family
+from training.out_of_fold import out_of_fold
+from training.writable import check_replaceable
 
 if TYPE_CHECKING:
     from training.export.folder import Options
+    from training.fit.loop import NeuralModel
 
-
-def fit_family(
-    name: str,
-    dataset: Dataset,
-    config: TrainConfig | None = None,
-    progress: Progress = silent,
-) -> Trained:
-    """Train one model and keep it in memory.
-
-    Args:
-        name: of the family, see :data:`training.models.family.FAMILIES`.
-        dataset: what to train on, all of it.
-        config: how.
-        progress: is told how far it is.
-
-    Raises:
-        UnknownFamily: there is no such family.
-        DataError: there is nothing to train on.
-    """
-    chosen = family(name)
-    if not len(dataset):
-        raise DataError("there is nothing to train on", "label some reviews first")
-    return chosen.fit(dataset, config or TrainConfig(), progress)
+__all__ = ["check_servable", "check_teachers", "fit_family", "train_family"]
 
 
 def train_family(
@@ -63,7 +48,8 @@ def train_family(
 
     Temperature and thresholds come from out-of-fold predictions over ``dataset``'s most trusted
     rows, or from ``calibration`` where that is given (then nothing is trained twice). The folder is
-    complete or absent: it is made aside and moved into place.
+    complete or absent: it is made aside and moved into place. An interrupted call with the same
+    ``config.checkpoints`` goes on where it was.
 
     Args:
         name: of a servable family.
@@ -76,21 +62,36 @@ def train_family(
 
     Raises:
         UnknownFamily: there is no such family, or it is a baseline and cannot serve.
-        DataError: there is nothing to train on.
+        DataError: there is nothing to train on, or ``folder`` holds something else.
         ModelError: the exported model does not compute what the trained one does.
     """
     check_servable(name)
-    from training.export.folder import Options, export_family  # noqa: PLC0415 - torch when needed
+    if not len(dataset):
+        raise DataError("there is nothing to train on", "label some reviews first")
+    check_replaceable(folder)
+    # torch when needed.
+    from training.export.cpu_graph import Sample  # noqa: PLC0415
+    from training.export.folder import Made, Options, write_folder  # noqa: PLC0415
 
-    return export_family(
-        name,
-        dataset,
-        folder,
-        config or TrainConfig(),
-        progress,
-        calibration=calibration,
-        options=options or Options(name=name),
-    )
+    config = config or TrainConfig()
+    held = None if calibration is not None else out_of_fold(name, dataset, config, progress)
+    final = config
+    if config.checkpoints is not None:
+        final = config.model_copy(update={"checkpoints": config.checkpoints / "final"})
+    if calibration is not None:
+        final = final.measured_on(calibration.normalized)
+    model = cast("NeuralModel", fit_family(name, dataset, final, progress))
+    if held is None:
+        rows = cast("Dataset", calibration)
+        held = HeldOut(rows, model.logits(rows.normalized))
+    sample = Sample.of(model, dataset.normalized)
+    unknown = sample.share_of(model.encoder.unknown_id)
+    rule = fit_rule(held, config.precision, unknown, guarantee=config.guarantee)
+    made = Made(name, config, dataset, held, rule)
+    manifest = write_folder(model, made, sample, folder, options or Options(name=name), progress)
+    if config.checkpoints is not None:
+        shutil.rmtree(config.checkpoints, ignore_errors=True)
+    return manifest
 
 
 def check_teachers(config: TrainConfig) -> None:

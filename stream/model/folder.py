@@ -22,7 +22,7 @@ CPU_GRAPH: Final = "model.onnx"
 GPU_GRAPH: Final = "model.fp16.onnx"
 TOKENIZER: Final = "tokenizer.json"
 KNOWN: Final = "known.npy"
-"""Hashes of the texts that a model, and its base, were trained on; see `training.export.known`."""
+"""Hashes of the texts that a model, and its base, were trained on; see `training.encoders.known`."""
 REQUIRED_FILES: Final = (CPU_GRAPH, TOKENIZER)
 _DIGEST_CHUNK: Final = 1 << 20
 

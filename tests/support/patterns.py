@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.support.growth import grows_at_most
-from training.labelling.rules import load_rules
+from training.words.rules import load_rules
 
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = ("schemas", "stream", "training", "deploy")

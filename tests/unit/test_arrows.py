@@ -14,6 +14,14 @@ FORBIDDEN = {
     "training": {"tests"},
     "deploy": {"training", "torch", "transformers", "tests"},
 }
+# Inside a room, from the ground up: an entry imports only from entries that stand before it.
+FLOORS = {
+    "training": (
+        "errors", "writable", "registry", "data", "words", "measures", "calibrate", "encoders",
+        "fit", "gate", "pretraining", "models", "distillation", "out_of_fold", "export", "train",
+        "comparison", "labelling", "relabeller", "retrain", "starter", "tracking", "cli",
+    ),
+}  # fmt: skip
 
 
 def imported_by(file):
@@ -33,6 +41,45 @@ def test_a_room_imports_only_what_its_arrows_allow(room):
         if name in FORBIDDEN[room]
     }
     assert not found
+
+
+def entries_of(room):
+    """Return the modules and packages of a room, by name."""
+    found = {file.relative_to(ROOT / room).parts[0] for file in (ROOT / room).rglob("*.py")}
+    return {name.removesuffix(".py") for name in found} - {"__init__", "__main__"}
+
+
+def own_imports(room):
+    """Yield each import inside a room, also one inside a function: the file, its entry, and whose it takes."""
+    for file in (ROOT / room).rglob("*.py"):
+        entry = file.relative_to(ROOT / room).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            else:
+                continue
+            for module in modules:
+                parts = module.split(".")
+                if parts[0] == room and len(parts) > 1 and parts[1] != entry:
+                    yield file.relative_to(ROOT), entry, parts[1]
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_every_entry_of_a_room_stands_on_a_floor(room):
+    assert sorted(FLOORS[room]) == sorted(entries_of(room))
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_an_entry_imports_only_from_the_floors_below_it(room):
+    floor = {name: number for number, name in enumerate(FLOORS[room])}
+    upwards = {
+        f"{file} imports {room}.{target}"
+        for file, entry, target in own_imports(room)
+        if floor[target] >= floor[entry]
+    }
+    assert not upwards
 
 
 def test_a_worker_runs_without_torch_and_training():

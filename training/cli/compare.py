@@ -260,9 +260,9 @@ def _check_products(dataset: Dataset, config: TrainConfig) -> None:
 
 def _tell_of_known(scored: Dataset, config: TrainConfig) -> None:
     """Say how much of what is scored the base has learned before."""
-    from training.export.known import known
+    from training.encoders.known import known
 
-    if count := int(known(scored, config).sum()):
+    if count := int(known(scored, str(config.encoder)).sum()):
         note(
             f"the base has learned {count} of the {len(scored)} scored texts before: scores flatter. "
             "[bold]--encoder[/bold] with one from `reviews pretrain` mends that"

@@ -66,7 +66,7 @@ def nli(
     from training.data.dataset import join, read_labelled_dataset
     from training.data.parts import held_out_files
     from training.fit.config import BUNDLED_ENCODER
-    from training.starter.synthetic import synthetic_dataset
+    from training.words.templates import synthetic_dataset
     from training.writable import is_complete
 
     settings = settings_from(None, None)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from stream.files import Options
     from training.data.unstated import Unstated
     from training.encoders.encoder import Encoder
-    from training.encoders.mlm import PretrainConfig
     from training.fit.config import Progress
+    from training.pretraining.mlm import PretrainConfig
 
 # What the bundled encoder got, from 13 thousand texts.
 _EPOCHS: Final = 16
@@ -80,8 +80,8 @@ def pretrain(
         _write_e5(rows, output, epochs, as_json)
         return
     # torch: a mistake above is answered without waiting for it.
-    from training.encoders.checkpoint import pretrain_to
-    from training.encoders.mlm import PretrainConfig
+    from training.pretraining.checkpoint import pretrain_to
+    from training.pretraining.mlm import PretrainConfig
     from training.tracking.records import add_pretraining, pretraining_record
 
     config = PretrainConfig(seed=given.seed, epochs=epochs or _EPOCHS, device=given.device)
@@ -106,7 +106,7 @@ def _write_e5(rows: list[str], output: Path, epochs: int | None, as_json: bool) 
         InputError: it was to be trained on.
         DataError: its package is not installed.
     """
-    from training.encoders.checkpoint import write_checkpoint
+    from training.pretraining.checkpoint import write_checkpoint
     from training.starter.e5 import pretrained_encoder, read_image, weights_file
 
     if epochs is not None:

@@ -421,7 +421,7 @@ def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:
 
 def _caution(manifest: Manifest) -> None:
     """Say what the figures do not say."""
-    from training.export.rule import LEAST_MEASURED, not_said
+    from training.measures.rule import LEAST_MEASURED, not_said
 
     for sentence in not_said(manifest.metrics):
         note(f"[yellow]{sentence}[/yellow]")

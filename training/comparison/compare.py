@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.dataset import Dataset, trusted
+from training.distillation import fit_family
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.lineage import decided_by
@@ -244,7 +245,7 @@ def _train(
     progress: Progress,
 ) -> Run:
     started = time.perf_counter()
-    model: Any = family(candidate.family).fit(dataset, config, progress)
+    model: Any = fit_family(candidate.family, dataset, config, progress)
     seconds = time.perf_counter() - started
     # Before the export: it merges low-rank updates into weights that were not trained.
     parameters = int(model.parameters)

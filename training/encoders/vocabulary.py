@@ -22,9 +22,9 @@ from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-from training.data.morphology import forms
 from training.encoders.encoder import FIRST, LAST, SPECIALS, UNKNOWN
-from training.labelling.rules import RuleBook, load_rules
+from training.words.morphology import forms
+from training.words.rules import RuleBook, load_rules
 
 _MAX_LETTERS: Final = 60
 _LONGER_WORD: Final = 5

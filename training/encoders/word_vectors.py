@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from training.data.morphology import plain
 from training.encoders.encoder import SPECIALS
-from training.labelling.embedding import bundled_navec
+from training.words.morphology import plain
+from training.words.navec import bundled_navec
 
 Vectors = NDArray[np.float32]
 

@@ -14,11 +14,11 @@ from training.data.dataset import Dataset
 from training.data.origins import Origin, counted
 from training.export.cpu_graph import LEAST_AGREEMENT
 from training.export.parity import Graphs
-from training.export.rule import not_said
 from training.fit.config import TrainConfig
 from training.measures.calibration import NEVER
+from training.measures.held_out import HeldOut
+from training.measures.rule import not_said
 from training.models.family import family
-from training.out_of_fold import HeldOut
 
 _NAMES: Final = {
     "weighted_f1": "Weighted F1",

@@ -72,6 +72,11 @@ class Sample:
         )
         return cls(ids, model.logits_of(ids), calibration, model.encoder.pad_id)
 
+    def share_of(self, piece: int) -> float:
+        """Return how many of all word pieces are this one, 0 to 1."""
+        pieces = sum(len(row) for row in self.ids)
+        return sum(list(row).count(piece) for row in self.ids) / max(pieces, 1)
+
     def parity(self, graph: Path) -> Parity:
         """Compare a graph with the module."""
         return Parity.of(self.wanted, graph_logits(graph, self.ids, self.pad_id))

@@ -1,4 +1,4 @@
-"""From a family and a dataset to a model folder: train, calibrate, export, check, move into place."""
+"""A trained model goes in, a model folder comes out: complete and checked, or not at all."""
 
 from __future__ import annotations
 
@@ -28,19 +28,16 @@ from stream.model.folder import (
 from stream.text import normalize
 from training.data.dataset import Dataset
 from training.encoders.encoder import WEIGHTS
-from training.errors import DataError
+from training.encoders.known import write_known
 from training.export.card import model_card
 from training.export.cpu_graph import SINGLE, Sample, write_cpu_graph
 from training.export.graph import export_graph
-from training.export.known import write_known
 from training.export.parity import Graphs, graph_logits
 from training.export.quantise import halve
-from training.export.rule import fit_rule, promised
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import NeuralModel
-from training.models.family import family
-from training.out_of_fold import HeldOut, out_of_fold
-from training.writable import check_replaceable
+from training.measures.held_out import HeldOut
+from training.measures.rule import Rule, promised
 
 RUN_FILE: Final = "training.json"
 _LARGEST_DIFFERENCE: Final = 1e-2
@@ -64,59 +61,30 @@ class Options:
     base: bool = True
 
 
-def export_family(
-    name: str,
-    dataset: Dataset,
-    folder: Path,
-    config: TrainConfig,
-    progress: Progress = silent,
-    *,
-    calibration: Dataset | None = None,
-    options: Options = Options(),
-) -> Manifest:
-    """Train, calibrate, export and check; see :func:`training.train.train_family`.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How a model was made: what its folder tells of it.
 
-    An interrupted call with the same ``config.checkpoints`` goes on where it was.
-
-    Args:
-        name: of a servable family.
-        dataset: what to train on.
-        folder: where the model goes.
-        config: how to train.
-        progress: is told how far it is.
-        calibration: labelled rows outside the dataset, instead of out-of-fold predictions.
-        options: what else goes into the folder.
-
-    Raises:
-        DataError: there is nothing to train on, or ``folder`` holds something else.
-        ModelError: the exported model does not compute what the trained one does.
+    Attributes:
+        family: its name.
+        config: how it was trained.
+        dataset: what it was trained on.
+        held: labelled rows that it was not trained on, and what was said of them.
+        rule: of its decisions, from those rows.
     """
-    if not len(dataset):
-        raise DataError("there is nothing to train on", "label some reviews first")
-    check_replaceable(folder)
-    held = None if calibration is not None else out_of_fold(name, dataset, config, progress)
-    final = config
-    if config.checkpoints is not None:
-        final = config.model_copy(update={"checkpoints": config.checkpoints / "final"})
-    if calibration is not None:
-        final = final.measured_on(calibration.normalized)
-    model = cast("NeuralModel", family(name).fit(dataset, final, progress))
-    if held is None:
-        rows = cast("Dataset", calibration)
-        held = HeldOut(rows, model.logits(rows.normalized))
-    manifest = write_folder(model, held, dataset, folder, config, name, options, progress)
-    if config.checkpoints is not None:
-        shutil.rmtree(config.checkpoints, ignore_errors=True)
-    return manifest
+
+    family: str
+    config: TrainConfig
+    dataset: Dataset
+    held: HeldOut
+    rule: Rule
 
 
 def write_folder(
     model: NeuralModel,
-    held: HeldOut,
-    dataset: Dataset,
+    made: Made,
+    sample: Sample,
     folder: Path,
-    config: TrainConfig,
-    name: str,
     options: Options = Options(),
     progress: Progress = silent,
 ) -> Manifest:
@@ -124,11 +92,9 @@ def write_folder(
 
     Args:
         model: trained.
-        held: labelled rows that it was not trained on, and its logits.
-        dataset: what it was trained on.
+        made: how.
+        sample: of its training texts, to judge the graphs by.
         folder: where the model goes.
-        config: how it was trained.
-        name: of its family.
         options: what else goes into the folder.
         progress: is told how far it is.
 
@@ -141,49 +107,49 @@ def write_folder(
         aside = Path(temporary) / "model"
         aside.mkdir()
         parameters = sum(p.numel() for p in model.module.parameters())
-        sample = Sample.of(model, dataset.normalized)
-        graphs = _write_graphs(model, aside, sample, config, options)
+        graphs = _write_graphs(model, aside, sample, made.config, options)
         progress("export", 1, 3)
         _write_tokenizer_and_base(model, aside, options)
         if (aside / WEIGHTS).is_file():
-            write_known(aside, dataset, config)
-        rule = fit_rule(
-            held,
-            config.precision,
-            _unknown_share(sample.ids, model.encoder.unknown_id),
-            guarantee=config.guarantee,
-        )
-        manifest = Manifest(
-            version="",
-            name=options.name,
-            family=name,
-            taxonomy=active_taxonomy().digest,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            max_length=model.max_length,
-            pad_id=model.encoder.pad_id,
-            unknown_id=model.encoder.unknown_id,
-            temperature=rule.temperature,
-            thresholds=dict(zip(active_taxonomy().slugs, rule.thresholds, strict=True)),
-            asked_precision=config.precision,
-            guaranteed=config.guarantee,
-            promises=promised(rule.promises),
-            metrics=rule.metrics,
-            training_digest=dataset.digest,
-            code_version=version("reviews-stream"),
-            files={},
-            self_test=_self_test(model, aside),
-            reference=rule.reference,
-        )
-        card = model_card(manifest, dataset, held, config, parameters, graphs)
+            write_known(aside, made.dataset, str(made.config.encoder))
+        manifest = _manifest(model, made, options, _self_test(model, aside))
+        card = model_card(manifest, made.dataset, made.held, made.config, parameters, graphs)
         (aside / "README.md").write_text(card, encoding="utf-8")
-        record = _run_record(config, dataset, held, graphs, model.losses)
-        (aside / RUN_FILE).write_text(record, encoding="utf-8")
+        (aside / RUN_FILE).write_text(_run_record(made, graphs, model.losses), encoding="utf-8")
         manifest = write_manifest(aside, manifest)
         progress("export", 2, 3)
         Classifier.load(aside, device="cpu")
         _move_into_place(aside, folder)
     progress("export", 3, 3)
     return manifest
+
+
+def _manifest(
+    model: NeuralModel, made: Made, options: Options, self_test: tuple[SelfTest, ...]
+) -> Manifest:
+    """Return the manifest, as yet without its files and their version."""
+    rule, config = made.rule, made.config
+    return Manifest(
+        version="",
+        name=options.name,
+        family=made.family,
+        taxonomy=active_taxonomy().digest,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        max_length=model.max_length,
+        pad_id=model.encoder.pad_id,
+        unknown_id=model.encoder.unknown_id,
+        temperature=rule.temperature,
+        thresholds=dict(zip(active_taxonomy().slugs, rule.thresholds, strict=True)),
+        asked_precision=config.precision,
+        guaranteed=config.guarantee,
+        promises=promised(rule.promises),
+        metrics=rule.metrics,
+        training_digest=made.dataset.digest,
+        code_version=version("reviews-stream"),
+        files={},
+        self_test=self_test,
+        reference=rule.reference,
+    )
 
 
 def _write_graphs(
@@ -238,27 +204,16 @@ def self_test_texts() -> list[str]:
     return [normalize(info.description(language) or info.name(language)) for info in chosen]
 
 
-def _unknown_share(ids: Sequence[Sequence[int]], unknown_id: int) -> float:
-    pieces = sum(len(row) for row in ids)
-    return sum(list(row).count(unknown_id) for row in ids) / max(pieces, 1)
-
-
-def _run_record(
-    config: TrainConfig,
-    dataset: Dataset,
-    held: HeldOut,
-    graphs: Graphs,
-    losses: Sequence[float],
-) -> str:
+def _run_record(made: Made, graphs: Graphs, losses: Sequence[float]) -> str:
     """Return how this model was made, for people and programs, as JSON."""
     packages = ("numpy", "onnx", "onnxruntime", "tokenizers", "torch", "transformers")
     record = {
-        "config": config.described(),
-        "base": config.base,
+        "config": made.config.described(),
+        "base": made.config.base,
         "losses": [round(loss, 6) for loss in losses],
-        "training_digest": dataset.digest,
-        "origins": dataset.origins(),
-        "measured_on": held.rows.origins(),
+        "training_digest": made.dataset.digest,
+        "origins": made.dataset.origins(),
+        "measured_on": made.held.rows.origins(),
         "parity": {
             name: {"largest": round(p.largest, 6), "agreement": round(p.agreement, 6)}
             for name, p in graphs.parity.items()

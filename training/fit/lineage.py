@@ -24,6 +24,8 @@ _SOURCES: Final = (
     "training/fit",
     "training/models",
     "training/encoders",
+    "training/pretraining",
+    "training/words",
     "training/distillation.py",
     "training/out_of_fold.py",
     "stream/text",

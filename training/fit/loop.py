@@ -21,13 +21,14 @@ from training.fit.lineage import decided_by
 from training.fit.losses import Loss, symmetric_divergence
 from training.fit.noise import disturb
 from training.fit.optimizer import parameter_groups
-from training.fit.pruning import doubted
 from training.fit.runtime import autocast, pick_device, resume, save_progress
 from training.fit.sampling import epoch_rows
 from training.fit.stopping import BestEpoch, held_back, loss_of
 
 Build = Callable[[Encoder, TrainConfig], nn.Module]
 """Makes a module that maps ids and mask, int64 [rows, length], to logits float32 [rows, categories]."""
+Doubted = Callable[[Dataset, int], NDArray[np.bool_]]
+"""Tells which rows of a dataset have a label that is likely wrong, bool [rows]; takes a seed besides."""
 
 _EVALUATION_BATCH: Final = 128
 _LARGEST_GRADIENT: Final = 1.0
@@ -85,7 +86,7 @@ def read_by(
 
 
 def fit_module(
-    build: Build, dataset: Dataset, config: TrainConfig, progress: Progress
+    build: Build, dataset: Dataset, config: TrainConfig, progress: Progress, doubted: Doubted
 ) -> NeuralModel:
     """Train a neural family.
 
@@ -98,6 +99,7 @@ def fit_module(
         dataset: what to train on.
         config: how.
         progress: is told the epoch and the loss.
+        doubted: tells which rows to leave out, where the configuration wants that.
 
     Raises:
         DataError: there is nothing to learn from the dataset.

@@ -18,8 +18,8 @@ from schemas import Category, active_taxonomy, all_categories, category_count
 from stream.text import normalize
 from training.errors import LabellerUnavailable, RulesError
 from training.labelling.embedding import Embedder, NavecEmbedder, Vectors
-from training.labelling.part_files import read_part
 from training.labelling.votes import Votes
+from training.words.part_files import read_part
 
 DICTIONARY: Final = "dictionary.toml"
 # Two unrelated Navec words have cosines up to about this.

@@ -8,16 +8,16 @@ Embeddings", ICLR 2017).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.morphology import WORD, analyse
 from training.encoders.checkpoints import local_checkpoint
 from training.errors import LabellerUnavailable
+from training.words.morphology import WORD, analyse
+from training.words.navec import bundled_navec
 
 Vectors = NDArray[np.float32]
 
@@ -118,19 +118,6 @@ class TransformerEmbedder:
         mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
         unit = torch.nn.functional.normalize(mean, dim=1)
         return np.asarray(unit.cpu().numpy(), dtype=np.float32)
-
-
-def bundled_navec() -> Path:
-    """Return the vectors inside the installed ``natasha`` package.
-
-    Raises:
-        LabellerUnavailable: the package is there without its vectors.
-    """
-    folder = Path(str(files("natasha"))) / "data" / "emb"
-    found = sorted(folder.glob("navec_*.tar"))
-    if not found:
-        raise LabellerUnavailable(f"{folder} holds no Navec vectors", "reinstall natasha")
-    return found[0]
 
 
 def _load_navec(path: Path) -> Any:

@@ -15,8 +15,8 @@ import numpy as np
 
 from schemas import Category, active_taxonomy, category_count
 from training.labelling.lexicon import Hit, Hits, Lexicon
-from training.labelling.rules import Tier, load_rules
 from training.labelling.votes import Votes
+from training.words.rules import Tier, load_rules
 
 _INDIRECT: Final[tuple[Tier, ...]] = ("part", "worn", "cloth")
 _GARMENT_TIERS: Final[frozenset[Tier]] = frozenset({"product", "part", "worn", "cloth"})

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas import active_taxonomy, category_infos
 from training.errors import RulesError
-from training.labelling.part_files import read_part
+from training.words.part_files import read_part
 
 HYPOTHESES: Final = "hypotheses.toml"
 _TEMPLATES: Final = {

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from training.data.morphology import (
+from training.words.morphology import (
     RUSSIAN,
     analyse,
     forms,
@@ -21,7 +21,7 @@ from training.data.morphology import (
     one_edit_away,
     word_pattern,
 )
-from training.labelling.rules import Rule, RuleBook
+from training.words.rules import Rule, RuleBook
 
 # In shorter words one other letter makes another word: "шорты" and "торты".
 _FUZZY_LENGTH: Final = 6

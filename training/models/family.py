@@ -42,6 +42,7 @@ class Family:
         servable: whether it exports to the ONNX contract.
         based: whether it starts from a base checkpoint.
         varies: whether it is trained by gradients, and so knows ways and tricks.
+        taught: whether it learns from teachers as well, where the configuration names some.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Family:
     servable: bool
     based: bool = True
     varies: bool = True
+    taught: bool = True
 
 
 def _majority(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
@@ -73,25 +75,17 @@ def _embeddings(dataset: Dataset, config: TrainConfig, progress: Progress) -> Tr
 def _static(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
     from training.models.static import StaticModel  # noqa: PLC0415 - likewise
 
-    return StaticModel.fit(_taught(dataset, config, progress), config, progress)
-
-
-def _taught(dataset: Dataset, config: TrainConfig, progress: Progress) -> Dataset:
-    """Return the rows, and what teachers say of further texts, if there are any teachers."""
-    if not config.distillation.teachers:
-        return dataset
-    from training.distillation import with_teachers  # noqa: PLC0415 - no cycle
-
-    return with_teachers(dataset, config, progress)
+    return StaticModel.fit(dataset, config, progress)
 
 
 def _neural(name: str) -> Callable[[Dataset, TrainConfig, Progress], Trained]:
     def fit(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
         from training.fit.loop import fit_module  # noqa: PLC0415 - torch only when needed
         from training.models.builders import BUILDERS  # noqa: PLC0415 - likewise
+        from training.models.pruning import doubted  # noqa: PLC0415 - likewise
 
         build: Any = BUILDERS[name]
-        return fit_module(build, _taught(dataset, config, progress), config, progress)
+        return fit_module(build, dataset, config, progress, doubted)
 
     return fit
 
@@ -106,6 +100,7 @@ FAMILIES: Final[dict[str, Family]] = {
             False,
             based=False,
             varies=False,
+            taught=False,
         ),
         Family(
             "ngrams",
@@ -114,6 +109,7 @@ FAMILIES: Final[dict[str, Family]] = {
             False,
             based=False,
             varies=False,
+            taught=False,
         ),
         Family(
             "embeddings",
@@ -121,6 +117,7 @@ FAMILIES: Final[dict[str, Family]] = {
             _embeddings,
             True,
             varies=False,
+            taught=False,
         ),
         Family("bert", "BERT, all weights trained.", _neural("bert"), True),
         Family("lora", "BERT, low-rank updates of attention, merged.", _neural("lora"), True),

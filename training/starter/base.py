@@ -11,15 +11,15 @@ import torch
 
 from schemas import active_taxonomy
 from stream.text import normalize
-from training.data.morphology import analyse, forms
-from training.encoders.checkpoint import is_made_of, pretrain_to
 from training.encoders.encoder import Encoder, Shape, load_encoder, new_encoder
-from training.encoders.mlm import PretrainConfig
 from training.encoders.vocabulary import learn_tokenizer, product_forms
 from training.encoders.word_vectors import WordVectors, piece_vectors
 from training.fit.config import Progress, silent
-from training.labelling.rules import RULES
-from training.starter.synthetic import TEMPLATES, bundled_templates
+from training.pretraining.checkpoint import is_made_of, pretrain_to
+from training.pretraining.mlm import PretrainConfig
+from training.words.morphology import analyse, forms
+from training.words.rules import RULES
+from training.words.templates import TEMPLATES, bundled_templates
 
 STARTER_SHAPE: Final = Shape(layers=3, width=256, heads=4, inner=1024, positions=128)
 _WORD_LETTERS: Final = 3
@@ -40,7 +40,7 @@ def starter_encoder(
 
     Args:
         texts: normalised, to learn vocabulary and language from.
-        folder: gets the checkpoint, see :func:`training.encoders.checkpoint.pretrain_to`.
+        folder: gets the checkpoint, see :func:`training.pretraining.checkpoint.pretrain_to`.
         config: of the pretraining; its ``checkpoints`` are set here.
         progress: is told how far it is.
         shape: of a new encoder.

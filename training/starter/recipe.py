@@ -14,9 +14,9 @@ from typing import Final
 
 from stream.model.folder import Manifest
 from training.data.dataset import Dataset
-from training.encoders.mlm import PretrainConfig
-from training.export.folder import Options, export_family
+from training.export.folder import Options
 from training.fit.config import Distillation, Imbalance, Progress, TrainConfig, silent
+from training.pretraining.mlm import PretrainConfig
 from training.starter.base import starter_encoder
 from training.starter.e5 import pretrained_encoder, read_image, weights_file
 from training.starter.texts import (
@@ -26,6 +26,7 @@ from training.starter.texts import (
     starter_dataset,
     unlabelled_texts,
 )
+from training.train import train_family
 from training.writable import check_replaceable
 
 NAME: Final = "starter"
@@ -114,7 +115,7 @@ def train_starter(
         config = _with_lessons(config, texts, further, work)
     config = config.measured_on(reported.normalized)
     options = Options(name=NAME, half_graph=plan.half_graph)
-    return export_family(FAMILY, dataset, folder, config, progress, options=options)
+    return train_family(FAMILY, dataset, folder, config, progress, options=options)
 
 
 def _with_lessons(

@@ -20,7 +20,7 @@ from training.data.origins import Origin
 from training.data.parts import examples_file, held_out_files
 from training.data.unstated import Unstated
 from training.labelling.ensemble import SoftLabels, starter_labels
-from training.starter.synthetic import synthetic_dataset
+from training.words.templates import synthetic_dataset
 
 SHOPS: Final = Path("real")
 """Where in the folder of reviews those of other shops are."""

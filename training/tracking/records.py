@@ -18,7 +18,7 @@ from training.tracking.tracker import Record, TrackedRun, Tracker
 
 if TYPE_CHECKING:
     from training.comparison.compare import Candidate, Run
-    from training.encoders.mlm import PretrainConfig
+    from training.pretraining.mlm import PretrainConfig
 
 _CARD: Final = "README.md"
 _PACKAGES: Final = ("numpy", "onnxruntime", "scikit-learn", "torch", "transformers")
@@ -76,7 +76,7 @@ def pretraining_record(texts: int, config: PretrainConfig) -> Record:
 
 def add_pretraining(run: TrackedRun, folder: Path) -> None:
     """Add what a checkpoint's folder says of its making; its vocabulary holds words of the texts."""
-    from training.encoders.checkpoint import RUN_FILE  # noqa: PLC0415 - loads torch
+    from training.pretraining.checkpoint import RUN_FILE  # noqa: PLC0415 - loads torch
 
     made = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
     versions = _versions(made["versions"] | {"python": made["python"]})

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from training.data.dataset import labelled, read_labelled_dataset
 from training.data.folds import folds_by_product
 from training.errors import DataError
-from training.export.rule import fit_rule
 from training.fit.config import TrainConfig, silent
+from training.measures.rule import fit_rule
 from training.out_of_fold import out_of_fold, parts_of
 
 ROWS = st.lists(

@@ -25,12 +25,12 @@ from training.data.unstated import Unstated
 from training.errors import DataError
 from training.export.card import model_card
 from training.export.parity import Graphs
-from training.export.rule import fit_rule, not_said
 from training.fit.config import TrainConfig
 from training.gate.frozen import FrozenSet, read_frozen
 from training.gate.metrics import compare
 from training.gate.verdict import ModelName, Verdict
-from training.out_of_fold import HeldOut
+from training.measures.held_out import HeldOut
+from training.measures.rule import fit_rule, not_said
 from training.retrain.assemble import WEIGHT
 
 # What each may be used for: decided by a person, measured on, a text of the stream. Whoever adds an

@@ -3,7 +3,7 @@ import pytest
 from schemas import all_categories
 from training.errors import RulesError
 from training.labelling.lexicon import Lexicon
-from training.labelling.rules import RuleBook, load_rules
+from training.words.rules import RuleBook, load_rules
 
 SHOES = {"id": "shoes", "tier": "product", "category": "footwear", "weight": 2.0}
 

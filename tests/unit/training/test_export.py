@@ -10,14 +10,14 @@ from stream.model.classifier import Classifier
 from stream.model.folder import verify
 from training.errors import DataError
 from training.export.card import model_card
-from training.export.folder import Options, export_family
+from training.export.folder import Options
 from training.export.graph import export_graph
 from training.export.parity import Graphs, Parity, graph_logits
 from training.export.quantise import halve, quantise_dynamic
 from training.export.vectorise import vectorise
 from training.fit.config import Distillation, TrainConfig
+from training.measures.held_out import HeldOut
 from training.models.family import FAMILIES
-from training.out_of_fold import HeldOut
 from training.train import fit_family, train_family
 
 pytestmark = pytest.mark.slow
@@ -62,7 +62,7 @@ def test_no_node_that_computes_one_number_at_a_time_is_served(exported):
 def exported(tmp_path_factory, reviews, by_heart):
     folder = tmp_path_factory.mktemp("exported") / "model"
     config = by_heart.model_copy(update={"precision": 0.8})
-    manifest = export_family("bert", reviews, folder, config, options=Options("tiny", True))
+    manifest = train_family("bert", reviews, folder, config, options=Options("tiny", True))
     return folder, manifest
 
 

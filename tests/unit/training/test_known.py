@@ -7,7 +7,7 @@ import pytest
 
 from training.data.dataset import join, labelled, read_labelled_dataset
 from training.data.parts import examples_file, held_out_file
-from training.export.known import known, write_known
+from training.encoders.known import known, write_known
 from training.fit.config import TrainConfig
 from training.out_of_fold import measured_rows, out_of_fold
 from training.train import train_family
@@ -25,18 +25,18 @@ def taught(tiny_encoder, quick, tmp_path):
     old = rows_of("чайник", count=120)
     for file in tiny_encoder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    write_known(tmp_path, old, quick)
+    write_known(tmp_path, old, str(quick.encoder))
     return old, quick.model_copy(update={"encoder": tmp_path})
 
 
 def test_texts_that_the_base_has_learned_are_told_however_they_are_written(taught):
     old, config = taught
     loud = dataclasses.replace(old.take([0, 1]), texts=["ЧАЙНИК НОМЕР 0", "чайник номер 777"])
-    assert known(loud, config).tolist() == [True, False]
+    assert known(loud, str(config.encoder)).tolist() == [True, False]
 
 
 def test_a_base_of_another_make_is_not_suspected(taught, quick):
-    assert not known(taught[0], quick).any()
+    assert not known(taught[0], str(quick.encoder)).any()
 
 
 def test_only_texts_that_are_new_to_the_base_are_measured_on(taught):
@@ -61,10 +61,10 @@ def test_a_successor_knows_what_its_base_knew(taught, tmp_path):
     assert manifest.metrics["rows_known_to_the_base"] == 120
     assert "known.npy" in manifest.files
     after = config.model_copy(update={"encoder": tmp_path / "next"})
-    assert known(join(old, new), after).all()
+    assert known(join(old, new), str(after.encoder)).all()
 
 
 def test_the_bundled_base_knows_our_training_examples_and_none_of_the_held_out_ones():
     config = TrainConfig()
-    assert known(read_labelled_dataset(examples_file()), config).all()
-    assert not known(read_labelled_dataset(held_out_file()), config).any()
+    assert known(read_labelled_dataset(examples_file()), str(config.encoder)).all()
+    assert not known(read_labelled_dataset(held_out_file()), str(config.encoder)).any()

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from stream.errors import DiskFull
-from training.encoders.checkpoint import pretrain_to, run_record
 from training.encoders.encoder import load_encoder
-from training.encoders.mlm import PretrainConfig, pretrain
 from training.fit.config import TrainConfig
 from training.fit.runtime import autocast
+from training.pretraining.checkpoint import pretrain_to, run_record
+from training.pretraining.mlm import PretrainConfig, pretrain
 from training.starter.base import starter_encoder
 from training.starter.recipe import Plan, plan_of
 from training.train import fit_family
@@ -158,7 +158,7 @@ def test_an_encoder_that_says_nothing_of_its_making_is_made_anew(starter, tmp_pa
 
 def test_an_encoder_of_other_code_is_made_anew(starter, monkeypatch):
     starter()
-    monkeypatch.setattr("training.encoders.mlm.code_digest", lambda: "of other code")
+    monkeypatch.setattr("training.pretraining.mlm.code_digest", lambda: "of other code")
     assert starter()
 
 

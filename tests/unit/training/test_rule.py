@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from training.data.dataset import join, labelled
-from training.export.rule import fit_rule
 from training.measures.calibration import fit_temperature
-from training.out_of_fold import HeldOut
+from training.measures.held_out import HeldOut
+from training.measures.rule import fit_rule
 
 
 def held_out(of_the_stream: int, written: int) -> HeldOut:

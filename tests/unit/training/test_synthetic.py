@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from schemas import Category, all_categories
-from training.starter.synthetic import (
+from training.words.templates import (
     Product,
     bundled_templates,
     fill,

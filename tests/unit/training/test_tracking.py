@@ -12,10 +12,10 @@ from training.comparison.candidates import family_candidates
 from training.comparison.compare import compare
 from training.comparison.report import write_report
 from training.data.dataset import labelled
-from training.encoders.checkpoint import pretrain_to
 from training.encoders.encoder import load_encoder
-from training.encoders.mlm import PretrainConfig
 from training.export.folder import Options
+from training.pretraining.checkpoint import pretrain_to
+from training.pretraining.mlm import PretrainConfig
 from training.tracking import open_tracker
 from training.tracking.records import (
     add_pretraining,

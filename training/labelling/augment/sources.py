@@ -16,7 +16,7 @@ from training.errors import BudgetSpent
 from training.labelling.llm.endpoint import ChatEndpoint, Unanswered, response_format
 from training.labelling.llm.prompt import codebook, estimated_tokens
 from training.labelling.llm.voter import Usage
-from training.starter.synthetic import Templates, bundled_templates, sentences
+from training.words.templates import Templates, bundled_templates, sentences
 
 _FIELD: Final = "reviews"
 _SYSTEM: Final = """You write made-up examples to train a classifier that sorts {task}.

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from schemas import category_count
 from training.data.dataset import Dataset
 from training.data.folds import folds_of
+from training.fit.config import TrainConfig, silent
+from training.models.baselines import NgramRegression
 
 _FOLDS: Final = 4
 
@@ -23,9 +25,6 @@ def doubted(dataset: Dataset, seed: int) -> NDArray[np.bool_]:
         bool [rows].
     """
     from cleanlab.filter import find_label_issues  # noqa: PLC0415 - heavy, and rarely wanted
-
-    from training.fit.config import TrainConfig, silent  # noqa: PLC0415 - no cycle at import
-    from training.models.baselines import NgramRegression  # noqa: PLC0415 - likewise
 
     fold = folds_of(dataset.categories, _FOLDS, seed)
     logits = np.zeros((len(dataset), category_count()))

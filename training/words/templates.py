@@ -20,9 +20,9 @@ import numpy as np
 from schemas import Category, active_taxonomy, all_categories, category_count
 from schemas.toml import read_toml
 from training.data.dataset import Dataset, join, labelled
-from training.data.morphology import analyzer
 from training.data.origins import Origin
 from training.errors import LabellerUnavailable, RulesError
+from training.words.morphology import analyzer
 
 PRODUCTS: Final = "products.toml"
 TEMPLATES: Final = "templates.toml"

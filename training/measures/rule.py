@@ -20,9 +20,9 @@ from training.measures.calibration import (
     risk_coverage,
     softmax,
 )
+from training.measures.held_out import HeldOut
 from training.measures.metrics import accuracy, macro_f1, weighted_f1
 from training.measures.promise import Promise, guaranteed_thresholds, promises
-from training.out_of_fold import HeldOut
 
 _DIGITS: Final = 4
 # With fewer rows of the stream than this, the temperature is fitted to written examples as well.

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from schemas import Category, active_taxonomy
 from training.errors import LabellerUnavailable
-from training.labelling.part_files import Location, read_part
+from training.words.part_files import Location, read_part
 
 RULES: Final = "rules.toml"
 Tier = Literal["shield", "product", "part", "child", "adult", "worn", "cloth", "hint", "general"]

@@ -18,33 +18,36 @@ from stream.model.folder import KNOWN
 from stream.text import short_fingerprint
 from training.data.dataset import Dataset
 from training.encoders.checkpoints import local_checkpoint
-from training.fit.config import TrainConfig
 
 FILE: Final = KNOWN
 
 Marks = NDArray[np.uint64]
 
 
-def known(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
+def known(dataset: Dataset, base: str) -> NDArray[np.bool_]:
     """Tell which rows' texts the base of a training has learned with their labels, bool [rows].
 
     Of a base that is no model folder of ours nothing is known, and so nothing is assumed.
 
+    Args:
+        dataset: the rows.
+        base: the checkpoint that a training starts from, see :func:`local_checkpoint`.
+
     Raises:
         LabellerUnavailable: the base is not on this machine.
     """
-    return np.isin(_marks(dataset.normalized), _kept(local_checkpoint(str(config.encoder))))
+    return np.isin(_marks(dataset.normalized), _kept(local_checkpoint(base)))
 
 
-def write_known(folder: Path, dataset: Dataset, config: TrainConfig) -> None:
+def write_known(folder: Path, dataset: Dataset, base: str) -> None:
     """Keep fingerprints of what a model was trained on, and of what its base was.
 
     Args:
         folder: of the model.
         dataset: that it was trained on.
-        config: names the base.
+        base: the checkpoint that it started from.
     """
-    before = _kept(local_checkpoint(str(config.encoder)))
+    before = _kept(local_checkpoint(base))
     np.save(folder / FILE, np.union1d(before, _marks(dataset.normalized)), allow_pickle=False)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from training.encoders.encoder import Encoder
-from training.encoders.mlm import PretrainConfig, key_of, pretrain
 from training.fit.config import Progress, silent
+from training.pretraining.mlm import PretrainConfig, key_of, pretrain
 from training.writable import CHECKPOINT, is_complete
 
 RUN_FILE: Final = "pretraining.json"

@@ -1,0 +1,38 @@
+"""Labelled rows that a model did not see, and what it says of them: what every figure stands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Labelled rows and what a model that did not see them says.
+
+    Attributes:
+        rows: the labelled rows.
+        logits: float32 [rows, categories].
+        known: how many of the rows the base had learned with their labels: they flatter.
+        products: how many products were held out as wholes; 0 where rows were held out at random.
+    """
+
+    rows: Dataset
+    logits: NDArray[np.float32]
+    known: int = 0
+    products: int = 0
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """Category ids, int64 [rows]."""
+        return self.rows.categories
+
+    @property
+    def of_the_stream(self) -> NDArray[np.bool_]:
+        """Which rows are a sample of the stream: written examples are not, bool [rows]."""
+        real = np.array([origin.of_the_stream for origin in self.rows.origin], dtype=np.bool_)
+        return real if real.any() else np.ones(len(self.rows), dtype=np.bool_)
