@@ -119,6 +119,15 @@ class RelabelTask(Event):
         description="What is strange about the text, so that the model was not believed however sure "
         "it was: other-script, other-language, letters-lost, unknown-words; more may come.",
     )
+    held: bool = Field(
+        default=False,
+        description="The category is held: its promise was found broken, so that nothing is published as "
+        "it, however sure the model is.",
+    )
+    audit_share: Annotated[float, Field(gt=0.0, le=1.0)] | None = Field(
+        default=None,
+        description="Of an audit: the chance with which it was drawn. Its weight is one over that.",
+    )
     model_version: str
     queued_at: datetime = Field(default_factory=now)
     source: SourcePosition
@@ -224,6 +233,38 @@ class ModelAnnouncement(Event):
     )
 
 
+class GuardDecision(Event):
+    """A category of a model is held, or released again, on ``reviews.guard``; kept for ever.
+
+    Key: model version and category. Decisions about one of them are numbered from 1 without a gap, and
+    change between held and released: whatever else stands on the topic does not count.
+    """
+
+    category: Category
+    model_version: str
+    number: int = Field(ge=1, le=_MOST, description="One above the decision before it.")
+    action: Literal["held", "released"]
+    promised: Probability | None = Field(
+        default=None, description="Precision that was promised; of what is held."
+    )
+    audited: Count = Field(default=0, description="Audits that people have decided.")
+    right: Count = Field(default=0, description="Of them, those published rightly.")
+    evidence: Amount = Field(
+        default=0.0,
+        description="Betting score against the promise: one this high comes by chance, however often it "
+        "is looked at, with a probability of one over it.",
+    )
+    decided_at: datetime = Field(default_factory=now)
+    decided_by: str = Field(
+        description="Of what is held: the monitor. Of what is released: a person."
+    )
+    note: str = Field(default="", max_length=1000, description="In a person's words.")
+    seal: str = Field(
+        default="",
+        description="Keyed BLAKE2b over all other fields, hexadecimal. Empty: not sealed.",
+    )
+
+
 class CategoryCount(BaseModel):
     """One category's part of a batch."""
 
@@ -232,6 +273,11 @@ class CategoryCount(BaseModel):
     published: Count = Field(default=0)
     relabelled: Count = Field(default=0, description="By the model's best guess.")
     confidence_sum: Amount = Field(default=0.0, description="Over both.")
+    published_confidence: Amount = Field(
+        default=0.0,
+        description="Over the published: so many of them are expected to be right. 0: not told, by a "
+        "worker of an earlier version.",
+    )
 
 
 CONFIDENCE_BINS: Final = 20
@@ -263,6 +309,7 @@ class BatchSummary(Event):
     strange: Count = Field(
         default=0, description="Of the relabelled, texts that no model could know."
     )
+    held: Count = Field(default=0, description="Of the relabelled, those whose category is held.")
     unread_dates: Count = Field(
         default=0, description="Reviews whose date could not be read; it is in the metadata."
     )
@@ -318,6 +365,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     Label,
     Judgement,
     ModelAnnouncement,
+    GuardDecision,
     BatchSummary,
     CategoryWindow,
 )

@@ -19,6 +19,7 @@ from schemas.events import (
     CategorizedReview,
     CategoryWindow,
     Event,
+    GuardDecision,
     Judgement,
     Label,
     ModelAnnouncement,
@@ -124,6 +125,7 @@ _SINGLE_TOPICS: Final[tuple[tuple[str, type[Event] | None, str], ...]] = (
     ("judgements", Judgement, "send"),
     ("dead_letter", None, "send"),
     ("models", ModelAnnouncement, "receive"),
+    ("guard", GuardDecision, "send"),
     ("batches", BatchSummary, "send"),
     ("stats", CategoryWindow, "send"),
 )

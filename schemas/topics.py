@@ -82,6 +82,11 @@ class TopicNames:
         return f"{self.prefix}.models"
 
     @property
+    def guard(self) -> str:
+        """Every :class:`~schemas.events.GuardDecision`: which categories are held."""
+        return f"{self.prefix}.guard"
+
+    @property
     def batches(self) -> str:
         """One :class:`~schemas.events.BatchSummary` a worker's transaction."""
         return f"{self.prefix}.batches{self.output_suffix}"
@@ -141,6 +146,13 @@ class TopicNames:
         )
         yield TopicPolicy(
             self.models, "the model to serve", cleanup="compact", single_partition=True
+        )
+        yield TopicPolicy(
+            self.guard,
+            "categories held and released, kept for ever",
+            # Not compacted: whoever writes there must not be able to make an earlier decision vanish.
+            retention_ms=FOREVER_MS,
+            single_partition=True,
         )
         yield TopicPolicy(self.batches, "one summary a transaction")
         yield TopicPolicy(self.stats, "windowed statistics by category")

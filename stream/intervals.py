@@ -9,7 +9,7 @@ from typing import Final
 _Z: Final = 1.959964
 
 
-def wilson(hits: int, of: int) -> tuple[float, float]:
+def wilson(hits: float, of: float) -> tuple[float, float]:
     """Return the 95% interval of a share (Wilson, JASA 22, 1927); it holds up for few and for all.
 
     Without anything counted it is 0 to 1.

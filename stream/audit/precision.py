@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from math import exp, lgamma, log
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from math import ceil, exp, floor, lgamma, log
 from typing import Final
 
 from schemas import Category, Label, RelabelTask, active_taxonomy, all_categories
@@ -13,6 +14,7 @@ from stream.intervals import wilson
 from stream.queue.priority import best_category
 
 _CHANCE: Final = 0.05
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,10 @@ class Measured:
         decided: of them, those that a person gave a category.
         right: of those, the ones that got the published category.
         unclear: those of which people could not tell.
+        precision: share that was right, each audit weighted by one over its chance of being one (Hajek's
+            ratio); None where nothing was decided.
+        expected: share that was to be right by the model's calibrated confidences, of the same audits.
+        effective: audits of equal weight that would tell as much (Kish, Survey Sampling, 1965).
         low: lower end of the 95% interval (Wilson, JASA 22, 1927); 0 where nothing was decided.
         high: upper end.
         taken_for: what people said instead, most frequent first.
@@ -35,64 +41,120 @@ class Measured:
     decided: int
     right: int
     unclear: int
+    precision: float | None
+    expected: float | None
+    effective: float
     low: float
     high: float
     taken_for: tuple[tuple[Category, int], ...] = ()
 
-    @property
-    def precision(self) -> float | None:
-        """Share that was right; None where nothing was decided."""
-        return self.right / self.decided if self.decided else None
 
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A published review that a person was asked about, and what the person said.
 
-def measure(tasks: Iterable[RelabelTask], labels: Mapping[str, Label]) -> list[Measured]:
-    """Return precision by category, all categories together last.
-
-    A review is drawn with the same chance whatever it is, so that shares need no weights.
-
-    Args:
-        tasks: of audits; of one review the last counts.
-        labels: that hold, by review id; those of people decide an audit.
+    Attributes:
+        category: as the model published it.
+        confidence: the model's, calibrated.
+        weight: one over the chance of being drawn; None: a worker of an earlier version did not say.
+        at: when it was published.
+        model: version that published it.
+        is_decided: a person has said something, not having seen the answer.
+        said: the person's category; None: cannot tell, or nothing was said.
+        decided_at: when the person said so.
     """
-    audits = {task.review.review_id: task for task in tasks if task.reason == "audit"}
-    said: dict[Category, list[Category | None]] = {category: [] for category in all_categories()}
-    audited: Counter[Category] = Counter()
-    for review_id, task in audits.items():
-        published = best_category(task.probabilities)
-        if published is None:  # the categories that it was about are gone
-            continue
-        audited[published] += 1
-        label = labels.get(review_id)
+
+    category: Category
+    confidence: float
+    weight: float | None
+    at: datetime
+    model: str
+    is_decided: bool = False
+    said: Category | None = None
+    decided_at: datetime | None = None
+
+    @classmethod
+    def of(cls, task: RelabelTask) -> Audit | None:
+        """Return the audit that a question is; None: it is none, or its categories are gone."""
+        category = best_category(task.probabilities)
+        if task.reason != "audit" or category is None:
+            return None
+        weight = 1 / task.audit_share if task.audit_share else None
+        confidence = task.probabilities[category]
+        return cls(category, confidence, weight, task.queued_at, task.model_version)
+
+    def answered(self, label: Label | None) -> Audit:
+        """Return the audit with what a label that holds says of it."""
         # Decided in bulk with what resembles it, or imported: somebody may have seen the answer.
         unseen = label is not None and label.decided_by == "person" and label.shown_blind
-        if label is not None and unseen and not label.withdrawn:
-            said[published].append(label.category)
-    found = [_measured(category, audited[category], said[category]) for category in said]
-    every = [(category, answer) for category, answers in said.items() for answer in answers]
-    whole = [answer for _, answer in every if answer is not None]
-    right = sum(category == answer for category, answer in every)
-    low, high = wilson(right, len(whole))
-    unclear = len(every) - len(whole)
-    return [
-        *(one for one in found if one.audited),
-        Measured(None, audited.total(), len(whole), right, unclear, low, high),
+        if label is None or not unseen or label.withdrawn:
+            return self
+        return replace(self, is_decided=True, said=label.category, decided_at=label.decided_at)
+
+
+def audits_of(tasks: Iterable[RelabelTask], labels: Mapping[str, Label]) -> list[Audit]:
+    """Return all audits among some questions; of one review the last counts.
+
+    Args:
+        tasks: questions.
+        labels: that hold, by review id; those of people decide an audit.
+    """
+    asked = {task.review.review_id: task for task in tasks if task.reason == "audit"}
+    found = ((review_id, Audit.of(task)) for review_id, task in asked.items())
+    return [audit.answered(labels.get(review_id)) for review_id, audit in found if audit]
+
+
+def measure(audits: Iterable[Audit]) -> list[Measured]:
+    """Return precision by category, all categories together last.
+
+    Within a category, and more so over all of them, audits are drawn with different chances: each
+    stands for one over its chance.
+    """
+    every = list(audits)
+    known = [audit.weight for audit in every if audit.weight is not None]
+    usual = sum(known) / len(known) if known else 1.0
+    found = [
+        _measured(category, of_it, usual)
+        for category in all_categories()
+        if (of_it := [audit for audit in every if audit.category == category])
     ]
+    return [*found, _measured(None, every, usual)]
 
 
-def _measured(category: Category, audited: int, answers: list[Category | None]) -> Measured:
-    decided = [answer for answer in answers if answer is not None]
-    right = sum(answer == category for answer in decided)
-    low, high = wilson(right, len(decided))
-    others = Counter(answer for answer in decided if answer != category)
+def windows(audits: Iterable[Audit], days: int) -> list[tuple[date, list[Measured]]]:
+    """Return precision by windows of so many days, by when reviews were published; the oldest first."""
+    parts: dict[int, list[Audit]] = {}
+    for audit in audits:
+        parts.setdefault(audit.at.toordinal() // days, []).append(audit)
+    return [(date.fromordinal(n * days), measure(part)) for n, part in sorted(parts.items())]
+
+
+def _measured(category: Category | None, audits: Sequence[Audit], usual: float) -> Measured:
+    answered = [audit for audit in audits if audit.is_decided]
+    decided = [audit for audit in answered if audit.said is not None]
+    weights = [audit.weight or usual for audit in decided]
+    whole = sum(weights)
+    hits = [audit.said == audit.category for audit in decided]
+    precision = expected = None
+    effective = 0.0
+    if whole:
+        precision = sum(w for w, hit in zip(weights, hits, strict=True) if hit) / whole
+        expected = sum(w * a.confidence for w, a in zip(weights, decided, strict=True)) / whole
+        effective = whole**2 / sum(w * w for w in weights)
+    low, high = wilson((precision or 0.0) * effective, effective)
+    others = Counter(audit.said for audit in decided if category and audit.said != category)
     return Measured(
         category,
-        audited,
+        len(audits),
         len(decided),
-        right,
-        len(answers) - len(decided),
+        sum(hits),
+        len(answered) - len(decided),
+        precision,
+        expected,
+        effective,
         low,
         high,
-        tuple(others.most_common(3)),
+        tuple((said, n) for said, n in others.most_common(3) if said is not None),
     )
 
 
@@ -108,9 +170,10 @@ def is_broken(one: Measured, promised: float, tested: int = 1) -> bool:
         tested: categories that are looked at: among fifty one would be unlucky, so that they share the
             error (Bonferroni).
     """
-    if not one.decided:
+    if one.precision is None:
         return False
-    n, right = one.decided, one.right
+    n = floor(one.effective + _ROUNDING)
+    right = ceil(one.precision * n - _ROUNDING)
     if promised >= 1:
         return right < n
     ways = (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) for k in range(right + 1))

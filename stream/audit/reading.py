@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from schemas import Label, RelabelTask
+from stream.audit.precision import Audit, audits_of
 from stream.clients import RelabelConsumer
 from stream.queue.export import standing_labels
 from stream.settings import Settings
 
 
-async def read_audits(
-    settings: Settings, since: datetime | None = None
-) -> tuple[list[RelabelTask], dict[str, Label]]:
-    """Read all audits, and the label that holds for each review.
+async def read_audits(settings: Settings, since: datetime | None = None) -> list[Audit]:
+    """Read all audits, with what people say of them.
 
     Args:
         settings: connection and topics.
@@ -29,4 +27,4 @@ async def read_audits(
             async for task in waiting
             if task.reason == "audit" and (since is None or task.queued_at >= since)
         ]
-    return tasks, {label.review_id: label for label in await standing_labels(settings)}
+    return audits_of(tasks, {label.review_id: label for label in await standing_labels(settings)})

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from stream.cli.console import note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.outputs import Force, require_new_file
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from stream.audit.precision import Measured
+
+
+_WEEK: Final = 7
 
 
 def quality(
@@ -29,6 +34,15 @@ def quality(
             min=0.5, max=0.999, help="Else what the model's manifest says.", show_default=False
         ),
     ] = None,
+    every: Annotated[
+        int | None,
+        typer.Option(min=1, help="Also by windows of so many days.", show_default=False),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page as well; it holds no texts.", show_default=False),
+    ] = None,
+    force: Force = False,
     servers: Servers = None,
     prefix: Prefix = None,
     as_json: Json = False,
@@ -37,28 +51,46 @@ def quality(
 
     Exit code 1: audits say with 95% confidence that a category's promise is not kept.
     """
-    from stream.audit.precision import broken, measure
+    from stream.audit.precision import broken, measure, windows
     from stream.audit.reading import read_audits
     from stream.model.folder import read_manifest
 
+    if html is not None:
+        require_new_file(html, force=force)
     settings = settings_from(servers, prefix)
     if promised is None:
         promised = read_manifest(settings.model.folder).asked_precision or None
     since = datetime.now(UTC) - timedelta(days=days) if days else None
-    found = measure(*asyncio.run(read_audits(settings, since)))
+    audits = asyncio.run(read_audits(settings, since))
+    found = measure(audits)
     failing = broken(found, promised) if promised else []
+    parts = windows(audits, every or _WEEK) if every or html else []
+    if html is not None:
+        from stream.audit.page import page
+
+        html.write_text(page(found, parts, failing, promised, datetime.now(UTC)), encoding="utf-8")
     if as_json:
         rows = [_shown(one, one in failing) for one in found]
-        out.print_json(json.dumps({"promised": promised, "categories": rows}))
+        told: dict[str, object] = {"promised": promised, "categories": rows}
+        if every:
+            told["windows"] = [
+                {"from": start.isoformat(), "categories": [_shown(one) for one in part]}
+                for start, part in parts
+            ]
+        out.print_json(json.dumps(told))
     else:
         _print(found, failing, promised)
+        if every:
+            out.print(_over_time(parts))
+        if html is not None:
+            note(f"the page: {html}")
     if failing:
         raise typer.Exit(1)
 
 
 def _print(found: list[Measured], failing: list[Measured], promised: float | None) -> None:
     if not found[-1].audited:
-        note("nothing was audited: [bold]export REVIEWS_AUDIT__SHARE=0.01[/bold] for the workers")
+        note("nothing was audited: [bold]export REVIEWS_AUDIT__PER_WEEK=100[/bold] for the workers")
         return
     out.print(_table(found, failing, promised))
     waiting = found[-1].audited - found[-1].decided - found[-1].unclear
@@ -81,7 +113,7 @@ def _table(found: list[Measured], failing: list[Measured], promised: float | Non
     title = f"published precision, promised {promised:.1%}" if promised else "published precision"
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     table.add_column("category")
-    for name in ("audited", "decided", "right", "95% interval"):
+    for name in ("audited", "decided", "right", "95% interval", "expected"):
         table.add_column(name, justify="right")
     table.add_column("people said")
     for one in found:
@@ -95,14 +127,34 @@ def _table(found: list[Measured], failing: list[Measured], promised: float | Non
             f"{one.decided:,}",
             share,
             interval,
+            "" if one.expected is None else f"{one.expected:.1%}",
             others,
             style=style,
         )
     return table
 
 
-def _shown(one: Measured, is_broken: bool) -> dict[str, object]:
-    return {
+def _over_time(parts: list[tuple[date, list[Measured]]]) -> Table:
+    from rich.table import Table
+
+    from stream.audit.precision import title_of
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("from", "category"):
+        table.add_column(name)
+    for name in ("decided", "right", "95% interval"):
+        table.add_column(name, justify="right")
+    for start, part in parts:
+        for one in part:
+            if one.precision is not None:
+                interval = f"{one.low:.1%} to {one.high:.1%}"
+                decided, share = f"{one.decided:,}", f"{one.precision:.1%}"
+                table.add_row(start.isoformat(), title_of(one.category), decided, share, interval)
+    return table
+
+
+def _shown(one: Measured, is_broken: bool | None = None) -> dict[str, object]:
+    shown: dict[str, object] = {
         "category": one.category,
         "audited": one.audited,
         "decided": one.decided,
@@ -110,5 +162,9 @@ def _shown(one: Measured, is_broken: bool) -> dict[str, object]:
         "unclear": one.unclear,
         "low": one.low,
         "high": one.high,
-        "broken": is_broken,
+        "precision": one.precision,
+        "expected": one.expected,
     }
+    if is_broken is not None:
+        shown["broken"] = is_broken
+    return shown

@@ -139,6 +139,18 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
         return all(processor.is_open for processor in self._processors.values())
 
     @property
+    def portion(self) -> float:
+        """Share of the topic's partitions that are ours, 0 to 1; all of it while nobody knows."""
+        if self._consumer is None:
+            return 1.0
+        counts = (self._consumer.partitions_for_topic(topic) for topic in self._topics())
+        total = sum(len(partitions or ()) for partitions in counts)
+        return min(len(self._processors) / total, 1.0) if total else 1.0
+
+    def _topics(self) -> set[str]:
+        return {tp.topic for tp in self._processors}
+
+    @property
     def in_flight(self) -> int:
         """How many events of all processors were taken in and are not committed yet."""
         return sum(processor.in_flight for processor in self._processors.values())

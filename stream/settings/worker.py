@@ -169,3 +169,16 @@ class AuditSettings(Section):
         description="Of published reviews; 0.01 is a good start. They wait in the queue unseen among the "
         "others, and nothing is held up. 0: none.",
     )
+    per_week: int = Field(
+        0,
+        ge=0,
+        description="At least so many a category and week, or all where fewer are published. With much "
+        "traffic this alone costs people the least.",
+    )
+    key: SecretStr | None = Field(
+        None,
+        description="Draws the sample: with the same key the same reviews are drawn again, by every worker. "
+        "16 characters or more, and no producer's business. Unless set, made at each start.",
+    )
+
+    _key_is_long = field_validator("key")(checked_sealing_key)

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -23,6 +22,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from schemas import all_categories, cloud_event, encode
+from stream.audit.sampling import AuditSample
 from stream.errors import TopicMissing
 from stream.exactly_once.assignment import PartitionProcessors, by_processor, group_consumer
 from stream.exactly_once.message import Message
@@ -30,7 +30,6 @@ from stream.exactly_once.partition_processor import PartitionBatch
 from stream.kafka import connection as kafka
 from stream.kafka.size_limits import SizeLimits
 from stream.model.classifier import Classifier
-from stream.sampling import AUDIT, in_sample
 from stream.settings import Settings
 from stream.tracing import open_tracing
 from stream.web.health import HealthServer
@@ -62,8 +61,6 @@ _ROOM_POLL_SECONDS: Final = 0.005
 MAX_CACHE_WRITES: Final = 32
 
 _log = structlog.get_logger(__name__)
-# Not to be foreseen: a producer that knew the sample would choose ids that are never in it.
-_AUDIT_HERE: Final = f"{AUDIT}:{secrets.token_hex(16)}"
 
 
 class Worker:
@@ -89,6 +86,7 @@ class Worker:
         privacy = settings.privacy
         self._redacted = privacy.redact_kinds if privacy.redact_stored else ()
         self._reader = settings.incoming.reader()
+        self._sample = AuditSample(settings.audit)
         limits = SizeLimits()
         self._router = Router(
             settings.topic_names,
@@ -270,15 +268,16 @@ class Worker:
 
     def _audits(self, events: list[InputEvent], now: datetime) -> Iterator[Message]:
         """Yield the questions about a sample of what is published, and mark what is asked about."""
-        share = self.settings.audit.share
-        if not share or self.settings.topics.output_suffix:  # a backfill asks nobody
+        if not self._sample.draws or self.settings.topics.output_suffix:  # a backfill asks nobody
             return
+        portion = self._processors.portion
         for event in events:
             if not event.sure or event.rejection is not None or event.review is None:
                 continue
-            if not in_sample(share, event.review.review_id, _AUDIT_HERE):
+            chance = self._sample.drawn(event.review.review_id, event.best, portion)
+            if chance is None:
                 continue
-            if (question := self._router.audit(event, now)) is not None:
+            if (question := self._router.audit(event, chance, now)) is not None:
                 event.audited = True
                 yield question
 

@@ -57,6 +57,8 @@ class InputEvent(InputRecord):
     sure: bool = False
     strange: str | None = None
     """Why the text is not published, though the model was sure of it."""
+    category_held: bool = False
+    """It is not published, though the model was sure of it, since its category is held."""
     audited: bool = False
     """It is published, and people are asked about it as well."""
     cached: bool = False

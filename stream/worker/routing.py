@@ -97,13 +97,16 @@ class Router:
         event.rejection = too_large_for(message.topic, size)
         return self._dead_letter(event)
 
-    def audit(self, event: InputEvent, now: datetime | None = None) -> Message | None:
+    def audit(
+        self, event: InputEvent, chance: float, now: datetime | None = None
+    ) -> Message | None:
         """Return the question whether a published review was decided rightly.
 
         None where the relabel topic does not take it: it is published all the same, and not asked about.
 
         Args:
             event: routed, and published.
+            chance: with which it was drawn.
             now: as of :meth:`route`.
         """
         assert event.review is not None  # noqa: S101 - it was published
@@ -111,7 +114,7 @@ class Router:
         assert event.model is not None  # noqa: S101 - likewise
         time = (now or datetime.now(UTC)).isoformat()
         review = redacted_review(event.review, self._redacted) if self._redacted else event.review
-        value = _relabel(event, review, event.prediction, event.model, time, "audit")
+        value = _relabel(event, review, event.prediction, event.model, time, chance)
         message = self._message(self._topics.relabel, RelabelTask, value, event, time)
         # Not the id of the review's own outcome: a reader that drops repetitions keeps both.
         message.headers[0] = ("ce_id", f"{event.source}#audit".encode())
@@ -182,8 +185,9 @@ def _relabel(
     prediction: CachedPrediction,
     model: Classifier,
     time: str,
-    reason: str = "low-confidence",
+    audit_share: float | None = None,
 ) -> str:
+    """Write a question: about what is not published, or an audit, with the chance of its being one."""
     probabilities = ",".join(
         f'"{slug}":{min(probability, 1.0):.6f}'
         for slug, probability in zip(
@@ -191,11 +195,14 @@ def _relabel(
         )
     )
     threshold = float(model.rule.thresholds[event.best])
+    reason = "low-confidence" if audit_share is None else "audit"
+    drawn = "" if audit_share is None else f',"audit_share":{audit_share!r}'
+    held = ',"held":true' if event.category_held else ""
     strange = "null" if event.strange is None else f'"{event.strange}"'
     return (
         f'{{"schema_version":{SCHEMA_VERSION},"review":{review.model_dump_json()}'
         f',"probabilities":{{{probabilities}}},"reason":"{reason}"'
-        f',"threshold":{min(threshold, 1.0):.6f},"strange":{strange}'
+        f',"threshold":{min(threshold, 1.0):.6f},"strange":{strange}{held}{drawn}'
         f',"model_version":"{model.version}"'
         f',"queued_at":"{time}","source":{_position(event)}}}'
     )

@@ -32,6 +32,7 @@ def summarize(
     published: Counter[Category] = Counter()
     relabelled: Counter[Category] = Counter()
     confidence: defaultdict[Category, float] = defaultdict(float)
+    expected: defaultdict[Category, float] = defaultdict(float)
     histogram = [0] * CONFIDENCE_BINS
     for event in events:
         if event.prediction is None or event.rejection is not None:
@@ -39,6 +40,8 @@ def summarize(
         category = all_categories()[event.best]
         (published if event.sure else relabelled)[category] += 1
         confidence[category] += event.confidence
+        if event.sure:
+            expected[category] += event.confidence
         histogram[min(int(event.confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1
     first, last = events[0], events[-1]
     timestamps = [event.record.timestamp for event in events]
@@ -57,6 +60,7 @@ def summarize(
         dead=sum(event.rejection is not None for event in events),
         deleted=sum(event.deleted for event in events),
         strange=sum(event.strange is not None for event in events),
+        held=sum(event.category_held for event in events),
         unread_dates=sum(event.unread_date for event in events),
         audited=sum(event.audited for event in events),
         cache_hits=sum(event.cached for event in events),
@@ -65,6 +69,7 @@ def summarize(
                 published=published[category],
                 relabelled=relabelled[category],
                 confidence_sum=confidence[category],
+                published_confidence=expected[category],
             )
             for category in confidence
         },
