@@ -98,6 +98,30 @@ async def test_enter_agrees_with_the_model(page, pages):
     assert decided(pages) == {"r2": LIKELY[-1]}
 
 
+async def test_n_is_none_of_these_on_every_review_and_in_either_layout(
+    chromium, redis_server, topic_prefix, tmp_path
+):
+    settings = pages_settings(redis_server.url, topic_prefix, tmp_path, blind_share=0.3)
+    none = LIKELY[0]
+    with using(helpdesk(tmp_path / "helpdesk", none=none)):
+        tasks = [asked(1), asked(2, LIKELY[::-1]), asked(3, LIKELY[1:])]
+        async with served_pages(settings, tasks) as pages, opened(chromium) as window:
+            await sign_in(window, pages.url)
+            for key in ("n", "т", "N"):
+                button = window.locator(f"#card button[value={none}]")
+                assert await button.locator("kbd").inner_text() == "N"
+                code = "KeyN"
+                before = await shown(window)
+                await window.evaluate(
+                    "([key, code]) => document.body.dispatchEvent(new KeyboardEvent('keydown',"
+                    " { key, code, bubbles: true, cancelable: true }))",
+                    [key, code],
+                )
+                await until_another(window, before)
+            await saved(window, 3)
+            assert decided(pages) == dict.fromkeys(("r1", "r2", "r3"), none)
+
+
 async def test_every_other_category_is_a_few_letters_away(page, pages):
     review = await decide_by(page, "acc lost")
     assert await page.input_value("#find") == ""

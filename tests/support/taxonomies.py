@@ -56,9 +56,17 @@ ASPECTS = {
 }
 
 
-def write_helpdesk(folder: Path, times: int = 1) -> Path:
-    """Write a taxonomy of 77 categories, or a multiple, with telling names in English and Russian."""
-    lines = ['name = "helpdesk"', 'languages = ["en"]']
+def write_helpdesk(folder: Path, times: int = 1, none: str | None = None) -> Path:
+    """Write a taxonomy of 77 categories, or a multiple, with telling names in English and Russian.
+
+    Args:
+        folder: where to.
+        times: how often 77.
+        none: the slug that means none of these; None: there is none.
+    """
+    lines = ['name = "helpdesk"', 'languages = ["en", "ru"]']
+    if none is not None:
+        lines.append(f'none = "{none}"')
     for round_ in range(times):
         end = f" {round_ + 1}" if round_ else ""
         for subject, russian in SUBJECTS.items():
@@ -76,6 +84,6 @@ def write_helpdesk(folder: Path, times: int = 1) -> Path:
     return folder
 
 
-def helpdesk(folder: Path, times: int = 1) -> Taxonomy:
+def helpdesk(folder: Path, times: int = 1, none: str | None = None) -> Taxonomy:
     """Return such a taxonomy."""
-    return load_taxonomy(write_helpdesk(folder, times))
+    return load_taxonomy(write_helpdesk(folder, times, none))

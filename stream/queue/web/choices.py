@@ -1,14 +1,15 @@
 """Which categories a page offers, and in which order.
 
 While nine keys suffice, each category has its own. Of more, the keys have the model's best nine, and
-people find the others by their names, or in groups.
+people find the others by their names, or in groups. "None of these" is never among the nine: it has a
+key of its own, always the same one.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from schemas import Category, all_categories, category_count
+from schemas import Category, active_taxonomy, all_categories, category_count
 from stream.queue.item import Item
 
 KEYS: Final = 9
@@ -34,7 +35,19 @@ def on_keys(item: Item, *, hide: bool) -> list[Category]:
     """
     if not has_many():
         return list(all_categories())
-    return [] if hide else [category for category, _ in item.suggestions[:KEYS]]
+    if hide:
+        return []
+    own_key = none_of_these()
+    return [category for category, _ in item.suggestions if category != own_key][:KEYS]
+
+
+def none_of_these() -> Category | None:
+    """Return the category that has the key N: "none of these", where there are more than keys.
+
+    Of a few, each has a digit that never changes; and not every taxonomy has one.
+    """
+    none_id = active_taxonomy().none_id
+    return None if none_id is None or not has_many() else all_categories()[none_id]
 
 
 def ranked(item: Item, *, hide: bool) -> list[Category]:

@@ -29,7 +29,7 @@ from stream.queue.web.devices import DEVICE_SECONDS, Devices
 from stream.queue.web.sessions import Sessions
 from stream.queue.web.shares import apart, percent
 from stream.queue.web.visitor import Visitor
-from stream.queue.web.words import say
+from stream.queue.web.words import WORDS, say
 from stream.queue.working_set import WorkingSet
 from stream.settings import Settings
 from stream.web.hosts import Hosts
@@ -165,8 +165,13 @@ def site_of(request: Request) -> Site:
 
 
 def language_of(cookies: Mapping[str, str]) -> Language:
-    """Return the chosen language: Russian unless the switch says otherwise."""
-    return "en" if cookies.get("queue_language") == "en" else "ru"
+    """Return the chosen language; before a choice, English if the texts are known not to be Russian."""
+    chosen = cookies.get("queue_language")
+    if chosen in WORDS:
+        return chosen
+    taxonomy = active_taxonomy()
+    told = "languages" in taxonomy.model_fields_set
+    return "en" if told and "ru" not in taxonomy.languages else "ru"
 
 
 @functools.cache

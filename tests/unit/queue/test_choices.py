@@ -2,12 +2,13 @@
 
 import pytest
 
-from schemas import all_categories
+from schemas import all_categories, load_taxonomy
 from schemas.taxonomy import using
 from stream.queue.item import Item
 from stream.queue.label_studio import interface
 from stream.queue.statistics import _mixed_up
 from stream.queue.web import choices
+from stream.queue.web.site import language_of
 from tests.support.queue import QUEUED, task
 from tests.support.taxonomies import helpdesk
 
@@ -34,6 +35,44 @@ def test_of_many_the_keys_have_the_models_best_nine_and_none_where_its_opinion_i
     assert (len(on_keys), on_keys[0]) == (9, best)
     assert choices.on_keys(item(best=best), hide=True) == []
     assert choices.ranked(item(best=best), hide=True) == []
+
+
+def test_none_of_these_is_never_among_the_models_nine_but_always_on_its_own_key(tmp_path):
+    with using(helpdesk(tmp_path, none="app_declined")) as taxonomy:
+        none = taxonomy.category("app_declined")
+        on_keys = choices.on_keys(item(best=none), hide=False)
+        assert choices.none_of_these() == none
+        assert len(on_keys) == 9
+        assert none not in on_keys
+
+
+def test_where_each_has_a_digit_none_of_these_has_no_second_key():
+    assert choices.none_of_these() is None
+
+
+def test_a_taxonomy_without_none_of_these_has_no_key_for_it(many):
+    assert choices.none_of_these() is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "opens_in"),
+    [
+        ('languages = ["en"]', "en"),
+        ('languages = ["de", "fr"]', "en"),
+        ('languages = ["en", "ru"]', "ru"),
+        ("", "ru"),
+    ],
+)
+def test_pages_open_in_english_where_no_text_is_russian_until_somebody_switches(
+    tmp_path, lines, opens_in
+):
+    (tmp_path / "taxonomy.toml").write_text(
+        f'name = "t"\n{lines}\n[[category]]\nslug = "a"\n[[category]]\nslug = "b"\n'
+    )
+    with using(load_taxonomy(tmp_path)):
+        assert language_of({}) == opens_in
+        assert [language_of({"queue_language": chosen}) for chosen in ("ru", "en")] == ["ru", "en"]
+        assert language_of({"queue_language": "xx"}) == opens_in
 
 
 def test_of_many_all_stand_below_their_headings_in_the_language_of_the_page(many):
