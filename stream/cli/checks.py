@@ -9,18 +9,22 @@ import socket
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from stream.cli.findings import Finding, State
 from stream.cli.model_checks import announced_models, configured_model, signatures
 from stream.errors import ReviewsError
 from stream.kafka.lag import PartitionLag, held_back, worker_lag
 from stream.kafka.topics import describe_topics, uneven_partitions
+from stream.queue.redis_scripts import Scripts
+from stream.queue.redis_scripts import connect as queue_connection
+from stream.redis.connection import connect
+from stream.redis.examination import server_facts, try_cache, try_scripts
+from stream.redis.trouble import trouble
 from stream.settings import CacheSettings, Settings
-from stream.worker.cache import is_on_this_machine
+from stream.worker.cache import KEY_PREFIX, is_on_this_machine
 
 _PACKAGES: Final = ("reviews-stream", "aiokafka", "onnxruntime", "tokenizers", "redis")
 # Kafka's segments and a model folder or two; below this the next surprise is a full disk.
@@ -39,6 +43,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("announced", announced_models),
         ("signing", signatures),
         ("redis", _redis),
+        ("queue", _queue),
         ("port", _port),
     ]
     found = await asyncio.gather(*(_look(name, look(settings)) for name, look in looks))
@@ -109,30 +114,47 @@ async def _redis(settings: Settings) -> list[Finding]:
     url = settings.cache.url.get_secret_value() if settings.cache.url else ""
     if not url:
         return [Finding("redis", "skipped", "no cache is configured")]
-    ca_file = settings.cache.ssl_ca_file
-    tls: dict[str, Any] = {"ssl_ca_certs": str(ca_file)} if ca_file else {}
-    client = Redis.from_url(
-        url,
-        socket_timeout=_REDIS_SECONDS,
-        socket_connect_timeout=_REDIS_SECONDS,
-        retry=None,
-        **tls,
-    )
+    client = connect(url, settings.cache.ssl_ca_file, seconds=_REDIS_SECONDS)
     try:
-        info = await client.info("server")
+        facts = await server_facts(client)
+        await try_cache(client, KEY_PREFIX)
     except (RedisError, OSError) as error:
-        return [
-            Finding(
-                "redis",
-                "warning",
-                f"does not answer ({type(error).__name__}); workers go on without a cache",
-                "`reviews up` starts one, or set REVIEWS_CACHE__URL",
-            )
-        ]
+        met = trouble(error)
+        detail = f"{met.message}; workers go on without a cache"
+        return [Finding("redis", "warning", detail, f"{met.remedy} (REVIEWS_CACHE__URL)")]
     finally:
         await client.aclose()
-    answers = Finding("redis", "ok", f"version {info['redis_version']} answers")
-    return [answers, _cache_key(settings.cache)]
+    return [Finding("redis", "ok", f"{facts.version} answers"), _cache_key(settings.cache)]
+
+
+async def _queue(settings: Settings) -> list[Finding]:
+    """Look at the queue's Redis; without it there is no queue, but workers do not need one."""
+    if not (settings.queue.redis_url or settings.cache.url):
+        return [Finding("queue", "skipped", "no Redis is configured")]
+    scripts = Scripts(queue_connection(settings), settings.topic_names)
+    try:
+        facts = await server_facts(scripts.redis)
+        await try_scripts(scripts.redis, scripts.prefix)
+    except NoPermissionError:
+        return [Finding("queue", "skipped", "this user of Redis is not the queue's")]
+    except (RedisError, OSError) as error:
+        met = trouble(error)
+        detail = f"its Redis {met.message}; `reviews queue` cannot work"
+        return [Finding("queue", "warning", detail, f"{met.remedy} (REVIEWS_QUEUE__REDIS_URL)")]
+    finally:
+        await scripts.redis.aclose()
+    if facts.evicts:
+        return [
+            Finding(
+                "queue",
+                "warning",
+                "its Redis throws keys away when it is full (maxmemory-policy allkeys-*): the queue "
+                "is then restored from Kafka, again and again",
+                "give the queue a Redis of its own with maxmemory-policy noeviction "
+                "(REVIEWS_QUEUE__REDIS_URL)",
+            )
+        ]
+    return [Finding("queue", "ok", f"{facts.version} can keep its working set")]
 
 
 def _cache_key(cache: CacheSettings) -> Finding:

@@ -24,6 +24,13 @@ _TRANSACTIONS: Final = 12
 _POLL_SECONDS: Final = 0.05
 
 
+class Claim:
+    """That these reviews are decided by nobody else."""
+
+    kept: bool = False
+    """It is not given back, but ends by itself: what was decided is on Kafka, and not in Redis yet."""
+
+
 class Claims:
     """Claims in the queue's Redis.
 
@@ -37,22 +44,23 @@ class Claims:
         self._transaction_ms = settings.transaction_timeout_ms
 
     @asynccontextmanager
-    async def alone(self, review_ids: Sequence[str]) -> AsyncIterator[None]:
+    async def alone(self, review_ids: Sequence[str]) -> AsyncIterator[Claim]:
         """Let no other request decide these reviews until the block ends; wait for the one before.
 
         Raises:
             NotSaved: it took longer than a transaction may.
             Rebuilding: Redis holds what none of us wrote.
         """
-        token = secrets.token_hex(8)
+        token, claim = secrets.token_hex(8), Claim()
         try:
             # Within, too: a claim whose reply was lost is ours, and would keep its person waiting.
             async with self._scripts.checked():
                 await self._claim(token, review_ids)
-            yield
+            yield claim
         finally:
-            with suppress(RedisError):  # it ends by itself
-                await self._scripts.run("unclaim", token, *review_ids)
+            if not claim.kept:
+                with suppress(RedisError):  # it ends by itself
+                    await self._scripts.run("unclaim", token, *review_ids)
 
     async def _claim(self, token: str, review_ids: Sequence[str]) -> None:
         patience = time.monotonic() + self._transaction_ms / 1000

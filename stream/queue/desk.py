@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+import structlog
 from pydantic import TypeAdapter
+from redis.exceptions import RedisError
 
 from schemas import Category
 from stream.queue.acts import Act, UndoStep, Verdict, act_on, correct, undo_act
-from stream.queue.claims import Claims
+from stream.queue.claims import Claim, Claims
 from stream.queue.errors import (
     AlreadyDecided,
     Disputed,
@@ -20,6 +22,7 @@ from stream.queue.errors import (
     OwnDispute,
     OwnOpinion,
     QueueError,
+    Rebuilding,
     Superseded,
     TextChanged,
 )
@@ -30,6 +33,7 @@ from stream.queue.working_set import WorkingSet
 from stream.sampling import in_sample
 from stream.settings import QueueSettings
 
+_log = structlog.get_logger(__name__)
 _STEPS: Final = TypeAdapter(list[UndoStep])
 
 
@@ -127,11 +131,11 @@ class Desk:
             NotSaved: Kafka took none of them, or another request is still deciding one of them.
             Rebuilding: the working set is being restored.
         """
-        async with self._claims.alone([answer.review_id for answer in answers]):
-            return await self._decide_many(person, answers, origin)
+        async with self._claims.alone([answer.review_id for answer in answers]) as claim:
+            return await self._decide_many(person, answers, origin, claim)
 
     async def _decide_many(
-        self, person: Person, answers: Sequence[Answer], origin: Origin
+        self, person: Person, answers: Sequence[Answer], origin: Origin, claim: Claim
     ) -> Outcome:
         outcome = Outcome()
         acts: list[Act] = []
@@ -148,7 +152,8 @@ class Desk:
             except QueueError as error:
                 outcome.refused[answer.review_id] = error
         if acts:
-            await self._commit(person.name, acts, undo=[act.undo for act in acts])
+            undo = [act.undo for act in acts]
+            claim.kept = not await self._commit(person.name, acts, undo=undo)
         return outcome
 
     async def correct(
@@ -175,7 +180,7 @@ class Desk:
             NotSaved: Kafka did not take it.
             Rebuilding: the working set is being restored.
         """
-        async with self._claims.alone([correction.review_id]):
+        async with self._claims.alone([correction.review_id]) as claim:
             item = await self._working_set.decided(correction.review_id)
             held = item.standing
             if held.category == correction.category and held.labeller == person.name:
@@ -188,7 +193,7 @@ class Desk:
             act = correct(
                 item, person.name, correction.category, origin, self._settings.codebook_version
             )
-            await self._commit(person.name, [act], undo=[act.undo])
+            claim.kept = not await self._commit(person.name, [act], undo=[act.undo])
             return item
 
     async def undo(self, who: str, only: str | None = None) -> list[str]:
@@ -249,7 +254,11 @@ class Desk:
         verdict = Verdict(person.name, answer.category, origin, answer.seconds, answer.shown)
         return act_on(item, verdict, standing, self._settings.codebook_version)
 
-    async def _commit(self, who: str, acts: Sequence[Act], undo: Sequence[UndoStep] = ()) -> None:
+    async def _commit(self, who: str, acts: Sequence[Act], undo: Sequence[UndoStep] = ()) -> bool:
+        """Publish acts, then apply them to Redis; return whether that was possible, too.
+
+        If not, they are decided all the same: intake will bring them from Kafka.
+        """
         places = await self._publisher.publish(acts)
         records: list[tuple[str, str]] = []
         seal = self._working_set.seal
@@ -262,7 +271,12 @@ class Desk:
             if act.label is not None:
                 records.append(("label", label_record(act.label, seal)))
         entry = _STEPS.dump_json(list(undo)).decode() if undo else ""
-        await self._working_set.settle(who, records, entry)
+        try:
+            await self._working_set.settle(who, records, entry)
+        except (RedisError, OSError, Rebuilding) as error:
+            _log.warning("decision_applied_later", acts=len(acts), error=repr(error))
+            return False
+        return True
 
     async def _still_holds(self, who: str, step: UndoStep) -> bool:
         judgement = step.judgement

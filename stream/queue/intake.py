@@ -73,9 +73,12 @@ class Intake:
                     await self._work(stop)
                 elif not self.is_current:
                     self.is_current = await self._is_filed_by_another()
-            except (Lost, Rebuilding) as lost:
+            except Lost as lost:
                 _log.warning("working_set_lost", partition=str(lost))
                 continue
+            except Rebuilding:
+                # It was said what is wrong. If Redis evicts, it will be so again: not all the time.
+                _log.warning("working_set_begun_anew")
             except (BrokerError, KafkaError, RedisError, OSError) as error:
                 _log.warning("intake_interrupted", error=repr(error))
             finally:

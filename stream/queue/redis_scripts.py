@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from schemas import TopicNames
+from stream.redis import connection
 from stream.settings import USUAL_REDIS, Settings
 
 _FOLDER: Final = Path(__file__).parent / "scripts"
+# What must go on when something is missing: forgetting, and giving back.
+_REGARDLESS: Final = frozenset({"claim", "unclaim", "skip", "erase"})
 _PARTS: Final = {
     "next": ("common", "next"),
     "claim": ("common", "claim"),
@@ -39,19 +42,15 @@ def connect(settings: Settings) -> Redis:
 
 def connect_to(url: str, authority: Path | None) -> Redis:
     """Return a client of some Redis, patient enough for work that must not be left out."""
-    tls: dict[str, Any] = {"ssl_ca_certs": str(authority)} if authority else {}
-    pool = BlockingConnectionPool.from_url(
+    return connection.connect(
         url,
-        max_connections=_CONNECTIONS,
-        timeout=_TIMEOUT,
-        socket_timeout=_TIMEOUT,
-        socket_connect_timeout=_TIMEOUT,
+        authority,
+        seconds=_TIMEOUT,
+        connections=_CONNECTIONS,
         decode_responses=True,
         # Whatever id a worker accepted must not stop the queue.
         encoding_errors="surrogatepass",
-        **tls,
     )
-    return Redis.from_pool(pool)
 
 
 class Scripts:
@@ -67,8 +66,7 @@ class Scripts:
         # The braces are Redis Cluster's hash tag: all keys of a queue share one slot.
         self.prefix = f"{{reviews.queue.{topics.prefix}}}:"
         self._scripts: dict[str, AsyncScript] = {
-            name: redis.register_script("\n".join(_read(part) for part in parts))
-            for name, parts in _PARTS.items()
+            name: redis.register_script(_assembled(name, parts)) for name, parts in _PARTS.items()
         }
 
     def key(self, name: str) -> str:
@@ -84,6 +82,13 @@ class Scripts:
 def literal(text: str) -> str:
     """Escape what SCAN's patterns would read as wildcards."""
     return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)
+
+
+def _assembled(name: str, parts: Sequence[str]) -> str:
+    """Return a script: what it needs, then its own part as the body that ``common.lua`` runs."""
+    *needed, own = (_read(part) for part in parts)
+    guard = "regardless" if name in _REGARDLESS else "whole"
+    return "\n".join([*needed, "local function body()", own, "end", f"return {guard}(body)"])
 
 
 def _read(part: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from redis.asyncio import Redis
@@ -15,6 +15,7 @@ from stream.queue.accounts import queue_secret
 from stream.queue.errors import Rebuilding
 from stream.queue.record_seal import Forged, RecordSeal
 from stream.queue.redis_scripts import Scripts, connect
+from stream.redis.trouble import refusal
 from stream.settings import Settings
 
 # What Redis says of a value that is not what our scripts keep there.
@@ -35,6 +36,24 @@ class SealedScripts(Scripts):
     def __init__(self, redis: Redis, topics: TopicNames, seal: RecordSeal) -> None:
         super().__init__(redis, topics)
         self.seal = seal
+
+    async def run(self, name: str, *arguments: str | float) -> Any:
+        """Run a script; its answer is nested lists of strings and integers.
+
+        Raises:
+            Rebuilding: Redis has lost keys of the working set, which is being restored from Kafka.
+        """
+        answer = await super().run(name, *arguments)
+        if isinstance(answer, list) and answer and answer[0] == "incomplete":
+            _log.warning(
+                "working_set_incomplete",
+                lost=answer[1:],
+                remedy="the queue's Redis evicts, or somebody deletes keys: give the queue one with "
+                "maxmemory-policy noeviction",
+            )
+            await self._distrust()
+            raise rebuilding()
+        return answer
 
     async def sealed_by_us(self) -> bool:
         """Return whether what Redis keeps was sealed with our key."""
@@ -63,7 +82,8 @@ class SealedScripts(Scripts):
             await self._distrust()
             raise rebuilding() from forged
         except ResponseError as error:
-            if not any(sign in str(error) for sign in _UNREADABLE):
+            # A script that Redis stopped half-way, being full or a replica, met nothing broken.
+            if refusal(error) or not any(sign in str(error) for sign in _UNREADABLE):
                 raise
             _log.warning("unreadable_record_dropped", error=str(error))
             await self._distrust()

@@ -29,6 +29,7 @@ from stream.queue.statistics import Statistics
 from stream.queue.web.app import create_app
 from stream.queue.web.site import Site
 from stream.queue.working_set import WorkingSet
+from stream.redis.trouble import refusal
 from stream.settings import Settings
 from stream.web.connections import USUAL, ClientLimits, Connections
 from stream.web.hosts import refuse_clear_text
@@ -120,11 +121,13 @@ async def require_redis(redis: Redis) -> None:
     """Check that Redis answers.
 
     Raises:
-        CacheError: it does not.
+        CacheError: it does not, or not to us.
     """
     try:
         await redis.ping()
-    except (RedisError, OSError):
+    except (RedisError, OSError) as error:
+        if (refused := refusal(error)) is not None:
+            raise CacheError(f"the queue's Redis {refused.message}", refused.remedy) from None
         raise CacheError(
             "no Redis answers; the queue keeps its working set there",
             "start one with `reviews up`, or set REVIEWS_QUEUE__REDIS_URL",

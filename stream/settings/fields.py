@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,10 @@ EMBEDDED_REDIS: Final = Path(".reviews/redis/redis.sock")
 
 
 USUAL_REDIS: Final = "redis://127.0.0.1:6379/0"
+
+
+SENTINEL_SCHEMES: Final = {"redis+sentinel": False, "rediss+sentinel": True}
+"""Schemes of addresses that name sentinels, and whether they mean TLS."""
 
 
 LEAST_KEY: Final = 16
@@ -52,15 +56,24 @@ def checked_redis_url(url: SecretStr | None) -> SecretStr | None:
         return url
     try:
         parts = urlsplit(url.get_secret_value())
-        usable = parts.scheme in {"redis", "rediss", "unix"} and parts.port != 0
+        usable = _is_redis(parts)
     except ValueError:
         usable = False
     if not usable:
         raise ValueError(
-            "not a redis://, rediss:// or unix:// URL; a password's special characters are written "
-            "percent-encoded"
+            "not a redis://, rediss://, unix:// or redis+sentinel://host,host/service URL; a "
+            "password's special characters are written percent-encoded"
         )
     return url
+
+
+def _is_redis(parts: SplitResult) -> bool:
+    if parts.scheme in SENTINEL_SCHEMES:
+        service, _, database = parts.path.strip("/").partition("/")
+        hosts = [urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(",")]
+        named = all(host.hostname and host.port != 0 for host in hosts)
+        return bool(service) and named and (not database or database.isdecimal())
+    return parts.scheme in {"redis", "rediss", "unix"} and parts.port != 0
 
 
 def checked_sealing_key(key: SecretStr | None) -> SecretStr | None:

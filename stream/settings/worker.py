@@ -136,8 +136,9 @@ class CacheSettings(Section):
 
     url: SecretStr | None = Field(
         default_factory=nearest_redis,
-        description="redis://, rediss:// (TLS) or unix:// (a socket). Empty: no cache. Unless set, "
-        "the Redis that `reviews up` started in this folder, or else redis://127.0.0.1:6379/0.",
+        description="redis://, rediss:// (TLS), unix:// (a socket), or redis+sentinel://host:26379,"
+        "host:26379/service/0. Empty: no cache. Unless set, the Redis that `reviews up` started in "
+        "this folder, or else redis://127.0.0.1:6379/0.",
     )
     ttl: PositiveInt = Field(7 * 24 * 3600, description="Seconds that an answer is kept.")
     timeout: PositiveSeconds = Field(

@@ -22,8 +22,11 @@ from redis.exceptions import RedisError
 
 from schemas import category_count
 from stream.private_files import kept_secret
+from stream.redis.connection import connect
+from stream.redis.trouble import trouble
 from stream.seal import SEAL_BYTES, Seal
 from stream.settings import CacheSettings
+from stream.settings.fields import SENTINEL_SCHEMES
 from stream.worker.metrics import WorkerMetrics
 
 KEY_PREFIX: Final = "reviews:prediction:"
@@ -65,6 +68,8 @@ def cache_seal(settings: CacheSettings) -> Seal:
 def is_on_this_machine(settings: CacheSettings) -> bool:
     """Return whether only workers of this machine share the cache, as far as its address tells."""
     parts = urlsplit(settings.url.get_secret_value() if settings.url else "")
+    if parts.scheme in SENTINEL_SCHEMES:
+        return False
     return parts.scheme in {"", "unix"} or parts.hostname in _HERE
 
 
@@ -161,21 +166,23 @@ class PredictionCache:
         self._ttl = settings.ttl
         self._timeout = settings.timeout
         self._metrics = metrics
-        self._breaker = Breaker(settings.breaker_failures, settings.breaker_reset)
+        self._reads, self._writes = (
+            Breaker(settings.breaker_failures, settings.breaker_reset) for _ in range(2)
+        )
         self._redis = _connect(settings)
         self._seal = cache_seal(settings) if self._redis else Seal("", _PURPOSE)
         self._prefix = f"{KEY_PREFIX}{self._seal.key_id}:"
 
     async def get(self, version: str, fingerprints: Sequence[str]) -> dict[str, CachedPrediction]:
         """Return what is known of these texts; nothing when Redis cannot say in time."""
-        if self._redis is None or not fingerprints or self._breaker.open:
+        if self._redis is None or not fingerprints or self._reads.open:
             return {}
         keys = [f"{self._prefix}{version}:{fingerprint}" for fingerprint in fingerprints]
         try:
             values = await self._redis.mget(keys)
             answers = dict(zip(fingerprints, values, strict=True))
         except Exception as error:  # noqa: BLE001 - another call's reply may be of any shape
-            await self._note_failure(error)
+            await self._note_failure(self._reads, error)
             return {}
         found = {
             fingerprint: prediction
@@ -185,16 +192,20 @@ class PredictionCache:
         if len(found) < sum(value is not None for value in values):
             # Some value answers another question, or is not ours. If the connection is out of step, all that
             # follows on it will, too.
-            await self._note_failure(ValueError("a value that is not its key's"))
+            await self._note_failure(self._reads, ValueError("a value that is not its key's"))
         else:
-            self._note_success()
+            self._note_success(self._reads)
         self._metrics.cache_lookups.labels("hit").inc(len(found))
         self._metrics.cache_lookups.labels("miss").inc(len(fingerprints) - len(found))
         return found
 
     async def put(self, version: str, predictions: dict[str, CachedPrediction]) -> None:
-        """Store predictions, all in one round trip. A failure is noted and forgotten."""
-        if self._redis is None or not predictions or self._breaker.open:
+        """Store predictions, all in one round trip. A failure is noted and forgotten.
+
+        A Redis that is full, or has become a read-only replica, still answers questions: writing has
+        a breaker of its own.
+        """
+        if self._redis is None or not predictions or self._reads.open or self._writes.open:
             return
         commands = [
             (
@@ -209,30 +220,37 @@ class PredictionCache:
         try:
             await _send_all(self._redis, commands, self._timeout)
         except Exception as error:  # noqa: BLE001 - as in get()
-            await self._note_failure(error)
+            await self._note_failure(self._writes, error)
         else:
-            self._note_success()
+            self._note_success(self._writes)
 
     async def close(self) -> None:
         """Close the connections."""
         if self._redis is not None:
             await self._redis.aclose()
 
-    async def _note_failure(self, error: Exception) -> None:
-        was_open = self._breaker.open
-        self._breaker.failed()
+    async def _note_failure(self, breaker: Breaker, error: Exception) -> None:
+        was_open = breaker.open
+        breaker.failed()
         self._metrics.cache_lookups.labels("error").inc()
-        self._metrics.cache_open.set(self._breaker.open)
-        if self._breaker.open and not was_open:
-            _log.warning("cache_left_out", error=type(error).__name__)
-        if self._redis is not None and not isinstance(error, RedisError | OSError):
+        self._show_breakers()
+        outage = isinstance(error, RedisError | OSError)
+        if breaker.open and not was_open:
+            left_out = "cache_left_out" if breaker is self._reads else "cache_not_written"
+            met = trouble(error) if isinstance(error, RedisError | OSError) else None
+            said = {"reason": f"Redis {met.message}", "remedy": met.remedy} if met else {}
+            _log.warning(left_out, error=type(error).__name__, **said)
+        if self._redis is not None and not outage:
             # Not Redis' own failure: the replies do not match the commands. Begin afresh.
             with contextlib.suppress(RedisError, OSError):
                 await self._redis.connection_pool.disconnect()
 
-    def _note_success(self) -> None:
-        self._breaker.succeeded()
-        self._metrics.cache_open.set(0)
+    def _note_success(self, breaker: Breaker) -> None:
+        breaker.succeeded()
+        self._show_breakers()
+
+    def _show_breakers(self) -> None:
+        self._metrics.cache_open.set(self._reads.open or self._writes.open)
 
 
 async def _send_all(redis: Redis, commands: Sequence[tuple[Any, ...]], seconds: float) -> None:
@@ -259,16 +277,6 @@ def _connect(settings: CacheSettings) -> Redis | None:
     url = settings.url.get_secret_value() if settings.url else ""
     if not url:
         return None
-    tls: dict[str, Any] = (
-        {"ssl_ca_certs": str(settings.ssl_ca_file)} if settings.ssl_ca_file else {}
-    )
     # The client's own time-out closes the connection whose reply is late. Cancelling from outside
     # is what once left a reply for the next caller. No retries: a miss is cheaper.
-    return Redis.from_url(
-        url,
-        socket_timeout=settings.timeout,
-        socket_connect_timeout=settings.timeout,
-        retry=None,
-        retry_on_timeout=False,
-        **tls,
-    )
+    return connect(url, settings.ssl_ca_file, seconds=settings.timeout, retry=None)

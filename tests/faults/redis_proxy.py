@@ -10,6 +10,8 @@ from typing import Self
 
 from tests.faults.resp import array, elements, read_reply
 
+_NEW_COMMANDS = {b"HELLO", b"CLIENT"}
+
 
 class Mode(Enum):
     """How Redis appears through the proxy."""
@@ -25,6 +27,9 @@ class Mode(Enum):
     """The values of an MGET come back in another order: each key gets its neighbour's."""
     SHIFTED = auto()
     """Each command gets the former command's reply, as after a cancelled read (redis-py #2624)."""
+
+    OLD = auto()
+    """It knows no HELLO and hangs up on CLIENT, as twemproxy does."""
 
 
 class RedisProxy:
@@ -90,6 +95,8 @@ class RedisProxy:
         try:
             while True:
                 command = await read_reply(reader)
+                if self._mode is Mode.OLD and elements(command)[0].split()[-1] in _NEW_COMMANDS:
+                    return
                 to_redis.write(command)
                 reply = await read_reply(from_redis)
                 told, former = self._bend(reply, former), reply

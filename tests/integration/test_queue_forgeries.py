@@ -58,7 +58,7 @@ UNSEALED = {
     "done": "hash", "days": "hash", "chosen": "hash", "bias": "hash", "pairs": "hash",
     "info:": "zset", "age:": "zset", "lease:at": "zset", "held:": "zset", "cluster:": "zset",
     "kept:at": "zset", "second:at": "zset", "dispute:at": "zset", "settled:at": "zset",
-    "pace:": "zset", "skipped:": "zset", "ahead:": "set",
+    "pace:": "zset", "skipped:": "zset", "ahead:": "set", "present": "set",
     "ready": "string", "leader": "string", "progress": "string", "seal": "string",
     "deciding:": "string",
 }  # fmt: skip

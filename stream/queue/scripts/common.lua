@@ -2,6 +2,59 @@
 -- KEYS[1] is the prefix of all keys. It holds a {hash tag}: in a cluster all of them share a slot.
 
 local P = KEYS[1]
+
+-- Redis may throw keys away: it is full and evicts, or a person deletes some. A list of reviews that is
+-- gone looks like one that is empty. So the names of the keys that there must be are kept in one of them.
+local server, changed = redis, {}
+local WRITES = {
+  HSET = true, HSETNX = true, HDEL = true, HINCRBY = true, HINCRBYFLOAT = true, ZADD = true, ZREM = true,
+  ZPOPMIN = true, ZREMRANGEBYSCORE = true, LPUSH = true, LTRIM = true, SADD = true, SREM = true,
+}
+-- What is one person's alone, or only the last acts: it ends by itself, or can be done without.
+local UNNOTED = {
+  held = true, skipped = true, pace = true, deciding = true, undo = true, recent = true,
+}
+local redis = {
+  pcall = server.pcall,
+  call = function(command, key, ...)
+    if WRITES[command] then changed[key] = true end
+    return server.call(command, key, ...)
+  end,
+}
+
+local function gone()
+  local names, found = server.call('SMEMBERS', P .. 'present'), {}
+  if #names == 0 and server.call('EXISTS', P .. 'offset') == 1 then return {'present'} end
+  for _, name in ipairs(names) do
+    if server.call('EXISTS', P .. name) == 0 then found[#found + 1] = name end
+  end
+  return found
+end
+
+local function note_present()
+  for key in pairs(changed) do
+    local name = string.sub(key, #P + 1)
+    if not UNNOTED[string.match(name, '^[^:]*')] then
+      local there = server.call('EXISTS', key) == 1
+      server.call(there and 'SADD' or 'SREM', P .. 'present', name)
+    end
+  end
+end
+
+-- Run a script's body, unless something is gone; note what there must be from now on.
+local function whole(body)
+  local lost = gone()
+  if #lost > 0 then return {'incomplete', unpack(lost, 1, 100)} end
+  local answer = body()
+  note_present()
+  return answer
+end
+
+local function regardless(body)
+  local answer = body()
+  note_present()
+  return answer
+end
 local SLUG, SCORE, AT, CLUSTER, PRINT = 1, 2, 3, 4, 5
 -- Decided items whose data is kept for undo, second opinions and corrections: about 5 MB.
 local KEEP = 5000

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from stream.errors import ReviewsError
 from stream.queue.errors import QueueError
+from stream.redis.trouble import trouble
 
 API: Final = "/api/v1"
 """Where the API is mounted."""
@@ -106,8 +107,9 @@ async def _say(_: Request, error: Exception) -> Response:
     return error_answer(status, code, said.message, said.remedy)
 
 
-async def _outage(_: Request, __: Exception) -> Response:
-    return error_answer(503, "outage", "Redis does not answer", "try again")
+async def _outage(_: Request, error: Exception) -> Response:
+    met = trouble(cast("RedisError", error))
+    return error_answer(503, "outage", f"Redis {met.message}", f"try again; {met.remedy}")
 
 
 async def _malformed(_: Request, error: Exception) -> Response:
