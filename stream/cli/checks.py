@@ -15,8 +15,10 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from stream.cli.findings import Finding, State
 from stream.cli.model_checks import announced_models, configured_model, signatures
-from stream.errors import ReviewsError
+from stream.errors import ExtraMissing, ReviewsError, TopicMissing
+from stream.kafka.connection import connection_options
 from stream.kafka.lag import PartitionLag, held_back, worker_lag
+from stream.kafka.reachability import referral
 from stream.kafka.topics import describe_topics, uneven_partitions
 from stream.queue.redis_scripts import Scripts
 from stream.queue.redis_scripts import connect as queue_connection
@@ -54,7 +56,7 @@ async def _look(name: str, look: Awaitable[list[Finding]]) -> list[Finding]:
     try:
         return await look
     except ReviewsError as error:
-        return [Finding(name, "failed", error.message, error.remedy)]
+        return [Finding(name, "failed", error.message, error.remedy, error.exit_code)]
 
 
 async def _versions(_: Settings) -> list[Finding]:
@@ -63,7 +65,8 @@ async def _versions(_: Settings) -> list[Finding]:
         try:
             shown.append(f"{package} {version(package)}")
         except PackageNotFoundError:
-            return [Finding("versions", "failed", f"{package} is not installed", "pip install .")]
+            absent = f"{package} is not installed"
+            return [Finding("versions", "failed", absent, "pip install .", ExtraMissing.exit_code)]
     return [Finding("versions", "ok", ", ".join(shown))]
 
 
@@ -77,12 +80,13 @@ async def _disk(_: Settings) -> list[Finding]:
 
 async def _kafka(settings: Settings) -> list[Finding]:
     topics = await describe_topics(settings)
-    servers = settings.kafka.bootstrap_servers
-    broker = Finding("kafka", "ok", f"answers at {servers}")
+    broker = await _brokers(settings)
     absent = [topic.name for topic in topics if not topic.exists]
     if absent:
         detail = f"absent: {', '.join(absent)}"
-        return [broker, Finding("topics", "failed", detail, "`reviews topics create`")]
+        remedy = "`reviews topics create`"
+        found = Finding("topics", "failed", detail, remedy, TopicMissing.exit_code)
+        return [broker, found]
     problems = [f"{topic.name}: {problem}" for topic in topics for problem in topic.problems]
     problems += [
         f"{name} has another partition count than the incoming topic"
@@ -94,6 +98,19 @@ async def _kafka(settings: Settings) -> list[Finding]:
     else:
         found = Finding("topics", "ok", f"all {len(topics)} are there")
     return [broker, found, *_lag(settings, await worker_lag(settings))]
+
+
+async def _brokers(settings: Settings) -> Finding:
+    found = await referral(dict(connection_options(settings.kafka)))
+    if found is not None and found.unreachable:
+        away = ", ".join(f"{where} ({why})" for where, why in found.unreachable.items())
+        return Finding(
+            "kafka",
+            "warning",
+            f"answers at {found.server}, but of the brokers that it names some cannot be reached: {away}",
+            "let their advertised.listeners name addresses that can be reached from here",
+        )
+    return Finding("kafka", "ok", f"answers at {settings.kafka.bootstrap_servers}")
 
 
 def _lag(settings: Settings, partitions: list[PartitionLag]) -> list[Finding]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import typer
 
 from stream.cli.console import err, note, one_line, out
+from stream.cli.findings import Finding
 from stream.cli.options import Json, Prefix, Servers, settings_from
 
 _MARK: Final = {
@@ -23,7 +24,8 @@ _MARK: Final = {
 def doctor(servers: Servers = None, prefix: Prefix = None, as_json: Json = False) -> None:
     """Check versions, model, broker, topics, Redis, ports and disk; say what to do.
 
-    Exit code 1 when something that is needed is missing.
+    Exit code 0 when all that is needed is there; else that of what is missing (3 model, 4 Kafka, 2 a
+    setting), or 1 when it is more than one thing.
     """
     from rich.markup import escape
 
@@ -32,14 +34,22 @@ def doctor(servers: Servers = None, prefix: Prefix = None, as_json: Json = False
     settings = settings_from(servers, prefix)
     with err.status("examining"):
         findings = asyncio.run(examine(settings))
-    failed = any(finding.state == "failed" for finding in findings)
+    codes = {finding.exit_code for finding in findings if finding.state == "failed"}
+    code = 0 if not codes else codes.pop() if len(codes) == 1 else 1
     if as_json:
-        out.print_json(json.dumps([asdict(finding) for finding in findings]))
-        raise typer.Exit(1 if failed else 0)
+        out.print_json(json.dumps([_shown(finding) for finding in findings]))
+        raise typer.Exit(code)
     for finding in findings:
         out.print(f"{_MARK[finding.state]} {finding.name:<9} {escape(one_line(finding.detail))}")
         if finding.remedy:
             out.print(f"            [bold]try:[/bold] {escape(one_line(finding.remedy))}")
-    if failed:
-        raise typer.Exit(1)
+    if code:
+        raise typer.Exit(code)
     note("all that is needed is there")
+
+
+def _shown(finding: Finding) -> dict[str, Any]:
+    shown = asdict(finding)
+    if finding.state != "failed":
+        shown["exit_code"] = 0
+    return shown

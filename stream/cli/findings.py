@@ -16,3 +16,5 @@ class Finding:
     state: State
     detail: str
     remedy: str = ""
+    exit_code: int = 1
+    """Of `reviews doctor` if this failed: the code that commands end with for this trouble."""

@@ -37,7 +37,7 @@ async def signatures(settings: Settings) -> list[Finding]:
     detail = f"announced models must be signed with {' or '.join(trusted.ids)}"
     if key is not None and key.id not in trusted.ids:
         remedy = "set REVIEWS_LEARNING__SIGNING_KEY_FILE to the key of one of them"
-        return [Finding("signing", "failed", f"{detail}; ours is {key.id}", remedy)]
+        return [Finding("signing", "failed", f"{detail}; ours is {key.id}", remedy, 2)]
     return [Finding("signing", "ok", detail)]
 
 

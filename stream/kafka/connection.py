@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any, TypedDict
 
+import structlog
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
 from aiokafka.errors import (
@@ -17,8 +18,11 @@ from aiokafka.errors import (
 )
 
 from stream.errors import BrokerError, ConfigError
+from stream.kafka.reachability import host_and_port, referral
 from stream.kafka.tokens import token_provider
 from stream.settings import KafkaSettings
+
+_log = structlog.get_logger(__name__)
 
 
 class ConnectionOptions(TypedDict, total=False):
@@ -106,6 +110,7 @@ async def start(client: Any, kafka: KafkaSettings) -> None:
         # aiokafka does not hear that a token is refused, and would ask in vain for ever.
         if _bears_token(kafka) and (refused := await _refused(kafka)):
             raise refused
+        await _require_reachable(kafka)
         await client.start()
     except (BrokerError, KafkaError, OSError) as error:
         close = getattr(client, "stop", None) or client.close
@@ -113,6 +118,28 @@ async def start(client: Any, kafka: KafkaSettings) -> None:
         if isinstance(error, BrokerError):
             raise
         raise await _refused(kafka) or unreachable(kafka, error) from None
+
+
+# Where a process has once come to the brokers it need not knock before every client.
+_reached: set[str] = set()
+
+
+async def _require_reachable(kafka: KafkaSettings) -> None:
+    """Check, once a process, that the brokers are where they say they are.
+
+    Raises:
+        BrokerError: none of them is. aiokafka would ask them in vain for ever.
+    """
+    if kafka.bootstrap_servers in _reached:
+        return
+    found = await referral(dict(connection_options(kafka)))
+    if found is None:
+        return
+    if (error := found.error()) is not None:
+        raise error
+    for where, why in found.unreachable.items():
+        _log.warning("broker_unreachable", server=found.server, sent_to=where, why=why)
+    _reached.add(kafka.bootstrap_servers)
 
 
 def _bears_token(kafka: KafkaSettings) -> bool:
@@ -147,10 +174,9 @@ async def _refused(kafka: KafkaSettings) -> BrokerError | None:
     if kafka.security_protocol == "PLAINTEXT":
         return None
     options: dict[str, Any] = dict(connection_options(kafka))
-    server = options.pop("bootstrap_servers").split(",")[0].strip()
-    host, _, port = server.rpartition(":")
+    server = options.pop("bootstrap_servers").split(",")[0]
     try:
-        connection = _Knock(host, int(port), **options)
+        connection = _Knock(*host_and_port(server), **options)
         await connection.connect()
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or str(error)

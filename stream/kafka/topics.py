@@ -208,8 +208,12 @@ async def _create_absent(kafka: KafkaSettings, wanted: list[NewTopic]) -> list[T
         present = set(await admin.list_topics())
         done = [TopicOutcome(topic.name, "exists") for topic in wanted if topic.name in present]
         if absent := [topic for topic in wanted if topic.name not in present]:
+            # All or none, as far as the broker can tell beforehand: rights, policies, replication.
+            tried = await admin.create_topics(absent, validate_only=True)
+            _require_created(tried.topic_errors)
             response = await admin.create_topics(absent)
-            done += [_outcome(name, code, why) for name, code, why in response.topic_errors]
+            _require_created(response.topic_errors)
+            done += [_outcome(name, code) for name, code, _ in response.topic_errors]
         await _visible(admin, {topic.name for topic in done})
     return done
 
@@ -247,16 +251,31 @@ def _new_topic(policy: TopicPolicy, settings: Settings) -> NewTopic:
     return NewTopic(policy.name, partitions, topics.replication, topic_configs=config)
 
 
-def _outcome(name: str, code: int, message: str | None) -> TopicOutcome:
-    error = for_code(code)
-    if error is NoError:
-        return TopicOutcome(name, "created")
-    if error is TopicAlreadyExistsError:
-        return TopicOutcome(name, "exists")
+def _require_created(answers: Iterable[tuple[str, int, str | None]]) -> None:
+    """Check what the broker answered about each topic.
+
+    Raises:
+        BrokerError: it refuses some; the message names the first and its reason.
+    """
+    refused: dict[str, str] = {}
+    for name, code, message in answers:
+        error = for_code(code)
+        if error not in {NoError, TopicAlreadyExistsError}:
+            refused[name] = message or error.__name__
+    if not refused:
+        return
+    first, reason = next(iter(refused.items()))
+    more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
     raise BrokerError(
-        f"topic {name} cannot be created: {message or error.__name__}",
-        "check partitions and replication in `reviews config` against the cluster",
+        f"topic {first}{more} cannot be created: {reason}",
+        "ask for the right to Create, or for what the cluster's policy wants; check partitions and "
+        "replication in `reviews config`. `reviews topics create` may be repeated: what exists is "
+        "left as it is",
     )
+
+
+def _outcome(name: str, code: int) -> TopicOutcome:
+    return TopicOutcome(name, "exists" if for_code(code) is TopicAlreadyExistsError else "created")
 
 
 async def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:

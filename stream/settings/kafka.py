@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import (
     Field,
     SecretStr,
+    field_validator,
+    model_validator,
 )
 
 from schemas.topics import Layout
+from stream.settings.addresses import named_protocols, normal_servers
 from stream.settings.fields import PositiveInt, Section
 
 
 class KafkaSettings(Section):
     """Connection to the broker; passed through to every client."""
 
-    bootstrap_servers: str = Field("127.0.0.1:9092", description="Comma-separated host:port list.")
+    bootstrap_servers: str = Field(
+        "127.0.0.1:9092",
+        description="host:port, several with commas; 9092 unless a port is named.",
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = (
         "SCRAM-SHA-512"
@@ -41,6 +47,26 @@ class KafkaSettings(Section):
     request_timeout_ms: PositiveInt = Field(
         10_000, description="Wait for one answer of the broker. Below the transaction time-out."
     )
+
+    _servers_are_normal = field_validator("bootstrap_servers")(normal_servers)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _addresses_agree_with_the_protocol(cls, given: Any) -> Any:
+        """Take the protocol from addresses like ``SASL_SSL://host:9093`` where none is set."""
+        if not isinstance(given, dict):
+            return given
+        given = dict(given)
+        named = named_protocols(str(given.get("bootstrap_servers", "")))
+        if len(named) > 1:
+            raise ValueError(f"bootstrap_servers names several protocols: {sorted(named)}")
+        for protocol in named:
+            if given.setdefault("security_protocol", protocol) != protocol:
+                raise ValueError(
+                    f"bootstrap_servers says {protocol}://, and security_protocol is "
+                    f"{given['security_protocol']}"
+                )
+        return given
 
 
 class TopicSettings(Section):

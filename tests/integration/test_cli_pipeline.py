@@ -6,7 +6,10 @@ import socket
 
 import pytest
 
+from stream.errors import BrokerError
+from stream.kafka.topics import create_compacted, list_topics
 from tests.support.command_line import assert_one_clear_line, reviews, running, wait_for_line
+from tests.support.pipeline import pipeline_settings
 from tests.support.tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.kafka
@@ -118,6 +121,14 @@ def test_creating_topics_twice_changes_nothing(variables, topics):
     assert {topic["outcome"] for topic in json.loads(result.stdout)} == {"exists"}
 
 
+async def test_one_topic_that_is_refused_keeps_the_others_from_being_made(kafka, topic_prefix):
+    settings = pipeline_settings(kafka, topic_prefix)
+    with pytest.raises(BrokerError, match="no!") as raised:
+        await create_compacted(settings, {f"{topic_prefix}.good": 1, f"{topic_prefix}.no!": 1})
+    assert "may be repeated" in raised.value.remedy
+    assert f"{topic_prefix}.good" not in await list_topics(settings.kafka)
+
+
 def test_a_dry_run_creates_no_topic(variables):
     reviews("topics", "create", "--dry-run", **variables)
     result = reviews("topics", "describe", "--json", **variables)
@@ -134,7 +145,7 @@ def test_doctor_is_content_when_all_is_there(variables, topics):
 
 def test_doctor_names_absent_topics_and_the_remedy(variables):
     result = reviews("doctor", **variables)
-    assert result.returncode == 1
+    assert result.returncode == 4
     assert "reviews topics create" in result.stdout
 
 

@@ -1,0 +1,111 @@
+"""Whether the brokers can be reached where they say they are (``advertised.listeners``).
+
+A client asks the address that it was given only once: for the brokers' own addresses, and then talks to
+those alone. If they cannot be reached from here, as with a container's own name, nothing ever comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
+
+from stream.errors import BrokerError
+
+_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """Where a broker sent us.
+
+    Attributes:
+        server: the address that answered.
+        reachable: brokers that can be connected to.
+        unreachable: brokers that cannot, and why.
+    """
+
+    server: str
+    reachable: tuple[str, ...]
+    unreachable: dict[str, str]
+
+    def error(self) -> BrokerError | None:
+        """Return what is wrong, if none of the brokers can be reached."""
+        if self.reachable or not self.unreachable:
+            return None
+        there = ", ".join(f"{where} ({why})" for where, why in self.unreachable.items())
+        return BrokerError(
+            f"Kafka answers at {self.server}, but sends us to {there}",
+            "let the broker's advertised.listeners name an address that can be reached from here",
+        )
+
+
+async def referral(options: dict[str, Any]) -> Referral | None:
+    """Ask the first server that answers where the brokers are, and knock there.
+
+    Args:
+        options: of a connection, with ``bootstrap_servers`` in their normal form.
+
+    Returns:
+        None where no server answers: that is another trouble.
+    """
+    options = dict(options)
+    for server in options.pop("bootstrap_servers").split(","):
+        brokers = await _brokers(*host_and_port(server), options)
+        if brokers is None:
+            continue
+        met = dict(
+            zip(
+                brokers,
+                await asyncio.gather(*(_refusal(*broker) for broker in brokers)),
+                strict=True,
+            )
+        )
+        named = {_address(*broker): why for broker, why in met.items()}
+        return Referral(
+            server,
+            tuple(where for where, why in named.items() if why is None),
+            {where: why for where, why in named.items() if why is not None},
+        )
+    return None
+
+
+def host_and_port(server: str) -> tuple[str, int]:
+    """Return the parts of an address in its normal form."""
+    host, _, port = server.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+async def _brokers(host: str, port: int, options: dict[str, Any]) -> list[tuple[str, int]] | None:
+    connection = AIOKafkaConnection(host, port, **options)
+    try:
+        await connection.connect()
+        metadata = await connection.send(MetadataRequest([]))
+    except (KafkaError, OSError, TimeoutError):
+        return None
+    finally:
+        connection.close()
+    return sorted({(broker[1], broker[2]) for broker in metadata.brokers})
+
+
+async def _refusal(host: str, port: int) -> str | None:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return "nobody answers"
+    except socket.gaierror:
+        return "no such host"
+    except OSError:
+        return "connection refused"
+    writer.close()
+    return None
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
