@@ -207,6 +207,11 @@ class Judgement(Event):
         description="The decision that this one replaces, of the same text. It is no further decision: "
         "nothing is counted twice.",
     )
+    copy_of: ReviewId | None = Field(
+        default=None,
+        description="Of near-identical reviews that were decided in one go, the one that stands for all; "
+        "on itself its own id. What is compared (with the model, with others) counts it alone.",
+    )
     decided_at: datetime = Field(default_factory=now)
     seconds: float | None = Field(
         default=None, ge=0.0, description="From showing the review to the decision."

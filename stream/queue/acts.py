@@ -67,6 +67,8 @@ class Verdict:
     seconds: float | None = None
     shown: bool = False
     """They saw the model's guess although the item was meant to be blind."""
+    copy_of: str | None = None
+    """Of near-identical reviews that are decided in one go, the one that stands for all."""
 
 
 def act_on(item: Item, verdict: Verdict, standing: Standing | None, codebook_version: str) -> Act:
@@ -165,6 +167,7 @@ def _judgement(item: Item, verdict: Verdict, revision: int, codebook_version: st
         suggested=item.suggested,
         shown_blind=item.blind and not verdict.shown,
         compared_with=compared,
+        copy_of=verdict.copy_of,
         seconds=verdict.seconds,
         origin=verdict.origin,
         revision=revision,

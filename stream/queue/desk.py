@@ -28,9 +28,8 @@ from stream.queue.errors import (
 )
 from stream.queue.item import DecidedItem, Item, Kind, Opinion, Origin, Standing, text_print
 from stream.queue.publisher import Place
-from stream.queue.records import SECOND_OPINION, judgement_record, label_record
+from stream.queue.records import is_asked_again, judgement_record, label_record
 from stream.queue.working_set import WorkingSet
-from stream.sampling import in_sample
 from stream.settings import QueueSettings
 
 _log = structlog.get_logger(__name__)
@@ -67,6 +66,8 @@ class Answer:
     shown: bool = False
     """They saw the model's guess although the item is in the blind sample, e.g. by a filter."""
     seconds: float | None = None
+    copy_of: str | None = None
+    """Of near-identical reviews that are decided in one go, the one that stands for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +252,9 @@ class Desk:
             raise AlreadyDecided("this review was decided meanwhile", "go on with the next one")
         if item.kind == "adjudication":
             require_may_settle(person, item.opinions)
-        verdict = Verdict(person.name, answer.category, origin, answer.seconds, answer.shown)
+        verdict = Verdict(
+            person.name, answer.category, origin, answer.seconds, answer.shown, answer.copy_of
+        )
         return act_on(item, verdict, standing, self._settings.codebook_version)
 
     async def _commit(self, who: str, acts: Sequence[Act], undo: Sequence[UndoStep] = ()) -> bool:
@@ -290,7 +293,7 @@ class Desk:
         if judgement.corrects is not None:
             return True
         # A second opinion on it was given: taking the first back would leave that in the air.
-        due = in_sample(self._settings.second_share, judgement.review_id, SECOND_OPINION)
+        due = is_asked_again(judgement, self._settings.second_share)
         is_first = judgement.role == "first"
         return not (is_first and due) or await self._working_set.second_is_open(judgement.review_id)
 

@@ -124,12 +124,32 @@ def judgement_record(
             "day": judgement.decided_at.date().isoformat(),
             "revision": judgement.revision,
             "origin": judgement.origin,
-            "again": in_sample(second_share, judgement.review_id, SECOND_OPINION),
+            "again": is_asked_again(judgement, second_share),
+            "compared": is_compared(judgement),
             "tp": tp,
             "offset": offset,
         }
     )
     return seal.close("judgement", judgement.review_id, record)
+
+
+def is_asked_again(judgement: Judgement, second_share: float) -> bool:
+    """Return whether another person gives a second opinion on a first word.
+
+    Copies that were decided in one go are one decision: only the one that stands for them is sampled.
+    """
+    sampled = in_sample(second_share, judgement.review_id, SECOND_OPINION)
+    return sampled and judgement.copy_of in {None, judgement.review_id}
+
+
+def is_compared(judgement: Judgement) -> bool:
+    """Return whether a decision tells something of people and the model: it was thought about by itself.
+
+    Of copies the one that stands for them; nothing that was ticked in a list of different reviews.
+    """
+    if judgement.copy_of is not None:
+        return judgement.copy_of == judgement.review_id
+    return judgement.origin != "bulk"
 
 
 def standing(record: str) -> Standing:

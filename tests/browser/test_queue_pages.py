@@ -129,11 +129,56 @@ async def test_near_identical_reviews_are_seen_before_they_are_decided_together(
     await page.goto(f"{pages.url}/similar?item=r20")
     boxes = page.locator("[name=chosen]")
     assert await boxes.count() == len(ALIKE)
+    await page.keyboard.press("x")
+    assert await page.locator("[data-needs-picked]:enabled").count() == 0
+    await page.keyboard.press("a")
     await boxes.last.uncheck()
-    await page.select_option("[name=category]", "household-appliances")
-    await page.click("main button.primary")
+    await page.locator("#picked", has_text="Отмечено: 2 из 3").wait_for()
+    await page.keyboard.press("1")
     await page.locator("h1", has_text="Решено: 2").wait_for()
     assert {x.category for x in pages.publisher.labels} == {Category("household-appliances")}
+    # Loaded again it says the same, and decides nothing.
+    await page.reload()
+    await page.keyboard.press("u")
+    await page.wait_for_selector("#card")
+    assert [x.withdrawn for x in pages.publisher.labels] == [False, False, True, True]
+
+
+async def test_back_after_a_bulk_decision_leads_on(page, pages):
+    await page.goto(f"{pages.url}/similar?item=r20")
+    await page.keyboard.press("1")
+    await page.locator("h1", has_text="Решено: 3").wait_for()
+    await page.go_back()
+    await page.locator("#card .notice a").wait_for()
+    assert await shown(page) not in {"", "r20"}
+    assert len(pages.publisher.acts) == len(ALIKE)
+
+
+@pytest.mark.parametrize("size", [{}, TOUCHED, ZOOMED], ids=["desktop", "phone", "zoomed"])
+async def test_what_decides_many_is_within_reach_however_many_they_are(
+    chromium, redis_server, topic_prefix, tmp_path, size
+):
+    settings = pages_settings(redis_server.url, topic_prefix, tmp_path)
+    many = [task(n, f"Отличный чайник, заказ {n} доставлен", Category("kids")) for n in range(40)]
+    async with served_pages(settings, many) as pages, opened(chromium, **size) as window:
+        await sign_in(window, pages.url)
+        await window.goto(f"{pages.url}/similar?item=r0")
+        box = await window.locator("[data-key='1']").bounding_box()
+        assert box["y"] + box["height"] <= window.viewport_size["height"]
+        assert (await window.locator("[name=chosen]").first.bounding_box())["y"] < box["y"]
+
+
+async def test_a_blind_review_is_not_decided_beforehand_among_its_copies(
+    chromium, redis_server, topic_prefix, tmp_path
+):
+    settings = pages_settings(redis_server.url, topic_prefix, tmp_path, blind_share=1.0)
+    async with served_pages(settings, ALIKE) as pages, opened(chromium) as window:
+        await sign_in(window, pages.url)
+        await window.goto(f"{pages.url}/similar?item=r20")
+        assert await window.locator(".guess, option[selected]").count() == 0
+        await window.keyboard.press("2")
+        await window.locator("h1", has_text="Решено: 3").wait_for()
+        assert {j.shown_blind for j in pages.publisher.judgements} == {True}
 
 
 async def test_search_finds_and_opens(page, pages):

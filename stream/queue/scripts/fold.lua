@@ -69,7 +69,7 @@ local function count(j, sign)
   local pace = P .. 'pace:' .. j.who
   if sign > 0 then redis.call('ZADD', pace, j.at, j.id) else redis.call('ZREM', pace, j.id) end
   redis.call('ZREMRANGEBYSCORE', pace, '-inf', j.at - 3600000)
-  if j.role == 'first' and j.suggested ~= '' and j.category ~= '' then
+  if j.compared and j.role == 'first' and j.suggested ~= '' and j.category ~= '' then
     local agrees = j.suggested == j.category and 'yes' or 'no'
     redis.call('HINCRBY', P .. 'bias', (j.blind and 'blind|' or 'shown|') .. agrees, sign)
   end

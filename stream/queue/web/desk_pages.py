@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
@@ -12,7 +13,15 @@ from starlette.responses import Response
 from stream.queue.desk import Answer, require_may_settle
 from stream.queue.errors import AlreadyDecided, OwnOpinion, QueueError, Taken
 from stream.queue.item import Item, text_print
-from stream.queue.web.forms import BulkForm, DecisionForm, View, own_path, read_form, view_of
+from stream.queue.web.forms import (
+    BulkDone,
+    BulkForm,
+    DecisionForm,
+    View,
+    own_path,
+    read_form,
+    view_of,
+)
 from stream.queue.web.identity import CheckedForm, FromPerson, TheSite
 from stream.queue.web.site import Site
 from stream.queue.web.visitor import Visitor
@@ -116,9 +125,13 @@ async def progress_bar(site: TheSite, visitor: FromPerson) -> HTMLResponse:
 @router.get("/similar")
 async def similar(
     site: TheSite, visitor: FromPerson, item: Annotated[str, Query(max_length=200)]
-) -> HTMLResponse:
+) -> Response:
     """Show what a bulk decision would decide."""
-    first = await site.working_set.take_one(visitor.name, item)
+    try:
+        first = await site.working_set.take_one(visitor.name, item)
+    except (AlreadyDecided, OwnOpinion, Taken):
+        # Back in the browser, after they were decided: the desk says so and goes on.
+        return RedirectResponse(own_path(f"/?item={quote(item, safe='')}"), 303)
     ids = await site.working_set.near_identical(item, site.queue.bulk_limit - 1)
     waiting = await site.working_set.waiting([item, *ids])
     return site.page(
@@ -131,15 +144,36 @@ async def similar(
 
 
 @router.post("/bulk")
-async def bulk(site: TheSite, visitor: FromPerson, form: CheckedForm) -> HTMLResponse:
-    """Decide near-identical reviews together, as they were shown."""
+async def bulk(site: TheSite, visitor: FromPerson, form: CheckedForm) -> RedirectResponse:
+    """Decide reviews together, as they were shown; near-identical ones are one decision."""
     said = read_form(BulkForm, form, many=("chosen",))
+    texts = said.texts[: site.queue.bulk_limit]
+    # The one before their eyes stands for all; if they left it out, the first that they ticked.
+    ids = [review_id for review_id, _ in texts]
+    stands_for_all = (said.item if said.item in ids else ids[0]) if said.item else None
     answers = [
-        Answer(review_id, said.category, fingerprint, "first", shown=True)
-        for review_id, fingerprint in said.texts[: site.queue.bulk_limit]
+        Answer(
+            review_id, said.category, fingerprint, "first", shown=said.shown, copy_of=stands_for_all
+        )
+        for review_id, fingerprint in texts
     ]
     outcome = await site.desk.decide_many(visitor.acting, answers, "bulk")
-    return site.page(visitor, "bulk.html", outcome=outcome, category=said.category)
+    refused = Counter(error.code for error in outcome.refused.values())
+    done = BulkDone(
+        decided=len(outcome.decided),
+        refused=",".join(f"{code}:{count}" for code, count in sorted(refused.items())),
+        category=said.category.slug if said.category else "",
+        first=outcome.decided[0] if outcome.decided else "",
+    )
+    return RedirectResponse(f"/bulk?{urlencode(done.model_dump(), errors='surrogatepass')}", 303)
+
+
+@router.get("/bulk")
+async def bulk_done(
+    site: TheSite, visitor: FromPerson, done: Annotated[BulkDone, Query()]
+) -> HTMLResponse:
+    """Say what became of a bulk decision. A page of its own: it can be loaded again, and left by Back."""
+    return site.page(visitor, "bulk.html", done=done)
 
 
 async def _card(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, TypeVar
 from urllib.parse import unquote, urlencode
 
@@ -10,10 +11,29 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from starlette.datastructures import FormData
 
 from schemas import Category, all_categories
+from stream.queue.errors import (
+    AlreadyDecided,
+    NotAllowed,
+    OwnDispute,
+    OwnOpinion,
+    Taken,
+    TextChanged,
+)
 from stream.queue.item import Kind, Order
 from stream.queue.web.errors import Malformed
 
 _MOST_FIELDS: Final = 1000
+REFUSALS: Final = frozenset(
+    {
+        AlreadyDecided.code,
+        OwnOpinion.code,
+        OwnDispute.code,
+        NotAllowed.code,
+        Taken.code,
+        TextChanged.code,
+    }
+)
+"""Codes of why one review of many was not decided."""
 
 
 def _empty_is_none(value: object) -> object:
@@ -81,7 +101,11 @@ class TakeBackForm(BaseModel):
 class BulkForm(BaseModel):
     """One category for many reviews."""
 
-    category: Category
+    category: MaybeCategory
+    item: Annotated[str, BeforeValidator(_unquoted), Field(max_length=200)] = ""
+    """The near-identical review that led here; empty where they were found by a search."""
+    shown: bool = True
+    """The page told the model's guess."""
     chosen: Annotated[list[str], Field(min_length=1)]
     """Fingerprints and ids, ``fingerprint id``."""
 
@@ -90,6 +114,28 @@ class BulkForm(BaseModel):
         """Id and fingerprint of each."""
         pairs = (entry.partition(" ") for entry in self.chosen)
         return [(unquote(review_id), fingerprint) for fingerprint, _, review_id in pairs]
+
+
+class BulkDone(BaseModel):
+    """What became of a bulk decision, as the address of its page holds it."""
+
+    decided: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    refused: Annotated[str, Field(max_length=400)] = ""
+    """Codes of errors with their counts, ``code:count,...``."""
+    category: str = ""
+    first: Annotated[str, Field(max_length=200)] = ""
+    """One of the reviews that were decided; empty for none."""
+
+    @property
+    def chosen(self) -> Category | None:
+        """What they were decided to be; None: cannot tell."""
+        return Category(self.category) if self.category in set(all_categories()) else None
+
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Codes of known errors with how many reviews they kept from being decided."""
+        found = re.findall(r"([a-z-]{1,40}):(\d{1,6})(?:,|$)", self.refused)
+        return [(code, int(count)) for code, count in found if code in REFUSALS]
 
 
 async def view_of(
