@@ -111,7 +111,10 @@ def _monitor(settings: Settings) -> tuple[Rule, ...]:
     names = settings.topic_names
     own = f"{settings.topics.prefix}.{settings.monitor.name}"
     return (
-        *(on_topic(name, _READ) for name in (names.batches, names.labels, names.models)),
+        *(
+            on_topic(name, _READ)
+            for name in (names.batches, names.labels, names.relabel, names.models)
+        ),
         on_topic(names.stats, _WRITE),
         # Whether every topic is there; and lag, from the incoming topic's ends and the workers'
         # positions.

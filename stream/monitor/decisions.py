@@ -1,4 +1,4 @@
-"""What became of the relabelled: decisions by window, and how many still wait."""
+"""What became of the relabelled: decisions by the time they were made, and how many still wait."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import Any, Self
 from schemas import DecidedBy, Label, precedence
 from stream.monitor.bucket import NOTHING_APPLIED
 from stream.monitor.history import Change, TimeRules
+from stream.text import fingerprint, normalize
+
+Word = dict[str, Any]
+"""The last word about a review, as its table keeps it."""
 
 
 @dataclass(slots=True)
 class Decided:
-    """Decisions of one partition over a stretch of time."""
+    """Decisions of one partition over a stretch of time, as far as they hold."""
 
     applied: int = NOTHING_APPLIED
     categories: dict[str, dict[DecidedBy, int]] = field(default_factory=dict)
@@ -21,15 +25,15 @@ class Decided:
     cannot_tell: int = 0
     withdrawn: int = 0
 
-    def note(self, label: Label) -> None:
-        """Count a decision."""
-        if label.withdrawn:
-            self.withdrawn += 1
-        elif label.category is None:
-            self.cannot_tell += 1
+    def note(self, word: Word, sign: int = 1) -> None:
+        """Count a decision that holds, or with -1 one that another took the place of."""
+        if not word["settled"]:
+            self.withdrawn += sign
+        elif (slug := word.get("category")) is None:
+            self.cannot_tell += sign
         else:
-            counts = self.categories.setdefault(label.category.slug, {})
-            counts[label.decided_by] = counts.get(label.decided_by, 0) + 1
+            counts = self.categories.setdefault(slug, {})
+            counts[word["by"]] = counts.get(word["by"], 0) + sign
 
     def add(self, other: Decided) -> None:
         """Take other counts in; ``applied`` stays."""
@@ -55,10 +59,17 @@ class Decided:
 
 
 class Decisions:
-    """Decisions by the time they were made, and which reviews are settled.
+    """Which reviews wait, which are decided, and when that was.
+
+    One definition for the monitor, the queue and the topics:
+
+    - **decided**: a review on which a decision holds (:mod:`schemas.standing`), by whomever. Undone and
+      corrected decisions do not count, nor does the same review twice.
+    - **waiting**: a review whose text on ``reviews.relabel`` no decision answers that holds. Sent
+      again, it waits once; changed by its shopper, it waits again.
 
     As in :class:`~stream.monitor.history.History`, changes are returned for a durable table to
-    keep. Two tables: counts by time, and the last word about each review.
+    keep. Three tables: counts by time, the last word about each review, and what was asked.
 
     Args:
         rules: how time is cut.
@@ -66,6 +77,7 @@ class Decisions:
 
     def __init__(self, rules: TimeRules) -> None:
         self._rules = rules
+        self._asked: dict[str, str] = {}
         self.restore((), ())
 
     def restore(
@@ -73,24 +85,63 @@ class Decisions:
         counts: Iterable[tuple[str, Mapping[str, Any]]],
         words: Iterable[tuple[str, Mapping[str, Any]]],
     ) -> None:
-        """Forget everything and take over what the durable tables hold."""
+        """Forget the decisions and take over what the durable tables hold."""
         self._counts: dict[int, dict[int, Decided]] = {}
-        self._words = {review_id: dict(word) for review_id, word in words}
+        self._words: dict[str, Word] = {review_id: dict(word) for review_id, word in words}
         self._settled = sum(bool(word["settled"]) for word in self._words.values())
         for key, value in counts:
             partition, _, start = key.partition("/")
             self._counts.setdefault(int(start), {})[int(partition)] = Decided.from_json(value)
+        self._count_waiting()
+
+    def restore_asked(self, asked: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Forget what was asked and take over what the durable table holds."""
+        self._asked = {review_id: entry["print"] for review_id, entry in asked}
+        self._count_waiting()
+
+    def ask(self, review_id: str, text: str) -> Change:
+        """Note that the model was unsure of a text; return what must be made durable."""
+        self._waiting -= self._waits(review_id)
+        self._asked[review_id] = fingerprint(normalize(text))
+        self._waiting += self._waits(review_id)
+        return Change(review_id, {"print": self._asked[review_id]})
+
+    def erase(self, review_id: str) -> Change:
+        """Note that a review was erased: nobody is asked about it any more."""
+        self._waiting -= self._waits(review_id)
+        self._asked.pop(review_id, None)
+        return Change(review_id, None)
 
     def apply(
         self, partition: int, offset: int, label: Label
     ) -> tuple[list[Change], Change | None]:
         """Take a label in; return the changed counts, and the changed word about its review."""
-        return self._count(partition, offset, label), self._hear(label)
+        review_id = label.review_id
+        former = self._words.get(review_id)
+        known = None if former is None else former.get("precedence")
+        is_same = known == precedence(label)
+        if former is not None and not is_same and not _holds_over(former, label):
+            return [], None
+        word = dict(former) if is_same and former else _word(label, former, self._rules)
+        # Delivered again after a crash: each count knows whether it holds it already.
+        changes = self._count(partition, offset, word)
+        if is_same:
+            return changes, None
+        self._waiting -= self._waits(review_id)
+        self._settled += word["settled"] - (former["settled"] if former else 0)
+        self._words[review_id] = word
+        self._waiting += self._waits(review_id)
+        return changes, Change(review_id, word)
 
     @property
     def settled(self) -> int:
-        """Reviews that the model was unsure of and that somebody has decided since."""
+        """Reviews on which a decision holds."""
         return self._settled
+
+    @property
+    def waiting(self) -> int:
+        """Reviews that wait for a decision."""
+        return self._waiting
 
     def window(self, start: float, end: float) -> Decided:
         """Return the decisions made in ``[start, end)``."""
@@ -101,17 +152,34 @@ class Decisions:
                     total.add(part)
         return total
 
-    def _count(self, partition: int, offset: int, label: Label) -> list[Change]:
-        start = self._rules.start_of(label.decided_at.timestamp())
-        part = self._counts.setdefault(start, {}).setdefault(partition, Decided())
-        if offset <= part.applied:
-            return []
-        part.note(label)
-        part.applied = offset
-        return [
-            Change(f"{partition}/{start}", part.to_json()),
-            *self._forget_old(partition),
-        ]
+    def _waits(self, review_id: str) -> bool:
+        asked, word = self._asked.get(review_id), self._words.get(review_id)
+        if asked is None:
+            return False
+        # A word of a former version does not say to which text; it was the only one nearly always.
+        return word is None or not word["settled"] or word.get("print", asked) != asked
+
+    def _count_waiting(self) -> None:
+        self._waiting = sum(map(self._waits, self._asked))
+
+    def _count(self, partition: int, offset: int, word: Word) -> list[Change]:
+        counted = [(word["start"], word, 1)]
+        if (was := word.get("was")) is not None:
+            counted.append((was["start"], was, -1))
+        changes: list[Change] = []
+        stretches = {
+            start for start, _, _ in counted if start in self._counts or start == word["start"]
+        }
+        for start in sorted(stretches):
+            part = self._counts.setdefault(start, {}).setdefault(partition, Decided())
+            if offset <= part.applied:
+                continue
+            for at, decision, sign in counted:
+                if at == start:
+                    part.note(decision, sign)
+            part.applied = offset
+            changes.append(Change(f"{partition}/{start}", part.to_json()))
+        return [*changes, *self._forget_old(partition)] if changes else []
 
     def _forget_old(self, partition: int) -> Iterable[Change]:
         oldest = max(self._counts) - self._rules.retention
@@ -121,16 +189,19 @@ class Decisions:
             if not self._counts[start]:
                 del self._counts[start]
 
-    def _hear(self, label: Label) -> Change | None:
-        if label.model_version is None:
-            return None  # a label of something that never waited for one
-        former = self._words.get(label.review_id)
-        if former is not None and not _holds_over(former, label):
-            return None
-        word: dict[str, Any] = {"precedence": precedence(label), "settled": not label.withdrawn}
-        self._words[label.review_id] = word
-        self._settled += word["settled"] - (former["settled"] if former else 0)
-        return Change(label.review_id, word)
+
+def _word(label: Label, former: Word | None, rules: TimeRules) -> Word:
+    held = ("start", "category", "by", "settled")
+    was = former if former is not None and former["settled"] and "start" in former else None
+    return {
+        "precedence": precedence(label),
+        "settled": not label.withdrawn,
+        "print": fingerprint(normalize(label.text)),
+        "category": label.category.slug if label.category else None,
+        "by": label.decided_by,
+        "start": rules.start_of(label.decided_at.timestamp()),
+        "was": {name: was[name] for name in held} if was is not None else None,
+    }
 
 
 def _holds_over(former: Mapping[str, Any], label: Label) -> bool:

@@ -117,9 +117,8 @@ class Engine:
 
     @property
     def backlog(self) -> int:
-        """Reviews that wait for a decision: the model was unsure of them, or they are audited."""
-        total = self.history.total()
-        return max(total.relabelled + total.audited - self.decisions.settled, 0)
+        """Reviews that wait for a decision; see :class:`~stream.monitor.decisions.Decisions`."""
+        return self.decisions.waiting
 
     def look(self) -> list[Alert]:
         """Bring the alerts up to date; return those that changed."""

@@ -21,6 +21,7 @@ from schemas import (
     Event,
     Label,
     ModelAnnouncement,
+    RelabelTask,
     cloud_event,
     decode,
     encode,
@@ -53,7 +54,7 @@ class MonitorApp:
     Args:
         settings: connection, topic names, the monitor's name.
         engine: what is fed.
-        partitions: partition counts of the topics of batches, labels and models, which must exist:
+        partitions: partition counts of the topics of batches, labels, relabel tasks and models, which must exist:
             Faust ignores a topic that is absent when it starts.
         folder: Faust insists on one, and keeps nothing in it: the state is on Kafka.
     """
@@ -70,15 +71,18 @@ class MonitorApp:
         # `reviews.stats` is written through Faust's producer, acknowledged by all replicas.
         self._stats = self._topic(self._names.stats)
         batches, labels, models = self._names.batches, self._names.labels, self._names.models
+        relabel = self._names.relabel
         self._batches = self._table("batches", partitions[batches], self._batches_restored)
         self._decisions = self._table("decisions", partitions[labels], self._decisions_restored)
         self._words = self._table("words", partitions[labels], self._decisions_restored)
+        self._asked = self._table("asked", partitions[relabel], self._asked_restored)
         self._models = self._table("models", partitions[models], self._models_restored)
         self._marks = self._table(
             "marks", partitions[models], self._marks_restored, use_partitioner=True
         )
         self.faust.agent(self._topic(batches), name="batches")(self._on_batches)
         self.faust.agent(self._topic(labels), name="labels")(self._on_labels)
+        self.faust.agent(self._topic(relabel), name="relabel")(self._on_tasks)
         self.faust.agent(self._topic(models), name="models")(self._on_models)
 
     @property
@@ -131,6 +135,16 @@ class MonitorApp:
                 _keep(self._words, [word] if word else [])
             yield
 
+    async def _on_tasks(self, stream: Any) -> AsyncIterator[None]:
+        async for event in stream.events():
+            if event.value is None and event.key is not None:
+                review_id = event.key.decode("utf-8", "surrogatepass")
+                _keep(self._asked, [self._engine.decisions.erase(review_id)])
+            elif (task := _read(RelabelTask, event)) is not None:
+                review = task.review
+                _keep(self._asked, [self._engine.decisions.ask(review.review_id, review.text)])
+            yield
+
     async def _on_models(self, stream: Any) -> AsyncIterator[None]:
         async for event in stream.events():
             announcement = _read(ModelAnnouncement, event)
@@ -147,6 +161,9 @@ class MonitorApp:
     def _decisions_restored(self) -> None:
         # Called once for either of the two tables; both have been read by then.
         self._engine.decisions.restore(self._decisions.items(), self._words.items())
+
+    def _asked_restored(self) -> None:
+        self._engine.decisions.restore_asked(self._asked.items())
 
     def _models_restored(self) -> None:
         self._engine.announcements.all.clear()

@@ -66,7 +66,7 @@ def _standing(engine: Engine) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "reviews_monitor_relabel_backlog",
-        "Reviews that the model was unsure of and nobody has decided.",
+        "Reviews that wait for a decision: no decision that holds answers their text.",
         value=engine.backlog,
     )
     yield GaugeMetricFamily(

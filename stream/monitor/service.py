@@ -87,7 +87,7 @@ class Monitor:
         settings = self._settings
         names = settings.topic_names
         partitions = await until.stopped_or(
-            partitions_of(settings.kafka, names.batches, names.labels, names.models)
+            partitions_of(settings.kafka, names.batches, names.labels, names.relabel, names.models)
         )
         counted = Counter(tp.topic for tp in partitions)
         self.app = MonitorApp(settings, self.engine, counted, folder)

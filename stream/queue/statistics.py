@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from math import sqrt
 from typing import Any, cast
 
-from schemas import Category, all_categories
+from schemas import Category, DecidedBy, all_categories
 from stream.intervals import wilson
 from stream.queue.agreement import Agreement, Pairs, agreement, one_category, pooled
 from stream.queue.record_seal import SEAL_LETTERS, Forged
@@ -29,7 +29,7 @@ class Progress:
     """What a person sees above every review."""
 
     waiting: int
-    """Reviews without a decision, near-identical ones counted each."""
+    """Reviews whose text no decision answers that holds, near-identical ones counted each."""
     today: int
     """Decided by this person since midnight, UTC."""
     total: int
@@ -112,8 +112,10 @@ class Report:
     disputes: int
     by_guess: dict[Category, int]
     """Free distinct reviews by the model's best guess."""
+    decided: dict[DecidedBy, int]
+    """Reviews on which a decision holds, by who decided; undone ones do not count, nor one twice."""
     chosen: dict[Category | None, int]
-    """Deciding answers by category; None: cannot tell."""
+    """Of people's, by category; None: cannot tell."""
     reviewers: list[Reviewer]
     bias: Bias
     pairs: dict[tuple[str, str], Agreement]
@@ -206,7 +208,7 @@ class Statistics:
         pipeline.hlen(key("meta"))
         pipeline.zcard(key("second:at"))
         pipeline.zcard(key("dispute:at"))
-        for name in ("done", "days", "chosen", "bias", "pairs"):
+        for name in ("done", "days", "standing", "bias", "pairs"):
             pipeline.hgetall(key(name))
         for category in all_categories():
             pipeline.zcard(key(f"info:{category.slug}"))
@@ -216,7 +218,7 @@ class Statistics:
             disputes,
             done,
             days,
-            chosen,
+            held,
             bias,
             pairs,
             *free,
@@ -234,7 +236,8 @@ class Statistics:
             seconds_waiting=seconds,
             disputes=disputes,
             by_guess=dict(zip(all_categories(), free, strict=True)),
-            chosen=_chosen(chosen),
+            decided=_decided(held),
+            chosen=_chosen(held),
             reviewers=[
                 Reviewer(name, int(done[name]), int(days.get(f"{_today()}|{name}", 0)), pace)
                 for name, pace in zip(names, paces, strict=True)
@@ -276,11 +279,18 @@ def _mixed_up(pairs: Pairs) -> list[tuple[Category | None, Category | None, int]
     ]
 
 
-def _chosen(counted: Mapping[str, str]) -> dict[Category | None, int]:
+def _decided(held: Mapping[str, str]) -> dict[DecidedBy, int]:
+    total: Counter[DecidedBy] = Counter()
+    for entry, count in held.items():
+        total[cast("DecidedBy", entry.partition("|")[0])] += int(count)
+    return dict(total)
+
+
+def _chosen(held: Mapping[str, str]) -> dict[Category | None, int]:
     total: Counter[Category | None] = Counter()
-    for entry, count in counted.items():
-        role, _, slug = entry.partition("|")
-        if role == "first":
+    for entry, count in held.items():
+        by, _, slug = entry.partition("|")
+        if by == "person":
             total[category_of(slug)] += int(count)
     return {category: total[category] for category in (*all_categories(), None) if total[category]}
 

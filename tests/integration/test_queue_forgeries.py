@@ -55,7 +55,7 @@ SEALED = {
 UNSEALED = {
     "meta": "hash", "norm": "hash", "kept": "hash", "lease": "hash", "front": "hash",
     "bands": "hash", "band": "hash", "exemplar": "hash", "served": "hash", "offset": "hash",
-    "done": "hash", "days": "hash", "chosen": "hash", "bias": "hash", "pairs": "hash",
+    "done": "hash", "days": "hash", "standing": "hash", "bias": "hash", "pairs": "hash",
     "info:": "zset", "age:": "zset", "lease:at": "zset", "held:": "zset", "cluster:": "zset",
     "kept:at": "zset", "second:at": "zset", "dispute:at": "zset", "settled:at": "zset",
     "pace:": "zset", "skipped:": "zset", "ahead:": "set", "present": "set",

@@ -151,7 +151,7 @@ async def test_a_second_opinion_and_a_disagreement_survive_the_loss(
 # order of acts among partitions are any.
 FOLDED = (
     "meta", "data", "norm", "kept", "kept:at", "decided", "second", "second:by", "second:at",
-    "dispute", "dispute:at", "recent", "done", "days", "chosen", "bias", "pairs",
+    "dispute", "dispute:at", "recent", "done", "days", "standing", "bias", "pairs",
 )  # fmt: skip
 
 

@@ -41,6 +41,8 @@ def watched_engine(minutes=15, *, now=None, drifting=True, **options):
         model = "9f2c41d07ab3e655" if progress < 0.55 else "c40be88153d9f012"
         event = batch(moment[0], model, random_, wave(i), shifted=late)
         engine.apply_batch(i % 4, i, event)
+        for unsure in range(event.relabelled):
+            engine.decisions.ask(f"r{i}" if not unsure else f"r{i}-{unsure}", "сапоги малы")
         if i % 3 == 0 and progress > 0.2:
             backlog_settled += 1
             engine.decisions.apply(i % 4, i, label(f"r{i}", moment[0], random_))

@@ -200,6 +200,13 @@ local function close_second(id)
   redis.call('ZREM', P .. 'second:at', id)
 end
 
+-- How many reviews a decision holds on, by who decided and what: {person|kids: 12}.
+local function count_held(label, sign)
+  if not label.withdrawn then
+    redis.call('HINCRBY', P .. 'standing', label.by .. '|' .. label.category, sign)
+  end
+end
+
 -- An adjudication may be undone: what it settled is kept as long as the data of what was decided.
 local function settle_dispute(id, now)
   local opinions = redis.call('HGET', P .. 'dispute', id)

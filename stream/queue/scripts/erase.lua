@@ -6,6 +6,8 @@ local meta = meta_of(id)
 local kept = redis.call('HGET', P .. 'kept', id)
 local found = 0
 
+local decided = redis.call('HGET', P .. 'decided', id)
+if decided then count_held(record_in(decided), -1) end
 release(id)
 if meta then
   delist(id, meta)

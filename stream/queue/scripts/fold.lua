@@ -51,7 +51,12 @@ local function apply_label(sealed)
   local label = record_in(sealed)
   local id = label.id
   local known = redis.call('HGET', P .. 'decided', id)
-  if known and record_in(known).precedence > label.precedence then return end
+  if known then
+    known = record_in(known)
+    if known.precedence >= label.precedence then return end -- the same one again, or a lower one
+    count_held(known, -1)
+  end
+  count_held(label, 1)
   redis.call('HSET', P .. 'decided', id, sealed)
   local meta = meta_of(id)
   if label.withdrawn then
@@ -65,7 +70,6 @@ end
 local function count(j, sign)
   redis.call('HINCRBY', P .. 'done', j.who, sign)
   redis.call('HINCRBY', P .. 'days', j.day .. '|' .. j.who, sign)
-  redis.call('HINCRBY', P .. 'chosen', j.role .. '|' .. j.category, sign)
   local pace = P .. 'pace:' .. j.who
   if sign > 0 then redis.call('ZADD', pace, j.at, j.id) else redis.call('ZREM', pace, j.id) end
   redis.call('ZREMRANGEBYSCORE', pace, '-inf', j.at - 3600000)

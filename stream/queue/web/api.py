@@ -17,7 +17,7 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import Response
 
-from schemas import Category
+from schemas import Category, DecidedBy
 from schemas.events import Probability, ReviewId
 from stream.queue.desk import Answer, Correction
 from stream.queue.errors import NotAllowed
@@ -180,6 +180,19 @@ class ProgressOut(BaseModel):
     remaining_minutes: int | None
 
 
+class FiguresOut(BaseModel):
+    """How the queue stands. The monitor counts likewise, and so can whoever reads the topics."""
+
+    waiting: int = Field(
+        description="Reviews on `reviews.relabel` whose text no decision answers that holds."
+    )
+    decided: dict[DecidedBy, int] = Field(
+        description="Reviews on which a decision holds on `reviews.labels`, by who decided."
+    )
+    seconds_waiting: int = Field(description="Second opinions that are still to be given.")
+    disputes: int
+
+
 class ActOut(BaseModel):
     """What somebody did, as the audit on ``reviews.judgements`` has it."""
 
@@ -254,6 +267,7 @@ def create_api(site: Site) -> FastAPI:
         responses=question,
     )(_tasks)
     api.get("/progress", summary="Figures", responses=refusals())(_progress)
+    api.get("/figures", summary="How the queue stands", responses=refusals())(_figures)
     api.get("/history", summary="The latest acts, newest first", responses=refusals(403, 422))(
         _history
     )
@@ -347,6 +361,19 @@ async def _progress(site: TheSite, visitor: FromPerson) -> ProgressOut:
         pace=found.pace,
         team_pace=found.team_pace,
         remaining_minutes=found.remaining_minutes,
+    )
+
+
+async def _figures(
+    site: TheSite,
+    visitor: FromPerson,  # noqa: ARG001 - somebody must be signed in
+) -> FiguresOut:
+    report = await site.statistics.report()
+    return FiguresOut(
+        waiting=report.waiting,
+        decided=report.decided,
+        seconds_waiting=report.seconds_waiting,
+        disputes=report.disputes,
     )
 
 
