@@ -114,10 +114,14 @@ async def _brokers(settings: Settings) -> Finding:
 
 
 def _lag(settings: Settings, partitions: list[PartitionLag]) -> list[Finding]:
-    behind = sum(partition.readable for partition in partitions)
-    state: State = "ok" if behind == 0 else "warning"
-    remedy = "" if behind == 0 else "start workers with `reviews work`"
-    findings = [Finding("lag", state, f"{behind:,} reviews wait for a worker", remedy)]
+    # As the metric counts, and the alert judges: three opinions of one lag help nobody.
+    behind, level = sum(partition.lag for partition in partitions), settings.monitor.alert_lag[0]
+    readable = sum(partition.readable for partition in partitions)
+    state: State = "warning" if behind >= level else "ok"
+    detail = f"{behind:,} reviews wait for a worker"
+    detail += f"; the alert is raised at {level:,.0f}" if behind else ""
+    remedy = "if they do not become fewer, start workers with `reviews work`" if readable else ""
+    findings = [Finding("lag", state, detail, remedy)]
     if held := held_back(settings.topic_names.incoming, partitions):
         remedy = (
             "end it where it was begun; else the broker does after its time-out, or an operator "

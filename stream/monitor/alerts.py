@@ -49,6 +49,8 @@ class Alert:
         """When it was raised, or cleared for the last time; None: never raised."""
         self.value: float | None = None
         """What was seen last."""
+        self.changed_by: float | None = None
+        """The value that raised it, or cleared it for the last time; None: never raised."""
         self._beyond_since: float | None = None
         self._seen_at = 0.0
 
@@ -81,5 +83,6 @@ class Alert:
             return False
         self.active = not self.active
         self.since = now
+        self.changed_by = value
         self._beyond_since = None
         return True

@@ -40,6 +40,7 @@ class MonitorMetrics(Collector):
         yield from _totals(history.total())
         yield from _window(engine, window)
         yield _alerts(engine)
+        yield from _alert_levels(engine)
 
 
 def _standing(engine: Engine) -> Iterator[Metric]:
@@ -148,6 +149,23 @@ def _window(engine: Engine, window: Bucket) -> Iterator[Metric]:
         yield InfoMetricFamily(
             "reviews_monitor_model", "The model that answered most.", {"version": window.model}
         )
+
+
+def _alert_levels(engine: Engine) -> Iterator[Metric]:
+    levels = GaugeMetricFamily(
+        "reviews_monitor_alert_raise_at",
+        "The monitor's own alert is raised when its value is at least this.",
+        labels=["alert"],
+    )
+    values = GaugeMetricFamily(
+        "reviews_monitor_alert_value", "What the monitor's own alert saw last.", labels=["alert"]
+    )
+    for alert in engine.watch.alerts:
+        levels.add_metric([alert.rule.name], alert.rule.raise_at)
+        if alert.value is not None:
+            values.add_metric([alert.rule.name], alert.value)
+    yield levels
+    yield values
 
 
 def _alerts(engine: Engine) -> Metric:

@@ -226,6 +226,7 @@ def _alerts(engine: Engine) -> list[dict[str, Any]]:
             "severity": alert.rule.severity,
             "since": alert.since,
             "value": _round(alert.value),
+            "changed_by": _round(alert.changed_by),
             "raise_at": alert.rule.raise_at,
             "clear_at": alert.rule.clear_at,
             "title": alert.rule.title,

@@ -81,7 +81,7 @@ function drawAlerts({ alerts, watched, window: now }) {
   const cards = active.map((alert) => {
     const [title, advice] = alertWords(alert);
     return element("div", { class: `alert ${alert.severity}`, role: "alert" }, icon("alarm"), element("b", {}, title),
-      element("span", { class: "value" }, alertValue(alert.name, alert.value), element("small", {}, `${word("since")} ${clock(alert.since)}`)),
+      element("span", { class: "value" }, alertValue(alert.name, alert.value), element("small", {}, `${word("raisedAt")} ${alertValue(alert.name, alert.changed_by)} ${word("since")} ${clock(alert.since)}`)),
       element("p", {}, advice));
   });
   cards.push(...watched.map((one) => watchedCard(one, alerts.find((alert) => alert.name === one.name), now)));

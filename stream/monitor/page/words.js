@@ -23,7 +23,7 @@ const WORDS = {
     others: "Остальные", wanted: "Найти категорию", all: "Показать все",
     categories: "По категориям", category: "Категория", share: "Доля", relabelled: "На разметку", decidedBy: "Решили: ансамбль · LLM · люди",
     models: "Версии модели", modelsUnit: "какая отвечала", serving: "основная", canary: "канарейка", shadow: "теневая", modelRefused: "отвергнута",
-    changes: "Журнал тревог", raised: "поднята", cleared: "снята", noChanges: "Тревог не было.", since: "с", none: "Пока нечего показать.",
+    changes: "Журнал тревог", raised: "поднята", cleared: "снята", noChanges: "Тревог не было.", since: "с", raisedAt: "подняло", none: "Пока нечего показать.",
     alert: {
       lag: ["Воркеры отстают", "Запустите ещё воркеров, до одного на раздел."],
       silence: ["Ни один воркер не работает", "Проверьте, запущены ли воркеры: /readyz?verbose и их журналы."],
@@ -57,7 +57,7 @@ const WORDS = {
     others: "Others", wanted: "Find a category", all: "Show all",
     categories: "By category", category: "Category", share: "Share", relabelled: "To relabel", decidedBy: "Decided: ensemble · LLM · people",
     models: "Model versions", modelsUnit: "which one answered", serving: "serving", canary: "canary", shadow: "shadow", modelRefused: "refused",
-    changes: "Alert log", raised: "raised", cleared: "cleared", noChanges: "There were no alerts.", since: "since", none: "Nothing to show yet.",
+    changes: "Alert log", raised: "raised", cleared: "cleared", noChanges: "There were no alerts.", since: "since", raisedAt: "raised by", none: "Nothing to show yet.",
     alert: null, // the server's own titles are English
   },
 };
