@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -21,11 +24,17 @@ from stream.cli.reading import (
     reading,
 )
 from stream.cli.rows import Rows, progress_over
+from stream.cli.signals import StopSignals
+from stream.cli.unfinished import Unfinished
+from stream.errors import InputError
 
 if TYPE_CHECKING:
+    from schemas import Review
     from stream.settings import Settings
 
 _SHOWN: Final = 5
+# What is in flight is waited for; a broker that does not answer holds nobody for longer.
+_PATIENCE: Final = 40.0
 
 
 def produce(
@@ -46,9 +55,12 @@ def produce(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read, check and show the first five; send nothing.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after what a stopped run has sent of the file.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Publish reviews to the incoming topic.
+    """Publish reviews to the incoming topic. Ctrl-C says how many are there; --resume goes on.
 
     How the file is made and which column is what is found out and said before anything is sent; a
     file of which much does not parse is refused as a whole. A row without an id gets one derived
@@ -59,18 +71,57 @@ def produce(
     rows = Rows(file, reading(file_format, text_column, id_column, None, encoding, delimiter))
     rows.check()
     started = time.monotonic()
+    topic = settings.topic_names.incoming
+    unfinished = Unfinished(file, topic) if file.is_file() else None
+    skipped = _left_off(unfinished, resume=resume)
+    stopped = False
     if dry_run:
         valid, sent = _shown(rows, limit, as_json=as_json), 0
     else:
-        valid = sent = asyncio.run(_send(rows, limit, settings))
+        sent, stopped = asyncio.run(_send(rows, limit, settings, unfinished, skipped))
+        valid = sent
     seconds = time.monotonic() - started
     if as_json:
-        report = {"sent": sent, "valid": valid, **rows.counts()}
+        report = {"sent": sent, "valid": valid, "skipped": skipped, **rows.counts()}
         out.print_json(json.dumps({**report, "seconds": round(seconds, 3)}))
-    topic = settings.topic_names.incoming
     verb = "would be sent" if dry_run else "sent"
     note(f"{valid:,} reviews {verb} to [bold]{topic}[/bold] in {seconds:.1f} s")
+    if stopped:
+        kept = unfinished is not None and unfinished.note(skipped + sent, at_once=True)
+        _say_stopped(skipped + sent, kept=kept)
+        raise typer.Exit(130)
     rows.exit_if_any_left_out()
+
+
+def _left_off(unfinished: Unfinished | None, *, resume: bool) -> int:
+    """Return how many reviews to skip; say so where a stopped run could be gone on with."""
+    if unfinished is None:
+        if resume:
+            raise InputError("only a file can be gone on with", "name one instead of -")
+        return 0
+    if resume:
+        if not (skipped := unfinished.delivered()):
+            raise InputError("no stopped run of this file is known here", "leave --resume out")
+        note(f"{skipped:,} reviews of it are there already; going on after them")
+        return skipped
+    with contextlib.suppress(InputError):  # it has changed: a file of its own
+        if before := unfinished.delivered():
+            note(
+                f"[yellow]a stopped run has sent {before:,} reviews of it: they are sent again, under "
+                "the same ids; --resume goes on after them[/yellow]"
+            )
+    return 0
+
+
+def _say_stopped(delivered: int, *, kept: bool) -> None:
+    again = "again sends everything a second time, under the same ids, and it is classified again"
+    if not kept:
+        note(f"[yellow]stopped: Kafka has {delivered:,} reviews; the same input {again}[/yellow]")
+        return
+    note(
+        f"[yellow]stopped: Kafka has the first {delivered:,} reviews of the file. "
+        f"`--resume` goes on after them; the same command {again}[/yellow]"
+    )
 
 
 def _shown(rows: Rows, limit: int | None, *, as_json: bool) -> int:
@@ -84,14 +135,30 @@ def _shown(rows: Rows, limit: int | None, *, as_json: bool) -> int:
     return count
 
 
-async def _send(rows: Rows, limit: int | None, settings: Settings) -> int:
+async def _send(
+    rows: Rows, limit: int | None, settings: Settings, unfinished: Unfinished | None, skipped: int
+) -> tuple[int, bool]:
+    """Return how many were delivered, and whether that was cut short."""
     from stream.clients import ReviewProducer
 
     async with ReviewProducer(settings) as producer:
         with progress_over(rows, "publishing") as progress:
+            signals = StopSignals(ends_within=_PATIENCE)
 
             def show(delivered: int) -> None:
                 task = progress.task_ids[0]
                 progress.update(task, completed=rows.bytes_read, done=delivered)
+                if unfinished is not None:
+                    unfinished.note(skipped + delivered)
 
-            return await producer.send_many(rows.reviews(limit), show)
+            def until_stopped() -> Iterator[Review]:
+                for review in itertools.islice(rows.reviews(limit), skipped, None):
+                    if signals.stop.is_set():
+                        return
+                    yield review
+
+            sent = await producer.send_many(until_stopped(), show)
+    stopped = signals.stop.is_set()
+    if unfinished is not None and not stopped:
+        unfinished.forget()
+    return sent, stopped

@@ -146,6 +146,8 @@ def run(
             return
         result = _run(settings, items, known, panel, llm, fates, processes)
         _write(result, output)
+        # Fitted on a part that nobody chose, it would decide in the stream.
+        save_ensemble = save_ensemble and not result.interrupted
         if save_ensemble:
             _save(result, settings, validated)
         if report is not None:
@@ -356,5 +358,10 @@ def _close(result: LabellingRun, output: Path, report: Path | None, *, saved: bo
             "next: with --save-ensemble, `reviews relabel-auto` decides in the stream by this ensemble"
         )
     if result.interrupted:
-        note("[yellow]interrupted: run the same command with --force to go on[/yellow]")
+        note(
+            f"[yellow]interrupted: of {total:,} reviews {result.asked_of_all:,} were asked of every "
+            "labeller, the others are left to people, and no ensemble is saved. The same command with "
+            "--force goes on: rules and dictionary are asked again, which costs seconds; what an LLM "
+            "has answered is kept and paid for once[/yellow]"
+        )
         raise typer.Exit(130)

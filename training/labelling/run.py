@@ -98,6 +98,11 @@ class LabellingRun:
     llm_name: str | None = field(default=None)
 
     @property
+    def asked_of_all(self) -> int:
+        """How many of the reviews every labeller was asked about; all, unless it was interrupted."""
+        return int((~_unasked(self.votes)[: self.labelled]).sum()) if self.votes else 0
+
+    @property
     def cheap_votes(self) -> dict[str, Votes]:
         """Votes of the cheap labellers."""
         return {name: vote for name, vote in self.votes.items() if name != self.llm_name}
