@@ -17,6 +17,7 @@ from training.cli.train import config_of, options_of
 
 if TYPE_CHECKING:
     from stream.settings import Settings
+    from training.retrain.lineage import Lineage
     from training.retrain.run import Outcome, Plan
 
 _REFUSED = 1
@@ -111,10 +112,43 @@ def _once(settings: Settings, plan: Plan) -> Outcome:
 
     try:
         with stage_bars() as progress:
-            return run(settings, plan, progress=progress)
+            return run(
+                settings,
+                plan,
+                progress=progress,
+                before=lambda lineage: _say_what_is_to_come(settings, plan, lineage),
+            )
     except KeyboardInterrupt:
         note("interrupted: the serving model was not touched; the same command goes on")
         raise typer.Exit(130) from None
+
+
+def _say_what_is_to_come(settings: Settings, plan: Plan, lineage: Lineage) -> None:
+    """Say how long it will take, and what the decisions suffice for."""
+    from training.retrain.durations import expected_seconds
+
+    known = expected_seconds(settings.learning.runs, plan.family, lineage.rows)
+    if known is None:
+        note(f"{lineage.rows:,} texts; how long {plan.family} takes is not known here yet")
+    else:
+        seconds, run = known
+        note(
+            f"{lineage.rows:,} texts: about {_minutes(seconds)}; the last run of {plan.family} took "
+            f"{_minutes(run.seconds)} for {run.rows:,}"
+        )
+    held_out = lineage.labels.held_out
+    share = settings.learning.held_out_share
+    support = settings.gate.category_support
+    note(
+        f"decided: {lineage.labels.reviews:,}; {held_out:,} of them are held out for the comparison. "
+        f"A category is judged by itself from {support} held out, about {support / share:,.0f} decisions"
+        if share
+        else f"decided: {lineage.labels.reviews:,}; none is held out for the comparison"
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"  # noqa: PLR2004 - reads better
 
 
 def _watch(settings: Settings, plan: Plan, min_new: int, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,6 +28,7 @@ from training.registry.files import write_atomically
 from training.registry.records import State, VersionRecord
 from training.registry.store import Registry
 from training.retrain.assemble import Assembled, assemble, read_base
+from training.retrain.durations import keep_duration
 from training.retrain.errors import NothingToLearn
 from training.retrain.labels import read_labels
 from training.retrain.lineage import Lineage
@@ -84,6 +86,7 @@ def retrain(
     *,
     progress: Progress = silent,
     train: Trainer | None = None,
+    before: Callable[[Lineage], None] = lambda _: None,
 ) -> Outcome:
     """Read the labels, train, judge, and promote or refuse.
 
@@ -95,6 +98,7 @@ def retrain(
         plan: what to train.
         progress: is told how far it is.
         train: does the training; :func:`training.train.train_family` unless given.
+        before: is told what is going to be trained on, before anything is.
 
     Raises:
         NothingToLearn: no label is there, or none since the last training.
@@ -104,10 +108,13 @@ def retrain(
     """
     registry = Registry(settings.learning.registry)
     assembled = _assemble(settings, plan, progress)
-    folder = settings.learning.runs / assembled.lineage.digest[:16]
     lineage = assembled.lineage
+    # Other data or another family are another run: none writes over another's report.
+    folder = settings.learning.runs / f"{lineage.digest[:16]}-{plan.family}"
+    before(lineage)
     if plan.dry_run:
         return Outcome(lineage, folder)
+    started = time.monotonic()
     _check_news(registry.state(), lineage)
     assembled.training.write(folder / "dataset.jsonl")
     write_atomically(folder / "lineage.json", lineage.model_dump_json(indent=2) + "\n")
@@ -123,6 +130,7 @@ def retrain(
         settings, registry, record, serving, assembled.frozen, plan, progress
     )
     write_report(verdict, folder)
+    keep_duration(folder, plan.family, lineage.rows, time.monotonic() - started)
     return Outcome(lineage, folder, record, verdict, announced)
 
 
