@@ -70,6 +70,15 @@ def configure_logs(log: LogSettings, kinds: Iterable[Kind] = ALWAYS) -> None:
     root.setLevel(max(level, logging.WARNING))
 
 
+class LibraryLines:
+    """Whether lines of libraries that repeat themselves are left out, because we say it ourselves."""
+
+    held = False
+
+
+library_lines: Final = LibraryLines()
+
+
 class SeldomRepeated(logging.Filter):
     """Lets one line a minute of each kind through, of libraries that repeat themselves."""
 
@@ -81,6 +90,8 @@ class SeldomRepeated(logging.Filter):
         """Tell whether the record is to be shown; one that is tells how many like it were not."""
         if record.name.partition(".")[0] not in _REPEATING:
             return True
+        if library_lines.held:
+            return False
         # The text before its values are put in: the same for all that say the same of other partitions.
         kind = (record.name, str(record.msg))
         since, left_out = self._said.get(kind, (-SILENT_SECONDS, 0))

@@ -28,6 +28,7 @@ from stream.exactly_once.assignment import PartitionProcessors, by_processor, gr
 from stream.exactly_once.message import Message
 from stream.exactly_once.partition_processor import PartitionBatch
 from stream.kafka import connection as kafka
+from stream.kafka.presence import tell_of_outages
 from stream.kafka.size_limits import SizeLimits
 from stream.model.classifier import Classifier
 from stream.settings import Settings
@@ -180,6 +181,7 @@ class Worker:
         if self.settings.model.watch:
             stages.append(asyncio.create_task(self._watcher.run(), name="model watcher"))
         stopping = asyncio.create_task(stop.wait(), name="stop")
+        outages = asyncio.create_task(tell_of_outages(self.settings.kafka), name="outages")
         try:
             endings: list[asyncio.Future[Any]] = [intake, *stages, stopping, self._failure]
             await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
@@ -190,9 +192,9 @@ class Worker:
             # waits to hand on is counted already, and closing processors take nothing more in.
             await self._processors.close()
         finally:
-            for task in (intake, *stages, stopping):
+            for task in (intake, *stages, stopping, outages):
                 task.cancel()
-            await asyncio.gather(intake, *stages, stopping, return_exceptions=True)
+            await asyncio.gather(intake, *stages, stopping, outages, return_exceptions=True)
 
     async def _intake(self, consumer: AIOKafkaConsumer) -> None:
         while True:
