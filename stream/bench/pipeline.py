@@ -19,8 +19,8 @@ from stream.bench.cluster import (
     workers,
 )
 from stream.bench.report import Figure, Report
+from stream.containers import available_cores
 from stream.model.classifier import Classifier
-from stream.model.inference import available_cores
 from stream.settings import Settings
 from stream.text import normalize
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from stream.model.inference import available_cores
+from stream.containers import available_cores
 
 LIBRARIES: Final = ("aiokafka", "onnxruntime", "tokenizers", "redis", "numpy", "pydantic")
 

@@ -20,7 +20,7 @@ from stream.bench.cluster import (
     workers,
 )
 from stream.bench.report import Figure, Report
-from stream.model.inference import available_cores
+from stream.containers import available_cores
 from stream.settings import Settings
 
 WORKERS: Final = (1, 2, 4)

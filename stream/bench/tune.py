@@ -11,8 +11,9 @@ from typing import Final
 
 from stream.bench.latency import measure_latency
 from stream.bench.report import Figure, interleave
+from stream.containers import available_cores
 from stream.model.classifier import Classifier
-from stream.model.inference import Device, available_cores
+from stream.model.inference import Device
 from stream.settings import Settings
 from stream.text import normalize
 

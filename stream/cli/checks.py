@@ -15,6 +15,7 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from stream.cli.findings import Finding, State
 from stream.cli.model_checks import announced_models, configured_model, signatures
+from stream.containers import limits
 from stream.errors import ExtraMissing, ReviewsError, TopicMissing
 from stream.kafka.connection import connection_options
 from stream.kafka.lag import PartitionLag, held_back, worker_lag
@@ -39,6 +40,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """Look at everything, side by side; a failure of one look never hides the others."""
     looks: list[tuple[str, Callable[[Settings], Awaitable[list[Finding]]]]] = [
         ("versions", _versions),
+        ("machine", _machine),
         ("disk", _disk),
         ("model", configured_model),
         ("kafka", _kafka),
@@ -68,6 +70,12 @@ async def _versions(_: Settings) -> list[Finding]:
             absent = f"{package} is not installed"
             return [Finding("versions", "failed", absent, "pip install .", ExtraMissing.exit_code)]
     return [Finding("versions", "ok", ", ".join(shown))]
+
+
+async def _machine(_: Settings) -> list[Finding]:
+    found = limits()
+    detail = f"{found.described()}: {found.cores} calls of the model side by side"
+    return [Finding("machine", "ok", detail)]
 
 
 async def _disk(_: Settings) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from io import StringIO
@@ -14,6 +13,7 @@ import onnxruntime as ort
 import structlog
 from numpy.typing import NDArray
 
+from stream.containers import available_cores
 from stream.errors import ModelError
 from stream.model.folder import CPU_GRAPH, GPU_GRAPH
 
@@ -49,7 +49,7 @@ class OnnxGraph:
 
     Args:
         path: of the graph.
-        threads: calls side by side; 0 for as many as there are cores.
+        threads: calls side by side; 0 for as many as a container lets us use.
     """
 
     device = "cpu"
@@ -113,14 +113,6 @@ def bucketed(
     return np.pad(values, ((0, 0), (0, missing))) if missing else values
 
 
-def available_cores() -> int:
-    """Return how many cores this process may run on."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS has no affinity
-        return os.cpu_count() or 1
-
-
 def gpu_available() -> bool:
     """Tell whether this build of ONNX Runtime can use a GPU."""
     return CUDA in ort.get_available_providers()
@@ -160,9 +152,9 @@ def open_graph(folder: Path, device: Device, threads: int, longest: int) -> Grap
 
 
 def session_options(threads: int) -> ort.SessionOptions:
-    """Return the options that every session of ours runs with; 0 threads means all cores."""
+    """Return the options that every session of ours runs with; 0 threads: as many as we may use."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or available_cores()
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3

@@ -23,6 +23,7 @@ from aiokafka.errors import KafkaError
 
 from schemas import all_categories, cloud_event, encode
 from stream.audit.sampling import AuditSample
+from stream.containers import limits
 from stream.errors import TopicMissing
 from stream.exactly_once.assignment import PartitionProcessors, by_processor, group_consumer
 from stream.exactly_once.message import Message
@@ -139,7 +140,12 @@ class Worker:
                     await self._learn_models(stop)
                 self._processors.attach(consumer)
                 consumer.subscribe([self.settings.topic_names.incoming], listener=self._processors)
-                _log.info("worker_started", health_port=self.health.port, **self._describe())
+                _log.info(
+                    "worker_started",
+                    health_port=self.health.port,
+                    machine=limits().described(),
+                    **self._describe(),
+                )
                 await self._run_stages(consumer, stop)
             finally:
                 await self._processors.close()

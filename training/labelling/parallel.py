@@ -6,7 +6,6 @@ Threads would not help: rules and look-ups are Python, and hold its lock.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Final
 
 from threadpoolctl import threadpool_limits
 
+from stream.containers import available_cores
 from training.labelling.votes import Labeller, Votes
 
 # Below, starting processes costs more than they save.
@@ -56,7 +56,7 @@ def spread(labellers: Sequence[Labeller], processes: int) -> Iterator[list[Label
         labellers: what they share must survive a fork, and pickling where there is none.
         processes: how many; 0 for one a core. One: nothing is spread.
     """
-    wanted = processes or os.cpu_count() or 1
+    wanted = processes or available_cores()
     if wanted == 1 or not labellers:
         yield list(labellers)
         return

@@ -107,3 +107,59 @@ def test_the_monitor_does_not_reach_redis():
 
 def test_no_secret_is_in_a_manifest():
     assert "Secret" not in {o["kind"] for o in OBJECTS}
+
+
+def test_what_waits_before_the_first_worker_came_starts_one():
+    asked = the("ScaledObject")["spec"]["triggers"][0]["metadata"]
+    assert asked["offsetResetPolicy"] == "earliest"
+
+
+# What Kubernetes and KEDA 2 demand of each kind, by their API references: a manifest that lacks it, or
+# has a field of another name, is refused when it is applied.
+REQUIRED = {
+    "Deployment": {"selector", "template"},
+    "Service": {"ports", "selector"},
+    "PodDisruptionBudget": {"selector"},
+    "NetworkPolicy": {"podSelector", "policyTypes"},
+    "ScaledObject": {"scaleTargetRef", "triggers"},
+    "TriggerAuthentication": {"secretTargetRef"},
+    "PersistentVolumeClaim": {"accessModes", "resources"},
+}
+VERSIONS = {
+    "ConfigMap": "v1",
+    "Deployment": "apps/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "PersistentVolumeClaim": "v1",
+    "PodDisruptionBudget": "policy/v1",
+    "ScaledObject": "keda.sh/v1alpha1",
+    "Service": "v1",
+    "ServiceAccount": "v1",
+    "TriggerAuthentication": "keda.sh/v1alpha1",
+}
+
+
+@pytest.mark.parametrize("found", OBJECTS, ids=lambda o: f"{o['kind']}-{o['metadata']['name']}")
+def test_a_manifest_has_the_shape_of_its_kind(found):
+    assert found["apiVersion"] == VERSIONS[found["kind"]]
+    assert REQUIRED.get(found["kind"], set()) <= set(found.get("spec", {}))
+
+
+def test_whatever_selects_pods_selects_pods_that_there_are():
+    labels = [
+        o["spec"]["template"]["metadata"]["labels"] for o in OBJECTS if o["kind"] == "Deployment"
+    ]
+    for found in OBJECTS:
+        selector = found.get("spec", {}).get("selector") or found.get("spec", {}).get("podSelector")
+        wanted = selector and selector.get(
+            "matchLabels", {} if "matchLabels" in selector else selector
+        )
+        if wanted and not set(wanted) & {"matchExpressions"}:
+            assert any(wanted.items() <= its.items() for its in labels), found["metadata"]["name"]
+
+
+def test_what_is_scaled_is_there_and_never_beyond_the_partitions():
+    scaled = the("ScaledObject")["spec"]
+    assert scaled["scaleTargetRef"]["name"] in PODS
+    assert (
+        0 <= scaled["minReplicaCount"] <= scaled["maxReplicaCount"] <= Settings().topics.partitions
+    )
