@@ -17,7 +17,7 @@ from stream.cli.findings import Finding, State
 from stream.cli.model_checks import announced_models, configured_model, signatures
 from stream.containers import limits
 from stream.errors import ExtraMissing, ReviewsError, TopicMissing
-from stream.kafka.connection import connection_options
+from stream.kafka.connection import one_connection
 from stream.kafka.lag import PartitionLag, held_back, worker_lag
 from stream.kafka.reachability import referral
 from stream.kafka.topics import describe_topics, uneven_partitions
@@ -109,7 +109,7 @@ async def _kafka(settings: Settings) -> list[Finding]:
 
 
 async def _brokers(settings: Settings) -> Finding:
-    found = await referral(dict(connection_options(settings.kafka)))
+    found = await referral(settings.kafka.bootstrap_servers, one_connection(settings.kafka))
     if found is not None and found.unreachable:
         away = ", ".join(f"{where} ({why})" for where, why in found.unreachable.items())
         return Finding(

@@ -15,6 +15,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from schemas import ContractError
 from stream.errors import BrokerError
 from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.growth import new_partitions, take_in
 from stream.kafka.reading import BoundedConsumer, as_contract_error, unreadable_in
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings, load_settings
@@ -183,6 +184,8 @@ class TopicReader(Generic[T]):
 
     async def _poll(self) -> None:
         try:
+            if self._group is None and self._follow:
+                await self._follow_growth()
             found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
         except KafkaError as error:
             raise unreachable(self._settings.kafka, error) from None
@@ -191,6 +194,13 @@ class TopicReader(Generic[T]):
         if not found and not self._follow:
             # A fetcher waits for a lost broker in silence; a drain must not wait for ever.
             await self._end_offsets()
+
+    async def _follow_growth(self) -> None:
+        if added := new_partitions(self._consumer, self.topics):
+            await take_in(self._consumer, added)
+            _log.info(
+                "partitions_added", partitions=[f"{tp.topic}[{tp.partition}]" for tp in added]
+            )
 
     async def _drained(self) -> bool:
         partitions = self._consumer.assignment()

@@ -58,8 +58,17 @@ class Recovery:
         await producer.start()
         committed = await self._settled_offset(producer)
         if committed is None:
-            beginning = await self._consumer.beginning_offsets([self._tp])
-            committed = beginning[self._tp]
+            committed = (await self._consumer.beginning_offsets([self._tp]))[self._tp]
+            end = (await self._consumer.end_offsets([self._tp]))[self._tp]
+            if end > committed:
+                _log.warning(
+                    "no_committed_offset",
+                    partition=f"{self._tp.topic}[{self._tp.partition}]",
+                    reads_from=committed,
+                    to=end,
+                    reason="the group is new, or its offsets have expired "
+                    "(offsets.retention.minutes): what it had decided is decided again",
+                )
         return int(committed)
 
     async def _settled_offset(self, producer: TransactionalProducer) -> int | None:

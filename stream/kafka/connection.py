@@ -18,7 +18,7 @@ from aiokafka.errors import (
 )
 
 from stream.errors import BrokerError, ConfigError
-from stream.kafka.reachability import host_and_port, referral
+from stream.kafka.reachability import host_and_port, metadata, referral
 from stream.kafka.tokens import token_provider
 from stream.settings import KafkaSettings
 
@@ -36,6 +36,7 @@ class ConnectionOptions(TypedDict, total=False):
     sasl_plain_password: str | None
     sasl_oauth_token_provider: AbstractTokenProvider | None
     request_timeout_ms: int
+    metadata_max_age_ms: int
 
 
 def connection_options(kafka: KafkaSettings) -> ConnectionOptions:
@@ -48,12 +49,24 @@ def connection_options(kafka: KafkaSettings) -> ConnectionOptions:
         bootstrap_servers=kafka.bootstrap_servers,
         security_protocol=kafka.security_protocol,
         request_timeout_ms=kafka.request_timeout_ms,
+        metadata_max_age_ms=kafka.metadata_max_age_ms,
     )
     if kafka.security_protocol.endswith("SSL"):
         options["ssl_context"] = _tls(kafka)
     if kafka.security_protocol.startswith("SASL"):
         options.update(_sasl(kafka))
     return options
+
+
+def one_connection(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return the options of a single connection, an ``AIOKafkaConnection``.
+
+    Raises:
+        ConfigError: as of :func:`connection_options`.
+    """
+    of_clients = {"bootstrap_servers", "metadata_max_age_ms"}
+    options = connection_options(kafka)
+    return {name: value for name, value in options.items() if name not in of_clients}
 
 
 def _tls(kafka: KafkaSettings) -> ssl.SSLContext:
@@ -111,6 +124,7 @@ async def start(client: Any, kafka: KafkaSettings) -> None:
         if _bears_token(kafka) and (refused := await _refused(kafka)):
             raise refused
         await _require_reachable(kafka)
+        _ask_the_first_address_again(client, kafka)
         await client.start()
     except (BrokerError, KafkaError, OSError) as error:
         close = getattr(client, "stop", None) or client.close
@@ -132,7 +146,7 @@ async def _require_reachable(kafka: KafkaSettings) -> None:
     """
     if kafka.bootstrap_servers in _reached:
         return
-    found = await referral(dict(connection_options(kafka)))
+    found = await referral(kafka.bootstrap_servers, one_connection(kafka))
     if found is None:
         return
     if (error := found.error()) is not None:
@@ -140,6 +154,30 @@ async def _require_reachable(kafka: KafkaSettings) -> None:
     for where, why in found.unreachable.items():
         _log.warning("broker_unreachable", server=found.server, sent_to=where, why=why)
     _reached.add(kafka.bootstrap_servers)
+
+
+def _ask_the_first_address_again(client: Any, kafka: KafkaSettings) -> None:
+    """Let a client that reaches none of the brokers it knows ask the configured addresses anew.
+
+    aiokafka 0.14 asks them once; brokers that all come back elsewhere are lost to it for ever
+    (KIP-899 is the same for the Java client).
+    """
+    # A consumer and an administrator have theirs as `_client`, a producer as `client`.
+    inner = getattr(client, "_client", None) or getattr(client, "client", client)
+    ask_those_known = inner._metadata_update  # noqa: SLF001 - there is no public way
+
+    async def update(cluster: Any, topics: Any) -> bool:
+        if await ask_those_known(cluster, topics):
+            return True
+        # For the same topics: a client that hears of none believes them to be gone.
+        found = await metadata(kafka.bootstrap_servers, one_connection(kafka), topics)
+        if found is None or not found.brokers:
+            return False
+        cluster.update_metadata(found)
+        _log.info("brokers_asked_for_anew", servers=kafka.bootstrap_servers)
+        return True
+
+    inner._metadata_update = update  # noqa: SLF001
 
 
 def _bears_token(kafka: KafkaSettings) -> bool:
@@ -173,10 +211,9 @@ async def _refused(kafka: KafkaSettings) -> BrokerError | None:
     """
     if kafka.security_protocol == "PLAINTEXT":
         return None
-    options: dict[str, Any] = dict(connection_options(kafka))
-    server = options.pop("bootstrap_servers").split(",")[0]
+    server = kafka.bootstrap_servers.split(",")[0]
     try:
-        connection = _Knock(*host_and_port(server), **options)
+        connection = _Knock(*host_and_port(server), **one_connection(kafka))
         await connection.connect()
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or str(error)

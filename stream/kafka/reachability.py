@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,20 +46,21 @@ class Referral:
         )
 
 
-async def referral(options: dict[str, Any]) -> Referral | None:
+async def referral(servers: str, options: dict[str, Any]) -> Referral | None:
     """Ask the first server that answers where the brokers are, and knock there.
 
     Args:
-        options: of a connection, with ``bootstrap_servers`` in their normal form.
+        servers: where to ask, in their normal form.
+        options: of a connection.
 
     Returns:
         None where no server answers: that is another trouble.
     """
-    options = dict(options)
-    for server in options.pop("bootstrap_servers").split(","):
-        brokers = await _brokers(*host_and_port(server), options)
-        if brokers is None:
+    for server in servers.split(","):
+        found = await _metadata(*host_and_port(server), options, [])
+        if found is None:
             continue
+        brokers = sorted({(broker[1], broker[2]) for broker in found.brokers})
         met = dict(
             zip(
                 brokers,
@@ -81,16 +83,30 @@ def host_and_port(server: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-async def _brokers(host: str, port: int, options: dict[str, Any]) -> list[tuple[str, int]] | None:
+async def metadata(servers: str, options: dict[str, Any], topics: Iterable[str]) -> Any:
+    """Return the metadata of topics as the first server that answers gives it; None: none does.
+
+    Args:
+        servers: where to ask, in their normal form.
+        options: of a connection.
+        topics: which; empty: all.
+    """
+    for server in servers.split(","):
+        found = await _metadata(*host_and_port(server), options, list(topics) or None)
+        if found is not None:
+            return found
+    return None
+
+
+async def _metadata(host: str, port: int, options: dict[str, Any], topics: list[str] | None) -> Any:
     connection = AIOKafkaConnection(host, port, **options)
     try:
         await connection.connect()
-        metadata = await connection.send(MetadataRequest([]))
+        return await connection.send(MetadataRequest(topics))
     except (KafkaError, OSError, TimeoutError):
         return None
     finally:
         connection.close()
-    return sorted({(broker[1], broker[2]) for broker in metadata.brokers})
 
 
 async def _refusal(host: str, port: int) -> str | None:

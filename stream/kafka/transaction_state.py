@@ -31,6 +31,8 @@ from aiokafka.protocol.types import (
 
 _BACKOFF_SECONDS: Final = 0.1
 _UNKNOWN_ID: Final = 105
+# What stands in front of a broker, or is none, may not know the request.
+_UNKNOWN_REQUEST: Final = 35
 _COMMIT: Final = frozenset({"PrepareCommit", "CompleteCommit"})
 # A transaction that is open is aborted when its id is initialised.
 _ABORT: Final = frozenset({"Ongoing", "PrepareAbort", "CompleteAbort", "PrepareEpochFence"})
@@ -71,7 +73,7 @@ def decision_in(reply: Any) -> bool | None:
         KafkaError: the reply says so.
     """
     ((code, _id, state, *_),) = reply.transactions
-    if code == _UNKNOWN_ID:
+    if code in {_UNKNOWN_ID, _UNKNOWN_REQUEST}:
         return None
     if code:
         error: KafkaError = for_code(code)()

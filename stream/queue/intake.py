@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from schemas import ContractError, Judgement, Label, RelabelTask, decode
 from stream.errors import BrokerError
 from stream.kafka.connection import connection_options, start
+from stream.kafka.growth import new_partitions
 from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topics import partitions_of
 from stream.queue.errors import Rebuilding
@@ -118,6 +119,11 @@ class Intake:
                 await self._check_lead()
                 await self._file(await consumer.getmany(timeout_ms=_POLL_MS))
                 await self._file_markers(consumer)
+                if added := new_partitions(consumer, self._kinds):
+                    # Begun again, it files what they hold; what is filed stays as it is.
+                    names = [_name(tp) for tp in added]
+                    _log.info("partitions_added", partitions=names)
+                    return
         finally:
             await consumer.stop()
 

@@ -47,6 +47,10 @@ class KafkaSettings(Section):
     request_timeout_ms: PositiveInt = Field(
         10_000, description="Wait for one answer of the broker. Below the transaction time-out."
     )
+    metadata_max_age_ms: PositiveInt = Field(
+        30_000,
+        description="How often a client asks for topics and partitions: new ones are found so late.",
+    )
 
     _servers_are_normal = field_validator("bootstrap_servers")(normal_servers)
 
