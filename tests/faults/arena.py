@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import struct
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final, Self
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from redis.asyncio import Redis
 
 from deploy.local import LocalKafka, LocalRedis
@@ -52,8 +53,10 @@ class Arena:
             properties=_PROPERTIES | (properties or {}),
         )
         self.proxies = [KafkaProxy(*pair) for pair in zip(fronts, backs, strict=True)]
-        self.redis = LocalRedis(folder / "redis")
+        # Faults change its settings while it runs.
+        self.redis = LocalRedis(folder / "redis", users=["user default on nopass ~* &* +@all"])
         self.redis_proxy = RedisProxy(self.redis.socket)
+        self._places: dict[KafkaProxy, KafkaProxy] = {}
         self._stack = contextlib.AsyncExitStack()
 
     @property
@@ -90,6 +93,23 @@ class Arena:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
+    async def move_brokers(self) -> None:
+        """Let every broker be found at a new port; where it was found before, nobody listens.
+
+        The address that workers begin at stays, and leads there.
+        """
+        for front in self.proxies:
+            (port,) = free_ports(1)
+            place = self._places.get(front)
+            moved = KafkaProxy(port, front.broker_port)
+            moved.rewrite = front.rewrite = _advertising(front.port, port)
+            await self._stack.enter_async_context(moved)
+            self._places[front] = moved
+            front.sever()
+            front.heal()
+            if place is not None:
+                place.sever()
+
     def arm(self, *rules: Rule) -> None:
         """Arm faults at every broker; whichever sees the request first is struck."""
         for proxy in self.proxies:
@@ -119,6 +139,15 @@ class Arena:
             while not names <= set(await admin.list_topics()):  # noqa: ASYNC110 - a broker's news
                 await asyncio.sleep(0.1)
 
+    async def add_partition(self, topics: TopicNames) -> int:
+        """Add a partition to every topic that has several, the outputs first; return how many there are."""
+        async with self._admin() as admin:
+            (incoming,) = await admin.describe_topics([topics.incoming])
+            count = len(incoming["partitions"]) + 1
+            for names in (topics.outputs(), [topics.incoming]):
+                await admin.create_partitions({name: NewPartitions(count) for name in names})
+        return count
+
     async def empty_cache(self) -> None:
         """Forget what earlier experiments have left in Redis, or no text would reach the model."""
         async with Redis.from_url(self.redis.url) as client:
@@ -137,3 +166,10 @@ class Arena:
             yield admin
         finally:
             await admin.close()
+
+
+def _advertising(port: int, other: int) -> Callable[[bytes], bytes]:
+    """Return what names another port wherever a reply names a broker's."""
+    host = b"127.0.0.1"
+    before, after = (host + struct.pack(">i", number) for number in (port, other))
+    return lambda reply: reply.replace(before, after)

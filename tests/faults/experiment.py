@@ -64,6 +64,7 @@ class Scenario:
     rate: int = 400
     mix: Mix = field(default_factory=Mix)
     environment: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class KafkaProxy:
 
     def __init__(self, port: int, broker_port: int) -> None:
         self.port = port
-        self._broker_port = broker_port
+        self.broker_port = broker_port
         self._rules: list[Rule] = []
         self._links: set[_Link] = set()
         self._flowing = asyncio.Event()
@@ -135,7 +135,7 @@ class KafkaProxy:
         try:
             if self._refusing:
                 return
-            upstream = await asyncio.open_connection("127.0.0.1", self._broker_port)
+            upstream = await asyncio.open_connection("127.0.0.1", self.broker_port)
             link = _Link(self, (reader, writer), upstream)
             self._links.add(link)
             try:

@@ -50,6 +50,7 @@ class Load:
             acks="all",
             linger_ms=5,
             request_timeout_ms=10_000,
+            metadata_max_age_ms=1000,  # partitions may be added
         )
         await self._producer.start()
         self._task = asyncio.create_task(self._run())

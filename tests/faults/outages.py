@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from redis.asyncio import Redis
 
 from tests.faults.experiment import SESSION_SECONDS, Experiment, Injector
 from tests.faults.kafka_proxy import Action, Rule
@@ -14,6 +19,14 @@ from tests.faults.redis_proxy import Mode
 from tests.faults.wire import Api
 
 _STRIKE_SECONDS: Final = 30.0
+EXPIRES_SOON: Final = {
+    "transactional.id.expiration.ms": "3000",
+    "transaction.remove.expired.transaction.cleanup.interval.ms": "500",
+    "producer.id.expiration.ms": "3000",
+    "producer.id.expiration.check.interval.ms": "500",
+}
+"""Of brokers that forget transactional ids within seconds, instead of a week."""
+_QUIET_SECONDS: Final = (6.0, 9.0)
 # Longer than the worker's request time-out (4 s) and transaction time-out (8 s): the delayed
 # request reaches the broker after its sender has given up and has been succeeded.
 _LATE_SECONDS: Final = (5.0, 10.0)
@@ -155,6 +168,86 @@ async def kill_redis(run: Experiment) -> str:
         snapshot.unlink()
     await asyncio.to_thread(redis.start)
     return "Redis killed, back and empty"
+
+
+async def full_redis(run: Experiment) -> str:
+    """Let Redis be full: it refuses writes, and answers what it has."""
+    async with _redis(run) as redis:
+        await redis.config_set("maxmemory", 1)
+        await run.load.more(2 * run.load.rate)
+        await redis.config_set("maxmemory", 0)
+    return "Redis full (noeviction)"
+
+
+async def evicting_redis(run: Experiment) -> str:
+    """Let Redis throw away whatever was used least."""
+    async with _redis(run) as redis:
+        used = (await redis.info("memory"))["used_memory"]
+        await redis.config_set("maxmemory-policy", "allkeys-lru")
+        await redis.config_set("maxmemory", used)
+        before = (await redis.info("stats"))["evicted_keys"]
+        await run.load.more(2 * run.load.rate)
+        evicted = (await redis.info("stats"))["evicted_keys"] - before
+        await redis.config_set("maxmemory", 0)
+        await redis.config_set("maxmemory-policy", "noeviction")
+    return f"Redis evicted {evicted} keys (allkeys-lru)"
+
+
+async def read_only_redis(run: Experiment) -> str:
+    """Let Redis become a replica of nobody at hand, as after a fail-over, and a primary again."""
+    async with _redis(run) as redis:
+        await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+        await run.load.more(2 * run.load.rate)
+        await redis.execute_command("REPLICAOF", "NO", "ONE")
+    return "Redis a read-only replica"
+
+
+async def added_partition(run: Experiment) -> str:
+    """Add a partition to all topics under load."""
+    count = await run.arena.add_partition(run.topics)
+    await run.load.more(3 * run.load.rate)
+    return f"a partition added: {count}"
+
+
+async def foreign_transaction(run: Experiment) -> str:
+    """Let somebody else's transaction hang on the input, past the session time-out, then end it."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=run.arena.direct,
+        transactional_id=f"foreign-{run.random.randrange(10**9)}",
+        transaction_timeout_ms=60_000,
+    )
+    seconds = run.random.uniform(2, SESSION_SECONDS + 4)
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        for partition in await producer.partitions_for(run.topics.incoming):
+            await producer.send_and_wait(run.topics.incoming, b"never", partition=partition)
+        await asyncio.sleep(seconds)
+        await producer.abort_transaction()
+    finally:
+        await producer.stop()
+    return f"a foreign transaction hung for {seconds:.1f} s"
+
+
+async def moved_brokers(run: Experiment) -> str:
+    """Let the brokers come back under another address."""
+    await run.arena.move_brokers()
+    return "brokers moved to other ports"
+
+
+async def quiet(run: Experiment) -> str:
+    """Send nothing until the workers' transactional ids have expired."""
+    rate, run.load.rate = run.load.rate, 0
+    seconds = run.random.uniform(*_QUIET_SECONDS)
+    await asyncio.sleep(seconds)
+    run.load.rate = rate
+    return f"nothing came for {seconds:.1f} s"
+
+
+@contextlib.asynccontextmanager
+async def _redis(run: Experiment) -> AsyncIterator[Redis]:
+    async with Redis.from_url(run.arena.redis.url) as client:
+        yield client
 
 
 def small_disk(folder: Path, megabytes: int) -> bool:

@@ -48,7 +48,20 @@ REDIS: Final = (
     Scenario("Redis resets connections", redis_becomes(Mode.RESET), 3),
     Scenario("Redis swaps values", redis_becomes(Mode.SWAPPED), 3, quick=1),
     Scenario("Redis answers another call", redis_becomes(Mode.SHIFTED), 3),
+    Scenario("Redis full", outages.full_redis, 3),
+    Scenario("Redis evicts", outages.evicting_redis, 3),
+    Scenario("Redis read-only", outages.read_only_redis, 3),
 )
+
+_LOOKS_OFTEN: Final = {"REVIEWS_KAFKA__METADATA_MAX_AGE_MS": "1000"}
+
+OTHERS: Final = (
+    Scenario("partition added", outages.added_partition, 4, environment=_LOOKS_OFTEN),
+    Scenario("foreign transaction hangs", outages.foreign_transaction, 4),
+    Scenario("brokers move", outages.moved_brokers, 4, proxied=True, environment=_LOOKS_OFTEN),
+    Scenario("transactional ids expire", outages.quiet, 4, properties=outages.EXPIRES_SOON),
+)
+"""What other people's clusters do."""
 
 _STEPS: Final = (
     Api.END_TXN,
@@ -94,7 +107,7 @@ CLUSTER: Final = (
 
 DISK: Final = Scenario("disk full", outages.full_disk, 1, rate=200)
 
-SCENARIOS: Final = (*WORKERS, *REDIS, *NETWORK, *BROKER, *CLUSTER)
+SCENARIOS: Final = (*WORKERS, *REDIS, *NETWORK, *BROKER, *OTHERS, *CLUSTER)
 
 # The loops have no place for unsure and malformed events.
 _PLAIN: Final = Mix(unsure=0.0, malformed=0.0)

@@ -61,11 +61,16 @@ async def run(
         deadline: monotonic clock; no scenario begins later.
     """
     results: list[Result] = []
-    for brokers in sorted({plan.scenario.brokers for plan in plans}):
-        here = [p for p in plans if p.scenario.brokers == brokers and p.scenario is not DISK]
-        results += await _in_arena(
-            Arena(folder / f"brokers-{brokers}", brokers), here, seed, watcher, deadline
-        )
+    clusters = {(p.scenario.brokers, tuple(p.scenario.properties.items())) for p in plans}
+    for number, (brokers, properties) in enumerate(sorted(clusters)):
+        here = [
+            p
+            for p in plans
+            if (p.scenario.brokers, tuple(p.scenario.properties.items())) == (brokers, properties)
+            and p.scenario is not DISK
+        ]
+        arena = Arena(folder / f"cluster-{number}", brokers, dict(properties))
+        results += await _in_arena(arena, here, seed, watcher, deadline)
     for plan in plans:
         if plan.scenario is DISK:
             results += await _on_small_disk(folder / "disk", plan, seed, watcher, deadline)
