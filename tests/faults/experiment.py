@@ -52,6 +52,7 @@ class Scenario:
         rate: events per second.
         mix: what the events are.
         environment: further variables of the workers.
+        properties: further ones of the brokers; scenarios with the same share an arena.
     """
 
     name: str

@@ -55,10 +55,20 @@ REDIS: Final = (
 
 _LOOKS_OFTEN: Final = {"REVIEWS_KAFKA__METADATA_MAX_AGE_MS": "1000"}
 
+# Kafka's default: rules of other scenarios would not be met where the brokers have moved to.
+_ARENA_OF_ITS_OWN: Final = {"num.network.threads": "3"}
+
 OTHERS: Final = (
     Scenario("partition added", outages.added_partition, 4, environment=_LOOKS_OFTEN),
     Scenario("foreign transaction hangs", outages.foreign_transaction, 4),
-    Scenario("brokers move", outages.moved_brokers, 4, proxied=True, environment=_LOOKS_OFTEN),
+    Scenario(
+        "brokers move",
+        outages.moved_brokers,
+        4,
+        proxied=True,
+        environment=_LOOKS_OFTEN,
+        properties=_ARENA_OF_ITS_OWN,
+    ),
     Scenario("transactional ids expire", outages.quiet, 4, properties=outages.EXPIRES_SOON),
 )
 """What other people's clusters do."""
