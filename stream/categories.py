@@ -12,6 +12,11 @@ from stream.errors import ConfigError
 _MOST_LISTED: Final = 12
 
 
+def title(category: Category) -> str:
+    """Return a category's name in the main language of the taxonomy, as a terminal shows it."""
+    return category.info.name(active_taxonomy().languages[0])
+
+
 def any_category() -> str:
     """Return all slugs, or where they are listed if they are many, as a message goes on after "use"."""
     slugs = active_taxonomy().slugs

@@ -27,9 +27,10 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from deploy.local import LocalRedis, LocalStack
-from schemas import TopicNames
+from schemas import TopicNames, active_taxonomy, using
 from tests.support.optional_programs import NotTried
 from tests.support.pipeline import create_topics
+from tests.support.taxonomies import bank
 from tests.support.watchdog import Watchdog
 
 # A machine that is busy with something else is slow, and no test is wrong for that.
@@ -88,7 +89,17 @@ def topic_prefix():
 
 
 @pytest.fixture
-async def topics(kafka, topic_prefix):
+def taxonomy(request, tmp_path):
+    """The active taxonomy: the bundled one, or with ``both_taxonomies`` a stranger's as well."""
+    if getattr(request, "param", "marketplace") == "marketplace":
+        yield active_taxonomy()
+        return
+    with using(bank(tmp_path / "taxonomy", 12)) as active:
+        yield active
+
+
+@pytest.fixture
+async def topics(kafka, topic_prefix, taxonomy):
     names = TopicNames(topic_prefix)
     await create_topics(kafka, names)
     return names

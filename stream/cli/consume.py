@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from stream.categories import title
 from stream.cli.console import err, note, one_line, out, print_line
 from stream.cli.options import Prefix, Servers, moment_from, settings_from
 
@@ -154,7 +155,7 @@ async def _read(reader: TopicReader[Any], show: Print, limit: int | None) -> int
 
 def _print_decided(event: CategorizedReview) -> None:
     decided = "" if event.decided_by == "model" else f" by {event.decided_by}"
-    _line(event.category.info.name("ru"), f"{event.confidence:.2f}{decided}", event.review.text)
+    _line(title(event.category), f"{event.confidence:.2f}{decided}", event.review.text)
 
 
 def _print_task(task: RelabelTask) -> None:

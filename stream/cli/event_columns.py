@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from schemas import CategorizedReview, RelabelTask
+from stream.categories import title
 from stream.cli.console import one_line
 
 Value = Callable[[Any], object]
@@ -18,7 +19,7 @@ def _best(task: RelabelTask) -> Any:
 _DECIDED: Final[Mapping[str, Value]] = {
     "id": lambda event: event.review.review_id,
     "slug": lambda event: event.category,
-    "category": lambda event: event.category.info.name("ru"),
+    "category": lambda event: title(event.category),
     "confidence": lambda event: f"{event.confidence:.4f}",
     "decided-by": lambda event: event.decided_by,
     "revision": lambda event: event.revision,
@@ -30,7 +31,7 @@ _DECIDED: Final[Mapping[str, Value]] = {
 _TASKS: Final[Mapping[str, Value]] = {
     "id": lambda task: task.review.review_id,
     "slug": _best,
-    "category": lambda task: _best(task).info.name("ru"),
+    "category": lambda task: title(_best(task)),
     "confidence": lambda task: f"{max(task.probabilities.values()):.4f}",
     "threshold": lambda task: f"{task.threshold:.4f}",
     "reason": lambda task: task.strange or task.reason,

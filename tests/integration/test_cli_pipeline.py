@@ -10,7 +10,8 @@ from stream.errors import BrokerError
 from stream.kafka.topics import create_compacted, list_topics
 from tests.support.command_line import assert_one_clear_line, reviews, running, wait_for_line
 from tests.support.pipeline import pipeline_settings
-from tests.support.tiny_model import write_tiny_model
+from tests.support.taxonomies import both_taxonomies
+from tests.support.tiny_model import keywords, write_tiny_model
 
 pytestmark = pytest.mark.kafka
 
@@ -23,9 +24,10 @@ ROWS = """id,text
 
 
 @pytest.fixture
-def variables(kafka, topic_prefix, tmp_path):
+def variables(kafka, topic_prefix, tmp_path, taxonomy):
     write_tiny_model(tmp_path / "model")
     return {
+        "REVIEWS_TAXONOMY": str(taxonomy.folder),
         "REVIEWS_KAFKA__BOOTSTRAP_SERVERS": kafka,
         "REVIEWS_TOPICS__PREFIX": topic_prefix,
         "REVIEWS_WORKER__GROUP": f"{topic_prefix}-workers",
@@ -96,12 +98,14 @@ def test_from_a_file_to_categories_and_back_from_dead_letters(variables, topics,
     assert [event["review"]["review_id"] for event in only] == ["4"]
 
 
-def test_pretty_output_shows_the_russian_category_and_the_text(variables, topics):
-    reviews("produce", "-", stdin="платье село\n", **variables)
+@both_taxonomies
+def test_pretty_output_shows_the_category_by_its_name_and_the_text(variables, topics, taxonomy):
+    text = f"{keywords()[2]} село 5"
+    reviews("produce", "-", stdin=f"{text}\n", **variables)
     with running("work", **variables):
         result = reviews("consume", "--limit", "1", **variables)
-    assert "одежда" in result.stdout
-    assert "платье село" in result.stdout
+    assert taxonomy.infos[2].name(taxonomy.languages[0]) in result.stdout
+    assert text in result.stdout
 
 
 def test_replay_of_nothing_is_no_failure(variables, topics):

@@ -10,6 +10,7 @@ from schemas import (
     CategorizedReview,
     Category,
     Review,
+    all_categories,
     category_count,
     cloud_event,
     decode,
@@ -27,6 +28,7 @@ from stream.errors import BrokerError, ConfigError, InvalidReview, TopicMissing
 from stream.kafka.lag import worker_lag
 from stream.kafka.topics import create_topics, describe_topics, uneven_partitions
 from tests.support.pipeline import pipeline_settings, read_topic, running_worker, send
+from tests.support.taxonomies import both_taxonomies
 from tests.support.tiny_model import tiny_classifier
 
 pytestmark = pytest.mark.kafka
@@ -35,7 +37,7 @@ CLOTHING = Category("clothing")
 
 
 @pytest.fixture
-async def settings(kafka, topic_prefix):
+async def settings(kafka, topic_prefix, taxonomy):
     made = pipeline_settings(kafka, topic_prefix)
     await create_topics(made)
     return made
@@ -151,10 +153,13 @@ async def test_a_drain_of_empty_topics_ends(settings):
     assert await drained(CategoryConsumer(settings=settings, follow=False)) == []
 
 
-async def test_only_the_wanted_categories_are_read(kafka, settings):
-    await publish(kafka, settings, ["a"])
-    await publish(kafka, settings, ["c"], Category("kids"))
-    events = await drained(CategoryConsumer(["kids"], settings=settings, follow=False))
+@both_taxonomies
+async def test_only_the_wanted_categories_are_read(kafka, settings, taxonomy):
+    wanted = all_categories()[-1]
+    await publish(kafka, settings, ["a"], all_categories()[0])
+    await publish(kafka, settings, ["c"], wanted)
+    name = wanted.info.name(taxonomy.languages[0])
+    events = await drained(CategoryConsumer([name], settings=settings, follow=False))
     assert [event.review.review_id for event in events] == ["c"]
 
 
@@ -266,9 +271,10 @@ async def test_a_strangers_message_in_our_topic_is_left_out_and_counted(kafka, s
     assert consumer.unreadable == 1
 
 
+@both_taxonomies
 async def test_relabel_tasks_and_dead_letters_are_typed(kafka, settings, tmp_path):
     incoming = settings.topic_names.incoming
-    unsure = (b"u", encode(Review(review_id="u", text="непонятно")))
+    unsure = (b"u", encode(Review(review_id="u", text="непонятно unclear")))
     await send(kafka, incoming, [unsure, (b"bad", b"not json")])
     async with running_worker(settings, tiny_classifier(tmp_path / "model")):
         async with RelabelConsumer(settings=settings) as tasks:

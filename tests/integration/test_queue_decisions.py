@@ -5,7 +5,15 @@ import asyncio
 import httpx
 import pytest
 
-from schemas import CategorizedReview, Category, Judgement, Label, decode, encode
+from schemas import (
+    CategorizedReview,
+    Category,
+    Judgement,
+    Label,
+    all_categories,
+    decode,
+    encode,
+)
 from tests.support.pipeline import create_topics, read_topic, send
 from tests.support.queue import (
     PASSWORD,
@@ -17,12 +25,13 @@ from tests.support.queue import (
     send_tasks,
     task,
 )
+from tests.support.taxonomies import both_taxonomies
 
 pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-async def settings(kafka, topic_prefix, redis_url, tmp_path):
+async def settings(kafka, topic_prefix, redis_url, tmp_path, taxonomy):
     settings = queue_settings(kafka, topic_prefix, redis_url, tmp_path)
     await create_topics(kafka, settings.topic_names)
     add_people(settings, "ann", "bob")
@@ -34,42 +43,41 @@ async def events(settings, kind, topic, count):
     return [decode(kind, record.value) for record in records]
 
 
+@both_taxonomies
 async def test_a_decision_reaches_labels_judgements_and_the_category_topic(settings):
+    chosen = all_categories()[-2]
     await send_tasks(settings, [task(2)])
     names = settings.topic_names
     async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
         card = await ann.until_card()
-        response = await ann.decide(card, Category("clothing"))
+        response = await ann.decide(card, chosen)
     assert response.status_code == 200
     (label,) = await events(settings, Label, names.labels, 1)
     (judgement,) = await events(settings, Judgement, names.judgements, 1)
-    topic = names.category(Category("clothing"))
+    topic = names.category(chosen)
     (decided,) = await events(settings, CategorizedReview, topic, 1)
-    assert (label.category, label.decided_by, label.labeller) == (
-        Category("clothing"),
-        "person",
-        "ann",
-    )
+    assert (label.category, label.decided_by, label.labeller) == (chosen, "person", "ann")
     assert label.revision == decided.revision == judgement.revision == 2
     assert decided.decided_by == "person"
     assert decided.review == task(2).review
 
 
+@both_taxonomies
 async def test_undo_withdraws_with_a_higher_revision_and_the_review_waits_again(settings):
     await send_tasks(settings, [task(2)])
     async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
         card = await ann.until_card()
-        await ann.decide(card, Category("clothing"))
+        await ann.decide(card, all_categories()[0])
         undone = await ann.post("/undo", card)
         again = hidden(undone.text, form="decision")
-        await ann.decide(again, Category("kids"))
+        await ann.decide(again, all_categories()[1])
         nothing = await ann.card()
     labels = await events(settings, Label, settings.topic_names.labels, 3)
     assert again["review_id"] == "r2"
     assert [(x.revision, x.withdrawn, x.category) for x in labels] == [
-        (2, False, Category("clothing")),
+        (2, False, all_categories()[0]),
         (3, True, None),
-        (4, False, Category("kids")),
+        (4, False, all_categories()[1]),
     ]
     assert nothing == {}
 

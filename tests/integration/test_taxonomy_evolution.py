@@ -1,11 +1,25 @@
-"""Categories are renamed, merged, split and removed while labels and open questions are on Kafka."""
+"""Categories are renamed, merged, split and removed while labels, open questions and reviews are on Kafka."""
+
+import asyncio
+import contextlib
+import json
 
 import pytest
 import redis
+from aiokafka import AIOKafkaProducer
 
-from schemas import load_taxonomy, using
+from schemas import CategorizedReview, RelabelTask, TopicNames, decode, load_taxonomy, using
+from stream.kafka import topics as topics_admin
 from stream.queue.export import standing_labels
-from tests.support.pipeline import create_topics
+from stream.taxonomies.diff import changes, steps
+from tests.support.pipeline import (
+    WAIT_SECONDS,
+    by_topic,
+    create_topics,
+    pipeline_settings,
+    read_topics,
+    running_worker,
+)
 from tests.support.queue import (
     add_people,
     queue_settings,
@@ -15,6 +29,7 @@ from tests.support.queue import (
     task,
 )
 from tests.support.taxonomies import bank
+from tests.support.tiny_model import tiny_classifier
 
 pytestmark = pytest.mark.kafka
 
@@ -91,3 +106,96 @@ async def test_labels_follow_their_categories_and_what_lost_its_own_is_asked_aga
     assert asked == {f"r{n}" for n in range(COUNT)} - set(kept)
     assert nothing == {}
     assert final == kept | dict.fromkeys(asked, "left")
+
+
+class Stream:
+    """Reviews that keep coming, one category's keyword after the other, and some that nobody knows."""
+
+    def __init__(self, kafka, topic):
+        self._kafka, self._topic = kafka, topic
+        self._more = asyncio.Event()
+        self._ended = asyncio.Event()
+        self.sent = []
+
+    async def until_more(self, count):
+        """Wait until so many more reviews are acknowledged."""
+        wanted = len(self.sent) + count
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len(self.sent) < wanted:
+                self._more.clear()
+                await self._more.wait()
+
+    async def _send(self):
+        async with AIOKafkaProducer(
+            bootstrap_servers=self._kafka, enable_idempotence=True
+        ) as producer:
+            while not self._ended.is_set():
+                for _ in range(10):
+                    number = len(self.sent)
+                    review_id = f"r{number}"
+                    text = f"word{number % 7} {number}"
+                    value = json.dumps({"review_id": review_id, "text": text}).encode()
+                    await producer.send_and_wait(self._topic, value, key=review_id.encode())
+                    self.sent.append(review_id)
+                self._more.set()
+                # So many a second, not as many as there can be: the test has to read all of them.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), 0.1)
+
+    @contextlib.asynccontextmanager
+    async def flowing(self):
+        """Send until the block ends."""
+        task = asyncio.create_task(self._send())
+        try:
+            yield
+        finally:
+            self._ended.set()
+            await asyncio.wait_for(task, WAIT_SECONDS)
+
+
+async def test_while_reviews_keep_coming_none_is_lost_or_published_twice(
+    kafka, topic_prefix, tmp_path, old, new
+):
+    """What `reviews taxonomy diff` says to run is run, and no producer is stopped meanwhile."""
+    settings = pipeline_settings(kafka, topic_prefix)
+    names = TopicNames(topic_prefix)
+    plan = steps(old, new, changes(old, new), names)
+    assert plan.commands[0] == "reviews topics create"
+    with using(old):
+        await create_topics(kafka, names)
+        before = set(names.outputs())
+        model = tiny_classifier(tmp_path / "old-model")
+    stream = Stream(kafka, names.incoming)
+    async with stream.flowing():
+        with using(old):
+            async with running_worker(settings, model):
+                await stream.until_more(60)
+                await read_topics(kafka, before, 30)
+        await stream.until_more(20)  # no worker runs
+        with using(new):
+            made = await topics_admin.create_topics(settings)
+            await topics_admin.await_leaders(settings.kafka, [topic.name for topic in made])
+            model = tiny_classifier(tmp_path / "new-model")
+            async with running_worker(settings, model):
+                await stream.until_more(40)
+                # What was sent so far is decided while more is coming.
+                await read_topics(kafka, before | set(names.outputs()), len(stream.sent))
+    with using(new):
+        async with running_worker(settings, model):
+            records = await read_topics(kafka, before | set(names.outputs()), len(stream.sent))
+        found = by_topic(records)
+        tasks = [decode(RelabelTask, record.value) for record in found[names.relabel]]
+        told = {
+            decode(CategorizedReview, record.value).category
+            for topic in plan.topics_to_create
+            for record in found[topic]
+        }
+    assert sorted(record.key.decode() for record in records) == sorted(stream.sent)
+    assert {topic.name for topic in made if topic.name in plan.topics_to_create} == set(
+        plan.topics_to_create
+    )
+    # Both models decided: the old one's stay where they are, the new one's are where the plan says.
+    assert all(found.get(topic) for topic in plan.topics_left)
+    assert told == {"renamed", "merged", "left", "right"}
+    # Open questions of the old model are read with today's categories.
+    assert {slug for task in tasks for slug in task.probabilities} <= set(new.slugs)

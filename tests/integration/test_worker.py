@@ -6,7 +6,7 @@ import json
 import aiohttp
 import pytest
 
-from schemas import BatchSummary, CategorizedReview, Category, RelabelTask, decode
+from schemas import BatchSummary, CategorizedReview, RelabelTask, all_categories, decode
 from stream.errors import BrokerError, PortTaken, TopicMissing
 from tests.support.pipeline import (
     WAIT_SECONDS,
@@ -18,7 +18,8 @@ from tests.support.pipeline import (
     send,
     source_of,
 )
-from tests.support.tiny_model import tiny_classifier
+from tests.support.taxonomies import both_taxonomies
+from tests.support.tiny_model import keywords, tiny_classifier
 
 pytestmark = pytest.mark.kafka
 
@@ -28,7 +29,7 @@ def review(review_id, text):
 
 
 @pytest.fixture
-def classifier(tmp_path):
+def classifier(tmp_path, taxonomy):
     return tiny_classifier(tmp_path / "model")
 
 
@@ -44,19 +45,20 @@ async def test_every_review_ends_in_exactly_one_topic(kafka, topics, redis_url, 
     assert len(sources) == len(set(sources)) == sent
 
 
+@both_taxonomies
 async def test_sure_reviews_go_to_their_category_and_unsure_ones_to_relabel(
     kafka, topics, classifier
 ):
-    await send(
-        kafka, topics.incoming, [review("a", "платье"), review("b", "чайник"), review("c", "хм")]
-    )
+    last = len(all_categories()) - 1
+    said = [review("a", keywords()[2]), review("b", keywords()[last]), review("c", "hm хм")]
+    await send(kafka, topics.incoming, said)
     async with running_worker(pipeline_settings(kafka, topics.prefix), classifier):
         found = by_topic(await read_outputs(kafka, topics, 3))
-    (clothing,) = found[topics.category(Category("clothing"))]
-    (appliance,) = found[topics.category(Category("household-appliances"))]
+    (third,) = found[topics.category(all_categories()[2])]
+    (other,) = found[topics.category(all_categories()[last])]
     (unsure,) = found[topics.relabel]
-    assert decode(CategorizedReview, clothing.value).review.review_id == "a"
-    assert decode(CategorizedReview, appliance.value).review.review_id == "b"
+    assert decode(CategorizedReview, third.value).review.review_id == "a"
+    assert decode(CategorizedReview, other.value).review.review_id == "b"
     assert decode(RelabelTask, unsure.value).review.review_id == "c"
 
 
@@ -111,8 +113,9 @@ async def test_without_redis_everything_is_still_published(kafka, topics, classi
         assert len(await read_outputs(kafka, topics, 200)) == 200
 
 
+@both_taxonomies
 async def test_batch_summaries_add_up_to_what_was_published(kafka, topics, classifier):
-    values = [review(f"r{i}", "платье" if i % 3 else "хм") for i in range(900)]
+    values = [review(f"r{i}", keywords()[2] if i % 3 else "хм hm") for i in range(900)]
     await send(kafka, topics.incoming, [*values, (b"bad", b"not json")])
     async with running_worker(pipeline_settings(kafka, topics.prefix), classifier):
         await read_outputs(kafka, topics, 901)
@@ -124,6 +127,8 @@ async def test_batch_summaries_add_up_to_what_was_published(kafka, topics, class
     assert sum(summary.published for summary in summaries) == 600
     assert sum(summary.relabelled for summary in summaries) == 300
     assert sum(summary.dead for summary in summaries) == 1
+    published = sum(summary.categories[all_categories()[2]].published for summary in summaries)
+    assert published == 600
 
 
 async def test_readiness_tells_when_partitions_are_served(kafka, topics, classifier):

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from schemas import Taxonomy, load_taxonomy
+
+both_taxonomies = pytest.mark.parametrize("taxonomy", ["marketplace", "bank"], indirect=True)
+"""The test holds for the bundled categories and for somebody else's: more of them, in English."""
 
 
 def write_taxonomy(
