@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +22,7 @@ from training.distillation import fit_family
 from training.encoders.checkpoints import local_checkpoint
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
+from training.foreign import foreign_logits
 from training.measures.held_out import HeldOut
 from training.measures.rule import fit_rule
 from training.models.family import UnknownFamily, family
@@ -84,6 +86,9 @@ def train_family(
     if held is None:
         rows = cast("Dataset", calibration)
         held = HeldOut(rows, model.logits(rows.normalized))
+    if config.foreign_share:
+        asked = foreign_logits(name, dataset, len(held.rows), config, progress)
+        held = replace(held, foreign=asked)
     sample = Sample.of(model, dataset.normalized)
     unknown = sample.share_of(model.encoder.unknown_id)
     rule = fit_rule(held, config.precision, unknown, guarantee=config.guarantee)

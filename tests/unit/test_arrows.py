@@ -18,7 +18,7 @@ FORBIDDEN = {
 FLOORS = {
     "training": (
         "errors", "writable", "registry", "data", "words", "measures", "calibrate", "encoders",
-        "fit", "gate", "pretraining", "models", "distillation", "out_of_fold", "export", "train",
+        "fit", "gate", "pretraining", "models", "distillation", "out_of_fold", "foreign", "export", "train",
         "comparison", "labelling", "relabeller", "retrain", "starter", "tracking", "cli",
     ),
 }  # fmt: skip

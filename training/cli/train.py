@@ -51,6 +51,16 @@ Guarantee = Annotated[
         "--guarantee", help="Publish only where that precision is kept with 95% confidence."
     ),
 ]
+Foreign = Annotated[
+    float | None,
+    typer.Option(
+        "--foreign",
+        min=0.0,
+        max=0.4,
+        help="Share of the stream that belongs to no category: the precision is kept with it.",
+        show_default=False,
+    ),
+]
 Track = Annotated[
     str | None,
     typer.Option(
@@ -127,6 +137,7 @@ def train(
         ),
     ] = None,
     guarantee: Guarantee = False,
+    foreign: Foreign = None,
     half: Annotated[bool, typer.Option("--half", help="Also a graph for a GPU.")] = False,
     labels_by: LabelsBy = None,
     track: Track = None,
@@ -147,6 +158,7 @@ def train(
         quantise=quantise,
         precision=precision,
         guarantee=guarantee or None,
+        foreign_share=foreign,
     )
     _add_teachers(chosen, teacher or [], unlabelled)
     tracker = tracker_of(track)

@@ -30,6 +30,8 @@ _NAMES: Final = {
     "risk_coverage_area": "Area under the risk-coverage curve",
     "held_out_rows": "Rows measured on",
     "held_out_rows_by_people": "Rows among them that people decided",
+    "foreign_rows": "Texts asked about whose category was left out of the training",
+    "foreign_published": "Of them, share that would be published as another category",
     "held_out_products": "Products held out as wholes: none of their reviews was trained on",
     "rows_known_to_the_base": "Rows whose labels the base had learned before: they flatter",
 }

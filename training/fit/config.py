@@ -154,6 +154,13 @@ class TrainConfig(BaseModel):
         description="Thresholds that keep the precision with 95% confidence, category by category. What "
         "has too few labels for that is asked about.",
     )
+    foreign_share: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=0.4,
+        description="Of the stream, texts that belong to no category: thresholds keep the precision with "
+        "so many among them. What the model says of such texts is found out by leaving categories out.",
+    )
     quantise: Quantisation = Field(
         default="auto",
         description="Eight-bit graph for a CPU: static (scales fitted to training texts), dynamic "
@@ -202,6 +209,7 @@ class TrainConfig(BaseModel):
             "checkpoints",
             "encoder",
             "folds",
+            "foreign_share",
             "guarantee",
             "held_out",
             "precision",

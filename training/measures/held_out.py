@@ -19,12 +19,15 @@ class HeldOut:
         logits: float32 [rows, categories].
         known: how many of the rows the base had learned with their labels: they flatter.
         products: how many products were held out as wholes; 0 where rows were held out at random.
+        foreign: logits of texts whose category was left out of the training, float32 [texts,
+            categories]; None: none were asked about.
     """
 
     rows: Dataset
     logits: NDArray[np.float32]
     known: int = 0
     products: int = 0
+    foreign: NDArray[np.float32] | None = None
 
     @property
     def truth(self) -> NDArray[np.int64]:

@@ -25,6 +25,8 @@ from training.measures.metrics import accuracy, macro_f1, weighted_f1
 from training.measures.promise import Promise, guaranteed_thresholds, promises
 
 _DIGITS: Final = 4
+# Truth of a text of no category, where none means that: no model names it.
+_NO_CATEGORY: Final = -1
 # With fewer rows of the stream than this, the temperature is fitted to written examples as well.
 _ENOUGH: Final = 200
 # With fewer rows a figure says nothing: of 29 that are all right, one in ten may be wrong (the rule of
@@ -91,6 +93,9 @@ def fit_rule(
     The held-out rows are scored by models that did not see them, but temperature and thresholds are
     fitted to them: precision and coverage are a little flattered. The model card says so.
 
+    Foreign texts count as wrong whatever they are taken for, but for "none of these". They decide the
+    thresholds, and what is promised; all other figures are of the rows whose category is known.
+
     The temperature is that of the stream, where there are enough rows of it: a model that is less right
     about written examples of rare categories would otherwise be made too modest about everything else.
     What the rare categories need is in their thresholds, which all rows decide.
@@ -109,13 +114,27 @@ def fit_rule(
     if len(truth) >= LEAST_MEASURED:
         temperature = round(fit_temperature(held.logits[warm], truth[warm]), _DIGITS)
     probabilities = softmax(held.logits, temperature)
-    thresholds = thresholds_for(probabilities, truth, precision, guarantee=guarantee)
+    foreign = np.empty((0, category_count()))
+    if held.foreign is not None:
+        foreign = softmax(held.foreign, temperature)
+    none_id = active_taxonomy().none_id
+    theirs = np.full(len(foreign), _NO_CATEGORY if none_id is None else none_id)
+    thresholds = thresholds_for(
+        np.concatenate([probabilities, foreign]),
+        np.concatenate([truth, theirs]),
+        precision,
+        guarantee=guarantee,
+    )
     seen, true = probabilities[stream], truth[stream]
     best = seen.argmax(axis=1)
     metrics = _counts(held, stream)
     if len(true) >= LEAST_MEASURED:
         every = {"macro_f1_all": macro_f1(truth, probabilities.argmax(axis=1))}
         metrics = dict(scores(seen, true, thresholds)) | every | metrics
+    if len(foreign):
+        sure = foreign.max(axis=1) >= thresholds[foreign.argmax(axis=1)]
+        wrong = sure & (foreign.argmax(axis=1) != theirs)
+        metrics |= {"foreign_rows": float(len(foreign)), "foreign_published": float(wrong.mean())}
     share = np.bincount(best, minlength=category_count()) / len(best)
     reference = Reference(
         category_share={c: round(float(share[c.id]), _DIGITS) for c in all_categories()},
@@ -123,7 +142,9 @@ def fit_rule(
         unknown_token_share=round(unknown_share, _DIGITS),
     )
     rounded = {name: round(value, _DIGITS) for name, value in metrics.items()}
-    kept = promises(seen, true, thresholds, precision)
+    kept = promises(
+        np.concatenate([seen, foreign]), np.concatenate([true, theirs]), thresholds, precision
+    )
     return Rule(temperature, tuple(float(t) for t in thresholds), rounded, reference, tuple(kept))
 
 
