@@ -77,7 +77,7 @@ def train(
         str,
         typer.Argument(
             help="bert, lora, mlp, lstm, static, bert-lstm, bert-lstm-attention, -dropout, "
-            "embeddings; or starter."
+            "embeddings, hybrid; or starter."
         ),
     ],
     labels: Annotated[

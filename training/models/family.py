@@ -72,6 +72,12 @@ def _embeddings(dataset: Dataset, config: TrainConfig, progress: Progress) -> Tr
     return EmbeddingRegression.fit(dataset, config, progress)
 
 
+def _hybrid(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
+    from training.models.hybrid import HybridModel  # noqa: PLC0415 - likewise
+
+    return HybridModel.fit(dataset, config, progress)
+
+
 def _static(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
     from training.models.static import StaticModel  # noqa: PLC0415 - likewise
 
@@ -115,6 +121,14 @@ FAMILIES: Final[dict[str, Family]] = {
             "embeddings",
             "Logistic regression on a frozen encoder's embeddings.",
             _embeddings,
+            True,
+            varies=False,
+            taught=False,
+        ),
+        Family(
+            "hybrid",
+            "Mean of `embeddings` and of `static` on the encoder's pieces.",
+            _hybrid,
             True,
             varies=False,
             taught=False,

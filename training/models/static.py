@@ -44,6 +44,9 @@ _STRENGTHS: Final = (0.5**0.5, 1.0, 0.3**0.5, 2.0**0.5)
 # Of a text that has none of a kind of features: it is divided by no less.
 _SHORTEST: Final = 1e-12
 _CONTINUES: Final = "##"
+# How other vocabularies mark the beginning of a word.
+_SPACE: Final = "\u2581"
+_LONGEST_EMPTY: Final = 16
 # Letters and pairs that one text alone holds teach nothing of another.
 _LEAST_TEXTS: Final = 2
 # Between 0.25 and 1 it makes no difference, out of fold.
@@ -67,14 +70,28 @@ class StaticModel(NeuralModel):
         check_learnable(dataset)
         progress("vocabulary", 0, 3)
         encoder = Encoder(None, learn_tokenizer(dataset.normalized))
+        return cls.fit_on(encoder, dataset, config, progress)
+
+    @classmethod
+    def fit_on(
+        cls, encoder: Encoder, dataset: Dataset, config: TrainConfig, progress: Progress
+    ) -> StaticModel:
+        """Fit as :meth:`fit` does, to the pieces of a vocabulary that there is.
+
+        Args:
+            encoder: whose vocabulary it is; only its tokenizer is used.
+            dataset: what to train on.
+            config: how.
+            progress: is told how far it is.
+        """
         progress("features", 1, 3)
         ids = encoder.tokenize(dataset.normalized, config.max_length)
-        blocks = blocks_of(encoder.tokenizer, ids)
+        blocks = blocks_of(encoder, ids)
         progress("support vectors", 2, 3)
         features = csr_matrix(hstack([block.scaled for block in blocks]))
         machine = cls.machine(dataset, features, config.seed)
         progress("support vectors", 3, 3)
-        module = StaticClassifier(blocks, begins_of(encoder.tokenizer), machine)
+        module = StaticClassifier(blocks, encoder, machine)
         return cls(module, encoder, config.max_length)
 
     @staticmethod
@@ -121,9 +138,10 @@ class Block:
         return csr_matrix(diags(self.strength / length) @ self.units @ self.of_units)
 
 
-def blocks_of(tokenizer: Tokenizer, ids: Sequence[Sequence[int]]) -> tuple[Block, ...]:
+def blocks_of(encoder: Encoder, ids: Sequence[Sequence[int]]) -> tuple[Block, ...]:
     """Return the features of texts: pieces, their letters, neighbours, and pairs in either order."""
-    real = [[piece for piece in row if piece >= len(SPECIALS)] for row in ids]
+    tokenizer, silent = encoder.tokenizer, silent_pieces(encoder)
+    real = [[piece for piece in row if piece not in silent] for row in ids]
     pieces = _counted(real, tokenizer.get_vocab_size())
     neighbours = _counted([list(_neighbours(row)) for row in real], _NEIGHBOURS)
     begins = begins_of(tokenizer)
@@ -139,12 +157,36 @@ def blocks_of(tokenizer: Tokenizer, ids: Sequence[Sequence[int]]) -> tuple[Block
     )
 
 
+def silent_pieces(encoder: Encoder) -> frozenset[int]:
+    """Return pieces that say nothing of a text: those of an empty one, padding, what is unknown.
+
+    An empty text has the marks of beginning and end, and what the encoder wants before every text.
+    """
+    empty = encoder.tokenize([""], _LONGEST_EMPTY)[0]
+    return frozenset((*empty, encoder.pad_id, encoder.unknown_id))
+
+
+def spelled(tokenizer: Tokenizer) -> list[str]:
+    """Return the letters of each piece; one that goes on with a word begins with ``##``.
+
+    >>> from tokenizers.models import Unigram
+    >>> spelled(Tokenizer(Unigram([("\u2581card", 0.0), ("s", 0.0)])))
+    ['card', '##s']
+    """
+    tokens = [tokenizer.id_to_token(piece) or "" for piece in range(tokenizer.get_vocab_size())]
+    if not any(token.startswith(_SPACE) for token in tokens):
+        return tokens
+    return [
+        token.removeprefix(_SPACE) if token.startswith(_SPACE) else _CONTINUES + token
+        for token in tokens
+    ]
+
+
 def begins_of(tokenizer: Tokenizer) -> NDArray[np.int64]:
     """Return a number for each piece that those with the same first letters share, int64 [pieces]."""
     numbers: dict[str, int] = {}
     found = []
-    for piece in range(tokenizer.get_vocab_size()):
-        token = tokenizer.id_to_token(piece) or ""
+    for token in spelled(tokenizer):
         mark = _CONTINUES if token.startswith(_CONTINUES) else ""
         begin = mark + token.removeprefix(mark)[:_BEGIN]
         found.append(numbers.setdefault(begin, len(numbers)))
@@ -155,8 +197,8 @@ def letters_of(tokenizer: Tokenizer) -> csr_matrix:
     """Return how often each letter n-gram is in each piece of a vocabulary, [pieces, n-grams]."""
     numbers: dict[str, int] = {}
     rows, columns = [], []
-    for piece in range(tokenizer.get_vocab_size()):
-        for gram in _grams(tokenizer.id_to_token(piece) or ""):
+    for piece, token in enumerate(spelled(tokenizer)):
+        for gram in _grams(token):
             rows.append(piece)
             columns.append(numbers.setdefault(gram, len(numbers)))
     shape = (tokenizer.get_vocab_size(), max(len(numbers), 1))
@@ -181,12 +223,15 @@ class Table(nn.Module):
 class StaticClassifier(nn.Module):
     """The tables of all blocks, added up."""
 
-    def __init__(
-        self, blocks: Sequence[Block], begins: NDArray[np.int64], machine: LinearSVC
-    ) -> None:
+    def __init__(self, blocks: Sequence[Block], encoder: Encoder, machine: LinearSVC) -> None:
         super().__init__()
+        begins = begins_of(encoder.tokenizer)
+        speaks = np.ones(len(begins))
+        speaks[list(silent_pieces(encoder))] = 0.0
         self.begins: Tensor
+        self.speaks: Tensor
         self.register_buffer("begins", torch.from_numpy(begins))
+        self.register_buffer("speaks", _floats(speaks))
         weights, bias = machine.coef_ * _SHARPNESS, machine.intercept_ * _SHARPNESS
         if len(weights) == 1:  # of two categories the library keeps one row
             weights, bias = np.concatenate([-weights, weights]), np.concatenate([-bias, bias])
@@ -203,7 +248,7 @@ class StaticClassifier(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return logits [rows, categories] for int64 [rows, length] ids and mask."""
-        real = ((input_ids >= len(SPECIALS)) & (attention_mask > 0)).to(self.bias.dtype)
+        real = self.speaks[input_ids] * (attention_mask > 0).to(self.bias.dtype)
         beside = real[:, :-1] * real[:, 1:]
         total = self.pieces(input_ids, real) + self.letters(input_ids, real)
         total = total + self.neighbours(_neighbours_of(input_ids), beside)
