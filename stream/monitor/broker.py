@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 
 import aiokafka
 from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
+from faust.exceptions import ProducerSendError
 from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
 from faust.types.auth import AuthProtocol
 
@@ -50,24 +51,61 @@ class FlushingProducer(Producer):
         super().__init__(*args, **options)
         self.buffer.max_messages = _BUFFERED_CHANGES
         self._made: list[aiokafka.AIOKafkaProducer] = []
+        self._in_hand = 0
+        self._lost: BaseException | None = None
 
     @property
     def unacknowledged(self) -> int:
         """Changes that wait to be sent, and batches that the broker has not acknowledged."""
         accumulators = [producer._message_accumulator for producer in self._made]  # noqa: SLF001
-        return self.buffer.size + sum(
+        return self._unsent + sum(
             len(accumulator._pending_batches) + len(accumulator._batches)  # noqa: SLF001
             for accumulator in accumulators
         )
 
+    @property
+    def _unsent(self) -> int:
+        return self.buffer.size + self._in_hand
+
+    async def send(self, *args: Any, **options: Any) -> Any:
+        """Hand a message to aiokafka, as Faust does, and remember it until it is there.
+
+        Faust takes a change out of its buffer before it hands it on. Until aiokafka has it, which
+        may take as long as the broker is silent, neither of them knows of it.
+        """
+        self._in_hand += 1
+        try:
+            sent = await super().send(*args, **options)
+        except BaseException as error:
+            self._lost = error
+            raise
+        finally:
+            self._in_hand -= 1
+        cast("asyncio.Future[Any]", sent).add_done_callback(self._look_at)
+        return sent
+
     async def flush(self) -> None:
-        """Wait until everything is acknowledged."""
+        """Wait until everything is acknowledged.
+
+        Raises:
+            ProducerSendError: something never will be. Positions must not be committed any more:
+                what they stand for is taken in again by the next run.
+        """
         # Faust's own gives up after a tenth of a second without progress, and would then commit
         # positions whose changes are not on the broker yet.
-        while self.buffer.size and self.buffer.state == "running":
+        while self._unsent and self.buffer.state == "running":
             await self.buffer.flush()
             await asyncio.sleep(_DRAIN_SECONDS)
         await super().flush()
+        await asyncio.sleep(0)  # whoever was told of a failure has been called then
+        if self._lost is not None or self._unsent:
+            raise ProducerSendError("a change was not written") from self._lost
+
+    def _look_at(self, sent: asyncio.Future[Any]) -> None:
+        if sent.cancelled():
+            self._lost = asyncio.CancelledError()
+        elif (error := sent.exception()) is not None:
+            self._lost = error
 
     async def learn(self, topic: str) -> None:
         """Ask the broker for a topic's partitions, unless they are known.

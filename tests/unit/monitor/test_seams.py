@@ -4,6 +4,8 @@ import inspect
 
 import pytest
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer
+from faust.topics import Topic
+from faust.transport.producer import ProducerBuffer
 from mode import Service
 from mode.threads import MethodQueue, QueueServiceThread, ServiceThread, WorkerThread
 
@@ -55,3 +57,8 @@ def test_mode_still_loses_cancellations():
 def test_the_consumer_keeps_its_thread_and_the_producer_makes_its_own_client():
     assert "self._thread" in source_of(Consumer.verify_event_path)
     assert "self._producer_type(" in source_of(Producer._new_producer)
+
+
+def test_a_change_leaves_the_buffer_before_it_is_sent():
+    assert "msg = await get_pending()" in source_of(ProducerBuffer)
+    assert "await producer.send(" in source_of(Topic.publish_message)
