@@ -3,8 +3,8 @@
 import inspect
 
 import pytest
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer
 from faust.topics import Topic
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer
 from faust.transport.producer import ProducerBuffer
 from mode import Service
 from mode.threads import MethodQueue, QueueServiceThread, ServiceThread, WorkerThread
