@@ -25,6 +25,7 @@ from stream.monitor.bounded import ended_within
 _QUEUE_SECONDS: Final = 2.0
 _LEAVE_SECONDS: Final = 2.0
 _CANCEL_AGAIN_SECONDS: Final = 0.1
+_LOOK_AGAIN_SECONDS: Final = 0.01
 
 _log = structlog.get_logger(__name__)
 
@@ -93,8 +94,7 @@ class BoundedConsumerThread(AIOKafkaConsumerThread):
         self._tell(self._cancel_all)
         if not await ended_within(seconds / 2, self._ended.wait()):
             self._tell(self.thread_loop.stop)
-            return await ended_within(seconds / 2, self._ended.wait())
-        return True
+        return await ended_within(seconds / 2, self._gone())
 
     def thread_ended(self) -> None:
         """Let the application know; called in the thread."""
@@ -133,12 +133,18 @@ class BoundedConsumerThread(AIOKafkaConsumerThread):
         queue, consumer = self._method_queue, self._consumer
         if queue is not None and not await ended_within(_QUEUE_SECONDS, queue.stop()):
             _log.warning("calls_left_behind", seconds=_QUEUE_SECONDS)
-        if consumer is not None and not await ended_within(_LEAVE_SECONDS, consumer.stop()):
+        if consumer is not None and not await ended_within(_LEAVE_SECONDS, _left(consumer)):
             _log.warning("group_not_left", seconds=_LEAVE_SECONDS)
             await consumer._client.close()  # noqa: SLF001 - its stop() would come to this at last
 
     def close(self) -> None:
         """Do nothing: Faust would close the connections in the application's loop, not in theirs."""
+
+    async def _gone(self) -> None:
+        """Wait for the thread's last instructions, which come after its word that it ends."""
+        await self._ended.wait()
+        while self.alive:  # noqa: ASYNC110 - a join would block the loop
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         # An application that has stopped may never answer, and the coordinator waits for it.
@@ -159,3 +165,16 @@ class BoundedConsumerThread(AIOKafkaConsumerThread):
         for promise in list(self._promises):
             if not promise.done():
                 promise.set_exception(ConsumerStoppedError())
+
+
+async def _left(consumer: Any) -> None:
+    """Stop a consumer, whose stop() may raise the cancellation of a fetch that it cancelled itself."""
+    stopping = asyncio.ensure_future(consumer.stop())
+    try:
+        await asyncio.wait({stopping})
+    finally:
+        stopping.cancel()
+    if stopping.cancelled():
+        await consumer._client.close()  # noqa: SLF001 - what its stop() did not come to
+    else:
+        stopping.result()
