@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast
 
 import aiokafka
 from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
 from faust.exceptions import ProducerSendError
 from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
+from faust.types import TP
 from faust.types.auth import AuthProtocol
 
 from stream.kafka.connection import connection_options
 from stream.kafka.reading import Bounds, read_bounded
 from stream.monitor.consumer_thread import BoundedConsumerThread
+from stream.monitor.positions import Positions
 from stream.settings import KafkaSettings
 
 # Changes of tables that may wait to be sent. Beyond, Faust stops taking events in, with a warning.
@@ -33,12 +36,36 @@ class _CommittedThread(BoundedConsumerThread):
 
 
 class CommittedConsumer(Consumer):
-    """Reads what is committed, in a thread that ends."""
+    """Reads what is committed, in a thread that ends; commits only what was taken in."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        callback: Callable[[Any], Awaitable[None]],
+        *rest: Any,
+        **options: Any,
+    ) -> None:
+        self.positions = Positions()
+        """Whoever takes an event in says so here."""
+
+        async def hand_on(message: Any) -> None:
+            if self.app.topics.acks_enabled_for(message.topic):
+                self.positions.handed_on(message.tp, message.offset)
+            await callback(message)
+
+        super().__init__(transport, hand_on, *rest, **options)
 
     @property
     def thread(self) -> BoundedConsumerThread:
         """The thread that reads."""
         return cast("BoundedConsumerThread", self._thread)
+
+    async def _commit_offsets(
+        self, offsets: Mapping[TP, int], start_new_transaction: bool = True
+    ) -> bool:
+        reached = {tp: self.positions.committable(tp, offset) for tp, offset in offsets.items()}
+        ahead = {tp: offset for tp, offset in reached.items() if self._should_commit(tp, offset)}
+        return bool(ahead) and await super()._commit_offsets(ahead, start_new_transaction)
 
     def _new_consumer_thread(self) -> BoundedConsumerThread:
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)

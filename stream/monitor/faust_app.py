@@ -29,6 +29,7 @@ from schemas import (
 from schemas.events import now
 from stream.kafka.reading import as_contract_error, unreadable_in
 from stream.monitor.broker import (
+    CommittedConsumer,
     CommittedTransport,
     FlushingProducer,
     broker_urls,
@@ -122,6 +123,7 @@ class MonitorApp:
                 message = event.message
                 changes = self._engine.apply_batch(message.partition, message.offset, summary)
                 _keep(self._batches, changes)
+            self._took_in(event)
             yield
 
     async def _on_labels(self, stream: Any) -> AsyncIterator[None]:
@@ -133,6 +135,7 @@ class MonitorApp:
                 )
                 _keep(self._decisions, counts)
                 _keep(self._words, [word] if word else [])
+            self._took_in(event)
             yield
 
     async def _on_tasks(self, stream: Any) -> AsyncIterator[None]:
@@ -152,7 +155,12 @@ class MonitorApp:
             if announcement is not None and key not in self._models:
                 self._engine.announcements.apply(announcement)
                 self._models[key] = announcement.model_dump(mode="json")
+            self._took_in(event)
             yield
+
+    def _took_in(self, event: Any) -> None:
+        consumer = cast("CommittedConsumer", self.faust.consumer)
+        consumer.positions.took_in(event.message.tp, event.message.offset)
 
     def _batches_restored(self) -> None:
         topic = self._names.batches
