@@ -91,6 +91,8 @@ async def running(monitor, *, alone=True):
         yield
         assert not task.done(), "it ended by itself"
     except BaseException:
+        if task.done() and not task.cancelled():
+            task.result()  # why it ended by itself says more than what was missed then
         task.cancel()
         await asyncio.wait({task}, timeout=WAIT_SECONDS)
         raise
