@@ -12,6 +12,7 @@ from faust.exceptions import ProducerSendError
 from faust.transport.drivers.aiokafka import Consumer, Producer, Transport
 from faust.types import TP
 from faust.types.auth import AuthProtocol
+from mode.utils.queues import FlowControlEvent
 
 from stream.kafka.connection import connection_options
 from stream.kafka.reading import Bounds, read_bounded
@@ -154,6 +155,19 @@ class FlushingProducer(Producer):
         producer = super()._new_producer(transactional_id)
         self._made.append(producer)
         return producer
+
+
+class FlowControl(FlowControlEvent):
+    """Lets events through to the streams, or holds them up."""
+
+    def resume(self) -> None:
+        """Let events through again.
+
+        Faust empties all queues whenever it resumes, also where nothing was held up: when it has read
+        its tables back, a partition's events come in already, and one that waited in a queue was gone.
+        """
+        if not self.is_active():
+            super().resume()
 
 
 class CommittedTransport(Transport):

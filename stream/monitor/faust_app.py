@@ -31,6 +31,7 @@ from stream.kafka.reading import as_contract_error, unreadable_in
 from stream.monitor.broker import (
     CommittedConsumer,
     CommittedTransport,
+    FlowControl,
     FlushingProducer,
     broker_urls,
     credentials,
@@ -234,6 +235,7 @@ def _new_app(settings: Settings, folder: Path) -> faust.App:
         web_enabled=False,
         autodiscover=False,
     )
+    app.flow_control = FlowControl()
     app.transport = CommittedTransport(app.conf.broker_consumer, app)
     app.producer_transport = CommittedTransport(app.conf.broker_producer, app)
     return app

@@ -3,12 +3,15 @@
 import inspect
 
 import pytest
+from faust.tables.recovery import Recovery
 from faust.topics import Topic
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer
 from faust.transport.producer import ProducerBuffer
 from mode import Service
 from mode.threads import MethodQueue, QueueServiceThread, ServiceThread, WorkerThread
+from mode.utils.queues import FlowControlQueue
 
+from stream.monitor.broker import FlowControl
 from stream.monitor.consumer_thread import BoundedConsumerThread
 
 
@@ -62,3 +65,28 @@ def test_the_consumer_keeps_its_thread_and_the_producer_makes_its_own_client():
 def test_a_change_leaves_the_buffer_before_it_is_sent():
     assert "msg = await get_pending()" in source_of(ProducerBuffer)
     assert "await producer.send(" in source_of(Topic.publish_message)
+
+
+async def test_events_that_wait_stay_when_what_flows_is_resumed():
+    flow = FlowControl()
+    queue = FlowControlQueue(flow_control=flow, clear_on_resume=True)
+    flow.resume()
+    queue.put_nowait("event")
+    flow.resume()
+    assert queue.get_nowait() == "event"
+
+
+async def test_events_of_before_a_rebalance_are_gone_when_flow_is_resumed():
+    flow = FlowControl()
+    queue = FlowControlQueue(flow_control=flow, clear_on_resume=True)
+    flow.resume()
+    queue.put_nowait("event")
+    flow.suspend()
+    flow.resume()
+    assert queue.empty()
+
+
+def test_faust_resumes_once_more_when_tables_are_read_back():
+    # If it does not any more, our flow control is not needed.
+    source = source_of(Recovery.on_recovery_completed)
+    assert source.index("consumer.resume_partitions(") < source.index("flow_control.resume()")
