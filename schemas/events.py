@@ -105,6 +105,10 @@ class CategorizedReview(Event):
     )
 
 
+NOTE_CHARS: Final = 500
+"""A remark, not a second review."""
+
+
 class RelabelTask(Event):
     """A review that the model is unsure of, on ``reviews.relabel``."""
 
@@ -155,6 +159,11 @@ class Label(Event):
         default=None, description="The fitted ensemble that decided: digest of its file."
     )
     source: SourcePosition | None = None
+    note: str = Field(
+        default="",
+        max_length=NOTE_CHARS,
+        description="What the person wrote beside the decision, for other people.",
+    )
     withdrawn: bool = Field(
         default=False,
         description="The decision was taken back: there is no category, and the review waits again.",

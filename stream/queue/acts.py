@@ -30,6 +30,7 @@ class Before(BaseModel):
     category: Category | None
     decided_by: DecidedBy
     labeller: str
+    note: str = ""
 
 
 class UndoStep(BaseModel):
@@ -69,6 +70,8 @@ class Verdict:
     """They saw the model's guess although the item was meant to be blind."""
     copy_of: str | None = None
     """Of near-identical reviews that are decided in one go, the one that stands for all."""
+    note: str = ""
+    """What they wrote beside it."""
 
 
 def act_on(item: Item, verdict: Verdict, standing: Standing | None, codebook_version: str) -> Act:
@@ -89,38 +92,34 @@ def act_on(item: Item, verdict: Verdict, standing: Standing | None, codebook_ver
     judgement = _judgement(item, verdict, revision, codebook_version)
     if not decides:
         return Act(item.task, judgement)
-    label = _label(item.task, judgement, verdict.category)
+    label = _label(item.task, judgement, verdict.category, verdict.note)
     before = None
     if item.kind == "adjudication" and standing is not None:
         before = _before(standing)
     return Act(item.task, judgement, label, _categorized(item.task, label), before)
 
 
-def correct(
-    item: DecidedItem, who: str, category: Category | None, origin: Origin, codebook_version: str
-) -> Act:
+def correct(item: DecidedItem, verdict: Verdict, codebook_version: str) -> Act:
     """Return the events by which another decision takes the place of the one that holds.
 
     Args:
         item: what was decided, and how.
-        who: the person who corrects.
-        category: what holds from now on; None: cannot tell.
-        origin: where they did it.
+        verdict: what holds from now on.
         codebook_version: by which rules they decided.
     """
     held = item.standing
     judgement = Judgement(
         review_id=item.task.review.review_id,
-        labeller=who,
+        labeller=verdict.who,
         role="first",
-        category=category,
+        category=verdict.category,
         suggested=best_category(item.task.probabilities),
         corrects=ComparedOpinion(labeller=held.labeller, category=held.category),
-        origin=origin,
+        origin=verdict.origin,
         revision=max(held.revision, AUTOMATIC_REVISION) + 1,
         codebook_version=codebook_version,
     )
-    label = _label(item.task, judgement, category)
+    label = _label(item.task, judgement, verdict.category, verdict.note)
     return Act(item.task, judgement, label, _categorized(item.task, label), _before(held))
 
 
@@ -144,14 +143,19 @@ def undo_act(step: UndoStep) -> Act:
     if step.before is None:
         label = _label(step.task, judgement, None).model_copy(update={"withdrawn": True})
         return Act(step.task, judgement, label)
-    label = _label(step.task, judgement, step.before.category).model_copy(
+    label = _label(step.task, judgement, step.before.category, step.before.note).model_copy(
         update={"decided_by": step.before.decided_by, "labeller": step.before.labeller}
     )
     return Act(step.task, judgement, label, _categorized(step.task, label))
 
 
 def _before(held: Standing) -> Before:
-    return Before(category=held.category, decided_by=held.decided_by, labeller=held.labeller)
+    return Before(
+        category=held.category,
+        decided_by=held.decided_by,
+        labeller=held.labeller,
+        note=held.note,
+    )
 
 
 def _judgement(item: Item, verdict: Verdict, revision: int, codebook_version: str) -> Judgement:
@@ -175,7 +179,9 @@ def _judgement(item: Item, verdict: Verdict, revision: int, codebook_version: st
     )
 
 
-def _label(task: RelabelTask, judgement: Judgement, category: Category | None) -> Label:
+def _label(
+    task: RelabelTask, judgement: Judgement, category: Category | None, note: str = ""
+) -> Label:
     return Label(
         review_id=task.review.review_id,
         text=task.review.text,
@@ -188,6 +194,7 @@ def _label(task: RelabelTask, judgement: Judgement, category: Category | None) -
         shown_blind=judgement.shown_blind,
         model_version=task.model_version,
         source=task.source,
+        note=note,
     )
 
 

@@ -68,6 +68,8 @@ class Answer:
     seconds: float | None = None
     copy_of: str | None = None
     """Of near-identical reviews that are decided in one go, the one that stands for all."""
+    note: str = ""
+    """What they wrote beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Correction:
     """None: cannot tell."""
     revision: int | None = None
     """Of the decision that they saw; None where a program answers for the id alone."""
+    note: str = ""
+    """What they wrote beside it; empty: the former note stays."""
 
 
 @dataclass(slots=True)
@@ -184,16 +188,21 @@ class Desk:
         async with self._claims.alone([correction.review_id]) as claim:
             item = await self._working_set.decided(correction.review_id)
             held = item.standing
-            if held.category == correction.category and held.labeller == person.name:
+            says_nothing_new = held.category == correction.category and correction.note in {
+                "",
+                held.note,
+            }
+            if says_nothing_new and held.labeller == person.name:
                 return item
             require_may_correct(person, item)
             if correction.revision not in {None, held.revision}:
                 raise Superseded("its decision is another one by now", "look at it again")
-            if held.category == correction.category:
+            if says_nothing_new:
                 return item
-            act = correct(
-                item, person.name, correction.category, origin, self._settings.codebook_version
+            verdict = Verdict(
+                person.name, correction.category, origin, note=correction.note or held.note
             )
+            act = correct(item, verdict, self._settings.codebook_version)
             claim.kept = not await self._commit(person.name, [act], undo=[act.undo])
             return item
 
@@ -253,7 +262,13 @@ class Desk:
         if item.kind == "adjudication":
             require_may_settle(person, item.opinions)
         verdict = Verdict(
-            person.name, answer.category, origin, answer.seconds, answer.shown, answer.copy_of
+            person.name,
+            answer.category,
+            origin,
+            answer.seconds,
+            answer.shown,
+            answer.copy_of,
+            answer.note,
         )
         return act_on(item, verdict, standing, self._settings.codebook_version)
 

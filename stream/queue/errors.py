@@ -12,6 +12,7 @@
     ├── Disputed            two people disagree about it: that is to be settled first
     ├── NotDecided          no decision on it holds: there is nothing to correct
     ├── NotKept             it was decided too long ago to be corrected here
+    ├── TooManyAtOnce       more reviews were ticked than are decided in one go
     ├── Superseded          its decision is another one by now
     ├── NothingToUndo       nothing of yours that is still yours to take back
     ├── NotSaved            Kafka did not take the decision: nothing was published
@@ -91,6 +92,13 @@ class NotKept(QueueError):
     """What was decided is not in the working set any more."""
 
     code = "not-kept"
+
+
+class TooManyAtOnce(QueueError):
+    """More reviews than one transaction is to hold."""
+
+    code = "too-many-at-once"
+    status = 400
 
 
 class Superseded(QueueError):

@@ -21,7 +21,7 @@ Format = Literal["csv", "excel", "jsonl", "label-studio"]
 """``excel`` is CSV as Russian Excel opens it: with a mark, semicolons, decimal commas."""
 COLUMNS: Final = (
     "review_id", "text", "category", "decided_by", "labeller", "decided_at", "revision",
-    "shown_blind", "confidence", "codebook_version", "model_version",
+    "shown_blind", "confidence", "codebook_version", "model_version", "note",
 )  # fmt: skip
 MEDIA_TYPES: Final[dict[Format, str]] = {
     "csv": "text/csv; charset=utf-8",

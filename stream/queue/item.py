@@ -36,6 +36,8 @@ class Standing:
     decided_by: DecidedBy
     labeller: str
     withdrawn: bool
+    note: str = ""
+    """What the labeller wrote beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Item:
     """How many near-identical reviews wait behind this one."""
     opinions: tuple[Opinion, ...] = ()
     """The first opinion for a second one (never shown), both for an adjudication."""
+    note: str = ""
+    """Beside the decision that two people disagree about."""
 
     @property
     def review_id(self) -> str:

@@ -97,6 +97,7 @@ def label_record(label: Label, seal: RecordSeal) -> str:
             "by": label.decided_by,
             "who": label.labeller,
             "withdrawn": label.withdrawn,
+            "note": label.note,
             "at": int(label.decided_at.timestamp() * 1000),
         }
     )
@@ -162,6 +163,7 @@ def standing(record: str) -> Standing:
         decided_by=found["by"],
         labeller=found["who"],
         withdrawn=found["withdrawn"],
+        note=found["note"],
     )
 
 

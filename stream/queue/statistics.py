@@ -19,6 +19,8 @@ from stream.queue.records import category_of
 from stream.queue.sealed_scripts import SealedScripts
 
 _HOUR_MS = 3_600_000
+# The desk's page is shown at once: not all that is remembered is opened for it.
+_LATEST_AMONG = 100
 # From less no pace can be told: a minute's four decisions once promised twelve hours of work.
 _LEAST_MINUTES = 5.0
 _LEAST_DECISIONS = 10
@@ -181,6 +183,22 @@ class Statistics:
             found = cast("list[str]", await self._redis.lrange(self._key("recent"), 0, -1))
             acts = [self._act(entry) for entry in found]
         return [act for act in acts if who is None or act["who"] == who][:limit]
+
+    async def latest(self, who: str, limit: int) -> list[dict[str, Any]]:
+        """Return a person's latest answers that hold, newest first; only among everybody's latest.
+
+        Raises:
+            Rebuilding: Redis holds what none of us wrote.
+        """
+        key = self._key("recent")
+        async with self._scripts.checked():
+            found = cast("list[str]", await self._redis.lrange(key, 0, _LATEST_AMONG - 1))
+            acts = [self._act(entry) for entry in found]
+        answers: dict[str, dict[str, Any]] = {}
+        for act in acts:
+            if act["who"] == who:
+                answers.setdefault(act["id"], {**act, "chosen": category_of(act["category"])})
+        return [act for act in answers.values() if not act["undone"]][:limit]
 
     def _act(self, entry: str) -> dict[str, Any]:
         try:

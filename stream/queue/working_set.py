@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -268,11 +268,15 @@ class WorkingSet:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hmget(self._scripts.key("dispute:data"), ids)
         pipeline.hmget(self._scripts.key("dispute"), ids)
+        pipeline.hmget(self._scripts.key("decided"), ids)
         async with self._scripts.checked():
-            tasks, opinions = await pipeline.execute()
+            tasks, opinions, labels = await pipeline.execute()
             return [
-                self._item(["adjudication", review_id, data, said, 0, 0])
-                for review_id, data, said in zip(ids, tasks, opinions, strict=True)
+                replace(
+                    self._item(["adjudication", review_id, data, said, 0, 0]),
+                    note=standing(self.seal.open("label", review_id, label)).note if label else "",
+                )
+                for review_id, data, said, label in zip(ids, tasks, opinions, labels, strict=True)
                 if data is not None and said is not None
             ]
 

@@ -208,6 +208,48 @@ async def test_a_decision_is_corrected_from_the_history_and_put_back(page, pages
     assert pages.publisher.labels[-1].category == all_categories()[0]
 
 
+async def test_what_a_search_finds_is_ticked_and_decided_at_once(page, pages):
+    await page.goto(f"{pages.url}/search?words=отличный чайник")
+    await page.focus("main h1 ~ form .texts input, .texts input")
+    await page.keyboard.press("a")
+    await page.locator("#picked", has_text="Отмечено: 3 из 3").wait_for()
+    await page.keyboard.press("1")
+    await page.locator("h1", has_text="Решено: 3").wait_for()
+    assert {x.review_id for x in pages.publisher.labels} == {"r20", "r21", "r22"}
+
+
+async def test_one_searches_on_beyond_the_first_hundred(
+    chromium, redis_server, topic_prefix, tmp_path
+):
+    settings = pages_settings(redis_server.url, topic_prefix, tmp_path)
+    many = [task(n, f"Чайник номер {n} кипит долго") for n in range(130)]
+    async with served_pages(settings, many) as pages, opened(chromium) as window:
+        await sign_in(window, pages.url)
+        await window.goto(f"{pages.url}/search?words=чайник")
+        assert await window.locator(".texts li").count() == 100
+        async with window.expect_navigation():
+            await window.click("text=Показать ещё")
+        assert await window.locator(".texts li").count() == 130
+
+
+async def test_the_latest_answers_lie_at_hand_and_the_goal_is_remembered(page, pages):
+    await page.fill("#goal", "2")
+    await page.locator("#goal").blur()
+    first = await shown(page)
+    await page.click("#card .note summary")
+    await page.fill("#card [name=note]", "упаковка мятая")
+    await page.locator("#card [data-key='1']").click()
+    await until_another(page, first)
+    await page.locator("#today", has_text="1 / 2").wait_for()
+    assert pages.publisher.labels[0].note == "упаковка мятая"
+    link = page.locator(f"#latest li[data-review='{first}'] a")
+    await page.reload()
+    await page.locator("#today", has_text="1 / 2").wait_for()
+    async with page.expect_navigation():
+        await link.click()
+    await page.locator("text=упаковка мятая").wait_for()
+
+
 async def test_a_filter_shows_only_its_category(page, pages):
     await page.goto(f"{pages.url}/?filter=kids")
     await until_keys_are_heard(page)

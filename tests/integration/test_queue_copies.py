@@ -58,6 +58,32 @@ async def test_if_the_review_that_led_there_is_left_out_another_one_stands_for_a
     assert (await counted(pages))["asked again"] == 1
 
 
+async def test_what_a_search_found_is_decided_at_once_and_compared_with_nothing(pages):
+    async with reviewer(pages, "ann") as ann:
+        page = await ann.client.get("/search?category=kids")
+        chosen = [part.split('"')[0] for part in page.text.split('name="chosen" value="')[1:]]
+        fields = {"csrf": hidden(page.text)["csrf"], "category": "kids", "chosen": chosen}
+        done = await ann.client.post("/bulk", data=fields, follow_redirects=True)
+    assert done.status_code == 200
+    assert len(chosen) == 4
+    assert await counted(pages) == {
+        "decided": 4, "compared with the model": 0, "asked again": 4, "waiting": 1,
+    }  # fmt: skip
+
+
+async def test_more_than_are_decided_at_once_are_refused_as_a_whole(pages):
+    async with reviewer(pages, "ann") as ann:
+        page = await ann.client.get("/similar?item=r20")
+        fields = {
+            **hidden(page.text),
+            "category": "kids",
+            "chosen": [f"x r{n}" for n in range(201)],
+        }
+        refused = await ann.client.post("/bulk", data=fields)
+    assert refused.status_code == 400
+    assert pages.publisher.acts == []
+
+
 async def test_undo_of_the_whole_takes_back_nothing_else(pages):
     async with reviewer(pages, "ann") as ann, program(pages) as client:
         done = await decide_together(pages, ann)

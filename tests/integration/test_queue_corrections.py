@@ -3,7 +3,7 @@
 import pytest
 
 from schemas import Category
-from tests.support.queue import hidden, task
+from tests.support.queue import add_people, hidden, task
 from tests.support.queue_pages import pages_settings, program, served_pages
 
 TASKS = [task(number) for number in range(3)]
@@ -122,6 +122,25 @@ async def test_taking_a_correction_back_asks_the_second_opinion_about_the_first_
         await bob.post("/api/v1/undo")
         await decide(ann, "r0", KIDS, "second")
     assert pages.publisher.judgements[-1].compared_with.category == KIDS
+
+
+async def test_a_note_stays_with_the_decision_and_reaches_whoever_settles_a_dispute(serve):
+    async with (
+        serve(second_share=1.0) as pages,
+        program(pages, "ann") as ann,
+        program(pages, "bob") as bob,
+    ):
+        body = {"review_id": "r0", "category": "kids", "note": "кукла в подарок"}
+        await bob.post("/api/v1/decisions", json={"decisions": [body]})
+        await correct(bob, "r0", SHOES)
+        page = await bob.get("/decided?item=r0")
+        add_people(pages.site.settings, "eve")
+        async with program(pages, "eve") as eve:
+            await decide(eve, "r0", KIDS, "second")
+        disputes = await ann.get("/disputes")
+    assert [x.note for x in pages.publisher.labels] == ["кукла в подарок"] * 2
+    assert "кукла в подарок" in page.text
+    assert "кукла в подарок" in disputes.text
 
 
 async def test_the_page_of_a_decision_is_for_its_people_and_leads(serve):

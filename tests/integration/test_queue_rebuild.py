@@ -182,7 +182,7 @@ async def test_corrections_are_restored_with_everything_that_follows_from_them(
         decided = await decide(ann, COUNT - 2)
         for review_id in decided[:4]:
             page = await ann.client.get("/decided", params={"item": review_id})
-            fields = {**hidden(page.text), "category": "footwear"}
+            fields = {**hidden(page.text), "category": "footwear", "note": "сапоги детские"}
             assert (await ann.client.post("/correct", data=fields)).status_code == 303
         back = {"csrf": hidden(page.text)["csrf"], "review_id": decided[3]}
         assert (await ann.client.post("/take-back", data=back)).status_code == 303
@@ -193,4 +193,5 @@ async def test_corrections_are_restored_with_everything_that_follows_from_them(
             after = state(client, settings)
             page = await ann.client.get("/decided", params={"item": decided[0]})
     assert after == before
+    assert "сапоги детские" in page.text
     assert hidden(page.text)["revision"] == "3"

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import Response
 
 from schemas import Category, DecidedBy
-from schemas.events import Probability, ReviewId
+from schemas.events import NOTE_CHARS, Probability, ReviewId
 from stream.queue.desk import Answer, Correction
 from stream.queue.errors import NotAllowed
 from stream.queue.export import MEDIA_TYPES, Format, standing_labels, written
@@ -99,6 +99,9 @@ class DecisionIn(BaseModel):
     )
     kind: Kind | None = None
     seconds: float | None = Field(None, ge=0, le=3600)
+    note: str = Field(
+        "", max_length=NOTE_CHARS, description="For other people; kept with the label."
+    )
 
 
 class DecisionsIn(BaseModel):
@@ -122,6 +125,7 @@ class CorrectionIn(BaseModel):
     revision: int | None = Field(
         None, ge=0, description="Of the decision that you saw; refused if another one holds."
     )
+    note: str = Field("", max_length=NOTE_CHARS, description="Empty: the former one stays.")
 
 
 class CorrectedOut(BaseModel):
@@ -298,7 +302,8 @@ async def _next(site: TheSite, visitor: FromChanger, wanted: NextIn) -> NextOut:
 
 async def _decide(site: TheSite, visitor: FromChanger, given: DecisionsIn) -> DecisionsOut:
     answers = [
-        Answer(d.review_id, d.category, d.print, d.kind, seconds=d.seconds) for d in given.decisions
+        Answer(d.review_id, d.category, d.print, d.kind, seconds=d.seconds, note=d.note)
+        for d in given.decisions
     ]
     outcome = await site.desk.decide_many(visitor.acting, answers, "api")
     refused = {review_id: error.code for review_id, error in outcome.refused.items()}
@@ -306,7 +311,7 @@ async def _decide(site: TheSite, visitor: FromChanger, given: DecisionsIn) -> De
 
 
 async def _correct(site: TheSite, visitor: FromChanger, wanted: CorrectionIn) -> CorrectedOut:
-    correction = Correction(wanted.review_id, wanted.category, wanted.revision)
+    correction = Correction(wanted.review_id, wanted.category, wanted.revision, wanted.note)
     former = (await site.desk.correct(visitor.acting, correction, "api")).standing
     return CorrectedOut(review_id=wanted.review_id, was=former.category, labeller=former.labeller)
 

@@ -41,7 +41,7 @@ async def correct(site: TheSite, visitor: FromPerson, form: CheckedForm) -> Redi
     """Put another decision in its place."""
     said = read_form(CorrectionForm, form)
     await site.desk.correct(
-        visitor.acting, Correction(said.review_id, said.category, said.revision)
+        visitor.acting, Correction(said.review_id, said.category, said.revision, said.note)
     )
     return RedirectResponse(f"{address_of(said.review_id)}&corrected=true", 303)
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.responses import Response
 
 from stream.queue.desk import Answer, require_may_settle
-from stream.queue.errors import AlreadyDecided, OwnOpinion, QueueError, Taken
+from stream.queue.errors import AlreadyDecided, OwnOpinion, QueueError, Taken, TooManyAtOnce
 from stream.queue.item import Item, text_print
 from stream.queue.web.forms import (
     BulkDone,
@@ -32,6 +32,8 @@ router = APIRouter(include_in_schema=False)
 Chosen = Annotated[View, Depends(view_of)]
 # Longer than this on one review is a break, not work.
 _MOST_SECONDS = 3600.0
+# Of one's own answers that lie at hand.
+_LATEST = 5
 
 
 @router.get("/")
@@ -44,7 +46,8 @@ async def desk(
     """Show a review: the one asked for, else the next."""
     card = await _card(site, visitor, view, item=item)
     progress = await site.statistics.progress(visitor.name)
-    return site.page(visitor, "desk.html", view=view, progress=progress, **card)
+    latest = await site.statistics.latest(visitor.name, _LATEST)
+    return site.page(visitor, "desk.html", view=view, progress=progress, latest=latest, **card)
 
 
 @router.get("/next")
@@ -66,7 +69,9 @@ async def decide(
     """Decide the review on the screen."""
     said = read_form(DecisionForm, form)
     seconds = min(said.seconds, _MOST_SECONDS) if said.seconds is not None else None
-    answer = Answer(said.review_id, said.category, said.print, said.kind, said.shown, seconds)
+    answer = Answer(
+        said.review_id, said.category, said.print, said.kind, said.shown, seconds, note=said.note
+    )
     await site.desk.decide(visitor.acting, answer)
     if _is_script(request):
         return await _progress(site, visitor)
@@ -147,7 +152,11 @@ async def similar(
 async def bulk(site: TheSite, visitor: FromPerson, form: CheckedForm) -> RedirectResponse:
     """Decide reviews together, as they were shown; near-identical ones are one decision."""
     said = read_form(BulkForm, form, many=("chosen",))
-    texts = said.texts[: site.queue.bulk_limit]
+    texts = said.texts
+    if len(texts) > site.queue.bulk_limit:
+        raise TooManyAtOnce(
+            f"at most {site.queue.bulk_limit} reviews are decided at once", "tick fewer of them"
+        )
     # The one before their eyes stands for all; if they left it out, the first that they ticked.
     ids = [review_id for review_id, _ in texts]
     stands_for_all = (said.item if said.item in ids else ids[0]) if said.item else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, StreamingResponse
@@ -14,6 +15,7 @@ from schemas import Category, all_categories
 from stream.errors import InputError
 from stream.queue.export import MEDIA_TYPES, Format, standing_labels, written
 from stream.queue.importing import import_annotations
+from stream.queue.item import text_print
 from stream.queue.label_studio import interface, read_annotations
 from stream.queue.records import category_of
 from stream.queue.web.errors import Malformed
@@ -24,6 +26,7 @@ from stream.queue.working_set import Query as Wanted
 
 router = APIRouter(include_in_schema=False)
 _HITS = 100
+_MOST_HITS = 800
 _DISPUTES = 100
 _ACTS = 200
 
@@ -36,6 +39,8 @@ class Search(BaseModel):
     least: str = ""
     most: str = ""
     reason: str = ""
+    show: Annotated[int, Field(ge=1, le=_MOST_HITS)] = _HITS
+    """How many are shown at most."""
 
     def wanted(self) -> Wanted:
         """Return the conditions."""
@@ -62,7 +67,15 @@ async def search(
     """Find what waits; without a condition, the most informative of it."""
     wanted, working_set = search.wanted(), site.working_set
     anything = wanted == Wanted()
-    found = await (working_set.foremost(_HITS) if anything else working_set.search(wanted, _HITS))
+    # One more than is shown says whether there is more.
+    wanted_count = search.show + 1
+    hits = await (
+        working_set.foremost(wanted_count) if anything else working_set.search(wanted, wanted_count)
+    )
+    found, more = hits[: search.show], ""
+    if len(hits) > search.show and search.show < _MOST_HITS:
+        following = search.model_copy(update={"show": min(search.show + _HITS, _MOST_HITS)})
+        more = f"/search?{urlencode(following.model_dump())}"
     progress = await site.statistics.progress(visitor.name)
     return site.page(
         visitor,
@@ -70,7 +83,8 @@ async def search(
         search=search,
         found=found,
         waiting=progress.waiting if anything else None,
-        most=_HITS,
+        more=more,
+        prints={hit.task.review.review_id: text_print(hit.task.review.text) for hit in found},
         is_blind=site.working_set.is_blind,
     )
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from starlette.datastructures import FormData
 
 from schemas import Category, all_categories
+from schemas.events import NOTE_CHARS
 from stream.queue.errors import (
     AlreadyDecided,
     NotAllowed,
@@ -53,6 +54,9 @@ ReviewIdField = Annotated[str, BeforeValidator(_unquoted), Field(min_length=1, m
 Seconds = Annotated[Annotated[float, Field(ge=0, le=1e6)] | None, BeforeValidator(_empty_is_none)]
 
 
+Note = Annotated[str, Field(max_length=NOTE_CHARS)]
+
+
 class View(BaseModel):
     """What a person wants to see next; part of the page's address."""
 
@@ -79,6 +83,7 @@ class DecisionForm(View):
     category: MaybeCategory = None
     shown: bool = False
     seconds: Seconds = None
+    note: Note = ""
     back: str = "/"
 
 
@@ -89,6 +94,7 @@ class CorrectionForm(BaseModel):
     revision: int
     """Of the decision that was on the screen."""
     category: MaybeCategory
+    note: Note = ""
 
 
 class TakeBackForm(BaseModel):

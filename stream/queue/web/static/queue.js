@@ -103,7 +103,49 @@
     if (entry.address !== "/decide") return;
     undoable = true;
     offerUndo();
+    remember(entry);
   }
+
+  // One's latest answers, to be clicked back to.
+  const latest = document.getElementById("latest");
+  const LATEST = 5;
+
+  function remember({ review, choice }) {
+    forget(review);
+    const line = document.createElement("li");
+    line.dataset.review = review;
+    line.append(linkTo(`/decided?item=${review}`, decodeURIComponent(review)), ` → ${choice}`);
+    latest.prepend(line);
+    while (latest.children.length > LATEST) latest.lastElementChild.remove();
+    latest.parentElement.hidden = false;
+  }
+
+  function forget(review) {
+    [...latest.children].find((line) => line.dataset.review === review)?.remove();
+    latest.parentElement.hidden = !latest.children.length;
+  }
+
+  // How many somebody wants to decide today; their browser remembers it.
+  const goal = document.getElementById("goal");
+  const goalKey = `queue_goal:${who}`;
+
+  function showGoal() {
+    const today = document.getElementById("today");
+    const wanted = Number(goal.value);
+    if (!today || today.dataset.goal === goal.value) return;
+    today.dataset.goal = goal.value;
+    const done = Number.parseInt(today.textContent, 10);
+    today.textContent = wanted ? `${done} / ${wanted}` : `${done}`;
+    if (wanted && done === wanted) status.textContent = goal.dataset.reached;
+  }
+
+  goal.value = localStorage.getItem(goalKey) ?? "";
+  goal.addEventListener("change", () => {
+    localStorage.setItem(goalKey, goal.value);
+    showGoal();
+  });
+  new MutationObserver(showGoal).observe(progress, { childList: true, subtree: true });
+  showGoal();
 
   const unsaved = new Unsaved(who, send);
 
@@ -301,6 +343,7 @@
     body.set("csrf", token);
     const restored = parsed(await call("/undo", { method: "POST", body }));
     undoable = false; // what came knows whether there is more
+    forget(idOf(restored));
     show(restored);
     status.textContent = words.undone;
     // Not waited for: keys are heard at once. Later figures are not replaced by these.
