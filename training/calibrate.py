@@ -45,6 +45,8 @@ _DIGITS: Final = 4
 _PULLS: Final = (0.3, 0.1, 0.03)
 _EM_ROUNDS: Final = 200
 _FLOOR: Final = 1e-4
+SHARES: Final = "shares of the stream"
+"""The way that texts without labels are good for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +164,7 @@ def _ways(manifest: Manifest, stream: NDArray[np.float32]) -> dict[str, Fit]:
     }
     if (shares := _training_shares(manifest)) is not None:
         shift = label_shift(before.probabilities(stream), shares)
-        ways["shares of the stream"] = lambda logits, truth: Scaling(
-            fit_temperature(logits, truth), bias + shift
-        )
+        ways[SHARES] = lambda logits, truth: Scaling(fit_temperature(logits, truth), bias + shift)
     for pull in _PULLS:
         ways[f"temperature and biases, {pull:g}"] = lambda logits, truth, pull=pull: fit_biases(  # type: ignore[misc]
             logits, truth, pull

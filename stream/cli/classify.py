@@ -103,7 +103,7 @@ def classify(
         f"{total:,} reviews classified by model {classifier.version}, "
         f"{relabel:,} ({share:.1%}) for relabelling"
     )
-    rows.exit_if_any_left_out()
+    rows.exit_if_any_left_out(words_needed=False)
 
 
 def _load(model: ModelSettings) -> Classifier:

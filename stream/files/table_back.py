@@ -19,7 +19,12 @@ from stream.files.values import as_text, whole
 OutputForm = Literal["csv", "excel", "jsonl", "tsv", "xlsx"]
 """``excel`` is CSV as Russian Excel opens it: UTF-8 with a mark, semicolons, decimal commas."""
 REVIEW_ID: Final = "review_id"
-ADDED: Final = ("category", "category_name", "confidence", "route", "reason")
+CONFIDENCE: Final = "confidence"
+ADDED: Final = ("category", "category_name", CONFIDENCE, "route", "reason")
+# Of a workbook's columns, in letters.
+_OWN_WIDTH: Final = 40
+_USUAL_WIDTH: Final = 20
+_ADDED_WIDTHS: Final[Mapping[str, int]] = {CONFIDENCE: 11, "route": 11, "reason": 30}
 LEFT_OUT: Final = "left-out"
 MARK: Final = "\ufeff"
 
@@ -203,6 +208,14 @@ class _Workbook:
         self._names = names
         self._sheet = book.add_worksheet()
         bold = book.add_format({"bold": True})
+        wrapped = book.add_format({"text_wrap": True, "valign": "top"})
+        share = book.add_format({"num_format": "0.0%", "valign": "top"})
+        own = len(names)
+        # Their columns as wide as a sentence reads well; ours as wide as what stands in them.
+        self._sheet.set_column(0, max(own - 1, 0), _OWN_WIDTH, wrapped)
+        for column, name in enumerate(ADDED, start=own):
+            width = _ADDED_WIDTHS.get(name, _USUAL_WIDTH)
+            self._sheet.set_column(column, column, width, share if name == CONFIDENCE else wrapped)
         self._row = 0
         for column, name in enumerate([*names, *added_names(names)]):
             self._sheet.write_string(0, column, whole(name), bold)

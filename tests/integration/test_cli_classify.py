@@ -130,7 +130,7 @@ def test_a_workbook_comes_back_with_its_rows_and_columns_and_what_was_decided(
 ):
     output = tmp_path / "out.xlsx"
     result = reviews("classify", str(report), "-o", str(output), "--model", model)
-    assert result.returncode == 1  # a row without words
+    assert result.returncode == 0  # a row without words comes back among the others
     header, *rows = CalamineWorkbook.from_path(output).get_sheet_by_index(0).to_python()
     assert header == ["ID отзыва", "Артикул", "Текст отзыва", "Достоинства", "Цена", *ADDED]
     assert [row[:5] for row in rows] == [

@@ -75,11 +75,31 @@ def calibrate(
         shown = {"folder": str(output), "version": done.manifest.version, "chosen": done.chosen}
         out.print_json(json.dumps({**shown, "scores": [asdict(score) for score in done.scores]}))
         return
+    if unlabelled:
+        _say_what_texts_did(done, len(more))
     err.print(_scores(done))
     err.print(promise_table(done.manifest))
     out.print(str(output), markup=False)
     note(f"try it: [bold]reviews classify FILE --model {output}[/bold]; serve it through the gate:")
     note(f"      [bold]reviews model add {output}[/bold], then [bold]reviews model promote[/bold]")
+
+
+def _say_what_texts_did(done: Calibrated, count: int) -> None:
+    """Say what --unlabelled was good for: it tells the categories' shares, which one way uses."""
+    from training.calibrate import SHARES
+
+    if not any(score.name == SHARES for score in done.scores):
+        note(
+            f"{count:,} texts without labels were not used: the model does not say in which shares "
+            "its categories were trained"
+        )
+        return
+    used = (
+        "is the best below, and used"
+        if done.chosen == SHARES
+        else "is not the best below: not used"
+    )
+    note(f'{count:,} texts without labels tell the shares of the categories: "{SHARES}" {used}')
 
 
 def promise_table(manifest: Manifest) -> Table:
@@ -94,12 +114,20 @@ def promise_table(manifest: Manifest) -> Table:
         title=f"published precision: asked {asked}, {how}",
         title_justify="left",
     )
-    table.add_column("category")
-    for name in ("threshold", "held out", "published", "right", "at least (95%)", "labels needed"):
-        table.add_column(name, justify="right")
+    # Eighty columns hold it, names of twenty letters included.
+    table.add_column("category", overflow="fold")
+    for name in (
+        "threshold",
+        "held\nout",
+        "published",
+        "right",
+        "at least\n(95%)",
+        "labels\nneeded",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
     for slug, threshold in manifest.thresholds.items():
         found = manifest.promises.get(slug)
-        shown = f"{threshold:.3f}" if threshold <= 1 else "asked about"
+        shown = f"{threshold:.3f}" if threshold <= 1 else "all asked"
         if found is None:
             table.add_row(slug, shown, "", "", "", "unknown", "")
             continue

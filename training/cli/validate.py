@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _SKIP: Final = "s"
 _QUIT: Final = "q"
+_UNDO: Final = "u"
+_CANNOT_TELL: Final = "?"
 # What terminals send for Ctrl-C and Ctrl-D in raw mode, and what a pipe's end is.
 _ENDS: Final = frozenset({_QUIT, "\x03", "\x04", ""})
 
@@ -50,7 +52,7 @@ def validate(
 ) -> None:
     """Label a random sample by hand: 1-9 gives a category, Enter accepts the suggestion.
 
-    s skips, q ends. Run the same command again to go on: what has an answer is not shown again.
+    u takes the last answer back, ? says that you cannot tell, s skips, q ends. Run the same command again to go on: what has an answer is not shown again.
     At the end it tells how right the run was on what has an answer.
     """
     from training.data.files import read_suggestions
@@ -62,14 +64,26 @@ def validate(
     who = labeller or getpass.getuser()
     read_key = terminal_key if sys.stdin.isatty() else piped_key
     _legend(blind=blind)
-    for place, row in enumerate(left, start=len(sample) - len(left) + 1):
-        _show(row, place, len(sample), blind=blind)
+    place, first = 0, len(sample) - len(left) + 1
+    while place < len(left):
+        row = left[place]
+        _show(row, first + place, len(sample), blind=blind)
         key, category = ask(None if blind else row.guess, read_key)
         if key in _ENDS:
             break
+        if key == _UNDO:
+            if not place:
+                note("[yellow]there is nothing to take back[/yellow]")
+                continue
+            place -= 1
+            checked.take_back(left[place].item)
+            continue
         if category is not None:
             checked.add(row.item, category, who)
             note(f"[green]{category.slug}[/green]")
+        elif key == _CANNOT_TELL:
+            note("cannot tell: it stays out of the file, and calibrates nothing")
+        place += 1
     answered = sum(row.item.id in checked.done for row in sample)
     err.print(f"{answered} of {len(sample)} answered, in {output}", markup=False)
     _judge(sample, output)
@@ -80,13 +94,13 @@ def ask(guess: Category | None, read_key: Callable[[], str]) -> tuple[str, Categ
     """Read keys until one means something; return it, and the category that it gives, if any."""
     while True:
         key = read_key()
-        if key in _ENDS or key == _SKIP:
+        if key in _ENDS or key in {_SKIP, _UNDO, _CANNOT_TELL}:
             return key, None
         if key in {"\r", "\n"} and guess is not None:
             return key, guess
         if len(key) == 1 and key in "123456789":
             return key, all_categories()[int(key) - 1]
-        note(f"[yellow]1-9, {'Enter, ' if guess is not None else ''}s or q[/yellow]")
+        note(f"[yellow]1-9, {'Enter, ' if guess is not None else ''}u, ?, s or q[/yellow]")
 
 
 def terminal_key() -> str:
@@ -106,7 +120,8 @@ def piped_key() -> str:
 def _legend(*, blind: bool) -> None:
     for number, info in enumerate(category_infos(), start=1):
         err.print(f"{number} {info.name('en')} ({info.name('ru')})", markup=False)
-    note("s: skip   q: end" if blind else "Enter: as suggested   s: skip   q: end")
+    others = "u: undo   ?: cannot tell   s: skip   q: end"
+    note(others if blind else f"Enter: as suggested   {others}")
 
 
 def _show(row: Suggestion, place: int, total: int, *, blind: bool) -> None:

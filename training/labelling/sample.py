@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from schemas import Category
 from stream.files.spreadsheet import SafeWriter, unguarded
+from stream.private_files import replace_whole
 from training.data.files import Item, Suggestion
 from training.data.origins import Origin
 from training.errors import DataError
@@ -103,6 +105,27 @@ class CheckedFile:
         except OSError as error:
             raise _unusable(self._path, error) from None
         self.done.add(item.id)
+
+    def take_back(self, item: Item) -> None:
+        """Remove an answer again.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        self.done.discard(item.id)
+        try:
+            with self._path.open(encoding="utf-8", newline="") as file:
+                header, *rows = list(csv.reader(file))
+            left = [row for row in rows if not row or unguarded(row[0]) != item.id]
+            if len(left) == len(rows):
+                return
+            draft = io.StringIO(newline="")
+            writer = SafeWriter(draft)
+            for row in [header, *([unguarded(cell) for cell in row] for row in left)]:
+                writer.writerow(row)
+            replace_whole(self._path, draft.getvalue(), mode=0o644)
+        except OSError as error:
+            raise _unusable(self._path, error) from None
 
     def _append(self, row: Sequence[str]) -> None:
         with self._path.open("a", encoding="utf-8", newline="") as file:

@@ -1,8 +1,10 @@
 """What a table cannot hold is refused before anything is lost."""
 
 import gc
+import re
 import sys
 import tempfile
+import zipfile
 from contextlib import ExitStack
 
 import pytest
@@ -75,3 +77,18 @@ def test_a_workbook_that_was_not_finished_leaves_no_drafts_and_no_second_error(
     gc.collect()
     assert list(drafts.iterdir()) == []
     assert unraised == []
+
+
+def test_a_workbook_reads_well_shares_as_percent_and_columns_wide_enough(tmp_path):
+    path = tmp_path / "out.xlsx"
+    with table_writer(path, None, "xlsx", ["text"]) as table:
+        table.write({"text": "сапоги"}, "1", Decision("footwear", "обувь", 0.97, "category", ""))
+    with zipfile.ZipFile(path) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+        styles = archive.read("xl/styles.xml").decode()
+    widths = [float(width) for width in re.findall(r'width="([0-9.]+)"', sheet)]
+    assert min(widths) > 10
+    assert max(widths) > 35
+    assert "0.0%" in styles
+    style = re.search(r'<c r="D2" s="(\d+)"', sheet)
+    assert style, "the share has a style of its own"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from schemas import Category
+from schemas import Category, all_categories
 from training.cli.label import app
 from training.data.files import Item, Suggestion, read_labelled
 from training.errors import DataError
@@ -82,6 +82,16 @@ def test_enter_accepts_a_digit_overrules_s_skips_and_q_ends(labelled):
     assert [row[2:] for row in rows] == [["clothing", "ann", "person"], ["kids", "ann", "person"]]
     assert "suggested: 3 " in shown
     assert "rules: says платье" in shown
+
+
+def test_u_takes_the_last_answer_back_and_what_nobody_can_tell_stays_out(labelled):
+    rows, shown = validate(labelled, "u\n1\n6\nu\n2\n?\nq\n")
+    first, second = all_categories()[:2]
+    assert [row[2] for row in rows] == [first.slug, second.slug]
+    assert "nothing to take back" in shown
+    assert "cannot tell" in shown
+    again, _ = validate(labelled, "\n\n")
+    assert len(again) == 4
 
 
 def test_it_goes_on_where_it_ended(labelled):
