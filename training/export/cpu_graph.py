@@ -1,7 +1,7 @@
 """The graph that a worker on a CPU serves: the first in a fixed order that keeps the categories.
 
 Nothing is timed at export, so that the same model gives the same graph on any machine. The order is
-what was measured (``deploy/docs/models.md``): static graphs are at least as quick as dynamic ones, no
+what was measured (``deploy/docs/measurements/eight-bits.md``): static graphs are at least as quick as dynamic ones, no
 larger, and do not let a review's logits move with its company; seven bits come first because
 processors without VNNI overflow with eight; single precision takes four times the place and more than
 twice the time.

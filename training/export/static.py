@@ -5,7 +5,7 @@ review's logits move with its company. Here they do not, and the passes that mea
 
 ONNX Runtime's ``quantize_static`` was tried and is slower than dynamic quantisation: it leaves fused
 attention in single precision, or wants it taken apart, and adds each bias in a pass of its own
-(figures in ``deploy/docs/models.md``). So the graph is that of dynamic quantisation with its scales
+(figures in ``deploy/docs/measurements/eight-bits.md``). So the graph is that of dynamic quantisation with its scales
 fixed; its calibration is ONNX Runtime's.
 """
 

@@ -7,7 +7,7 @@ what was chosen, one-sided, after Clopper and Pearson (Biometrika 26, 1934). And
 binomial tail are used, from the strictest to the loosest until one stands (fixed-sequence testing;
 Angelopoulos, Bates, Candès, Jordan, Lei, "Learn then Test", 2021), beginning at several places, among
 which the error is shared out. Compared with one beginning and with the best bound without correction:
-``deploy/docs/models.md``.
+``deploy/docs/measurements/promises.md``.
 
 Rows of one product resemble each other, so that they say less than as many independent ones: hold
 products out as wholes, and take the bound for a little too good.

@@ -10,11 +10,15 @@ import typer
 from stream.cli.app import add_plugins, app
 
 ROOT = Path(__file__).parents[3]
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "deploy" / "docs").glob("*.md"))]
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "deploy" / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"```(?:sh|bash|console)\n(.*?)```", re.DOTALL)
 _INLINE = re.compile(r"`(reviews [^`]+)`")
 # `reviews work [OPTIONS]`, `reviews erase REVIEW_ID`, `reviews bench ...`: a form, not a command.
 _FORM = re.compile(r"[\[\]…|<>{}*]|\.\.\.|\b[A-Z]{3,}\b")
+
+
+def named(guide):
+    return str(guide.relative_to(ROOT))
 
 
 def commands_in(guide):
@@ -47,7 +51,7 @@ def check(command, words):
             assert word.partition("=")[0] in known, f"there is no option {word!r}"
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+@pytest.mark.parametrize("guide", GUIDES, ids=named)
 def test_every_command_in_a_guide_exists_with_its_options(guide, root):
     for words in commands_in(guide):
         try:
@@ -56,7 +60,7 @@ def test_every_command_in_a_guide_exists_with_its_options(guide, root):
             raise AssertionError(f"{guide.name}: `{words}`: {error}") from None
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+@pytest.mark.parametrize("guide", GUIDES, ids=named)
 def test_every_link_to_a_file_leads_somewhere(guide):
     text = guide.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
