@@ -141,7 +141,7 @@ def _judge(sample: Sequence[Suggestion], checked: Path) -> None:
     import numpy as np
 
     from training.data.files import read_labelled
-    from training.labelling.evaluation import category_scores
+    from training.measures.metrics import category_scores
 
     answers = {row.item.id: row.category for row in read_labelled(checked)}
     pairs = [
@@ -180,8 +180,7 @@ def _judge(sample: Sequence[Suggestion], checked: Path) -> None:
 
 def _summary(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> str:
     from stream.intervals import wilson
-    from training.labelling.evaluation import cohen_kappa, weighted_f1
-    from training.measures.metrics import bootstrap
+    from training.measures.metrics import bootstrap, cohen_kappa, weighted_f1
 
     right, of = int((truth == guess).sum()), len(truth)
     f1 = bootstrap(weighted_f1, truth, guess, resamples=1000)

@@ -23,6 +23,7 @@ from training.fit.noise import disturb
 from training.fit.optimizer import parameter_groups
 from training.fit.runtime import autocast, pick_device, resume, save_progress
 from training.fit.sampling import epoch_rows
+from training.fit.steps import descend, seeded_epochs, set_rates
 from training.fit.stopping import BestEpoch, held_back, loss_of
 
 Build = Callable[[Encoder, TrainConfig], nn.Module]
@@ -31,7 +32,6 @@ Doubted = Callable[[Dataset, int], NDArray[np.bool_]]
 """Tells which rows of a dataset have a label that is likely wrong, bool [rows]; takes a seed besides."""
 
 _EVALUATION_BATCH: Final = 128
-_LARGEST_GRADIENT: Final = 1.0
 
 
 class NeuralModel:
@@ -156,11 +156,11 @@ class _Training:
         state = nn.ModuleList([module for module in kept if module is not None])
         key = f"{self.dataset.digest} {decided_by(self.config, 'threads')}" if folder else ""
         first, losses = resume(folder, state, self.optimizer, key) if folder else (0, [])
-        for epoch in range(first, self.config.epochs):
+        for epoch, rng in seeded_epochs(self.config.seed, first, self.config.epochs):
             if self.best is not None and self.best.over:
                 self.progress(f"epoch {epoch} was the last", self.steps, self.steps)
                 break
-            losses.append(self._epoch(epoch))
+            losses.append(self._epoch(epoch, rng))
             self._look()
             if folder is not None:
                 save_progress(folder, epoch + 1, losses, state, self.optimizer, key)
@@ -177,14 +177,13 @@ class _Training:
         model = NeuralModel(judged, self.encoder, self.config.max_length)
         self.best.see(judged, loss_of(model.logits(self.part.normalized), self.part.categories))
 
-    def _epoch(self, epoch: int) -> float:
-        torch.manual_seed(self.config.seed * 1000 + epoch)
-        rng = np.random.default_rng((self.config.seed, epoch))
+    def _epoch(self, epoch: int, rng: np.random.Generator) -> float:
         total, batches = 0.0, self.steps // self.config.epochs
         self.module.train()
         for number, (rows, inputs, mask) in enumerate(self._batches(rng)):
             step = epoch * batches + number
-            self._schedule(step)
+            warm = round(self.config.warmup * self.steps)
+            set_rates(self.optimizer, self.rates, step, self.steps, warm)
             total += self._step(rows, inputs.to(self.device), mask.to(self.device), step)
             self.progress(
                 f"epoch {epoch + 1}, loss {total / (number + 1):.3f}", step + 1, self.steps
@@ -211,17 +210,17 @@ class _Training:
     def _step(self, rows: NDArray[np.int64], inputs: Tensor, mask: Tensor, step: int) -> float:
         labels = self.labels[rows].to(self.device)
         weight = self.weight[rows].to(self.device)
-        loss = self._objective(inputs, mask, labels, weight)
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        if self.tricks.adversarial:
+
+        def disturbed() -> None:
             with _disturbed_embeddings(self.module, self.tricks.adversarial):
                 torch.autograd.backward(self._objective(inputs, mask, labels, weight))
-        nn.utils.clip_grad_norm_(self.module.parameters(), _LARGEST_GRADIENT)
-        self.optimizer.step()
+
+        loss = self._objective(inputs, mask, labels, weight)
+        further = disturbed if self.tricks.adversarial else None
+        found = descend(self.module, self.optimizer, loss, further)
         if self.average is not None:
             _follow(self.average, self.module, min(self.tricks.averaging, (1 + step) / (10 + step)))
-        return float(loss.detach())
+        return found
 
     def _objective(self, inputs: Tensor, mask: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
         with autocast(self.device):
@@ -233,14 +232,6 @@ class _Training:
             again = self.module(inputs, mask)
         both = (loss + self.loss(again, labels, weight)) / 2
         return both + self.tricks.r_drop * symmetric_divergence(logits, again, weight)
-
-    def _schedule(self, step: int) -> None:
-        """Linear warm-up, then linear decay to zero."""
-        warm = max(1, round(self.config.warmup * self.steps))
-        left = (self.steps - step) / max(1, self.steps - warm)
-        factor = (step + 1) / warm if step < warm else left
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
 
 
 def _targets(dataset: Dataset, tricks: Tricks) -> tuple[Tensor, Tensor]:

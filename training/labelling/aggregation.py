@@ -13,10 +13,10 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from training.labelling.evaluation import accuracy, weighted_f1
 from training.labelling.label_model import UNKNOWN, fit_label_model, majority_vote
 from training.labelling.pooling import fit_pool
 from training.labelling.votes import Votes
+from training.measures.metrics import accuracy, weighted_f1
 
 Matrix = NDArray[np.float64]
 Known = NDArray[np.int64]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from schemas import category_count
 from training.labelling.aggregation import Known, Matrix, folds, without
 from training.labelling.cascade import Cascade, Decisions, fit_cascade
-from training.labelling.evaluation import weighted_f1
 from training.labelling.label_model import UNKNOWN
 from training.labelling.votes import Votes
+from training.measures.metrics import weighted_f1
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from training.errors import DataError
 from training.fit.batches import bucketed_batches, pad
 from training.fit.config import BUNDLED_ENCODER, Progress, silent
 from training.fit.runtime import autocast, pick_device, resume, save_progress
+from training.fit.steps import descend, seeded_epochs, set_rates
 from training.labelling.hypotheses import hypotheses
 
 _LABELS: Final = {0: "not_entailment", 1: "entailment"}
@@ -110,9 +111,7 @@ def train_nli(
     model = _with_verdict(base).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=0.01)
     first, losses = resume(work, model, optimizer, _key(data, config))
-    for epoch in range(first, config.epochs):
-        rng = np.random.default_rng((config.seed, epoch))
-        torch.manual_seed(config.seed * 1000 + epoch)
+    for epoch, rng in seeded_epochs(config.seed, first, config.epochs):
         pairs = draw_pairs(data, base.tokenizer, config.denials, rng)
         losses.append(_epoch(model, optimizer, pairs, epoch, config, base.pad_id, rng, progress))
         save_progress(work, epoch + 1, losses, model, optimizer, _key(data, config))
@@ -161,7 +160,8 @@ def _epoch(
     steps, total = len(batches) * config.epochs, 0.0
     for number, rows in enumerate(batches):
         step = epoch * len(batches) + number
-        _schedule(optimizer, config, step, steps)
+        warm = math.ceil(config.warmup * steps)
+        set_rates(optimizer, [config.learning_rate], step, steps, warm)
         ids, mask = pad([pairs.ids[row] for row in rows], pad_id)
         types, _ = pad([pairs.types[row] for row in rows], 0)
         inputs = [torch.from_numpy(part) for part in (ids, mask, types)]
@@ -178,19 +178,7 @@ def _step(
     with autocast(model.device):
         logits = model(input_ids=ids, attention_mask=mask, token_type_ids=types).logits
     loss = nn.functional.cross_entropy(logits.float(), entails.to(model.device))
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    return float(loss.detach())
-
-
-def _schedule(optimizer: torch.optim.Optimizer, config: NliConfig, step: int, steps: int) -> None:
-    """Linear warm-up, then linear decay."""
-    warm = max(1, math.ceil(config.warmup * steps))
-    factor = (step + 1) / warm if step < warm else (steps - step) / max(1, steps - warm)
-    for group in optimizer.param_groups:
-        group["lr"] = config.learning_rate * factor
+    return descend(model, optimizer, loss)
 
 
 def _with_verdict(base: Encoder) -> Any:

@@ -2,6 +2,7 @@
 
 Weighted F1 weighs each category's F1 by its share of the truth. Macro F1 is the plain mean over the
 categories that occur in the truth: a category that a sample lacks says nothing about the model there.
+A prediction below zero is an abstention: it counts against recall, and not against anybody's precision.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import category_count
+from schemas import Category, all_categories, category_count
+from stream.intervals import wilson
 
 Ids = NDArray[np.int64]
 """Category ids, int64 [rows]."""
@@ -50,33 +52,66 @@ class PairedDifference:
 
 @dataclass(frozen=True, slots=True)
 class CategoryScore:
-    """One category's scores."""
+    """One category's scores; zero where a ratio is undefined.
 
+    Attributes:
+        category: that they are of.
+        precision: share of what is predicted so that is right.
+        recall: share of what is so that is predicted so.
+        f1: their harmonic mean.
+        support: rows of this category.
+        given: rows that are predicted to be of it.
+        right: rows that both are and are predicted so.
+    """
+
+    category: Category
     precision: float
     recall: float
     f1: float
     support: int
-    """Rows of this category."""
+    given: int
+    right: int
+
+    @property
+    def precision_interval(self) -> tuple[float, float]:
+        """The precision's 95% interval (Wilson)."""
+        return wilson(self.right, self.given)
+
+    @property
+    def recall_interval(self) -> tuple[float, float]:
+        """The recall's 95% interval (Wilson)."""
+        return wilson(self.right, self.support)
 
 
 def confusion(truth: Ids, predicted: Ids) -> Ids:
-    """Return counts, int64 [9 true, 9 predicted]."""
-    cells = np.bincount(truth * category_count() + predicted, minlength=category_count() ** 2)
+    """Return counts, int64 [categories true, categories predicted]; abstentions are in none."""
+    spoke = predicted >= 0
+    cells = np.bincount(
+        truth[spoke] * category_count() + predicted[spoke], minlength=category_count() ** 2
+    )
     return np.asarray(cells.reshape(category_count(), category_count()), dtype=np.int64)
 
 
 def category_scores(truth: Ids, predicted: Ids) -> list[CategoryScore]:
-    """Return the scores of every category by id; zero where a ratio is undefined."""
-    table = confusion(truth, predicted)
-    precision, recall, f1 = _scores(table)
+    """Return the scores of every category by id."""
+    table, support = confusion(truth, predicted), _support(truth)
+    precision, recall, f1 = _scores(table, support)
     return [
-        CategoryScore(float(precision[i]), float(recall[i]), float(f1[i]), int(table[i].sum()))
-        for i in range(category_count())
+        CategoryScore(
+            category,
+            float(precision[category.id]),
+            float(recall[category.id]),
+            float(f1[category.id]),
+            int(support[category.id]),
+            int(table[:, category.id].sum()),
+            int(table[category.id, category.id]),
+        )
+        for category in all_categories()
     ]
 
 
 def accuracy(truth: Ids, predicted: Ids) -> float:
-    """Return the share of rows that are right."""
+    """Return the share of rows that are right; an abstention is not."""
     return float((truth == predicted).mean())
 
 
@@ -85,16 +120,32 @@ def weighted_f1(truth: Ids, predicted: Ids) -> float:
 
     >>> weighted_f1(np.array([0, 0, 1]), np.array([0, 0, 0]))
     0.5333333333333333
+    >>> round(weighted_f1(np.array([2, 2, 8]), np.array([2, -1, 8])), 3)
+    0.778
     """
-    table = confusion(truth, predicted)
-    support = table.sum(axis=1)
-    return float(_scores(table)[2] @ support / support.sum())
+    support = _support(truth)
+    return float(_scores(confusion(truth, predicted), support)[2] @ support / support.sum())
 
 
 def macro_f1(truth: Ids, predicted: Ids) -> float:
     """Return the mean F1 over the categories that occur in the truth."""
-    table = confusion(truth, predicted)
-    return float(_scores(table)[2][table.sum(axis=1) > 0].mean())
+    support = _support(truth)
+    return float(_scores(confusion(truth, predicted), support)[2][support > 0].mean())
+
+
+def cohen_kappa(first: Ids, second: Ids) -> float:
+    """Return agreement beyond chance (Cohen 1960); 1 where both always say the same one thing.
+
+    >>> cohen_kappa(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
+    0.5
+    """
+    table = confusion(first, second).astype(np.float64)
+    total = table.sum()
+    if not total:
+        return float("nan")
+    observed = np.trace(table) / total
+    chance = float((table.sum(axis=0) @ table.sum(axis=1)) / total**2)
+    return 1.0 if chance == 1 else float((observed - chance) / (1 - chance))
 
 
 def bootstrap(
@@ -147,9 +198,13 @@ def paired_bootstrap(
     return PairedDifference(Interval(observed, float(low), float(high)), better)
 
 
-def _scores(table: Ids) -> tuple[Floats, Floats, Floats]:
+def _support(truth: Ids) -> Ids:
+    return np.asarray(np.bincount(truth, minlength=category_count()), dtype=np.int64)
+
+
+def _scores(table: Ids, support: Ids) -> tuple[Floats, Floats, Floats]:
     right = np.diag(table).astype(np.float64)
     precision = right / np.maximum(table.sum(axis=0), 1)
-    recall = right / np.maximum(table.sum(axis=1), 1)
+    recall = right / np.maximum(support, 1)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     return precision, recall, f1

@@ -24,9 +24,12 @@ from training.fit.batches import bucketed_batches, pad
 from training.fit.config import Progress, silent
 from training.fit.lineage import code_digest
 from training.fit.runtime import autocast, pick_device, resume, save_progress
+from training.fit.steps import descend, seeded_epochs, set_rates
 
 _IGNORED: Final = -100
 _KEPT, _RANDOM = 0.1, 0.1
+# The rate decays to a tenth, not to nothing: the texts are far from learned by heart.
+_LEAST_RATE: Final = 0.1
 
 
 class PretrainConfig(BaseModel):
@@ -98,14 +101,13 @@ def pretrain(
     key = key_of(encoder, normalized, config)
     if config.checkpoints is not None:
         first, losses = resume(config.checkpoints, model, optimizer, key)
-    for epoch in range(first, config.epochs):
-        torch.manual_seed(config.seed * 1000 + epoch)
-        rng = np.random.default_rng((config.seed, epoch))
+    warm = round(config.warmup * steps)
+    for epoch, rng in seeded_epochs(config.seed, first, config.epochs):
         total, count = 0.0, 0
         batches = list(bucketed_batches([len(row) for row in ids], config.batch_size, rng))
         for number, rows in enumerate(batches):
             step = epoch * len(batches) + number
-            _schedule(optimizer, config, step, steps)
+            set_rates(optimizer, [config.learning_rate], step, steps, warm, _LEAST_RATE)
             inputs, targets, mask = _masked(
                 [ids[row] for row in rows], encoder, continues, config.masked, rng
             )
@@ -129,11 +131,7 @@ def _step(
         embeddings = model["encoder"].get_input_embeddings().weight
         logits = model["head"](hidden[wanted], embeddings)
     loss = nn.functional.cross_entropy(logits.float(), targets[wanted])
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    return float(loss.detach())
+    return descend(model, optimizer, loss)
 
 
 def _check_marks(encoder: Encoder) -> None:
@@ -160,17 +158,6 @@ def key_of(encoder: Encoder, normalized: Sequence[str], config: PretrainConfig) 
         digest.update(part.encode("utf-8", "surrogatepass") + b"\n")
     how = config.model_dump_json(exclude={"checkpoints", "device"})
     return f"{digest.hexdigest()} {how}"
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, config: PretrainConfig, step: int, steps: int
-) -> None:
-    """Linear warm-up, then linear decay to a tenth."""
-    warm = max(1, round(config.warmup * steps))
-    left = (steps - step) / max(1, steps - warm)
-    factor = (step + 1) / warm if step < warm else max(0.1, left)
-    for group in optimizer.param_groups:
-        group["lr"] = config.learning_rate * factor
 
 
 def _continuations(encoder: Encoder) -> NDArray[np.bool_]:

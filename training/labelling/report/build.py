@@ -13,11 +13,10 @@ from markupsafe import Markup
 
 from schemas import all_categories
 from training.errors import DataError
-from training.labelling.evaluation import CategoryScore, category_scores, confusion_matrix
 from training.labelling.noise import SuspiciousLabel
 from training.labelling.report.figures import Figures, LabellerFigures, LlmFigures
 from training.labelling.report.plots import bars_plot, calibration_plot, curve_plot
-from training.measures.metrics import Interval
+from training.measures.metrics import CategoryScore, Interval, category_scores, confusion
 
 _FOLDER: Final = Path(__file__).parent
 _SHOWN_CHARS: Final = 400
@@ -245,7 +244,7 @@ def _confusion(figures: Figures) -> dict[str, Any]:
     judged = figures.crossvalidated
     if judged is None:
         return {"confusion": None, "calibration": ""}
-    matrix = confusion_matrix(judged.truth, judged.decisions.category)
+    matrix = confusion(judged.truth, judged.decisions.category)
     seen = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
     names = [all_categories()[int(i)].info.name("en") for i in seen]
     rows = [

@@ -14,11 +14,10 @@ from stream.intervals import wilson
 from training.labelling.aggregation import AGGREGATORS, Known, held_out_posterior
 from training.labelling.calibration import NEVER, Calibration
 from training.labelling.crossval import CrossValidated, cross_validate
-from training.labelling.evaluation import weighted_f1
 from training.labelling.label_model import UNKNOWN
 from training.labelling.run import LabellingRun
 from training.labelling.votes import Votes
-from training.measures.metrics import Interval, bootstrap
+from training.measures.metrics import Interval, bootstrap, weighted_f1
 
 _MISTAKES_SHOWN = 6
 _RESAMPLES = 1000

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, f1_score, precision_recall_fscore_support
 
-from training.labelling.evaluation import (
+from training.measures.metrics import (
     category_scores,
     cohen_kappa,
-    confusion_matrix,
+    confusion,
     weighted_f1,
 )
 
@@ -35,7 +35,7 @@ def test_kappa_is_that_of_sklearn(pairs):
 
 def test_abstentions_count_against_recall_only():
     truth, given_ids = np.array([2, 2, 2, 2]), np.array([2, 2, -1, -1])
-    assert confusion_matrix(truth, given_ids).sum() == 2
+    assert confusion(truth, given_ids).sum() == 2
     clothing = category_scores(truth, given_ids)[2]
     assert (clothing.precision, clothing.recall) == (1.0, 0.5)
 
