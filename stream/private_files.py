@@ -1,4 +1,4 @@
-"""Files that only their owner may read: written whole, created exclusively, locked between processes.
+"""Files written whole, created exclusively, locked between processes; for their owner alone unless said.
 
 A folder that others may write to cannot turn a write of ours elsewhere: drafts have random names
 and are created with ``O_EXCL``, and locks follow no link (CWE-377, CWE-59).
@@ -34,7 +34,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def replace_whole(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file at once: whoever reads it meets the old one or the new one.
+    """Replace a file at once: whoever reads it meets the old one or the new one, after a power cut as well.
 
     Args:
         path: where it is, or will be.
@@ -53,6 +53,7 @@ def replace_whole(path: Path, text: str, mode: int = 0o600) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(draft).replace(path)
+        sync_folder(path.parent)
     except BaseException:
         with suppress(FileNotFoundError):
             Path(draft).unlink()
@@ -67,8 +68,25 @@ def locked(path: Path) -> Iterator[None]:
         OSError: the lock cannot be made, or a link stands in its place.
     """
     private_folder(path.parent)
+    with held(path.with_suffix(".lock")):
+        yield
+
+
+@contextmanager
+def held(lock: Path, mode: int = 0o600) -> Iterator[None]:
+    """Hold a lock on a file, made when absent; wait for whoever holds it.
+
+    The kernel gives it back when its holder ends, however that ends.
+
+    Args:
+        lock: the file; its folder must be there.
+        mode: who may hold the lock, less what the process masks.
+
+    Raises:
+        OSError: the file cannot be made, or is a link.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path.with_suffix(".lock"), flags, 0o600)
+    descriptor = os.open(lock, flags, mode)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -101,6 +119,19 @@ def kept_secret(path: Path) -> str:
     if not isinstance(found, str) or len(found) < _SHORTEST_SECRET:
         raise ConfigError(f"{path} holds no secret", f"`rm {path}`: a new one is made")
     return found
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's own entries: a rename is not on disk before.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def private_folder(folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local.errors import DataFolderError, DownloadFailed, NotInstalled
-from deploy.local.locks import exclusive
+from stream.private_files import held
 
 KAFKA_VERSION: Final = "4.3.0"
 
@@ -96,7 +96,7 @@ class JarCache:
         if self._missing():
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                with exclusive(self.folder / ".lock"):
+                with held(self.folder / ".lock"):
                     # Another process may have fetched them while we waited for the lock.
                     self._fetch(self._missing(), progress or _silent)
             except OSError as error:

@@ -19,11 +19,11 @@ from deploy.local.errors import AlreadyRunning, LocalStackError
 from deploy.local.folders import make_folder, size, writing
 from deploy.local.jars import DownloadProgress
 from deploy.local.kafka import LocalKafka, Progress
-from deploy.local.locks import exclusive
 from deploy.local.ports import HOST
 from deploy.local.process import STOP_SECONDS, ProcessId
 from deploy.local.redis import LocalRedis
 from deploy.local.state import ServerRecord, StackState
+from stream.private_files import held
 
 DEFAULT_DATA_DIR: Final = Path(".reviews")
 
@@ -207,7 +207,7 @@ class LocalStack:
         """
         if StackState.read(self.data_dir) is None:
             return False
-        with writing(self.data_dir), exclusive(self.data_dir / ".lock"):
+        with writing(self.data_dir), held(self.data_dir / ".lock"):
             stopped = self._end_former()
             StackState.forget(self.data_dir)
         return stopped
@@ -248,7 +248,7 @@ class LocalStack:
 
     def _start(self, *, attached: bool) -> None:
         make_folder(self.data_dir)
-        with writing(self.data_dir), exclusive(self.data_dir / ".lock"):
+        with writing(self.data_dir), held(self.data_dir / ".lock"):
             self._end_former()
             kafka, redis = self._new_servers(attached=attached)
             owner = ProcessId.of(os.getpid()) if attached else None
@@ -263,7 +263,7 @@ class LocalStack:
         self._servers = kafka, redis
 
     def _start_redis(self) -> None:
-        with writing(self.data_dir), exclusive(self.data_dir / ".lock"):
+        with writing(self.data_dir), held(self.data_dir / ".lock"):
             state = StackState.read(self.data_dir)
             if state is None:  # stopped meanwhile
                 return

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.private_files import replace_whole
 from training.data.dataset import Dataset, trusted
 from training.distillation import fit_family
 from training.errors import DataError
@@ -32,6 +32,7 @@ from training.out_of_fold import measured_rows, out_of_fold
 
 OUT_OF_FOLD: Final = "out of fold"
 """Name of the test set that a comparison out of fold scores."""
+_READABLE: Final = 0o644
 _TIMED_TEXTS: Final = 512
 _TIMED_ROUNDS: Final = 3
 
@@ -323,9 +324,7 @@ def _write(folder: Path, run: Run) -> None:
     np.savez(folder / "logits.npz", allow_pickle=False, **arrays)
     record = asdict(run)
     del record["logits"]
-    partial = folder / "run.json.partial"
-    partial.write_text(json.dumps(record), encoding="utf-8")
-    os.replace(partial, folder / "run.json")  # noqa: PTH105 - Path.replace is the same call
+    replace_whole(folder / "run.json", json.dumps(record), _READABLE)
 
 
 def _read(folder: Path, candidate: Candidate, seed: int) -> Run | None:

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from stream.private_files import held, replace_whole, sync_folder
+
 _READ_ONLY: Final = 0o444
 _READABLE: Final = 0o644
+# Several people may share a registry: the process's mask says who.
+_ANYBODY: Final = 0o666
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's content in one step that survives a power cut."""
+    """Replace a file's content in one step that survives a power cut; its folder is made if it is absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).chmod(_READABLE)  # a temporary file is its owner's alone
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    sync_folder(path.parent)
+    replace_whole(path, text, _READABLE)
 
 
 def copy_model(source: Path, target: Path, but: Collection[str] = ()) -> None:
@@ -58,19 +48,9 @@ def copy_model(source: Path, target: Path, but: Collection[str] = ()) -> None:
     sync_folder(target)
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's own entries: a rename is not on disk before."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an advisory lock: one writer at a time, released even by a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with held(path, _ANYBODY):
         yield

@@ -22,13 +22,14 @@ from pydantic import ValidationError
 
 from stream.errors import ModelError
 from stream.model.folder import CPU_GRAPH, MANIFEST, Manifest, file_digest, verify
+from stream.private_files import sync_folder
 from training.registry.errors import (
     NothingToRollBack,
     RefusedByGate,
     RegistryDamaged,
     UnknownVersion,
 )
-from training.registry.files import copy_model, locked, sync_folder, write_atomically
+from training.registry.files import copy_model, locked, write_atomically
 from training.registry.records import (
     CHALLENGER,
     CHAMPION,
