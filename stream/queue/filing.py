@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, cast
+
+from redis.exceptions import ResponseError
 
 from stream.queue.eraser import QueueEraser
 from stream.queue.record_seal import RecordSeal
@@ -11,6 +13,7 @@ from stream.queue.records import TaskRecord, standing
 from stream.queue.redis_scripts import literal
 from stream.queue.sealed_scripts import SealedScripts
 from stream.queue.similarity import NEAR_IDENTICAL, jaccard, shingles
+from stream.redis.trouble import refusal
 
 RecordKind = Literal["task", "label", "judgement"]
 # How long a leader may be silent until another server takes intake over.
@@ -92,6 +95,22 @@ class Filing:
         """Return the next offset of every ``topic:partition`` that was filed from."""
         found = await self._redis.hgetall(self._scripts.key("offset"))
         return cast("dict[str, str]", found)
+
+    async def recreated(self, ids: Mapping[str, str]) -> list[str]:
+        """Return which topics have another id than those that the working set was filed from."""
+        try:
+            known = cast("dict[str, str]", await self._redis.hgetall(self._scripts.key("topics")))
+        except ResponseError as error:
+            if refusal(error):
+                raise
+            return list(ids)  # somebody wrote something else there
+        return [topic for topic, its in ids.items() if known.get(topic, its) != its]
+
+    async def note_topics(self, ids: Mapping[str, str]) -> None:
+        """Note which topics the working set is filed from, by their ids."""
+        if ids:
+            mapping = cast("Any", dict(ids))  # redis-py's type has no place for dict[str, str]
+            await self._redis.hset(self._scripts.key("topics"), mapping=mapping)
 
     async def show_progress(self, done: int, total: int) -> None:
         """Tell whoever waits how far a rebuild is."""

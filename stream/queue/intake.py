@@ -17,6 +17,7 @@ from stream.errors import BrokerError
 from stream.kafka.connection import connection_options, start
 from stream.kafka.growth import new_partitions
 from stream.kafka.reading import BoundedConsumer
+from stream.kafka.topic_ids import topic_ids
 from stream.kafka.topics import partitions_of
 from stream.queue.errors import Rebuilding
 from stream.queue.filing import LEADER_SECONDS, Filing, Lost, RecordKind
@@ -57,6 +58,8 @@ class Intake:
         }
         self._partitions: dict[str, list[TopicPartition]] = {}
         self._positions: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
+        self._ids_asked_at = 0.0
         self._led_at = 0.0
         self._ends: dict[TopicPartition, int] = {}
         self.following = False
@@ -107,11 +110,22 @@ class Intake:
             # What another key has sealed is of no use to us: it is as good as absent.
             ours = await self._filing.sealed_by_us()
             self._positions = await self._filing.positions() if ours else {}
+            self._ids = await topic_ids(consumer, self._kinds)
+            if recreated := await self._filing.recreated(self._ids):
+                _log.warning(
+                    "topics_recreated",
+                    topics=recreated,
+                    consequence="what was filed from them is forgotten; all that Kafka holds is read",
+                )
+                self._positions = {}
             missing = await self._missing(consumer)
             # Whoever led before may have been gone for long: what was decided since must not be
             # asked again.
-            if not ours or any(missing.values()) or not await self._filing.is_ready():
+            new = bool(recreated) or not ours
+            if new or any(missing.values()) or not await self._filing.is_ready():
                 await self._restore(consumer, missing, stop)
+            else:
+                await self._filing.note_topics(self._ids)
             self._assign(consumer, self._kinds)
             self.following = not stop.is_set()
             self.is_current = self.is_current or self.following
@@ -119,6 +133,8 @@ class Intake:
                 await self._check_lead()
                 await self._file(await consumer.getmany(timeout_ms=_POLL_MS))
                 await self._file_markers(consumer)
+                if await self._is_another(consumer):
+                    return
                 if added := new_partitions(consumer, self._kinds):
                     # Begun again, it files what they hold; what is filed stays as it is.
                     names = [_name(tp) for tp in added]
@@ -126,6 +142,14 @@ class Intake:
                     return
         finally:
             await consumer.stop()
+
+    async def _is_another(self, consumer: Any) -> bool:
+        """Return whether a topic was deleted, and perhaps made anew; asked as often as metadata."""
+        now = time.monotonic()
+        if now - self._ids_asked_at < self._settings.kafka.metadata_max_age_ms / 1000:
+            return False
+        self._ids_asked_at = now
+        return await topic_ids(consumer, self._kinds) != self._ids
 
     async def _find_partitions(self) -> None:
         found = await partitions_of(self._settings.kafka, *self._kinds)
@@ -174,6 +198,7 @@ class Intake:
         """File everything up to now, topic after topic, then open the queue."""
         started = time.monotonic()
         await (self._filing.close() if self._positions else self._filing.clear())
+        await self._filing.note_topics(self._ids)
         ends, total, done = self._ends, sum(missing.values()), 0
         await self._filing.show_progress(0, total)
         for topic in self._kinds:

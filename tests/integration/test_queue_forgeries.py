@@ -56,6 +56,7 @@ UNSEALED = {
     "meta": "hash", "norm": "hash", "kept": "hash", "lease": "hash", "front": "hash",
     "bands": "hash", "band": "hash", "exemplar": "hash", "served": "hash", "offset": "hash",
     "done": "hash", "days": "hash", "standing": "hash", "bias": "hash", "pairs": "hash",
+    "topics": "hash",
     "info:": "zset", "age:": "zset", "lease:at": "zset", "held:": "zset", "cluster:": "zset",
     "kept:at": "zset", "second:at": "zset", "dispute:at": "zset", "settled:at": "zset",
     "pace:": "zset", "skipped:": "zset", "ahead:": "set", "present": "set",
