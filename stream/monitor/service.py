@@ -21,6 +21,7 @@ from stream.monitor.engine import Engine
 from stream.monitor.faust_app import MonitorApp
 from stream.monitor.faust_run import FaustRun
 from stream.monitor.metrics import MonitorMetrics
+from stream.monitor.progress import StandsStill, stands_still
 from stream.monitor.standing import LagProbe
 from stream.monitor.web import MonitorServer
 from stream.settings import Settings
@@ -28,6 +29,8 @@ from stream.settings import Settings
 _TICK_SECONDS: Final = 1.0
 _PROBE_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 5.0
+# Positions are committed every second; a group may take ten to notice that a member has gone.
+_STANDSTILL_SECONDS: Final = 45.0
 
 _log = structlog.get_logger(__name__)
 
@@ -90,20 +93,35 @@ class Monitor:
             partitions_of(settings.kafka, names.batches, names.labels, names.relabel, names.models)
         )
         counted = Counter(tp.topic for tp in partitions)
-        self.app = MonitorApp(settings, self.engine, counted, folder)
-        # Before Faust looks: it takes a changelog that it has just asked for itself, and that the
-        # broker does not show yet, for one without partitions, and gives up.
-        changelogs = self.app.changelogs()
-        await until.stopped_or(create_compacted(settings, changelogs))
-        await until.stopped_or(await_leaders(settings.kafka, [*counted, *changelogs]))
-        async with FaustRun(self.app.faust) as run:
-            await until.stopped_or(
-                first_of(self._tick_forever(), self._probe_forever(), run.wait())
-            )
-            raise BrokerError(
-                f"the monitor lost its connection: {self.app.faust.crash_reason!r}",
-                "start it again; its state is on Kafka",
-            )
+        while True:
+            self.app = MonitorApp(settings, self.engine, counted, folder)
+            # Before Faust looks: it takes a changelog that it has just asked for itself, and that the
+            # broker does not show yet, for one without partitions, and gives up.
+            changelogs = self.app.changelogs()
+            await until.stopped_or(create_compacted(settings, changelogs))
+            await until.stopped_or(await_leaders(settings.kafka, [*counted, *changelogs]))
+            async with FaustRun(self.app.faust) as run:
+                try:
+                    await until.stopped_or(
+                        first_of(
+                            self._tick_forever(),
+                            self._probe_forever(),
+                            stands_still(
+                                settings.kafka,
+                                self.app.faust.conf.id,
+                                partitions,
+                                _STANDSTILL_SECONDS,
+                            ),
+                            run.wait(),
+                        )
+                    )
+                except StandsStill as still:
+                    _log.warning("monitor_stands_still", position=str(still))
+                    continue  # with a new application: the state is on Kafka
+                raise BrokerError(
+                    f"the monitor lost its connection: {self.app.faust.crash_reason!r}",
+                    "start it again; its state is on Kafka",
+                )
 
     async def _tick_forever(self) -> None:
         while True:
