@@ -195,11 +195,25 @@ async def _admin(kafka: KafkaSettings) -> AsyncIterator[Any]:
     client = AIOKafkaAdminClient(**connection_options(kafka))
     await start(client, kafka)
     try:
+        await _registered(client, kafka.request_timeout_ms / 1000)
         yield client
     except (KafkaError, OSError) as error:
         raise unreachable(kafka, error) from None
     finally:
         await client.close()
+
+
+async def _registered(admin: Any, seconds: float) -> None:
+    """Wait for a broker that answers and is no part of its cluster yet, or not again.
+
+    One that has just started, or was silent for longer than its session, names no brokers for a
+    moment, itself included: whatever is asked of it fails.
+    """
+    client = admin._client  # noqa: SLF001 - no public way
+    deadline = time.monotonic() + seconds
+    while not client.cluster.brokers() and time.monotonic() < deadline:
+        await asyncio.sleep(_VISIBLE_POLL_SECONDS)
+        await client.force_metadata_update()
 
 
 async def _create_absent(kafka: KafkaSettings, wanted: list[NewTopic]) -> list[TopicOutcome]:
