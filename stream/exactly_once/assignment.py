@@ -236,6 +236,7 @@ def group_consumer(settings: Settings) -> AIOKafkaConsumer:
         **kafka.connection_options(settings.kafka),
         group_id=worker.group,
         client_id=worker.name,
+        group_instance_id=worker.instance,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",

@@ -50,6 +50,13 @@ class WorkerSettings(Section):
         "an open transaction stalls every read_committed reader of its partitions.",
     )
     session_timeout_ms: PositiveInt = Field(10_000, description="Silent for longer: evicted.")
+    instance: str | None = Field(
+        None,
+        min_length=1,
+        description="A name that this member keeps over restarts, unlike any other's, as a StatefulSet's "
+        "pod has (static membership). One that is back within the session time-out gets its partitions "
+        "again, and the others go on undisturbed; one that stays away is missed only after it.",
+    )
     heartbeat_interval_ms: PositiveInt = 1_000
     drain_timeout: PositiveSeconds = Field(
         10.0, description="Seconds to finish what is in flight at a rebalance or SIGTERM."
