@@ -78,6 +78,7 @@ def _worker(settings: Settings) -> tuple[Rule, ...]:
     return (
         on_topic(names.incoming, _READ),
         on_topic(names.models, _READ),
+        on_topic(names.guard, _READ),
         *(on_topic(name, _WRITE) for name in (*names.outputs(), names.batches)),
         on_group(group, _READ),
         # One id for each partition of the incoming topic: stream/exactly_once/transactional_producer.py.
@@ -115,6 +116,8 @@ def _monitor(settings: Settings) -> tuple[Rule, ...]:
             on_topic(name, _READ)
             for name in (names.batches, names.labels, names.relabel, names.models)
         ),
+        # It holds categories; who releases them is an operator.
+        on_topic(names.guard, _READ, _WRITE),
         on_topic(names.stats, _WRITE),
         # Whether every topic is there; and lag, from the incoming topic's ends and the workers'
         # positions.

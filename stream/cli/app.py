@@ -27,6 +27,7 @@ from stream.cli import (
     demo,
     doctor,
     erase,
+    guard,
     monitor,
     produce,
     quality,
@@ -113,6 +114,7 @@ app.command(rich_help_panel=_OPERATE)(tune.tune)
 app.command(rich_help_panel=_OPERATE)(doctor.doctor)
 app.command(rich_help_panel=_OPERATE)(monitor.monitor)
 app.command(rich_help_panel=_OPERATE)(quality.quality)
+app.add_typer(guard.app, name="guard", rich_help_panel=_OPERATE)
 app.command(rich_help_panel=_OPERATE)(replay.replay)
 app.command(rich_help_panel=_OPERATE)(backfill.backfill)
 app.command(rich_help_panel=_OPERATE)(erase.erase)

@@ -8,12 +8,10 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Final, get_args
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas import ModelAnnouncement
-from stream.kafka.connection import connection_options
 from stream.kafka.read_to_end import read_to_end
-from stream.kafka.reading import BoundedConsumer
+from stream.kafka.whole_topic import reading_whole
 from stream.settings import Settings
 
 ROLES: Final[tuple[str, ...]] = get_args(ModelAnnouncement.model_fields["role"].annotation)
@@ -27,22 +25,8 @@ async def reading(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, T
         UnknownTopicOrPartitionError: there is no such topic.
         KafkaError: the broker does not answer, or refuses us.
     """
-    tp = TopicPartition(settings.topic_names.models, 0)
-    consumer = BoundedConsumer(
-        **connection_options(settings.kafka),
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-    )
-    await consumer.start()
-    try:
-        if tp.topic not in await consumer.topics():
-            raise UnknownTopicOrPartitionError(tp.topic)
-        consumer.assign([tp])
-        consumer.seek(tp, (await consumer.beginning_offsets([tp]))[tp])
-        yield consumer, tp
-    finally:
-        with contextlib.suppress(KafkaError):
-            await consumer.stop()
+    async with reading_whole(settings.kafka, settings.topic_names.models) as found:
+        yield found
 
 
 async def last_of_each_role(

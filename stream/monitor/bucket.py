@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self
 
-from schemas import CONFIDENCE_BINS, BatchSummary, all_categories
+from schemas import CONFIDENCE_BINS, BatchSummary, CategoryCount, all_categories
 
 NOTHING_APPLIED: Final = -1
 
@@ -19,12 +19,18 @@ class Tally:
     relabelled: int = 0
     confidence: float = 0.0
     """Sum of the confidences of both."""
+    told: int = 0
+    """Published reviews whose confidence is known: workers of former versions do not tell."""
+    expected: float = 0.0
+    """Sum of the confidences of those."""
 
     def add(self, other: Tally) -> None:
         """Take another tally in."""
         self.published += other.published
         self.relabelled += other.relabelled
         self.confidence += other.confidence
+        self.told += other.told
+        self.expected += other.expected
 
     @property
     def reviews(self) -> int:
@@ -51,6 +57,7 @@ class Bucket:
     audited: int = 0
     """Published, and asked about as well."""
     dead: int = 0
+    held: int = 0
     deleted: int = 0
     """Tombstones and deletes."""
     late: int = 0
@@ -82,6 +89,7 @@ class Bucket:
             published=summary.published,
             relabelled=summary.relabelled,
             audited=summary.audited,
+            held=summary.held,
             dead=summary.dead,
             deleted=summary.deleted,
             cache_hits=summary.cache_hits,
@@ -92,8 +100,7 @@ class Bucket:
             inference_seconds=summary.inference_seconds,
             worst_delay=max(delay, 0.0),
             categories={
-                category.slug: Tally(count.published, count.relabelled, count.confidence_sum)
-                for category, count in summary.categories.items()
+                category.slug: _tally(count) for category, count in summary.categories.items()
             },
             histogram=list(summary.confidence_histogram),
             models={summary.model_version: summary.reviews},
@@ -163,12 +170,20 @@ class Bucket:
         return cls(**known)
 
 
+def _tally(count: CategoryCount) -> Tally:
+    told = count.published if count.published_confidence else 0
+    return Tally(
+        count.published, count.relabelled, count.confidence_sum, told, count.published_confidence
+    )
+
+
 _SUMS: Final = (
     "batches",
     "reviews",
     "published",
     "relabelled",
     "audited",
+    "held",
     "dead",
     "deleted",
     "late",

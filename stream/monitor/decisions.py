@@ -143,6 +143,10 @@ class Decisions:
         """Reviews that wait for a decision."""
         return self._waiting
 
+    def word(self, review_id: str) -> Mapping[str, Any] | None:
+        """Return the last word about a review; None: nobody has said anything."""
+        return self._words.get(review_id)
+
     def window(self, start: float, end: float) -> Decided:
         """Return the decisions made in ``[start, end)``."""
         total = Decided()
@@ -199,6 +203,9 @@ def _word(label: Label, former: Word | None, rules: TimeRules) -> Word:
         "print": fingerprint(normalize(label.text)),
         "category": label.category.slug if label.category else None,
         "by": label.decided_by,
+        # Decided in bulk with what resembles it, or imported: somebody may have seen the answer.
+        "unseen": label.decided_by == "person" and label.shown_blind,
+        "at": label.decided_at.timestamp(),
         "start": rules.start_of(label.decided_at.timestamp()),
         "was": {name: was[name] for name in held} if was is not None else None,
     }

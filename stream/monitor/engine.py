@@ -12,16 +12,21 @@ from typing import Any, Final
 import structlog
 
 from schemas import BatchSummary, CategoryWindow
+from stream.guard.holds import Holds
+from stream.guard.sealing import DecisionSeal
 from stream.model.signing import TrustedKeys
 from stream.monitor.alerts import Alert
 from stream.monitor.announcements import Announcements
+from stream.monitor.audits import Audits
+from stream.monitor.bucket import Bucket
 from stream.monitor.decisions import Decisions
 from stream.monitor.history import Change, History, TimeRules
+from stream.monitor.promises import Promises
 from stream.monitor.references import References
 from stream.monitor.standing import BrokerView
 from stream.monitor.watch import Standing, Watch
 from stream.monitor.windows import WindowKind, category_windows
-from stream.settings import MonitorSettings
+from stream.settings import GuardSettings, MonitorSettings
 
 # Enough for an evening's look back; older ones are in the log.
 _REMEMBERED_CHANGES: Final = 50
@@ -64,6 +69,8 @@ class Engine:
         clock: seconds since 1970.
         registry: announced models lie below it; None: they cannot be seen from here.
         trusted: whose announcements count; everybody's unless given.
+        guard: what follows when a promise is broken.
+        holds: which categories are held; nothing unless given.
     """
 
     def __init__(
@@ -73,6 +80,8 @@ class Engine:
         clock: Callable[[], float] = time.time,
         registry: Path | None = None,
         trusted: TrustedKeys | None = None,
+        guard: GuardSettings | None = None,
+        holds: Holds | None = None,
     ) -> None:
         self.settings = settings
         rules = TimeRules(
@@ -86,7 +95,13 @@ class Engine:
         self.history = History(rules, settings.baseline_reviews)
         self.decisions = Decisions(rules)
         self.references = References(self.history.baseline, settings.baseline_reviews)
-        self.watch = Watch(settings, self.history, self.references)
+        guard = GuardSettings() if guard is None else guard
+        self.holds = Holds(DecisionSeal(guard, "")) if holds is None else holds
+        self.audits = Audits(self.decisions)
+        self.promises = Promises(
+            guard, self.references, self.audits, self.holds, clock, settings.name
+        )
+        self.watch = Watch(settings, self.history, self.references, self.promises)
         self.changes: deque[AlertChange] = deque(maxlen=_REMEMBERED_CHANGES)
         self.announcements = Announcements(
             self.references, registry, TrustedKeys(()) if trusted is None else trusted
@@ -115,6 +130,11 @@ class Engine:
         self.announcements.told(summary)
         return self.history.apply(partition, offset, summary)
 
+    def newest_window(self) -> Bucket:
+        """Return the newest hopping window, which drift, precision and alerts are about."""
+        end = self.history.rules.start_of(self.history.latest) + self.history.rules.bucket
+        return self.history.window(end - self.settings.hopping_window_seconds, end)
+
     @property
     def backlog(self) -> int:
         """Reviews that wait for a decision; see :class:`~stream.monitor.decisions.Decisions`."""
@@ -124,7 +144,13 @@ class Engine:
         """Bring the alerts up to date; return those that changed."""
         now = self.clock()
         lag = self.broker.lag
-        standing = Standing(lag, self.broker.silence(now, self.started_at), self.backlog)
+        standing = Standing(
+            lag,
+            self.broker.silence(now, self.started_at),
+            self.backlog,
+            self.promises.worst_proof(self.newest_window().model),
+            len(self.holds.all_held()),
+        )
         changed = self.watch.look(standing, now)
         for alert in changed:
             change = AlertChange(

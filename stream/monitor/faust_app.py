@@ -19,14 +19,17 @@ from schemas import (
     CategoryWindow,
     ContractError,
     Event,
+    GuardDecision,
     Label,
     ModelAnnouncement,
     RelabelTask,
+    TopicNames,
     cloud_event,
     decode,
     encode,
 )
 from schemas.events import now
+from stream.guard.topic import headers_of, key_of, take
 from stream.kafka.reading import as_contract_error, unreadable_in
 from stream.monitor.broker import (
     CommittedConsumer,
@@ -56,7 +59,7 @@ class MonitorApp:
     Args:
         settings: connection, topic names, the monitor's name.
         engine: what is fed.
-        partitions: partition counts of the topics of batches, labels, relabel tasks and models, which must exist:
+        partitions: partition counts of the topics that :func:`read_topics` names, which must exist:
             Faust ignores a topic that is absent when it starts.
         folder: Faust insists on one, and keeps nothing in it: the state is on Kafka.
     """
@@ -72,8 +75,8 @@ class MonitorApp:
         self.faust = _new_app(settings, folder)
         # `reviews.stats` is written through Faust's producer, acknowledged by all replicas.
         self._stats = self._topic(self._names.stats)
-        batches, labels, models = self._names.batches, self._names.labels, self._names.models
-        relabel = self._names.relabel
+        batches, labels, models, relabel, guard = read_topics(self._names)
+        self._decided = self._topic(guard)
         self._batches = self._table("batches", partitions[batches], self._batches_restored)
         self._decisions = self._table("decisions", partitions[labels], self._decisions_restored)
         self._words = self._table("words", partitions[labels], self._decisions_restored)
@@ -82,10 +85,13 @@ class MonitorApp:
         self._marks = self._table(
             "marks", partitions[models], self._marks_restored, use_partitioner=True
         )
+        self._audits = self._table("audits", partitions[relabel], self._audits_restored)
+        self._guard = self._table("guard", partitions[guard], self._guard_restored)
         self.faust.agent(self._topic(batches), name="batches")(self._on_batches)
         self.faust.agent(self._topic(labels), name="labels")(self._on_labels)
         self.faust.agent(self._topic(relabel), name="relabel")(self._on_tasks)
         self.faust.agent(self._topic(models), name="models")(self._on_models)
+        self.faust.agent(self._decided, name="guard")(self._on_guard)
 
     @property
     def ready(self) -> bool:
@@ -109,6 +115,17 @@ class MonitorApp:
             producer = cast("FlushingProducer", self.faust.producer)
             await producer.learn(self._marks.changelog_topic_name)
             self._marks[windows.kind] = {"until": self._engine.published(windows)}
+
+    async def hold(self, decision: GuardDecision) -> None:
+        """Write a decision to hold; it counts when it comes back from the topic.
+
+        Until then it is sent again, with the same number: a crash loses none and repeats none.
+        """
+        sealed = self._engine.holds.seal.sealed(decision)
+        acknowledgement = await self._decided.send(
+            key=key_of(sealed), value=encode(sealed), headers=dict(headers_of(sealed)), partition=0
+        )
+        await acknowledgement
 
     async def _send(self, window: CategoryWindow) -> Any:
         start, end = window.window_start.isoformat(), window.window_end.isoformat()
@@ -136,6 +153,15 @@ class MonitorApp:
                 )
                 _keep(self._decisions, counts)
                 _keep(self._words, [word] if word else [])
+                self._engine.audits.heard(label.review_id)
+            self._took_in(event)
+            yield
+
+    async def _on_guard(self, stream: Any) -> AsyncIterator[None]:
+        async for event in stream.events():
+            decision = take(self._engine.holds, event.value, event.message.offset)
+            if decision is not None:
+                self._guard[f"{event.message.offset:020d}"] = decision.model_dump(mode="json")
             self._took_in(event)
             yield
 
@@ -144,9 +170,12 @@ class MonitorApp:
             if event.value is None and event.key is not None:
                 review_id = event.key.decode("utf-8", "surrogatepass")
                 _keep(self._asked, [self._engine.decisions.erase(review_id)])
+                _keep(self._audits, self._engine.audits.erase(event.message.partition, review_id))
             elif (task := _read(RelabelTask, event)) is not None:
                 review = task.review
                 _keep(self._asked, [self._engine.decisions.ask(review.review_id, review.text)])
+                _keep(self._audits, self._engine.audits.take(event.message.partition, task))
+            self._took_in(event)
             yield
 
     async def _on_models(self, stream: Any) -> AsyncIterator[None]:
@@ -178,6 +207,13 @@ class MonitorApp:
         self._engine.announcements.all.clear()
         for _, value in sorted(self._models.items()):
             self._engine.announcements.apply(ModelAnnouncement.model_validate(value))
+
+    def _audits_restored(self) -> None:
+        self._engine.audits.restore(self._audits.items())
+
+    def _guard_restored(self) -> None:
+        for _, value in sorted(self._guard.items()):
+            self._engine.holds.apply(GuardDecision.model_validate(value))
 
     def _marks_restored(self) -> None:
         self._engine.marks = {kind: mark["until"] for kind, mark in self._marks.items()}
@@ -211,6 +247,11 @@ class MonitorApp:
             use_partitioner=use_partitioner,
             key_type=str,
         )
+
+
+def read_topics(names: TopicNames) -> tuple[str, ...]:
+    """Return the topics that the monitor follows."""
+    return names.batches, names.labels, names.models, names.relabel, names.guard
 
 
 def _new_app(settings: Settings, folder: Path) -> faust.App:

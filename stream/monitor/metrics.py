@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -39,6 +40,7 @@ class MonitorMetrics(Collector):
         yield from _standing(engine)
         yield from _totals(history.total())
         yield from _window(engine, window)
+        yield from _precision(engine)
         yield _alerts(engine)
         yield from _alert_levels(engine)
 
@@ -166,6 +168,65 @@ def _alert_levels(engine: Engine) -> Iterator[Metric]:
             values.add_metric([alert.rule.name], alert.value)
     yield levels
     yield values
+
+
+def _precision(engine: Engine) -> Iterator[Metric]:
+    window = engine.newest_window()
+    families = {
+        name: GaugeMetricFamily(f"reviews_monitor_{name}", meaning, labels=["category"])
+        for name, meaning in _PRECISION.items()
+    }
+    for row in engine.promises.standing(window):
+        label = [row.category.slug if row.category is not None else ""]
+        values: dict[str, float | None] = {"promise_proof_ratio": row.proof}
+        if row.estimated is not None:
+            values["estimated_precision_ratio"] = row.estimated.precision
+        if (measured := row.measured) is not None:
+            values["audits_asked"] = measured.audited
+            values["audits_decided"] = measured.decided
+        if measured is not None and measured.precision is not None:
+            values["audited_precision_ratio"] = measured.precision
+            values["audited_precision_low_ratio"] = measured.low
+            values["audited_precision_high_ratio"] = measured.high
+            if measured.expected is not None:
+                values["estimate_error_ratio"] = measured.expected - measured.precision
+        for name, value in values.items():
+            if value is not None:
+                families[name].add_metric(label, value)
+    yield from families.values()
+    promise = GaugeMetricFamily(
+        "reviews_monitor_promised_precision_ratio",
+        "Precision that the serving model's published reviews are to have.",
+        labels=[],
+    )
+    if (promised := engine.promises.promised(window.model)) is not None:
+        promise.add_metric([], promised)
+    yield promise
+    held = GaugeMetricFamily(
+        "reviews_monitor_category_held",
+        "1 while the guard holds the category of the model.",
+        labels=["category", "model"],
+    )
+    for one in engine.holds.all_held():
+        held.add_metric([one.category.slug, one.model_version], 1)
+    yield held
+    yield CounterMetricFamily(
+        "reviews_monitor_held_reviews",
+        "Reviews that went to people because their category was held.",
+        value=engine.history.total().held,
+    )
+
+
+_PRECISION: Final = {
+    "audited_precision_ratio": "Share right of what was published, weighted, by audits of the serving model.",
+    "audited_precision_low_ratio": "Lower end of its 95% interval (Wilson).",
+    "audited_precision_high_ratio": "Upper end.",
+    "audits_asked": "Audits of the serving model that people were asked.",
+    "audits_decided": "Those that somebody has decided.",
+    "estimated_precision_ratio": "Share right by confidence, of the newest hopping window.",
+    "estimate_error_ratio": "By how much confidence promised more than audits found, of the same reviews.",
+    "promise_proof_ratio": "Evidence of audits against the promise; 1 is proof.",
+}
 
 
 def _alerts(engine: Engine) -> Metric:

@@ -62,6 +62,16 @@ class References:
         self._baseline = baseline
         self._enough = enough
         self._of_models: dict[str, Reference] = {}
+        self._promised: dict[str, float] = {}
+
+    @property
+    def known_promises(self) -> int:
+        """Models whose promise is known."""
+        return len(self._promised)
+
+    def promised(self, version: str) -> float | None:
+        """Return the precision that was asked of a model's published reviews; None: nobody knows."""
+        return self._promised.get(version)
 
     def learn(self, folder: Path) -> None:
         """Take over what a model's folder says of itself; one that cannot be read says nothing."""
@@ -72,6 +82,8 @@ class References:
 
     def take(self, manifest: Manifest) -> None:
         """Take over what a model says of itself."""
+        if manifest.asked_precision:
+            self._promised[manifest.version] = manifest.asked_precision
         given = manifest.reference
         mix = tuple(given.category_share.get(category, 0.0) for category in all_categories())
         if sum(mix) > 0 and sum(given.confidence_histogram) > 0:

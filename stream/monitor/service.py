@@ -14,11 +14,13 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from stream.errors import BrokerError
+from stream.guard.holds import Holds
+from stream.guard.sealing import DecisionSeal
 from stream.kafka.topics import await_leaders, create_compacted, create_topics, partitions_of
 from stream.model.signing import trusted_keys
 from stream.monitor.bounded import Stopped, Until, first_of
 from stream.monitor.engine import Engine
-from stream.monitor.faust_app import MonitorApp
+from stream.monitor.faust_app import MonitorApp, read_topics
 from stream.monitor.faust_run import FaustRun
 from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.progress import StandsStill, stands_still
@@ -52,6 +54,8 @@ class Monitor:
             settings.model.folder,
             registry=settings.learning.registry,
             trusted=trusted_keys(settings.model),
+            guard=settings.guard,
+            holds=Holds(DecisionSeal(settings.guard, settings.topics.prefix)),
         )
         self.app: MonitorApp | None = None
         registry = MonitorMetrics(self.engine).registry
@@ -88,9 +92,8 @@ class Monitor:
 
     async def _watch(self, until: Until, folder: Path) -> None:
         settings = self._settings
-        names = settings.topic_names
         partitions = await until.stopped_or(
-            partitions_of(settings.kafka, names.batches, names.labels, names.relabel, names.models)
+            partitions_of(settings.kafka, *read_topics(settings.topic_names))
         )
         counted = Counter(tp.topic for tp in partitions)
         while True:
@@ -132,6 +135,8 @@ class Monitor:
     async def _tick(self) -> None:
         assert self.app is not None  # noqa: S101 - run() made it
         self.engine.look()
+        for decision in self.engine.promises.due():
+            await self.app.hold(decision)
         if not self._settings.monitor.publish:
             return
         for windows in self.engine.closed_windows():

@@ -10,6 +10,7 @@ from stream.kafka.lag import PartitionLag
 from stream.kafka.open_transactions import OpenTransaction
 from stream.monitor.bucket import Bucket, Tally
 from stream.monitor.engine import Engine
+from stream.monitor.promises import Kept
 
 # A chart of 120 steps still tells single bars apart on a laptop's screen.
 _STEPS: Final = 120
@@ -18,8 +19,23 @@ _DIGITS: Final = 4
 _COLOURS: Final = 9
 OTHERS: Final = -1
 """Stands for the categories that a chart shows in sum."""
+QUALITY: Final = (
+    "category",
+    "published",
+    "estimated",
+    "audited",
+    "decided",
+    "precision",
+    "expected",
+    "low",
+    "high",
+    "proof",
+    "held",
+)
 # The first minutes of a pipeline must not be a sliver at the right edge of an empty chart.
 _SHORTEST: Final = 300
+# More proof than proof says nothing more.
+_PROVEN: Final = 1000.0
 
 
 def categories() -> list[dict[str, str]]:
@@ -49,6 +65,7 @@ def snapshot(engine: Engine, span: int) -> dict[str, Any]:
         "totals": _totals(total),
         "window": _window(engine),
         "series": {"start": start, "step": step} | _series(buckets, step, _shown(whole)),
+        "quality": _quality(engine),
         "categories": _categories(engine, whole, start, start + step * count),
         "models": _models(buckets, start, step),
         "announcements": [
@@ -174,6 +191,50 @@ def _categories(engine: Engine, window: Bucket, start: int, end: int) -> list[di
             }
         )
     return rows
+
+
+def _quality(engine: Engine) -> dict[str, Any]:
+    """Describe what was published: measured by audits, expected by confidence, promised, held."""
+    window = engine.newest_window()
+    return {
+        "promised": engine.promises.promised(window.model),
+        "mode": engine.promises.mode,
+        "columns": QUALITY,
+        "rows": [
+            _kept(row)
+            for row in engine.promises.standing(window)
+            if row.measured is not None or row.estimated is not None or row.held is not None
+        ],
+        "held": [
+            {
+                "category": one.category.id,
+                "model": one.model_version,
+                "since": one.decided_at.timestamp(),
+                "audited": one.audited,
+                "right": one.right,
+            }
+            for one in engine.holds.all_held()
+        ],
+    }
+
+
+def _kept(row: Kept) -> list[float | int | None]:
+    """Return one category's figures in the order of :data:`QUALITY`; short, since there may be many."""
+    measured, estimated = row.measured, row.estimated
+    told = measured if measured is not None and measured.precision is not None else None
+    return [
+        row.category.id if row.category is not None else OTHERS,
+        estimated.published if estimated else 0,
+        _round(estimated.precision) if estimated else None,
+        measured.audited if measured else 0,
+        measured.decided if measured else 0,
+        _round(told.precision) if told else None,
+        _round(told.expected) if told else None,
+        _round(told.low) if told else None,
+        _round(told.high) if told else None,
+        _round(min(row.proof, _PROVEN)),
+        int(row.held is not None),
+    ]
 
 
 def _models(buckets: list[Bucket], start: int, step: int) -> list[dict[str, Any]]:

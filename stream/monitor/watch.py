@@ -9,6 +9,7 @@ from typing import Final
 from stream.monitor.alerts import Alert, Rule
 from stream.monitor.bucket import Bucket
 from stream.monitor.history import History
+from stream.monitor.promises import Promises, worst_shortfall
 from stream.monitor.references import References
 from stream.settings import MonitorSettings
 
@@ -27,6 +28,10 @@ class Standing:
     """Seconds since a worker finished a batch, while reviews wait; 0 when none wait."""
     backlog: int | None = None
     """Reviews that wait for a person or the ensemble."""
+    proof: float | None = None
+    """Evidence of audits that the serving model breaks a promise: 1 is proof; None: not looked at."""
+    held: int = 0
+    """Categories that are held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,18 @@ class Watch:
         settings: levels.
         history: where windows come from.
         references: what is normal.
+        promises: what models promise.
     """
 
-    def __init__(self, settings: MonitorSettings, history: History, references: References) -> None:
+    def __init__(
+        self,
+        settings: MonitorSettings,
+        history: History,
+        references: References,
+        promises: Promises,
+    ) -> None:
         self._settings = settings
+        self._promises = promises
         self._history = history
         self._references = references
         self._of_windows = [Alert(rule) for rule in _window_rules(settings)]
@@ -93,7 +106,13 @@ class Watch:
             for alert, value in zip(self._of_windows, self._measure(end), strict=True):
                 if alert.observe(value, end):
                     changed[alert.rule.name] = alert
-        values = (standing.lag, standing.silence, standing.backlog)
+        values = (
+            standing.lag,
+            standing.silence,
+            standing.backlog,
+            standing.proof,
+            standing.held,
+        )
         for alert, value in zip(self._of_standing, values, strict=True):
             if alert.observe(value, now):
                 changed[alert.rule.name] = alert
@@ -121,7 +140,18 @@ class Watch:
         window = self._window(end)
         drift = self._references.drift(window)
         dead = window.dead / window.reviews if window.reviews else None
-        return window.relabel_share, drift.mix_psi, drift.confidence_psi, window.unknown_share, dead
+        promised = None
+        if self._promises.mode != "off":
+            promised = self._promises.promised(window.model)
+        shortfall = worst_shortfall(window, promised, self._settings.alert_reviews)
+        return (
+            window.relabel_share,
+            drift.mix_psi,
+            drift.confidence_psi,
+            window.unknown_share,
+            dead,
+            shortfall,
+        )
 
     def _window(self, end: int) -> Bucket:
         return self._history.window(end - self._settings.hopping_window_seconds, end)
@@ -166,6 +196,13 @@ def _window_rules(s: MonitorSettings) -> tuple[Rule, ...]:
             severity="critical",
             advice="`reviews consume --dead-letter` shows why; mend the producer, then replay.",
         ),
+        Rule(
+            "estimated-precision",
+            "Published precision is estimated below the promise",
+            *s.alert_estimated_shortfall,
+            hold,
+            advice="Audit more of what is published, or raise the thresholds: `reviews calibrate`.",
+        ),
     )
 
 
@@ -191,5 +228,21 @@ def _standing_rules(s: MonitorSettings) -> tuple[Rule, ...]:
             *s.alert_backlog,
             s.alert_hold_seconds,
             advice="More reviewers, the automatic relabeller, or a model that learned from labels.",
+        ),
+        Rule(
+            "audited-precision",
+            "Audits show that a promise is broken",
+            1.0,
+            0.5,
+            severity="critical",
+            advice="See `reviews quality`; calibrate or retrain, or let the guard hold the category.",
+        ),
+        Rule(
+            "category-held",
+            "A category is held: its reviews go to people",
+            1,
+            0,
+            severity="critical",
+            advice="`reviews guard` says why; a new model or `reviews guard release` lets it go.",
         ),
     )

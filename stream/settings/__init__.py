@@ -1,6 +1,7 @@
 """Every option of the product, in one model: one section a module; ``load`` puts them together."""
 
 from stream.settings.fields import BUNDLED_MODEL, EMBEDDED_REDIS, USUAL_REDIS
+from stream.settings.guard import GuardSettings
 from stream.settings.kafka import KafkaSettings, TopicSettings
 from stream.settings.load import CONFIG_VARIABLE, Settings, config_file, load_settings
 from stream.settings.monitor import MonitorSettings
@@ -23,6 +24,7 @@ __all__ = [
     "AuditSettings",
     "CacheSettings",
     "GateSettings",
+    "GuardSettings",
     "HttpSettings",
     "IncomingSettings",
     "KafkaSettings",

@@ -27,6 +27,7 @@ from schemas import activate, load_taxonomy
 from schemas.taxonomy import is_active
 from schemas.topics import TopicNames
 from stream.errors import ConfigError
+from stream.settings.guard import GuardSettings
 from stream.settings.kafka import KafkaSettings, TopicSettings
 from stream.settings.mistakes import PREFIX, mistakes_in, unknown_variables
 from stream.settings.monitor import MonitorSettings
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     cache: CacheSettings = Field(default_factory=CacheSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
+    guard: GuardSettings = Field(default_factory=GuardSettings)
     queue: QueueSettings = Field(default_factory=QueueSettings)
     label: LabelSettings = Field(default_factory=LabelSettings)
     monitor: MonitorSettings = Field(default_factory=MonitorSettings)

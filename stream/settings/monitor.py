@@ -68,6 +68,11 @@ class MonitorSettings(Section):
         (0.05, 0.03), description="Share of word pieces that the model does not know."
     )
     alert_dead_share: Levels = Field((0.05, 0.02), description="Share of dead letters.")
+    alert_estimated_shortfall: Levels = Field(
+        (0.01, 0.0),
+        description="Expected precision of what a category publishes, by confidence, below the promise and "
+        "beyond chance.",
+    )
     alert_lag: Levels = Field((10_000, 1_000), description="Reviews that wait for a worker.")
     alert_silence_seconds: Levels = Field(
         (60, 5), description="Reviews wait and no worker has finished a batch for so long."

@@ -38,6 +38,7 @@ from stream.web.health import HealthServer
 from stream.worker.cache import CachedPrediction, PredictionCache
 from stream.worker.classification import Classification, Classified, Prepared
 from stream.worker.gc_tuning import tuned_gc
+from stream.worker.held_categories import HeldCategories
 from stream.worker.input_event import InputEvent, decode_event
 from stream.worker.metrics import WorkerMetrics
 from stream.worker.microbatch import BatchQueue, MicroBatcher
@@ -98,6 +99,7 @@ class Worker:
             limits=limits,
         )
         self._watcher = ModelWatcher(settings, self.models, self.metrics, self._show_model)
+        self.held_categories = HeldCategories(settings, self.metrics)
         names = settings.topic_names
         outputs = (*names.outputs(), names.batches)
         self._processors = PartitionProcessors(settings, self.metrics, self._fail, outputs, limits)
@@ -113,7 +115,7 @@ class Worker:
         self._classified: asyncio.Queue[asyncio.Task[Classified]] = asyncio.Queue(1)
         self._cache_writes: set[asyncio.Task[None]] = set()
         self.health = HealthServer(
-            settings.http, self.metrics.registry, self._checks, notes=self._watcher.notes
+            settings.http, self.metrics.registry, self._checks, notes=self._notes
         )
         self._show_model()
 
@@ -138,6 +140,7 @@ class Worker:
                 await self._check_topics(consumer)
                 if self.settings.model.watch:
                     await self._learn_models(stop)
+                await self._unless_stopped(self.held_categories.catch_up(), stop)
                 self._processors.attach(consumer)
                 consumer.subscribe([self.settings.topic_names.incoming], listener=self._processors)
                 _log.info(
@@ -160,7 +163,12 @@ class Worker:
                 "announced_models_need_no_signature",
                 advice="`reviews model keygen`, then REVIEWS_MODEL__TRUSTED_KEYS",
             )
-        tasks = [asyncio.create_task(self._watcher.catch_up()), asyncio.create_task(stop.wait())]
+        await self._unless_stopped(self._watcher.catch_up(), stop)
+
+    async def _unless_stopped(
+        self, catching_up: Coroutine[Any, Any, None], stop: asyncio.Event
+    ) -> None:
+        tasks = [asyncio.create_task(catching_up), asyncio.create_task(stop.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -170,7 +178,10 @@ class Worker:
 
     async def _check_topics(self, consumer: AIOKafkaConsumer) -> None:
         names = self.settings.topic_names
-        missing = {names.incoming, names.batches, *names.outputs()} - await consumer.topics()
+        needed = {names.incoming, names.batches, *names.outputs()}
+        if self.held_categories.is_followed:
+            needed.add(names.guard)
+        missing = needed - await consumer.topics()
         if missing:
             raise TopicMissing(
                 f"topics are absent: {', '.join(sorted(missing))}",
@@ -186,6 +197,9 @@ class Worker:
         ]
         if self.settings.model.watch:
             stages.append(asyncio.create_task(self._watcher.run(), name="model watcher"))
+        if self.held_categories.is_followed:
+            following = self.held_categories.run()
+            stages.append(asyncio.create_task(following, name="guard follower"))
         stopping = asyncio.create_task(stop.wait(), name="stop")
         outages = asyncio.create_task(tell_of_outages(self.settings.kafka), name="outages")
         try:
@@ -265,6 +279,7 @@ class Worker:
 
     def _partition_batch(self, events: list[InputEvent], batch: Classified) -> PartitionBatch:
         now = datetime.now(UTC)
+        self._withhold(events)
         messages = [self._router.route(event, now) for event in events if not event.deleted]
         messages += self._audits(events, now)
         by_model: dict[str, list[InputEvent]] = {}
@@ -273,6 +288,17 @@ class Worker:
             by_model.setdefault(version, []).append(event)
         messages += [self._summary(part, v, batch.timings) for v, part in by_model.items()]
         return PartitionBatch(events, messages, self._committed(events))
+
+    def _withhold(self, events: list[InputEvent]) -> None:
+        """Take back the decisions that would publish something as a category that is held."""
+        for event in events:
+            if event.sure and event.model is not None:
+                event.category_held = event.best in self.held_categories.of(event.model.version)
+                event.sure = not event.category_held
+
+    def _notes(self) -> Iterator[str]:
+        yield from self._watcher.notes()
+        yield from self.held_categories.notes()
 
     def _audits(self, events: list[InputEvent], now: datetime) -> Iterator[Message]:
         """Yield the questions about a sample of what is published, and mark what is asked about."""
@@ -363,6 +389,7 @@ class Worker:
             "model loaded": True,
             "consumer group joined": self._processors.joined,
             "partitions open": self._processors.all_open,
+            "guard's decisions known": self.held_categories.has_read,
             **self._processors.progress(),
         }
 

@@ -34,6 +34,12 @@ class WorkerMetrics:
             ["reason"],
             registry=r,
         )
+        self.category_held = Gauge(
+            "reviews_category_held",
+            "1 while this worker publishes nothing as the category, since the guard holds it.",
+            ["category", "model"],
+            registry=r,
+        )
         self.unread_dates = Counter(
             "reviews_unread_dates_total",
             "Reviews whose date could not be read, and is in their metadata as it was.",

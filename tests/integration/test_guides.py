@@ -53,6 +53,8 @@ TYPED = (
     "reviews queue tokens anna",
     "reviews queue sign-out anna",
     "reviews queue import annotated.json --as anna",
+    "reviews guard",
+    "reviews guard --history",
     "reviews --show-completion bash",
     "promtool test rules deploy/prometheus/rules_test.yml",
 )
@@ -72,6 +74,7 @@ ELSEWHERE = {
     r"reviews consume footwear accessories": "goes on for ever; typed in with --drain below",
     r"reviews (label|train|retrain|pretrain|compare|calibrate|evaluate)\b.*|python -m training\..*": "minutes of "
     "training: test_cli_train.py, test_cli_label.py, test_registry_retrain_command.py",
+    r"reviews guard release .*": "a category that is held: test_guard.py",
     r"reviews quality.*": "audits that people decided: test_audit.py",
     r"reviews taxonomy .*|reviews classify test.csv .*|reviews produce test.csv|reviews consume card_arrival": "a "
     "taxonomy of one's own: test_own_categories.py",

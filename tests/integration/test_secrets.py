@@ -24,6 +24,8 @@ SECRETS = {
     "REVIEWS_KAFKA__SSL_KEY_PASSWORD": "sekret-key-2e3f",
     "REVIEWS_CACHE__URL": "redis://cache:sekret-cache-3a4b@127.0.0.1:1/0",
     "REVIEWS_CACHE__KEY": "sekret-sealing-5b6c",
+    "REVIEWS_AUDIT__KEY": "sekret-sample-6b7c",
+    "REVIEWS_GUARD__KEY": "sekret-guard-7d8e",
     "REVIEWS_QUEUE__REDIS_URL": "redis://queue:sekret-queue-4c5d@127.0.0.1:1/0",
     "REVIEWS_QUEUE__SECRET": "sekret-session-5e6f-" * 2,
     "REVIEWS_QUEUE__PROXY_SECRET": "sekret-proxy-6a7b",

@@ -42,10 +42,10 @@ EVERYTHING = frozenset(policy.name for policy in NAMES.policies())
 READS = {
     "producer": frozenset(),
     "consumer": CATEGORIES,
-    "worker": {NAMES.incoming, NAMES.models},
+    "worker": {NAMES.incoming, NAMES.models, NAMES.guard},
     "queue": {NAMES.relabel, NAMES.labels, NAMES.judgements},
     "relabeller": {NAMES.relabel, NAMES.labels},
-    "monitor": {NAMES.batches, NAMES.labels, NAMES.models},
+    "monitor": {NAMES.batches, NAMES.labels, NAMES.models, NAMES.relabel, NAMES.guard},
     "trainer": {NAMES.labels, NAMES.judgements, NAMES.models},
     "operator": EVERYTHING,
 }
@@ -55,7 +55,7 @@ WRITES = {
     "worker": CATEGORIES | {NAMES.relabel, NAMES.dead_letter, NAMES.batches},
     "queue": CATEGORIES | {NAMES.labels, NAMES.judgements},
     "relabeller": CATEGORIES | {NAMES.labels, NAMES.dead_letter},
-    "monitor": {NAMES.stats},
+    "monitor": {NAMES.stats, NAMES.guard},
     "trainer": {NAMES.models},
     "operator": EVERYTHING,
 }

@@ -46,6 +46,7 @@ def summary(
                 published=published,
                 relabelled=relabelled,
                 confidence_sum=confidence * classified,
+                published_confidence=confidence * published,
             )
         },
         confidence_histogram=histogram,

@@ -75,16 +75,20 @@ def batch(moment, model, random_, strength, *, shifted):
             wanted = {Category("clothing"): 0.2, Category("electronics"): 0.6}.get(category, usual)
         reviews = round(random_.gauss(wanted, wanted / 8) * 260 * strength)
         published = relabelled = 0
-        total = 0.0
+        total = expected = 0.0
         for _ in range(max(reviews, 0)):
             confidence = min(random_.betavariate(9 if not shifted else 4, 1.0), 0.9999)
             sure = confidence > 0.72
             published, relabelled = published + sure, relabelled + (not sure)
             total += confidence
+            expected += confidence * sure
             histogram[int(confidence * 20)] += 1
         if published + relabelled:
             counts[category] = CategoryCount(
-                published=published, relabelled=relabelled, confidence_sum=total
+                published=published,
+                relabelled=relabelled,
+                confidence_sum=total,
+                published_confidence=expected,
             )
     published = sum(count.published for count in counts.values())
     relabelled = sum(count.relabelled for count in counts.values())

@@ -63,7 +63,7 @@ function alertWords(alert) {
 
 function alertValue(name, value) {
   if (value === null) return "—";
-  if (["relabel-share", "unknown-words", "dead-letters"].includes(name)) return share(value);
+  if (["relabel-share", "unknown-words", "dead-letters", "estimated-precision"].includes(name)) return share(value);
   if (name === "silence") return `${number(value)} ${word("seconds")}`;
   return ["lag", "backlog"].includes(name) ? number(value) : number(value, 2);
 }
@@ -76,14 +76,23 @@ function watchedCard({ name, value, due_in: due }, rule, { enough, reviews, need
     element("p", {}, remark));
 }
 
-function drawAlerts({ alerts, watched, window: now }) {
+// What is held stands above all alerts: nothing is published there until a person or a new model says so.
+function heldCards({ held }) {
+  return held.map((one) => element("div", { class: "alert critical", role: "alert", "data-held": one.category }, icon("alarm"),
+    element("b", {}, fill("heldTitle", nameOf(one.category))),
+    element("span", { class: "value" }, fill("heldWhy", number(one.right), number(one.audited)), element("small", {}, `${word("since")} ${exactly(one.since)}`)),
+    element("p", {}, fill("heldHow", one.model))));
+}
+
+function drawAlerts({ alerts, watched, window: now, quality }) {
   const active = alerts.filter((alert) => alert.active).sort((a, b) => a.severity.localeCompare(b.severity));
-  const cards = active.map((alert) => {
+  const cards = heldCards(quality);
+  cards.push(...active.filter((alert) => alert.name !== "category-held").map((alert) => {
     const [title, advice] = alertWords(alert);
     return element("div", { class: `alert ${alert.severity}`, role: "alert" }, icon("alarm"), element("b", {}, title),
       element("span", { class: "value" }, alertValue(alert.name, alert.value), element("small", {}, `${word("raisedAt")} ${alertValue(alert.name, alert.changed_by)} ${word("since")} ${clock(alert.since)}`)),
       element("p", {}, advice));
-  });
+  }));
   cards.push(...watched.map((one) => watchedCard(one, alerts.find((alert) => alert.name === one.name), now)));
   if (!cards.length) cards.push(element("div", { class: "alert calm" }, icon("calm"), element("span", {}, word("calm"))));
   one("#alerts").replaceChildren(...cards);
@@ -273,6 +282,27 @@ function drawTable({ categories }) {
   }));
 }
 
+function drawQuality({ quality }) {
+  const { rows, columns, promised } = quality;
+  one("#quality h2 small").textContent = promised === null ? word("promisedNothing") : fill("promised", share(promised));
+  one("#quality thead").replaceChildren(element("tr", {}, ...["category", "audits", "audited", "interval", "estimated", "estimateError", "proof"].map((name) => element("th", { scope: "col" }, word(name)))));
+  const named = rows.map((values) => Object.fromEntries(values.map((value, n) => [columns[n], value])));
+  one("#quality tbody").replaceChildren(...named.map((row) => {
+    const whole = row.category === OTHERS;
+    const broken = row.proof >= 1 && !whole;
+    const error = row.precision === null || row.expected === null ? null : row.expected - row.precision;
+    return element("tr", { class: broken || row.held ? "broken" : null },
+      element("td", { class: "name" }, whole ? word("allOfThem") : nameOf(row.category), row.held ? ` (${word("isHeld")})` : ""),
+      element("td", {}, `${number(row.decided)} ${word("of")} ${number(row.audited)}`),
+      element("td", {}, share(row.precision)),
+      element("td", {}, row.low === null ? "—" : `${share(row.low)} – ${share(row.high)}`),
+      element("td", {}, share(row.estimated)),
+      element("td", {}, error === null ? "—" : share(error)),
+      element("td", {}, whole ? "" : broken ? word("proven") : share(row.proof, 0)));
+  }));
+  one("#quality .remark").textContent = word("qualityRemark");
+}
+
 function drawModels({ models, announcements, series }) {
   const versions = [...new Set(models.map((stretch) => stretch.version))];
   const colours = ["--c0", "--c7", "--c6", "--c3", "--c5"];
@@ -305,6 +335,7 @@ function draw() {
   drawDrift(all);
   drawBroker(all);
   drawTable(all);
+  drawQuality(all);
   drawModels(all);
   drawChanges(all);
 }

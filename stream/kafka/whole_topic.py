@@ -1,0 +1,39 @@
+"""Reading a topic of one partition from its beginning, and on from there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+
+from stream.kafka.connection import connection_options
+from stream.kafka.reading import BoundedConsumer
+from stream.settings import KafkaSettings
+
+
+@contextlib.asynccontextmanager
+async def reading_whole(
+    kafka: KafkaSettings, topic: str
+) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
+    """Yield a consumer of what is committed, at the topic's beginning, and the only partition.
+
+    Raises:
+        UnknownTopicOrPartitionError: there is no such topic.
+        KafkaError: the broker does not answer, or refuses us.
+    """
+    tp = TopicPartition(topic, 0)
+    consumer = BoundedConsumer(
+        **connection_options(kafka), isolation_level="read_committed", enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        if topic not in await consumer.topics():
+            raise UnknownTopicOrPartitionError(topic)
+        consumer.assign([tp])
+        consumer.seek(tp, (await consumer.beginning_offsets([tp]))[tp])
+        yield consumer, tp
+    finally:
+        with contextlib.suppress(KafkaError):
+            await consumer.stop()
