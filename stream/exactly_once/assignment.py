@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
@@ -13,12 +13,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError
 
 from stream.exactly_once.input_record import InputRecord
+from stream.exactly_once.options import MemberOptions
 from stream.exactly_once.partition_processor import PartitionProcessor
-from stream.exactly_once.transactional_producer import TransactionalProducer
-from stream.kafka import connection as kafka
+from stream.exactly_once.transactions import Transactions
 from stream.kafka.reading import BoundedConsumer, Bounds
-from stream.kafka.size_limits import SizeLimits
-from stream.settings import Settings
 
 _CANCEL_AGAIN: Final = 1.0
 
@@ -44,24 +42,21 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
     aiokafka rebalances eagerly: everything is revoked, then assigned anew.
 
     Args:
-        settings: those of the worker.
+        options: of this member of the group.
+        transactions: makes producers and recoveries.
         metrics: where lag, transactions and the number of partitions go.
         on_failure: called when a processor ends with an error that it cannot recover from.
-        outputs: every topic that the processors' transactions publish to.
-        limits: how large messages may be; processors learn them.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        options: MemberOptions,
+        transactions: Transactions,
         metrics: ProcessorMetrics,
         on_failure: Callable[[BaseException], None],
-        outputs: Sequence[str] = (),
-        limits: SizeLimits | None = None,
     ) -> None:
-        self._settings = settings
-        self._limits = limits or SizeLimits()
-        self._outputs = outputs
+        self._options = options
+        self._transactions = transactions
         self._metrics = metrics
         self._on_failure = on_failure
         self._consumer: AIOKafkaConsumer | None = None
@@ -107,7 +102,7 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
 
     def progress(self) -> dict[str, bool]:
         """Return a check of readiness: whether all partitions advance, and if not, which stand."""
-        most = self._settings.worker.stall_seconds
+        most = self._options.stall_seconds
         standing = {
             tp: still
             for tp, processor in self._processors.items()
@@ -168,19 +163,14 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
         if self._ending:  # the group deals anew while we leave it: whoever stays takes them over
             return
         for tp in partitions:
-            # A member that lost its partitions hears so by its next heartbeat.
-            after_fence = 2 * self._settings.worker.heartbeat_interval_ms / 1000
-            group = self._settings.worker.group
             processor = PartitionProcessor(
                 tp,
                 self._consumer,
-                group,
-                self._open_producer,
-                after_fence,
-                self._count_abort,
-                self._outputs,
-                self._limits.refused,
-                partial(self._measure_lag, tp),
+                self._transactions,
+                # A member that lost its partitions hears so by its next heartbeat.
+                reopen_after_fence=2 * self._options.heartbeat_interval_ms / 1000,
+                on_abort=self._count_abort,
+                on_commit=partial(self._measure_lag, tp),
             )
             self._processors[tp] = processor
             task = asyncio.create_task(
@@ -203,7 +193,7 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
         """Drain and close these processors; or all, and open no others."""
         self._ending = self._ending or partitions is None
         wanted = list(self._processors if partitions is None else partitions)
-        seconds = self._settings.worker.drain_timeout
+        seconds = self._options.drain_seconds
         await asyncio.gather(*(self._processors[tp].drain(seconds) for tp in wanted))
         # A rebalance may close them while we end, or the other way round: who comes second finds none.
         tasks = [self._tasks.pop(tp) for tp in wanted if tp in self._tasks]
@@ -218,9 +208,6 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
             await asyncio.wait(running, timeout=_CANCEL_AGAIN)
         self._metrics.partitions.set(len(self._processors))
 
-    def _open_producer(self, tp: TopicPartition) -> TransactionalProducer:
-        return TransactionalProducer(self._settings, tp, self._limits)
-
     def _count_abort(self, outcome: str) -> None:
         self._metrics.transactions.labels(outcome).inc()
 
@@ -229,23 +216,22 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
             self._on_failure(error)
 
 
-def group_consumer(settings: Settings) -> AIOKafkaConsumer:
+def group_consumer(options: MemberOptions) -> AIOKafkaConsumer:
     """Return the group member, not started, whose partitions are processed."""
-    worker = settings.worker
     return BoundedConsumer(
-        **kafka.connection_options(settings.kafka),
-        group_id=worker.group,
-        client_id=worker.name,
-        group_instance_id=worker.instance,
+        **options.transactions.connection(),
+        group_id=options.transactions.group,
+        client_id=options.name,
+        group_instance_id=options.instance,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
-        session_timeout_ms=worker.session_timeout_ms,
-        heartbeat_interval_ms=worker.heartbeat_interval_ms,
+        session_timeout_ms=options.session_timeout_ms,
+        heartbeat_interval_ms=options.heartbeat_interval_ms,
         # A member that drains must not be evicted for it.
-        rebalance_timeout_ms=worker.session_timeout_ms + int(worker.drain_timeout * 2000),
-        max_partition_fetch_bytes=worker.fetch_max_bytes,
-        bounds=Bounds(batch_bytes=worker.batch_max_bytes),
+        rebalance_timeout_ms=options.session_timeout_ms + int(options.drain_seconds * 2000),
+        max_partition_fetch_bytes=options.fetch_max_bytes,
+        bounds=Bounds(batch_bytes=options.batch_max_bytes),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from schemas import Headers
+Headers: TypeAlias = list[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)

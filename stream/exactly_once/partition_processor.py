@@ -21,8 +21,8 @@ from aiokafka.errors import (
 from stream.errors import BrokerError
 from stream.exactly_once.input_record import InputRecord
 from stream.exactly_once.message import Message
-from stream.exactly_once.recovery import Recovery
 from stream.exactly_once.transactional_producer import TransactionalProducer
+from stream.exactly_once.transactions import Transactions
 from stream.kafka.broker_errors import Fenced
 from stream.kafka.size_limits import RecordsTooLarge
 
@@ -62,13 +62,10 @@ class PartitionProcessor:
     Args:
         tp: the input partition.
         consumer: the worker's consumer; the processor seeks and resumes its own partition only.
-        group: the consumer group, whose committed offset it begins at.
-        open_producer: makes an unstarted producer for the partition.
+        transactions: makes the partition's producers, and settles what former ones left.
         reopen_after_fence: seconds to wait after being fenced. Longer than the heartbeat interval:
             if the partition was given to another worker, the rebalance closes this processor first.
         on_abort: told of every transaction that did not come to its end: "fenced" or "in-doubt".
-        outputs: every topic that its transactions publish to.
-        on_too_large: told what a topic did not take, so that it is made otherwise the next time.
         on_commit: called whenever ``committed`` has moved.
     """
 
@@ -76,12 +73,9 @@ class PartitionProcessor:
         self,
         tp: TopicPartition,
         consumer: AIOKafkaConsumer,
-        group: str,
-        open_producer: Callable[[TopicPartition], TransactionalProducer],
+        transactions: Transactions,
         reopen_after_fence: float,
         on_abort: Callable[[str], None] = lambda _: None,
-        outputs: Sequence[str] = (),
-        on_too_large: Callable[[RecordsTooLarge], None] = lambda _: None,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self.tp = tp
@@ -89,11 +83,10 @@ class PartitionProcessor:
         self.is_open = False
         self.committed = 0
         self._consumer = consumer
-        self._recovery = Recovery(tp, consumer, group, outputs)
-        self._open_producer = open_producer
+        self._transactions = transactions
+        self._recovery = transactions.recovery(tp, consumer)
         self._reopen_after_fence = reopen_after_fence
         self._on_abort = on_abort
-        self._on_too_large = on_too_large
         self._on_commit = on_commit
         self._producer: TransactionalProducer | None = None
         self._inbox: list[PartitionBatch] = []
@@ -189,7 +182,7 @@ class PartitionProcessor:
                     wait = self._reopen_after_fence
                 except RecordsTooLarge as error:
                     self._on_abort("in-doubt")
-                    self._on_too_large(error)
+                    self._transactions.limits.refused(error)
                     self._log.warning("too_large_for_topic", topic=error.topic, bytes=error.size)
                     wait = 0.0
                 except (KafkaError, TimeoutError, OSError) as error:
@@ -212,7 +205,7 @@ class PartitionProcessor:
             self._log.warning("drain_timed_out", events=self._in_flight)
 
     async def _open(self) -> None:
-        self._producer = self._open_producer(self.tp)
+        self._producer = self._transactions.producer(self.tp)
         self.committed = await self._recovery.start(self._producer)
         self._consumer.seek(self.tp, self.committed)
         self._consumer.resume(self.tp)

@@ -31,10 +31,9 @@ from aiokafka.client import AIOKafkaClient
 
 from stream.exactly_once.coordinators import GroupOffsets, TransactionCoordinator
 from stream.exactly_once.message import Message
+from stream.exactly_once.options import TransactionOptions
 from stream.exactly_once.partition_writer import PartitionWriter
-from stream.kafka.connection import connection_options
 from stream.kafka.size_limits import SizeLimits
-from stream.settings import Settings
 
 # Closing what was aborted takes no time; this only bounds a failure.
 DISCARD_TIMEOUT: Final = 1.0
@@ -45,27 +44,31 @@ class TransactionalProducer:
 
     After any exception it must be discarded: what became of the open transaction is unknown, and a
     new producer with the same id settles it.
+
+    Args:
+        options: connection, group and timeouts.
+        tp: the input partition.
+        limits: how large messages and batches may be.
     """
 
     def __init__(
-        self, settings: Settings, tp: TopicPartition, limits: SizeLimits | None = None
+        self, options: TransactionOptions, tp: TopicPartition, limits: SizeLimits | None = None
     ) -> None:
-        worker, kafka = settings.worker, settings.kafka
         self._tp = tp
-        self._group = worker.group
+        self._group = options.group
         # A transaction that the broker would have timed out by now cannot succeed any more.
-        self._timeout = worker.transaction_timeout_ms / 1000
+        self._timeout = options.timeout_ms / 1000
         self._closing: asyncio.Task[None] | None = None
-        self._client: Any = AIOKafkaClient(**connection_options(kafka))
+        self._client: Any = AIOKafkaClient(**options.connection())
         self._transaction = TransactionCoordinator(
-            self._client, transactional_id(worker.group, tp), worker.transaction_timeout_ms
+            self._client, transactional_id(options.group, tp), options.timeout_ms
         )
-        self._offsets = GroupOffsets(self._client, worker.group)
+        self._offsets = GroupOffsets(self._client, options.group)
         self._writer = PartitionWriter(
             self._client,
             self._transaction,
-            worker.compression,
-            kafka.request_timeout_ms,
+            options.compression,
+            options.request_timeout_ms,
             limits or SizeLimits(),
         )
 

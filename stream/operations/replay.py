@@ -9,8 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.errors import BrokerError
-from stream.exactly_once.recovery import Recovery
-from stream.exactly_once.transactional_producer import TransactionalProducer
+from stream.exactly_once.transactions import Transactions
 from stream.kafka.broker_errors import Fenced
 from stream.kafka.connection import connection_options, start, unreachable
 from stream.kafka.offsets import committed_offset
@@ -20,6 +19,7 @@ from stream.kafka.topics import partitions_of
 from stream.operations.replay_choice import Choice
 from stream.operations.replay_pass import PartitionReplay, ReplayReport, ReplayTask
 from stream.settings import Settings
+from stream.worker.group_member import transaction_options
 
 
 class DeadLetterReplay:
@@ -37,6 +37,7 @@ class DeadLetterReplay:
         limit: most letters to replay; all unless given.
         dry_run: count, and change nothing.
         on_progress: called with the report as it grows.
+        transactions: makes producers and recoveries; those of the settings unless given.
     """
 
     def __init__(
@@ -47,14 +48,22 @@ class DeadLetterReplay:
         limit: int | None = None,
         dry_run: bool = False,
         on_progress: Callable[[ReplayReport], None] | None = None,
+        transactions: Transactions | None = None,
     ) -> None:
         self._names = settings.topic_names
         self.group = f"{settings.topics.prefix}.replay"
-        worker = settings.worker.model_copy(update={"group": self.group})
-        self._settings = settings.model_copy(update={"worker": worker})
+        self._settings = settings
         self._dry_run = dry_run
+        self._transactions = transactions or Transactions(
+            transaction_options(settings, self.group), [self._names.incoming]
+        )
         self._task = ReplayTask(
-            self.group, self._names.incoming, choice or Choice(), limit, on_progress
+            self.group,
+            self._names.incoming,
+            choice or Choice(),
+            limit,
+            on_progress,
+            self._transactions.limits,
         )
 
     async def run(self) -> ReplayReport:
@@ -108,10 +117,10 @@ class DeadLetterReplay:
                 return
 
     async def _replay_partition_once(self, consumer: Any, tp: TopicPartition, end: int) -> None:
-        producer = TransactionalProducer(self._settings, tp, self._task.limits)
+        producer = self._transactions.producer(tp)
         try:
             # It settles what a crashed replay left open, and says what was really sent.
-            begin = await Recovery(tp, consumer, self.group, [self._names.incoming]).start(producer)
+            begin = await self._transactions.recovery(tp, consumer).start(producer)
             await PartitionReplay(self._task, consumer, tp, end, producer).run(begin)
         finally:
             await producer.discard()

@@ -51,8 +51,8 @@ class ReplayTask:
     limit: int | None
     """Most letters to send."""
     on_progress: Callable[[ReplayReport], None] | None = None
-    report: ReplayReport = field(default_factory=ReplayReport)
     limits: SizeLimits = field(default_factory=SizeLimits)
+    report: ReplayReport = field(default_factory=ReplayReport)
 
     @property
     def most(self) -> int:

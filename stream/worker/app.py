@@ -28,9 +28,9 @@ from stream.errors import TopicMissing
 from stream.exactly_once.assignment import PartitionProcessors, by_processor, group_consumer
 from stream.exactly_once.message import Message
 from stream.exactly_once.partition_processor import PartitionBatch
+from stream.exactly_once.transactions import Transactions
 from stream.kafka import connection as kafka
 from stream.kafka.presence import tell_of_outages
-from stream.kafka.size_limits import SizeLimits
 from stream.model.classifier import Classifier
 from stream.settings import Settings
 from stream.tracing import open_tracing
@@ -38,6 +38,7 @@ from stream.web.health import HealthServer
 from stream.worker.cache import CachedPrediction, PredictionCache
 from stream.worker.classification import Classification, Classified, Prepared
 from stream.worker.gc_tuning import tuned_gc
+from stream.worker.group_member import member_options
 from stream.worker.held_categories import HeldCategories
 from stream.worker.input_event import InputEvent, decode_event
 from stream.worker.metrics import WorkerMetrics
@@ -73,10 +74,15 @@ class Worker:
         settings: all options.
         classifier: the model to begin with.
         tracing: where spans go; none are made unless given.
+        transactions: makes producers and recoveries; those of the settings unless given.
     """
 
     def __init__(
-        self, settings: Settings, classifier: Classifier, tracing: Tracing | None = None
+        self,
+        settings: Settings,
+        classifier: Classifier,
+        tracing: Tracing | None = None,
+        transactions: Transactions | None = None,
     ) -> None:
         self.settings = settings
         self._tracing = tracing
@@ -90,19 +96,22 @@ class Worker:
         self._redacted = privacy.redact_kinds if privacy.redact_stored else ()
         self._reader = settings.incoming.reader()
         self._sample = AuditSample(settings.audit)
-        limits = SizeLimits()
+        names = settings.topic_names
+        options = member_options(settings)
+        transactions = transactions or Transactions(
+            options.transactions, (*names.outputs(), names.batches)
+        )
         self._router = Router(
-            settings.topic_names,
+            names,
             settings.worker.group,
             settings.worker.name,
             redacted=self._redacted,
-            limits=limits,
+            limits=transactions.limits,
         )
         self._watcher = ModelWatcher(settings, self.models, self.metrics, self._show_model)
         self.held_categories = HeldCategories(settings, self.metrics)
-        names = settings.topic_names
-        outputs = (*names.outputs(), names.batches)
-        self._processors = PartitionProcessors(settings, self.metrics, self._fail, outputs, limits)
+        self._options = options
+        self.partitions = PartitionProcessors(options, transactions, self.metrics, self._fail)
         self._batches = BatchQueue[InputEvent](
             MicroBatcher(
                 settings.worker.batch_tokens,
@@ -132,29 +141,47 @@ class Worker:
             ModelError: the model stopped working.
             PortTaken: the health port is in use.
         """
-        self._failure = asyncio.get_running_loop().create_future()
         async with self.health:
-            consumer = group_consumer(self.settings)
+            consumer = group_consumer(self._options)
             await kafka.start(consumer, self.settings.kafka)
             try:
                 await self._check_topics(consumer)
                 if self.settings.model.watch:
                     await self._learn_models(stop)
                 await self._unless_stopped(self.held_categories.catch_up(), stop)
-                self._processors.attach(consumer)
-                consumer.subscribe([self.settings.topic_names.incoming], listener=self._processors)
-                _log.info(
-                    "worker_started",
-                    health_port=self.health.port,
-                    machine=limits().described(),
-                    **self._describe(),
-                )
-                await self._run_stages(consumer, stop)
+                await self.serve(consumer, stop)
             finally:
-                await self._processors.close()
                 await consumer.stop()
-                await self._close()
+                await self.close()
         _log.info("worker_stopped")
+
+    async def serve(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
+        """Answer what a started member of the group reads, until ``stop`` is set; then drain.
+
+        Raises:
+            BrokerError: the broker refuses us.
+            ModelError: the model stopped working.
+        """
+        self._failure = asyncio.get_running_loop().create_future()
+        self.partitions.attach(consumer)
+        consumer.subscribe([self.settings.topic_names.incoming], listener=self.partitions)
+        _log.info(
+            "worker_started",
+            health_port=self.health.port,
+            machine=limits().described(),
+            **self._describe(),
+        )
+        try:
+            await self._run_stages(consumer, stop)
+        finally:
+            await self.partitions.close()
+
+    async def close(self) -> None:
+        """Let go of the inference threads and the cache."""
+        if self._cache_writes:
+            await asyncio.wait(self._cache_writes, timeout=1.0)
+        self._classification.close()
+        await self._cache.close()
 
     async def _learn_models(self, stop: asyncio.Event) -> None:
         """Load what was announced before we came, unless we are to stop meanwhile."""
@@ -189,7 +216,7 @@ class Worker:
             )
 
     async def _run_stages(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
-        assert self._failure is not None  # noqa: S101 - run() made it
+        assert self._failure is not None  # noqa: S101 - serve() made it
         intake = asyncio.create_task(self._intake(consumer), name="intake")
         stages = [
             asyncio.create_task(stage(), name=stage.__name__.strip("_"))
@@ -210,7 +237,7 @@ class Worker:
                     ended.result()
             # All stages still run, so that what is on its way is committed. The intake, too: what it
             # waits to hand on is counted already, and closing processors take nothing more in.
-            await self._processors.close()
+            await self.partitions.close()
         finally:
             for task in (intake, *stages, stopping, outages):
                 task.cancel()
@@ -221,18 +248,18 @@ class Worker:
             while not self._has_room:  # noqa: ASYNC110 - any of many partitions makes room
                 await asyncio.sleep(_ROOM_POLL_SECONDS)
             try:
-                await self._processors.pass_markers()
+                await self.partitions.pass_markers()
                 polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
             except KafkaError as error:
                 _log.warning("poll_failed", error=repr(error))
                 await asyncio.sleep(POLL_MS / 1000)
                 continue
-            self._processors.measure()
+            self.partitions.measure()
             now = time.monotonic()
             events: list[InputEvent] = []
             for tp, records in polled.items():
                 # Without an open processor the events are void: it seeks back once it is open.
-                if (processor := self._processors.get(tp)) is not None:
+                if (processor := self.partitions.get(tp)) is not None:
                     taken = [
                         decode_event(
                             processor, r, now, redacted=self._redacted, reader=self._reader
@@ -246,7 +273,7 @@ class Worker:
     @property
     def _has_room(self) -> bool:
         most = MAX_BATCHES_IN_FLIGHT * self.settings.worker.batch_rows
-        return self._processors.in_flight < most and self._processors.held < MAX_BYTES_IN_FLIGHT
+        return self.partitions.in_flight < most and self.partitions.held < MAX_BYTES_IN_FLIGHT
 
     async def _prepare(self) -> None:
         while True:
@@ -304,7 +331,7 @@ class Worker:
         """Yield the questions about a sample of what is published, and mark what is asked about."""
         if not self._sample.draws or self.settings.topics.output_suffix:  # a backfill asks nobody
             return
-        portion = self._processors.portion
+        portion = self.partitions.portion
         for event in events:
             if not event.sure or event.rejection is not None or event.review is None:
                 continue
@@ -387,10 +414,10 @@ class Worker:
     def _checks(self) -> dict[str, bool]:
         return {
             "model loaded": True,
-            "consumer group joined": self._processors.joined,
-            "partitions open": self._processors.all_open,
+            "consumer group joined": self.partitions.joined,
+            "partitions open": self.partitions.all_open,
             "guard's decisions known": self.held_categories.has_read,
-            **self._processors.progress(),
+            **self.partitions.progress(),
         }
 
     def _describe(self) -> dict[str, object]:
@@ -404,12 +431,6 @@ class Worker:
     def _fail(self, error: BaseException) -> None:
         if self._failure is not None and not self._failure.done():
             self._failure.set_exception(error)
-
-    async def _close(self) -> None:
-        if self._cache_writes:
-            await asyncio.wait(self._cache_writes, timeout=1.0)
-        self._classification.close()
-        await self._cache.close()
 
 
 def _outcome(event: InputEvent, slugs: Sequence[str]) -> tuple[str, str]:

@@ -14,7 +14,8 @@ import structlog
 from stream.errors import ModelError
 from stream.model.classifier import Classifier, Scores
 from stream.worker.cache import CachedPrediction, PredictionCache
-from stream.worker.input_event import InputEvent, Rejection
+from stream.worker.dead_letters import Rejection
+from stream.worker.input_event import InputEvent
 from stream.worker.metrics import WorkerMetrics
 from stream.worker.models import ServedModels
 from stream.worker.summary import Timings

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from schemas import Cut, DeadLetterReason, Headers, SourcePosition, without_dead_letter
 from schemas.topics import DEAD_LETTER_MAX_BYTES
+from stream.exactly_once.input_record import InputRecord
+from stream.exactly_once.message import Message
 from stream.kafka.reading import HEAD_BYTES, Unreadable, unreadable_in
 from stream.kafka.size_limits import SizeLimits, message_bytes
 from stream.privacy import Kind, redact, redacted_message
@@ -21,6 +23,26 @@ _MARGIN: Final = 2
 # Of an original for a topic that does not take a KiB of it: bytes of its value, and of its key.
 _LEAST_HEAD: Final = ((256, 256), (0, 64))
 _LEAST_MESSAGE: Final = 100
+
+
+class Rejection(NamedTuple):
+    """Why an event goes to the dead-letter topic: a stable code, and a sentence."""
+
+    code: str
+    message: str
+
+
+def too_large_for(topic: str, size: int) -> Rejection:
+    """Return why a message that its topic does not take is a dead letter."""
+    return Rejection("too-large-for-topic", f"{topic} does not take the {size:,} bytes of it")
+
+
+def source_of(record: InputRecord) -> SourcePosition:
+    """Return where an input record stands on its topic."""
+    tp = record.owner.tp
+    return SourcePosition.model_construct(
+        topic=tp.topic, partition=tp.partition, offset=record.first_offset
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +62,16 @@ class DeadLetterMaker:
     worker: str
     redacted: Sequence[Kind]
     limits: SizeLimits
+
+    def message(self, record: InputRecord, rejection: Rejection) -> Message:
+        """Return the dead letter of an input record.
+
+        Args:
+            record: that is refused.
+            rejection: why.
+        """
+        fields = self.fields(record.record, source_of(record), rejection.code, rejection.message)
+        return Message(self.topic, *fields)
 
     def fields(
         self, record: Any, source: SourcePosition, code: str, message: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from aiokafka import ConsumerRecord
 
@@ -15,19 +15,13 @@ from stream.model.classifier import Classifier
 from stream.privacy import Kind, redact
 from stream.text import fingerprint, normalize
 from stream.worker.cache import CachedPrediction
+from stream.worker.dead_letters import Rejection, source_of
 
 # Russian word pieces are about four characters long; [CLS] and [SEP] come on top. The estimate only
 # closes micro-batches; calls of the model are cut by true lengths.
 CHARS_PER_TOKEN: Final = 4
 SPECIAL_TOKENS: Final = 2
 _READER: Final = IncomingReader()
-
-
-class Rejection(NamedTuple):
-    """Why an event goes to the dead-letter topic: a stable code, and a sentence."""
-
-    code: str
-    message: str
 
 
 @dataclass(slots=True, eq=False)
@@ -66,10 +60,7 @@ class InputEvent(InputRecord):
     @property
     def source(self) -> SourcePosition:
         """Where the event stands on its topic."""
-        tp = self.owner.tp
-        return SourcePosition.model_construct(
-            topic=tp.topic, partition=tp.partition, offset=self.first_offset
-        )
+        return source_of(self)
 
 
 def decode_event(

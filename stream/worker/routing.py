@@ -30,8 +30,8 @@ from stream.kafka.size_limits import SizeLimits, message_bytes
 from stream.model.classifier import Classifier
 from stream.privacy import Kind, redacted_review
 from stream.worker.cache import CachedPrediction
-from stream.worker.dead_letters import DeadLetterMaker
-from stream.worker.input_event import InputEvent, Rejection
+from stream.worker.dead_letters import DeadLetterMaker, too_large_for
+from stream.worker.input_event import InputEvent
 
 _SOMEWHERE: Final = SourcePosition(topic="", partition=0, offset=0)
 
@@ -87,7 +87,7 @@ class Router:
             ValueError: the work is not finished.
         """
         if event.rejection is not None:
-            return self._dead_letter(event)
+            return self._dead_letters.message(event, event.rejection)
         if event.prediction is None or event.review is None or event.model is None:
             raise ValueError(f"{event.source} was never classified")
         message = self._outcome(event, event.review, event.prediction, event.model, now)
@@ -95,7 +95,7 @@ class Router:
         if self._limits.allows(message.topic, size):
             return message
         event.rejection = too_large_for(message.topic, size)
-        return self._dead_letter(event)
+        return self._dead_letters.message(event, event.rejection)
 
     def audit(
         self, event: InputEvent, chance: float, now: datetime | None = None
@@ -156,18 +156,6 @@ class Router:
             *trace_headers(event.record.headers),
         ]
         return Message(topic, key, value.encode(), headers)
-
-    def _dead_letter(self, event: InputEvent) -> Message:
-        assert event.rejection is not None  # noqa: S101 - route() checked
-        key, value, headers = self._dead_letters.fields(
-            event.record, event.source, event.rejection.code, event.rejection.message
-        )
-        return Message(self._topics.dead_letter, key, value, headers)
-
-
-def too_large_for(topic: str, size: int) -> Rejection:
-    """Return why a message that its topic does not take is a dead letter."""
-    return Rejection("too-large-for-topic", f"{topic} does not take the {size:,} bytes of it")
 
 
 def _categorized(event: InputEvent, review: Review, model: Classifier, time: str) -> str:

@@ -9,6 +9,7 @@ from stream.exactly_once.partition_writer import BATCH_BYTES
 from stream.exactly_once.transactional_producer import TransactionalProducer
 from stream.kafka.broker_errors import ErrorClass, Fenced, classify_error
 from stream.kafka.offsets import committed_offset
+from stream.worker.group_member import transaction_options
 from tests.support.pipeline import pipeline_settings, read_topic
 
 pytestmark = pytest.mark.kafka
@@ -25,7 +26,8 @@ async def start(settings, topics):
     started = []
 
     async def start(settings=settings):
-        producer = TransactionalProducer(settings, TopicPartition(topics.incoming, 0))
+        options = transaction_options(settings, settings.worker.group)
+        producer = TransactionalProducer(options, TopicPartition(topics.incoming, 0))
         await producer.start()
         started.append(producer)
         return producer

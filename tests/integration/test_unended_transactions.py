@@ -13,9 +13,11 @@ from schemas import DeadLetterReason, SourcePosition
 from stream.exactly_once.message import Message
 from stream.exactly_once.partition_processor import PartitionProcessor
 from stream.exactly_once.transactional_producer import TransactionalProducer, transactional_id
+from stream.exactly_once.transactions import Transactions
 from stream.kafka.offsets import OffsetPending, committed_offset
 from stream.kafka.transaction_state import commit_was_decided
 from stream.operations.replay import DeadLetterReplay
+from stream.worker.group_member import transaction_options
 from tests.support.pipeline import WAIT_SECONDS, pipeline_settings, read_topic
 
 pytestmark = pytest.mark.kafka
@@ -44,7 +46,8 @@ async def member(kafka, topics, settings):
 @pytest.fixture
 async def producer(settings, topics):
     """One that has left a record and an offset behind, and knows nothing of it."""
-    producer = TransactionalProducer(settings, TopicPartition(topics.incoming, 0))
+    options = transaction_options(settings, settings.worker.group)
+    producer = TransactionalProducer(options, TopicPartition(topics.incoming, 0))
     await producer.start()
     await producer._write([Message(topics.relabel, b"k", LEFT[0], [])], 7)
     yield producer
@@ -72,7 +75,9 @@ async def test_what_was_committed_is_published_once_and_its_offset_counts(
     assert [record.value for record in await read_topic(kafka, topics.relabel, 1)] == LEFT
 
 
-async def test_a_lane_aborts_what_nobody_had_asked_to_commit(producer, member, topics, settings):
+async def test_a_partition_processor_aborts_what_nobody_had_asked_to_commit(
+    producer, member, topics, settings
+):
     assert await first_offset(producer, member, topics, settings) == 0
 
 
@@ -92,20 +97,21 @@ async def test_a_replay_ends_what_the_former_one_left_and_nothing_is_there_twice
     kafka, topics, settings, monkeypatch, committed, replayed
 ):
     await send_dead_letter(kafka, topics)
-    replay = DeadLetterReplay(settings)
-    former = TransactionalProducer(replay._settings, TopicPartition(topics.dead_letter, 0))
+    options = transaction_options(settings, DeadLetterReplay(settings).group)
+    former = TransactionalProducer(options, TopicPartition(topics.dead_letter, 0))
     await former.start()
     await former._write([Message(topics.incoming, b"k", LEFT[0], [])], 1)
     former.start = started
 
-    def open_producer(settings, tp, _limits):
-        return former if tp.partition == 0 else TransactionalProducer(settings, tp)
+    class FormerOnes(Transactions):
+        def producer(self, tp):
+            return former if tp.partition == 0 else super().producer(tp)
 
     async def decided(consumer, transactional_id):
         return committed
 
-    monkeypatch.setattr("stream.operations.replay.TransactionalProducer", open_producer)
     monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", decided)
+    replay = DeadLetterReplay(settings, transactions=FormerOnes(options, [topics.incoming]))
     assert (await replay.run()).replayed == replayed
     async with AIOKafkaProducer(bootstrap_servers=kafka) as last:
         await last.send_and_wait(topics.incoming, b"last", partition=0)
@@ -128,9 +134,10 @@ async def first_offset(producer, member, topics, settings):
     """Where a processor begins that gets this producer."""
     tp, begun = TopicPartition(topics.incoming, 0), asyncio.Queue()
     member.pause(tp)
-    processor = PartitionProcessor(
-        tp, member, settings.worker.group, lambda _: producer, 0.0, outputs=topics.outputs()
-    )
+    options = transaction_options(settings, settings.worker.group)
+    transactions = Transactions(options, topics.outputs())
+    transactions.producer = lambda _: producer
+    processor = PartitionProcessor(tp, member, transactions, 0.0)
     seek = member.seek
     member.seek = lambda at, offset: (seek(at, offset), begun.put_nowait(offset))
     producer.start = started  # it is

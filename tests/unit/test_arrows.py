@@ -82,6 +82,26 @@ def test_an_entry_imports_only_from_the_floors_below_it(room):
     assert not upwards
 
 
+def modules_imported_by(file):
+    """Yield the full names of modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module
+
+
+def test_exactly_once_knows_kafka_and_errors_and_nothing_of_reviews_or_settings():
+    allowed = ("stream.exactly_once", "stream.kafka", "stream.errors")
+    found = {
+        f"{file.name} imports {name}"
+        for file in (ROOT / "stream" / "exactly_once").glob("*.py")
+        for name in modules_imported_by(file)
+        if name.partition(".")[0] in FORBIDDEN and not name.startswith(allowed)
+    }
+    assert not found
+
+
 def test_a_worker_runs_without_torch_and_training():
     code = (
         "import sys, stream.worker, stream.clients, stream.cli.app; "

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,21 +15,21 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from schemas import ContractError, RelabelTask, decode
 from stream.exactly_once.assignment import PartitionProcessors, by_processor, group_consumer
-from stream.exactly_once.input_record import held_bytes
 from stream.exactly_once.message import Message
-from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
+from stream.exactly_once.options import MemberOptions
+from stream.exactly_once.partition_processor import PartitionBatch
+from stream.exactly_once.transactions import Transactions
 from stream.kafka import connection as kafka
-from stream.kafka.reading import unreadable_in
-from stream.kafka.size_limits import SizeLimits, message_bytes
+from stream.kafka.size_limits import message_bytes
 from stream.kafka.topics import require_topics
 from stream.settings import Settings
 from stream.web.health import HealthServer
-from stream.worker.input_event import InputEvent, Rejection
-from stream.worker.routing import Router, too_large_for
+from stream.worker.dead_letters import DeadLetterMaker, too_large_for
+from stream.worker.group_member import member_options
 from training.relabeller.decided import DecidedReviews
 from training.relabeller.deciding import Decider, Decision, open_decider
+from training.relabeller.input import TaskRecord, decode_task
 from training.relabeller.messages import messages
 from training.relabeller.metrics import RelabellerMetrics
 
@@ -54,22 +55,23 @@ class Relabeller:
     """
 
     def __init__(self, settings: Settings, decider: Decider | None = None) -> None:
-        self.settings = _as_worker(settings)
+        self.settings = settings
         self.outcomes: Counter[str] = Counter()
         """Committed tasks by outcome: "ensemble", "llm", "people", "dead-letter"."""
         self._decider = decider
         self._opened = ExitStack()
         # One thread for all of them: the file of the LLM's kept answers belongs to its thread.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="cascade")
-        worker = self.settings.worker
-        self._limits = SizeLimits()
-        self._router = Router(settings.topic_names, worker.group, worker.name, limits=self._limits)
         self.metrics = RelabellerMetrics()
         names = settings.topic_names
         outputs = (names.labels, names.dead_letter, *names.categories)
-        self._processors = PartitionProcessors(
-            self.settings, self.metrics, self._fail, outputs, self._limits
+        self._options = relabeller_options(settings)
+        transactions = Transactions(self._options.transactions, outputs)
+        self._limits = transactions.limits
+        self._dead_letters = DeadLetterMaker(
+            names.dead_letter, settings.label.group, settings.worker.name, (), self._limits
         )
+        self.partitions = PartitionProcessors(self._options, transactions, self.metrics, self._fail)
         http = settings.http.model_copy(update={"port": settings.label.http_port})
         option = "REVIEWS_LABEL__HTTP_PORT"
         self.health = HealthServer(http, self.metrics.registry, self._checks, option)
@@ -94,14 +96,14 @@ class Relabeller:
     def _checks(self) -> dict[str, bool]:
         return {
             "ensemble loaded": self._decider is not None,
-            "consumer group joined": self._processors.joined,
-            "partitions open": self._processors.all_open,
-            **self._processors.progress(),
+            "consumer group joined": self.partitions.joined,
+            "partitions open": self.partitions.all_open,
+            **self.partitions.progress(),
         }
 
     async def _run(self, stop: asyncio.Event) -> None:
         self._failure = asyncio.get_running_loop().create_future()
-        consumer = group_consumer(self.settings)
+        consumer = group_consumer(self._options)
         try:
             await self._open()
             await kafka.start(consumer, self.settings.kafka)
@@ -109,19 +111,19 @@ class Relabeller:
             needed = [names.relabel, names.labels, names.dead_letter, *names.categories]
             require_topics(needed, await consumer.topics())
             await self._decided.start()
-            self._processors.attach(consumer)
-            consumer.subscribe([names.relabel], listener=self._processors)
+            self.partitions.attach(consumer)
+            consumer.subscribe([names.relabel], listener=self.partitions)
             assert self._decider is not None  # noqa: S101 - opened above
             _log.info(
                 "relabeller_started",
-                group=self.settings.worker.group,
+                group=self.settings.label.group,
                 health_port=self.health.port,
                 ensemble=self._decider.ensemble.version,
                 ensemble_fitted=str(self._decider.ensemble.fitted),
             )
             await self._work_until(stop, consumer)
         finally:
-            await self._processors.close()
+            await self.partitions.close()
             await consumer.stop()
             await self._decided.stop()
             await self._in_thread(self._opened.close)
@@ -150,76 +152,72 @@ class Relabeller:
         rows = self.settings.label.batch_rows
         while not stop.is_set():
             try:
-                await self._processors.pass_markers()
+                await self.partitions.pass_markers()
                 polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=rows)
             except KafkaError as error:
                 _log.warning("poll_failed", error=repr(error))
                 await asyncio.sleep(_POLL_MS / 1000)
                 continue
-            self._processors.measure()
-            taken: list[tuple[InputEvent, RelabelTask | None]] = []
+            self.partitions.measure()
+            taken: list[TaskRecord] = []
             for tp, records in polled.items():
                 # Without an open processor the events are void: it seeks back once it is open.
-                if (processor := self._processors.get(tp)) is not None:
-                    events = [_decode(processor, record) for record in records]
-                    processor.add_in_flight(len(events), sum(event.held for event, _ in events))
-                    taken += events
+                if (processor := self.partitions.get(tp)) is not None:
+                    found = [decode_task(processor, record) for record in records]
+                    processor.add_in_flight(len(found), sum(task.held for task in found))
+                    taken += found
             if taken:
                 await self._publish(taken)
 
-    async def _publish(self, taken: list[tuple[InputEvent, RelabelTask | None]]) -> None:
+    async def _publish(self, taken: list[TaskRecord]) -> None:
         await self._decided.refresh()
-        open_tasks = {
-            event: task
-            for event, task in taken
-            if task is not None and task.review.review_id not in self._decided
+        undecided = {
+            record: record.task
+            for record in taken
+            if record.task is not None and record.task.review.review_id not in self._decided
         }
         assert self._decider is not None  # noqa: S101 - run() opened it
         with self.metrics.decision_seconds.time():
-            found = await self._in_thread(self._decider.decide, list(open_tasks.values()))
-        verdicts: dict[InputEvent, Decision | None] = dict(zip(open_tasks, found, strict=True))
-        tasks = dict(taken)
-        for processor, events in by_processor(tasks).items():
-            await processor.publish(self._partition_batch(events, tasks, verdicts))
+            found = await self._in_thread(self._decider.decide, list(undecided.values()))
+        decisions: dict[TaskRecord, Decision | None] = dict(zip(undecided, found, strict=True))
+        for processor, records in by_processor(taken).items():
+            await processor.publish(self._partition_batch(records, decisions))
 
     def _partition_batch(
-        self,
-        events: list[InputEvent],
-        tasks: dict[InputEvent, RelabelTask | None],
-        verdicts: dict[InputEvent, Decision | None],
+        self, records: list[TaskRecord], decisions: dict[TaskRecord, Decision | None]
     ) -> PartitionBatch:
         now, names = datetime.now(UTC), self.settings.topic_names
         codebook = self.settings.queue.codebook_version
         outgoing: list[Message] = []
         outcomes: Counter[str] = Counter()
-        for event in events:
-            task, verdict = tasks[event], verdicts.get(event)
+        for record in records:
+            decision = decisions.get(record)
             decided: list[Message] = []
-            if task is not None and verdict is not None:
-                decided = messages(task, verdict, names, codebook, now)
-                self._check_size(event, decided)
-            if event.rejection is not None:
-                outgoing.append(self._router.route(event))
+            if record.task is not None and decision is not None:
+                decided = messages(record.task, decision, names, codebook, now)
+                self._check_size(record, decided)
+            if record.rejection is not None:
+                outgoing.append(self._dead_letters.message(record, record.rejection))
                 outcomes["dead-letter"] += 1
-            elif verdict is None:
+            elif decision is None:
                 outcomes[_LEFT] += 1
             else:
                 outgoing += decided
-                outcomes[verdict.decided_by] += 1
+                outcomes[decision.decided_by] += 1
 
         def count(_seconds: float) -> None:
             self.outcomes.update(outcomes)
             self.metrics.committed(outcomes)
             _log.info("relabelled", **outcomes)
 
-        return PartitionBatch(events, outgoing, count)
+        return PartitionBatch(records, outgoing, count)
 
-    def _check_size(self, event: InputEvent, decided: list[Message]) -> None:
+    def _check_size(self, record: TaskRecord, decided: list[Message]) -> None:
         """Reject what a topic would not take: both messages or none are published."""
         for message in decided:
             size = message_bytes(message.key, message.value, message.headers)
             if not self._limits.allows(message.topic, size):
-                event.rejection = too_large_for(message.topic, size)
+                record.rejection = too_large_for(message.topic, size)
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()
@@ -230,31 +228,16 @@ class Relabeller:
             self._failure.set_exception(error)
 
 
-def _as_worker(settings: Settings) -> Settings:
-    """Return settings under which the worker's processors commit for the relabeller's group."""
-    label = settings.label
-    worker = settings.worker.model_copy(
-        update={
-            "group": label.group,
-            "transaction_timeout_ms": label.transaction_timeout_ms,
-            "stall_seconds": max(settings.worker.stall_seconds, _STALL_SECONDS),
-        }
+def relabeller_options(settings: Settings) -> MemberOptions:
+    """Return how a relabeller takes part in its group: as a worker, with more patience."""
+    label, options = settings.label, member_options(settings)
+    return replace(
+        options,
+        transactions=replace(
+            options.transactions, group=label.group, timeout_ms=label.transaction_timeout_ms
+        ),
+        stall_seconds=max(options.stall_seconds, _STALL_SECONDS),
     )
-    return settings.model_copy(update={"worker": worker})
-
-
-def _decode(processor: PartitionProcessor, record: Any) -> tuple[InputEvent, RelabelTask | None]:
-    event = InputEvent(processor, processor.epoch, record, 0.0, held=held_bytes(record))
-    if (unreadable := unreadable_in(record)) is not None:
-        event.rejection = Rejection(unreadable.code, unreadable.message)
-        return event, None
-    if record.value is None:  # a tombstone: the review was erased, there is nothing to decide
-        return event, None
-    try:
-        return event, decode(RelabelTask, record.value)
-    except ContractError as error:
-        event.rejection = Rejection(error.code, str(error))
-        return event, None
 
 
 async def run_relabeller(settings: Settings, stop: asyncio.Event) -> Counter[str]:

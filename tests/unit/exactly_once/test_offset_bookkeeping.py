@@ -4,6 +4,7 @@ The real processor and batcher against a broker that is a model.
 """
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
@@ -20,6 +21,7 @@ from hypothesis.stateful import (
 
 from stream.exactly_once.message import Message
 from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
+from stream.exactly_once.recovery import Recovery
 from stream.kafka.broker_errors import Fenced
 from stream.worker.input_event import InputEvent
 from stream.worker.microbatch import MicroBatcher
@@ -105,7 +107,10 @@ class Bookkeeping(RuleBasedStateMachine):
             self.producers.append(Producer(self.broker))
             return self.producers[-1]
 
-        self.owner = PartitionProcessor(TP, self.consumer, "group", producer, 0.0)
+        transactions = SimpleNamespace(
+            producer=producer, recovery=lambda tp, consumer: Recovery(tp, consumer, "group", [])
+        )
+        self.owner = PartitionProcessor(TP, self.consumer, transactions, 0.0)
         self.task = self.loop.create_task(self.owner.run())
         self._settle()
 

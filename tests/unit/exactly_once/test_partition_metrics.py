@@ -11,7 +11,9 @@ from stream.exactly_once.assignment import PartitionProcessors
 from stream.exactly_once.partition_processor import PartitionProcessor
 from stream.kafka.broker_errors import Fenced
 from stream.settings import load_settings
+from stream.worker.group_member import member_options
 from stream.worker.metrics import WorkerMetrics
+from tests.support.transactions import Transactions
 
 TP = TopicPartition("reviews.incoming", 3)
 
@@ -36,6 +38,11 @@ class StillConsumer:
     def pause(self, *partitions):
         pass
 
+    resume = pause
+
+    def seek(self, tp, offset):
+        assert offset == 100
+
     async def position(self, tp):
         return 0
 
@@ -46,25 +53,27 @@ class StillConsumer:
         return 120
 
 
-class OpenProcessor:
-    is_open = True
-    committed = 100
+class IdleProducer:
+    async def start(self):
+        pass
 
-    def still_for(self, *, waiting):
-        return 0.0
-
-    async def drain(self, seconds):
+    async def discard(self):
         pass
 
 
-@pytest.fixture(autouse=True)
-def nothing_was_decided(monkeypatch):
-    """The coordinator knows of no former transaction."""
-
-    async def commit_was_decided(consumer, transactional_id):
-        return None
-
-    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", commit_was_decided)
+async def processors_of_one_partition(metrics):
+    """Processors of a partition that is committed up to offset 100."""
+    processors = PartitionProcessors(
+        member_options(load_settings()),
+        Transactions(lambda _: IdleProducer(), begin=100),
+        metrics,
+        lambda _: None,
+    )
+    processors.attach(StillConsumer())
+    await processors.on_partitions_assigned([TP])
+    while processors.get(TP) is None:  # noqa: ASYNC110 - in turns
+        await asyncio.sleep(0)
+    return processors
 
 
 @pytest.mark.parametrize(
@@ -74,7 +83,7 @@ def nothing_was_decided(monkeypatch):
 async def test_a_transaction_that_fails_is_counted_by_outcome(error, outcome):
     told = asyncio.Queue()
     processor = PartitionProcessor(
-        TP, StillConsumer(), "g", lambda _: FailingProducer(error), 60.0, told.put_nowait
+        TP, StillConsumer(), Transactions(lambda _: FailingProducer(error)), 60.0, told.put_nowait
     )
     task = asyncio.create_task(processor.run())
     assert await asyncio.wait_for(told.get(), 60) == outcome
@@ -85,21 +94,15 @@ async def test_a_transaction_that_fails_is_counted_by_outcome(error, outcome):
 
 async def test_lag_is_what_lies_between_the_commit_and_the_end_whatever_transaction_is_open():
     metrics = WorkerMetrics()
-    processors = PartitionProcessors(load_settings(), metrics, on_failure=lambda _: None)
-    processors.attach(StillConsumer())
-    processors._processors[TP] = OpenProcessor()
+    processors = await processors_of_one_partition(metrics)
     processors.measure()
     assert metrics.registry.get_sample_value("reviews_partition_lag", {"partition": "3"}) == 20
+    await processors.close()
 
 
 async def test_the_lag_of_a_partition_that_was_given_away_is_told_no_more():
     metrics = WorkerMetrics()
-    processors = PartitionProcessors(load_settings(), metrics, on_failure=lambda _: None)
-    processors.attach(StillConsumer())
-    processors._processors[TP], processors._tasks[TP] = (
-        OpenProcessor(),
-        asyncio.create_task(asyncio.sleep(0)),
-    )
+    processors = await processors_of_one_partition(metrics)
     processors.measure()
     await processors.close()
     assert metrics.registry.get_sample_value("reviews_partition_lag", {"partition": "3"}) is None

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from stream.exactly_once import partition_processor as lane_module
+from stream.exactly_once import partition_processor as processor_module
 from stream.exactly_once.assignment import PartitionProcessors, group_consumer
-from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
+from stream.exactly_once.partition_processor import PartitionBatch
 from stream.settings import load_settings
+from stream.worker.group_member import member_options
 from stream.worker.metrics import WorkerMetrics
+from tests.support.transactions import Transactions
 
 TP = TopicPartition("reviews.incoming", 2)
 
@@ -43,6 +45,9 @@ class Producer:
     def __init__(self, committed):
         self._committed = committed
 
+    async def start(self):
+        pass
+
     async def commit(self, messages, next_offset):
         await self._committed.put((list(messages), next_offset))
 
@@ -54,7 +59,7 @@ class Producer:
 def clock(monkeypatch):
     now = SimpleNamespace(seconds=1000.0)
     monkeypatch.setattr(
-        lane_module,
+        processor_module,
         "time",
         SimpleNamespace(monotonic=lambda: now.seconds, perf_counter=time.perf_counter),
     )
@@ -62,25 +67,19 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-async def pipeline(monkeypatch, clock):
+async def pipeline(clock):
     """Partition processors with one that is open at offset 0, its consumer, and what was committed."""
-
-    async def by(_self, _producer):
-        return 0
-
-    monkeypatch.setattr("stream.exactly_once.recovery.Recovery.start", by)
     committed = asyncio.Queue()
-    processors = PartitionProcessors(load_settings(), WorkerMetrics(), on_failure=lambda _: None)
+    transactions = Transactions(lambda _: Producer(committed))
+    options = member_options(load_settings(worker={"drain_timeout": 0.1}))
+    processors = PartitionProcessors(options, transactions, WorkerMetrics(), lambda _: None)
     consumer = Consumer()
     processors.attach(consumer)
-    processor = PartitionProcessor(TP, consumer, "g", lambda _: Producer(committed), 1.0)
-    processors._processors[TP] = processor
-    running = asyncio.create_task(processor.run())
-    while not processor.is_open:  # noqa: ASYNC110 - in turns
+    await processors.on_partitions_assigned([TP])
+    while (processor := processors.get(TP)) is None:  # noqa: ASYNC110 - in turns
         await asyncio.sleep(0)
     yield processors, processor, consumer, committed
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await processors.close()
 
 
 async def test_a_partition_where_nothing_waits_is_in_order_for_ever(pipeline, clock):
@@ -161,5 +160,5 @@ async def test_how_large_a_batch_may_become_is_a_setting(monkeypatch):
     monkeypatch.setattr(
         "stream.exactly_once.assignment.BoundedConsumer", lambda **options: asked.append(options)
     )
-    group_consumer(load_settings(worker={"batch_max_bytes": 10_000_000}))
+    group_consumer(member_options(load_settings(worker={"batch_max_bytes": 10_000_000})))
     assert asked[0]["bounds"].batch_bytes == 10_000_000

@@ -12,6 +12,7 @@ from stream.settings import load_settings
 from stream.worker import Worker
 from stream.worker.app import MAX_BATCHES_IN_FLIGHT, POLL_RECORDS
 from tests.support.tiny_model import tiny_classifier
+from tests.support.transactions import Transactions
 
 PARTITIONS = [TopicPartition("reviews.incoming", number) for number in range(64)]
 REVIEW = '{"review_id":"r","text":"платье"}'.encode()
@@ -23,6 +24,10 @@ class Consumer:
 
     def __init__(self):
         self._polls = 0
+        self._joining = None
+
+    def subscribe(self, topics, listener):
+        self._joining = asyncio.create_task(listener.on_partitions_assigned(PARTITIONS))
 
     async def getmany(self, **_):
         await asyncio.sleep(0)
@@ -72,53 +77,30 @@ class Producer:
         pass
 
 
-@pytest.fixture
-def from_the_start(monkeypatch):
-    """No partition has a past."""
-
-    async def nothing(*_, **__):
-        return None
-
-    async def first(*_, **__):
-        return 0
-
-    monkeypatch.setattr("stream.exactly_once.recovery.committed_offset", first)
-    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", nothing)
-
-
 async def _until_in_flight(worker, events):
-    while worker._processors.in_flight < events:  # noqa: ASYNC110 - in turns
+    while worker.partitions.in_flight < events:  # noqa: ASYNC110 - in turns
         await asyncio.sleep(0)
 
 
-async def test_while_no_commit_ends_no_more_is_taken_in(from_the_start, monkeypatch, tmp_path):
+async def test_while_no_commit_ends_no_more_is_taken_in(monkeypatch, tmp_path):
     never = asyncio.Event()
-    monkeypatch.setattr(
-        "stream.exactly_once.assignment.TransactionalProducer", lambda *_: Producer(never)
-    )
     monkeypatch.setenv("REVIEWS_CACHE__URL", "")
     monkeypatch.setenv("REVIEWS_MODEL__WATCH", "false")
     monkeypatch.setenv("REVIEWS_WORKER__BATCH_ROWS", str(ROWS))
     monkeypatch.setenv("REVIEWS_WORKER__DRAIN_TIMEOUT", "0.1")
-    worker, consumer, stop = (
-        Worker(load_settings(), tiny_classifier(tmp_path)),
-        Consumer(),
-        asyncio.Event(),
-    )
-    worker._failure = asyncio.get_running_loop().create_future()
-    worker._processors.attach(consumer)
-    await worker._processors.on_partitions_assigned(PARTITIONS)
-    running = asyncio.create_task(worker._run_stages(consumer, stop))
+    stop, transactions = asyncio.Event(), Transactions(lambda _: Producer(never))
+    worker = Worker(load_settings(), tiny_classifier(tmp_path), transactions=transactions)
+    running = asyncio.create_task(worker.serve(Consumer(), stop))
     most = MAX_BATCHES_IN_FLIGHT * ROWS
     try:
         # Without the bound, the processors of 64 partitions would take thirty-six times as much.
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(_until_in_flight(worker, 4 * most), timeout=2)
-        assert most <= worker._processors.in_flight < most + POLL_RECORDS
+        assert most <= worker.partitions.in_flight < most + POLL_RECORDS
     finally:
         stop.set()
         await running
-        await worker._close()
+        await worker.close()
 
 
 class _Batch(list):
@@ -131,11 +113,11 @@ class _Committed:
     record = ConsumerRecord(*PARTITIONS[0], 0, 0, 0, b"k", REVIEW, None, 1, 1, ())
 
 
-async def test_an_idle_lane_keeps_nothing_of_what_it_published(from_the_start):
+async def test_an_idle_partition_keeps_nothing_of_what_it_published():
     allowed, done = asyncio.Event(), asyncio.Event()
     allowed.set()
     processor = PartitionProcessor(
-        PARTITIONS[0], Consumer(), "group", lambda tp: Producer(allowed), 1.0
+        PARTITIONS[0], Consumer(), Transactions(lambda _: Producer(allowed)), 1.0
     )
     running = asyncio.create_task(processor.run())
     try:

@@ -10,6 +10,7 @@ from stream.settings import load_settings
 from stream.worker import Worker
 from stream.worker.app import POLL_RECORDS
 from tests.support.tiny_model import tiny_classifier
+from tests.support.transactions import Transactions
 
 TP = TopicPartition("reviews.incoming", 0)
 REVIEW = '{"review_id":"r","text":"платье"}'.encode()
@@ -22,6 +23,10 @@ class EndlessConsumer:
         self.polls = 0
         self.polled_again = asyncio.Event()
         self._paused = True
+        self._joining = None
+
+    def subscribe(self, topics, listener):
+        self._joining = asyncio.create_task(listener.on_partitions_assigned([TP]))
 
     async def getmany(self, **_):
         await asyncio.sleep(0)
@@ -88,19 +93,6 @@ class GatedGraph:
 def committed(monkeypatch):
     """Every offset that is committed, in order."""
     offsets = []
-
-    async def committed_offset(consumer, group, tp, settled):
-        return 0
-
-    async def commit_was_decided(consumer, transactional_id):
-        return None
-
-    monkeypatch.setattr("stream.exactly_once.recovery.committed_offset", committed_offset)
-    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", commit_was_decided)
-    monkeypatch.setattr(
-        "stream.exactly_once.assignment.TransactionalProducer",
-        lambda settings, tp, limits: CommittingProducer(offsets),
-    )
     monkeypatch.setenv("REVIEWS_CACHE__URL", "")
     monkeypatch.setenv("REVIEWS_MODEL__WATCH", "false")
     monkeypatch.setenv("REVIEWS_WORKER__BATCH_ROWS", "64")
@@ -114,16 +106,15 @@ async def test_reviews_that_wait_for_room_in_the_micro_batch_are_committed_befor
     gate = threading.Event()
     classifier = tiny_classifier(tmp_path)
     classifier._graph = GatedGraph(classifier._graph, gate)
-    worker, consumer, stop = Worker(load_settings(), classifier), EndlessConsumer(), asyncio.Event()
-    worker._failure = asyncio.get_running_loop().create_future()
-    worker._processors.attach(consumer)
-    await worker._processors.on_partitions_assigned([TP])
-    running = asyncio.create_task(worker._run_stages(consumer, stop))
+    consumer, stop = EndlessConsumer(), asyncio.Event()
+    transactions = Transactions(lambda _: CommittingProducer(committed))
+    worker = Worker(load_settings(), classifier, transactions=transactions)
+    running = asyncio.create_task(worker.serve(consumer, stop))
     try:
         # The first poll fills the buffer; the second one's reviews wait for room until the gate opens.
         async with asyncio.timeout(30):
             await consumer.polled_again.wait()
-            while worker._processors.get(TP)._in_flight < 2 * POLL_RECORDS:  # noqa: ASYNC110 - in turns
+            while worker.partitions.in_flight < 2 * POLL_RECORDS:  # noqa: ASYNC110 - in turns
                 await asyncio.sleep(0)
         stop.set()
         asyncio.get_running_loop().call_later(0.1, gate.set)
@@ -131,5 +122,5 @@ async def test_reviews_that_wait_for_room_in_the_micro_batch_are_committed_befor
     finally:
         gate.set()
         running.cancel()
-        await worker._close()
+        await worker.close()
     assert committed[-1] >= 2 * POLL_RECORDS

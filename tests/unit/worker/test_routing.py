@@ -21,7 +21,8 @@ from schemas import (
     decode,
 )
 from stream.worker.cache import CachedPrediction
-from stream.worker.input_event import InputEvent, Rejection
+from stream.worker.dead_letters import Rejection
+from stream.worker.input_event import InputEvent
 from stream.worker.routing import Router
 
 TOPICS = TopicNames("shop")

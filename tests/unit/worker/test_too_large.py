@@ -20,6 +20,7 @@ from stream.kafka.reading import Unreadable
 from stream.kafka.size_limits import LEAST_BYTES, RecordsTooLarge, SizeLimits, message_bytes
 from stream.privacy import ALWAYS
 from stream.worker.dead_letters import DeadLetterMaker
+from tests.support.transactions import Transactions
 
 TP = TopicPartition("reviews.incoming", 2)
 DEAD = TopicNames().dead_letter
@@ -179,6 +180,9 @@ class RefusingProducer:
     def __init__(self, sent, refuse):
         self._sent, self._refuse = sent, refuse
 
+    async def start(self):
+        pass
+
     async def commit(self, messages, next_offset):
         self._sent.append(messages)
         if self._refuse and self._refuse.pop():
@@ -188,15 +192,7 @@ class RefusingProducer:
         pass
 
 
-@pytest.fixture
-def taken_over(monkeypatch):
-    async def by(_self, _producer):
-        return 0
-
-    monkeypatch.setattr("stream.exactly_once.recovery.Recovery.start", by)
-
-
-async def test_a_lane_tells_what_was_refused_and_opens_again_at_once(taken_over):
+async def test_a_partition_processor_tells_what_was_refused_and_opens_again_at_once():
     sent, told, reopened = [], [], asyncio.Event()
 
     def open_producer(_tp):
@@ -204,9 +200,8 @@ async def test_a_lane_tells_what_was_refused_and_opens_again_at_once(taken_over)
             reopened.set()
         return RefusingProducer(sent, [True] if not told else [])
 
-    processor = PartitionProcessor(
-        TP, Consumer(), "g", open_producer, 1.0, lambda _: None, (), told.append
-    )
+    transactions = Transactions(open_producer, limits=SimpleNamespace(refused=told.append))
+    processor = PartitionProcessor(TP, Consumer(), transactions, 1.0)
     running = asyncio.create_task(processor.run())
     event = SimpleNamespace(stale=False, held=0, record=record())
     async with asyncio.timeout(30):
@@ -220,20 +215,14 @@ async def test_a_lane_tells_what_was_refused_and_opens_again_at_once(taken_over)
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_lane_ends_where_no_message_of_ours_would_fit(taken_over):
+async def test_a_partition_processor_ends_where_no_message_of_ours_would_fit():
     def refused(_error):
         raise BrokerError("t takes no message", "raise it")
 
-    processor = PartitionProcessor(
-        TP,
-        Consumer(),
-        "g",
-        lambda _: RefusingProducer([], [True]),
-        1.0,
-        lambda _: None,
-        (),
-        refused,
+    transactions = Transactions(
+        lambda _: RefusingProducer([], [True]), limits=SimpleNamespace(refused=refused)
     )
+    processor = PartitionProcessor(TP, Consumer(), transactions, 1.0)
     running = asyncio.create_task(processor.run())
     event = SimpleNamespace(stale=False, held=0, record=record())
     async with asyncio.timeout(30):
