@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, NoError, for_code
 from aiokafka.protocol.admin import CreateAclsRequest
 
 from stream.acl.rules import ALLOW, ANY_HOST, Rule
 from stream.errors import BrokerError
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import admin_client
+from stream.kafka.connection import start, unreachable
 from stream.settings import KafkaSettings
 
 
@@ -29,7 +29,7 @@ async def grant(kafka: KafkaSettings, principal: str, rules: Iterable[Rule]) -> 
     Raises:
         BrokerError: Kafka cannot be reached, has no authorizer, or refuses us.
     """
-    client = AIOKafkaAdminClient(**connection_options(kafka))
+    client = admin_client(kafka)
     await start(client, kafka)
     granted = 0
     try:

@@ -17,13 +17,12 @@ from multiprocessing.queues import Queue
 from queue import Empty
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stream.bench.doubles import EmulatedAccelerator
 from stream.bench.usage import cpu_seconds
-from stream.kafka.connection import connection_options
+from stream.kafka.clients import admin_client, bulk_producer
 from stream.kafka.topics import create_topics, delete_topics
 from stream.logs import configure_logs
 from stream.model.classifier import Classifier
@@ -154,9 +153,7 @@ async def publish(settings: Settings, texts: Iterable[str]) -> None:
     million of them would take longer to publish than to classify.
     """
     topic = settings.topic_names.incoming
-    producer = AIOKafkaProducer(
-        **connection_options(settings.kafka), linger_ms=20, max_batch_size=_BATCH_BYTES
-    )
+    producer = bulk_producer(settings.kafka, _BATCH_BYTES, linger_ms=20)
     await producer.start()
     try:
         partitions = sorted(await producer.partitions_for(topic))
@@ -227,7 +224,7 @@ async def drained(settings: Settings, count: int) -> Drained:
     Raises:
         TimeoutError: it takes more than five minutes.
     """
-    admin = AIOKafkaAdminClient(**connection_options(settings.kafka))
+    admin = admin_client(settings.kafka)
     await admin.start()
     first, before, cpu = 0.0, 0, cpu_seconds()
     try:

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from numpy.typing import NDArray
 
 from schemas import TopicNames
 from stream.bench.cluster import OpenPartitions, fresh_topics, numbered, workers
 from stream.bench.pipeline import model_alone
 from stream.bench.report import Figure, Report
-from stream.kafka.connection import connection_options
+from stream.kafka.clients import bulk_producer, observer
 from stream.settings import Settings
 
 LOADS: Final = (0.1, 0.5, 0.8)
@@ -169,7 +168,7 @@ async def _send(settings: Settings, texts: Sequence[str], schedule: Moments) -> 
         json.dumps({"review_id": f"r{i}", "text": text}, ensure_ascii=False).encode()
         for i, text in enumerate(numbered(texts, len(schedule)))
     ]
-    producer = AIOKafkaProducer(**connection_options(settings.kafka), max_batch_size=_BATCH_BYTES)
+    producer = bulk_producer(settings.kafka, _BATCH_BYTES)
     await producer.start()
     try:
         partitions = sorted(await producer.partitions_for(topic))
@@ -197,15 +196,9 @@ async def _send(settings: Settings, texts: Sequence[str], schedule: Moments) -> 
 async def _read(settings: Settings, count: int) -> Moments:
     """Read outputs until all are there, and return when each was."""
     topics: TopicNames = settings.topic_names
-    consumer = AIOKafkaConsumer(
-        *topics.categories,
-        topics.relabel,
-        **connection_options(settings.kafka),
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
+    consumer = observer(settings.kafka)
     await consumer.start()
+    consumer.subscribe([*topics.categories, topics.relabel])
     received = np.zeros(count)
     missing = count
     try:

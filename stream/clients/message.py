@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaError
 
 from schemas import SourcePosition
 from stream.errors import InputError
-from stream.kafka.connection import connection_options, start, unreachable
-from stream.kafka.reading import BoundedConsumer
+from stream.kafka.clients import uncommitted_observer
+from stream.kafka.connection import start, unreachable
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings
 
@@ -45,7 +45,7 @@ async def message_at(settings: Settings, position: SourcePosition) -> ConsumerRe
     tp = TopicPartition(position.topic, position.partition)
     if tp not in await partitions_of(kafka, position.topic):
         raise InputError(f"{position.topic} has no partition {position.partition}", "see topics")
-    consumer = BoundedConsumer(**connection_options(kafka), enable_auto_commit=False)
+    consumer = uncommitted_observer(kafka)
     await start(consumer, kafka)
     try:
         return await _read(consumer, tp, position)

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from pydantic import ValidationError
 
@@ -17,7 +16,8 @@ from schemas import MAX_EVENT_BYTES, Headers, Review, SourcePosition, cloud_even
 from schemas.events import now
 from stream.errors import DeliveryError, InvalidReview
 from stream.files import derived_id, why_invalid
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import idempotent_producer
+from stream.kafka.connection import start, unreachable
 from stream.kafka.topics import require_topics
 from stream.settings import Settings, load_settings
 from stream.tracing import open_tracing
@@ -80,13 +80,7 @@ class ReviewProducer:
         kafka = self._settings.kafka
         if self._tracing is None:
             self._tracing = self._own_tracing = open_tracing(self._settings, "reviews-producer")
-        self._producer = AIOKafkaProducer(
-            **connection_options(kafka),
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=LINGER_MS,
-            max_batch_size=BATCH_BYTES,
-        )
+        self._producer = idempotent_producer(kafka, linger_ms=LINGER_MS, max_batch_size=BATCH_BYTES)
         await start(self._producer, kafka)
         try:
             cluster = await self._producer.client.fetch_all_metadata()

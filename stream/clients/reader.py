@@ -14,9 +14,10 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from schemas import ContractError
 from stream.errors import BrokerError
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import group_reader
+from stream.kafka.connection import start, unreachable
+from stream.kafka.reading import as_contract_error, unreadable_in
 from stream.kafka.growth import new_partitions, take_in
-from stream.kafka.reading import BoundedConsumer, as_contract_error, unreadable_in
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings, load_settings
 
@@ -88,13 +89,7 @@ class TopicReader(Generic[T]):
         """
         kafka = self._settings.kafka
         partitions = await partitions_of(kafka, *self.topics)
-        self._consumer = BoundedConsumer(
-            **connection_options(kafka),
-            group_id=self._group,
-            enable_auto_commit=False,
-            auto_offset_reset=self._begin,
-            isolation_level="read_committed",
-        )
+        self._consumer = group_reader(kafka, self._group, self._begin)
         await start(self._consumer, kafka)
         if self._group is None:
             self._consumer.assign(partitions)

@@ -16,7 +16,7 @@ from stream.exactly_once.input_record import InputRecord
 from stream.exactly_once.options import MemberOptions
 from stream.exactly_once.partition_processor import PartitionProcessor
 from stream.exactly_once.transactions import Transactions
-from stream.kafka.reading import BoundedConsumer, Bounds
+from stream.kafka.clients import group_member
 
 _CANCEL_AGAIN: Final = 1.0
 
@@ -218,20 +218,17 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
 
 def group_consumer(options: MemberOptions) -> AIOKafkaConsumer:
     """Return the group member, not started, whose partitions are processed."""
-    return BoundedConsumer(
-        **options.transactions.connection(),
-        group_id=options.transactions.group,
+    return group_member(
+        options.transactions.connection(),
+        options.transactions.group,
+        options.batch_max_bytes,
         client_id=options.name,
         group_instance_id=options.instance,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
         session_timeout_ms=options.session_timeout_ms,
         heartbeat_interval_ms=options.heartbeat_interval_ms,
         # A member that drains must not be evicted for it.
         rebalance_timeout_ms=options.session_timeout_ms + int(options.drain_seconds * 2000),
         max_partition_fetch_bytes=options.fetch_max_bytes,
-        bounds=Bounds(batch_bytes=options.batch_max_bytes),
     )
 
 

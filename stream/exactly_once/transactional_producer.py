@@ -27,12 +27,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from aiokafka import TopicPartition
-from aiokafka.client import AIOKafkaClient
 
 from stream.exactly_once.coordinators import GroupOffsets, TransactionCoordinator
 from stream.exactly_once.message import Message
 from stream.exactly_once.options import TransactionOptions
 from stream.exactly_once.partition_writer import PartitionWriter
+from stream.kafka.clients import bare_client
 from stream.kafka.size_limits import SizeLimits
 
 # Closing what was aborted takes no time; this only bounds a failure.
@@ -59,7 +59,7 @@ class TransactionalProducer:
         # A transaction that the broker would have timed out by now cannot succeed any more.
         self._timeout = options.timeout_ms / 1000
         self._closing: asyncio.Task[None] | None = None
-        self._client: Any = AIOKafkaClient(**options.connection())
+        self._client: Any = bare_client(options.connection())
         self._transaction = TransactionCoordinator(
             self._client, transactional_id(options.group, tp), options.timeout_ms
         )

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import observer, offset_observer
+from stream.kafka.connection import start, unreachable
 from stream.kafka.offsets import committed_offsets
 from stream.kafka.open_transactions import OpenTransaction, open_transaction
 from stream.kafka.read_to_end import read_to_end
-from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings
 
@@ -80,8 +80,8 @@ class LagProbe:
         settings = self._settings
         self._partitions = await partitions_of(settings.kafka, settings.topic_names.incoming)
         # Assigned by hand: looking must not join the group and take partitions from a worker.
-        self._committed = self._observer(BoundedConsumer, "read_committed", settings.worker.group)
-        self._written = self._observer(AIOKafkaConsumer, "read_uncommitted", None)
+        self._committed = observer(settings.kafka, asks_about=settings.worker.group)
+        self._written = offset_observer(settings.kafka)
         await start(self._committed, settings.kafka)
         try:
             await start(self._written, settings.kafka)
@@ -96,15 +96,6 @@ class LagProbe:
     async def __aexit__(self, *_: object) -> None:
         await self._committed.stop()
         await self._written.stop()
-
-    def _observer(self, kind: Any, isolation: str, group: str | None) -> Any:
-        return kind(
-            **connection_options(self._settings.kafka),
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level=isolation,
-        )
 
     async def ask(self) -> list[PartitionLag]:
         """Return how the group stands, by partition.

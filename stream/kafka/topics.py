@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import TopicPartition
+from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     KafkaError,
@@ -22,7 +22,8 @@ from aiokafka.errors import (
 
 from schemas import TopicNames, TopicPolicy
 from stream.errors import BrokerError, TopicMissing
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import admin_client, observer
+from stream.kafka.connection import start, unreachable
 from stream.settings import KafkaSettings, Settings
 
 # Metadata follow within milliseconds; a broker that needs longer has trouble of its own.
@@ -192,7 +193,7 @@ def require_topics(needed: Iterable[str], present: Iterable[str]) -> None:
 
 @asynccontextmanager
 async def _admin(kafka: KafkaSettings) -> AsyncIterator[Any]:
-    client = AIOKafkaAdminClient(**connection_options(kafka))
+    client = admin_client(kafka)
     await start(client, kafka)
     try:
         await _registered(client, kafka.request_timeout_ms / 1000)
@@ -307,7 +308,7 @@ async def _message_counts(kafka: KafkaSettings, partitions: list[TopicPartition]
     counts: dict[str, int] = {}
     if not partitions:
         return counts
-    consumer = AIOKafkaConsumer(**connection_options(kafka), isolation_level="read_committed")
+    consumer = observer(kafka)
     await start(consumer, kafka)
     try:
         first = await consumer.beginning_offsets(partitions)

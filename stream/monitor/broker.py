@@ -14,6 +14,7 @@ from faust.types import TP
 from faust.types.auth import AuthProtocol
 from mode.utils.queues import FlowControlEvent
 
+from stream.kafka.clients import COMMITTED
 from stream.kafka.connection import connection_options
 from stream.kafka.reading import Bounds, read_bounded
 from stream.monitor.consumer_thread import BoundedConsumerThread
@@ -31,7 +32,7 @@ class _CommittedThread(BoundedConsumerThread):
         # Faust reads committed events only when it writes in transactions of its own, which
         # duplicate at rebalances (faust-streaming/faust#323). The fetcher, which reads this
         # option, is made when the consumer starts.
-        consumer._isolation_level = "read_committed"  # noqa: SLF001 - there is no other way
+        consumer._isolation_level = COMMITTED  # noqa: SLF001 - there is no other way
         read_bounded(consumer, Bounds())
         return consumer
 

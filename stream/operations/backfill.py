@@ -14,9 +14,9 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import group_reader
+from stream.kafka.connection import start, unreachable
 from stream.kafka.offsets import committed_offset
-from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topics import create_topics, partitions_of
 from stream.model.classifier import Classifier
 from stream.settings import Settings
@@ -163,10 +163,4 @@ class Backfill:
         return self._first[tp]
 
     def _consumer(self) -> AIOKafkaConsumer:
-        return BoundedConsumer(
-            **connection_options(self._settings.kafka),
-            group_id=self._settings.worker.group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-        )
+        return group_reader(self._settings.kafka, self._settings.worker.group)

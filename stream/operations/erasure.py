@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
 from stream.errors import CacheError, InputError
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import idempotent_producer
+from stream.kafka.connection import start, unreachable
 from stream.operations.erasure_copies import Copies, TopicCopies, find_copies
 from stream.operations.erasure_files import FileRows, data_files, erase_rows, trained_on
 from stream.operations.erasure_traces import Trace, find_traces
@@ -120,9 +120,7 @@ class Eraser:
             return 0
         key = review_id.encode("utf-8", "surrogatepass")
         kafka = self._settings.kafka
-        producer: Any = AIOKafkaProducer(
-            **connection_options(kafka), enable_idempotence=True, acks="all"
-        )
+        producer: Any = idempotent_producer(kafka)
         await start(producer, kafka)
         try:
             for topic, partition in places:

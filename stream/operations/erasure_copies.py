@@ -12,9 +12,10 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import TopicNames
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import observer
+from stream.kafka.connection import start, unreachable
 from stream.kafka.read_to_end import read_to_end
-from stream.kafka.reading import BoundedConsumer, moment_of
+from stream.kafka.reading import moment_of
 from stream.kafka.topics import list_topics, partitions_of, topic_configs
 from stream.settings import Settings
 from stream.text import normalize
@@ -82,9 +83,7 @@ async def find_copies(
     if not names:
         return Copies([], frozenset())
     search = _Search(review_id, await topic_configs(kafka, names))
-    consumer = BoundedConsumer(
-        **connection_options(kafka), enable_auto_commit=False, isolation_level="read_committed"
-    )
+    consumer = observer(kafka)
     partitions = await partitions_of(kafka, *names)
     await start(consumer, kafka)
     try:

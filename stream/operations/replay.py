@@ -11,9 +11,9 @@ from aiokafka.errors import KafkaError
 from stream.errors import BrokerError
 from stream.exactly_once.transactions import Transactions
 from stream.kafka.broker_errors import Fenced
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import group_reader
+from stream.kafka.connection import start, unreachable
 from stream.kafka.offsets import committed_offset
-from stream.kafka.reading import BoundedConsumer
 from stream.kafka.size_limits import RecordsTooLarge
 from stream.kafka.topics import partitions_of
 from stream.operations.replay_choice import Choice
@@ -76,13 +76,7 @@ class DeadLetterReplay:
         kafka = self._settings.kafka
         letters = await partitions_of(kafka, self._names.dead_letter)
         await partitions_of(kafka, self._names.incoming)
-        consumer = BoundedConsumer(
-            **connection_options(kafka),
-            group_id=self.group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-        )
+        consumer = group_reader(kafka, self.group)
         await start(consumer, kafka)
         try:
             await self._replay_all(consumer, letters)

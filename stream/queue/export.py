@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 from schemas import ContractError, Label, decode, highest
 from stream.files.spreadsheet import SafeWriter
 from stream.files.table_back import MARK
-from stream.kafka.connection import connection_options, start
+from stream.kafka.clients import observer
+from stream.kafka.connection import start
 from stream.kafka.read_to_end import read_to_end
-from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topics import partitions_of
 from stream.queue.label_studio import annotated_task
 from stream.settings import Settings
@@ -85,12 +85,7 @@ def _take(buffer: io.StringIO) -> str:
 async def _labels(settings: Settings) -> AsyncIterator[Label]:
     topic = settings.topic_names.labels
     partitions = await partitions_of(settings.kafka, topic)
-    consumer = BoundedConsumer(
-        **connection_options(settings.kafka),
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
+    consumer = observer(settings.kafka)
     await start(consumer, settings.kafka)
     try:
         consumer.assign(partitions)

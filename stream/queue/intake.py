@@ -14,9 +14,9 @@ from redis.exceptions import RedisError
 
 from schemas import ContractError, Judgement, Label, RelabelTask, decode
 from stream.errors import BrokerError
-from stream.kafka.connection import connection_options, start
+from stream.kafka.clients import observer
+from stream.kafka.connection import start
 from stream.kafka.growth import new_partitions
-from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topic_ids import topic_ids
 from stream.kafka.topics import partitions_of
 from stream.queue.errors import Rebuilding
@@ -98,12 +98,7 @@ class Intake:
         return await self._filing.lead(self._name)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        consumer = BoundedConsumer(
-            **connection_options(self._settings.kafka),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-        )
+        consumer = observer(self._settings.kafka)
         await start(consumer, self._settings.kafka)
         try:
             await self._find_partitions()
@@ -172,9 +167,7 @@ class Intake:
         """Return whether the leading server has filed what was on Kafka when this one began."""
         if not self._ends:
             await self._find_partitions()
-            consumer = BoundedConsumer(
-                **connection_options(self._settings.kafka), isolation_level="read_committed"
-            )
+            consumer = observer(self._settings.kafka)
             await start(consumer, self._settings.kafka)
             try:
                 self._ends = await consumer.end_offsets(self._everything)

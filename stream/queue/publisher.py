@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import (
     InvalidProducerEpoch,
     KafkaError,
@@ -18,8 +18,8 @@ from aiokafka.errors import (
 )
 
 from stream.errors import BrokerError
-from stream.kafka.connection import connection_options, start
-from stream.kafka.reading import BoundedConsumer
+from stream.kafka.clients import observer, transactional_producer
+from stream.kafka.connection import start
 from stream.kafka.topics import require_topics
 from stream.queue.acts import Act
 from stream.queue.errors import NotSaved
@@ -209,11 +209,7 @@ class DecisionPublisher:
 
     async def _is_committed(self, place: Place) -> bool:
         """Look whether a record of a settled transaction can be read."""
-        consumer = BoundedConsumer(
-            **connection_options(self._settings.kafka),
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-        )
+        consumer = observer(self._settings.kafka)
         async with asyncio.timeout(self._timeout):
             await start(consumer, self._settings.kafka)
             try:
@@ -229,11 +225,10 @@ class DecisionPublisher:
         return False
 
     async def _new_producer(self) -> Any:
-        producer = AIOKafkaProducer(
-            **connection_options(self._settings.kafka),
-            transactional_id=self.transactional_id,
-            transaction_timeout_ms=self._settings.queue.transaction_timeout_ms,
-            acks="all",
+        producer = transactional_producer(
+            self._settings.kafka,
+            self.transactional_id,
+            self._settings.queue.transaction_timeout_ms,
         )
         async with asyncio.timeout(self._timeout):
             await start(producer, self._settings.kafka)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas import ModelAnnouncement, cloud_event, encode
 from stream.errors import ConfigError, ModelError
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import idempotent_producer
+from stream.kafka.connection import start, unreachable
 from stream.kafka.topics import require_topics
 from stream.model.signing import signing_key, trusted_keys
 from stream.settings import Settings
@@ -93,7 +93,7 @@ async def withdraw(settings: Settings, role: Literal["shadow", "canary"]) -> Non
 
 async def _publish(settings: Settings, role: Role, value: bytes | None, headers: Any) -> None:
     kafka, topic = settings.kafka, settings.topic_names.models
-    producer = AIOKafkaProducer(**connection_options(kafka), enable_idempotence=True, acks="all")
+    producer = idempotent_producer(kafka)
     await start(producer, kafka)
     try:
         require_topics([topic], (await producer.client.fetch_all_metadata()).topics())

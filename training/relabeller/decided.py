@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from schemas import ContractError, Label, decode
-from stream.kafka.connection import connection_options, start
+from stream.kafka.clients import observer
+from stream.kafka.connection import start
 from stream.kafka.read_to_end import read_to_end
-from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings
 
@@ -20,12 +20,7 @@ class DecidedReviews:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._decided: set[str] = set()
-        self._consumer = BoundedConsumer(
-            **connection_options(settings.kafka),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-        )
+        self._consumer = observer(settings.kafka)
 
     async def start(self) -> None:
         """Connect and begin at the first label.

@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import ContractError, Label, decode, highest
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import observer
+from stream.kafka.connection import start, unreachable
 from stream.kafka.read_to_end import read_to_end
-from stream.kafka.reading import BoundedConsumer
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings
 
@@ -134,11 +134,7 @@ async def wait_for_labels(settings: Settings, since: dict[int, int], at_least: i
 
 
 async def _consumer(settings: Settings, partitions: list[TopicPartition]) -> AIOKafkaConsumer:
-    consumer = BoundedConsumer(
-        **connection_options(settings.kafka),
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-    )
+    consumer = observer(settings.kafka)
     await start(consumer, settings.kafka)
     consumer.assign(partitions)
     return consumer

@@ -158,7 +158,7 @@ async def test_nothing_is_passed_that_may_yet_have_to_be_answered(pipeline, cloc
 async def test_how_large_a_batch_may_become_is_a_setting(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "stream.exactly_once.assignment.BoundedConsumer", lambda **options: asked.append(options)
+        "stream.kafka.clients.BoundedConsumer", lambda **options: asked.append(options)
     )
     group_consumer(member_options(load_settings(worker={"batch_max_bytes": 10_000_000})))
     assert asked[0]["bounds"].batch_bytes == 10_000_000

@@ -1,0 +1,58 @@
+"""What is decided in one place: clients of Kafka and of Redis are made there, and nowhere else."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+KAFKA = "stream/kafka/clients.py"
+REDIS = "stream/redis/connection.py"
+PLACES = {
+    "AIOKafkaConsumer": KAFKA,
+    "BoundedConsumer": KAFKA,
+    "AIOKafkaProducer": KAFKA,
+    "AIOKafkaAdminClient": KAFKA,
+    "AIOKafkaClient": KAFKA,
+    "Redis.from_url": REDIS,
+    "Redis.from_pool": REDIS,
+    "ConnectionPool.from_url": REDIS,
+    "BlockingConnectionPool.from_url": REDIS,
+    "Sentinel": REDIS,
+}
+
+
+def calls_in(file):
+    """Yield what a file calls, as it is written there."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+def product():
+    """Every module of the product, with its path from the root."""
+    for package in ("schemas", "stream", "training", "deploy"):
+        for file in (ROOT / package).rglob("*.py"):
+            yield file, file.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("place", [KAFKA, REDIS])
+def test_clients_are_made_in_one_place(place):
+    names = {name for name, where in PLACES.items() if where == place}
+    found = {
+        (path, call)
+        for file, path in product()
+        for call in calls_in(file)
+        if call in names and path != place
+    }
+    assert not found
+
+
+def test_only_one_place_says_that_committed_records_are_read():
+    found = {
+        path
+        for file, path in product()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in {"read_committed", "read_uncommitted"}
+    }
+    assert found == {KAFKA}
