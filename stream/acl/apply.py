@@ -12,6 +12,7 @@ from stream.acl.rules import ALLOW, ANY_HOST, Rule
 from stream.errors import BrokerError
 from stream.kafka.clients import admin_client
 from stream.kafka.connection import start, unreachable
+from stream.kafka.private import ask_broker
 from stream.settings import KafkaSettings
 
 
@@ -49,7 +50,7 @@ async def _create(client: Any, principal: str, rule: Rule, operation: int) -> No
         rule.resource, rule.name, rule.pattern, principal, ANY_HOST, operation, ALLOW
     )
     # aiokafka knows the request and has no method for it.
-    response = await client._send_request(request)  # noqa: SLF001
+    response = await ask_broker(client, request)
     for code, message in response.creation_responses:
         if (error := for_code(code)) is not NoError:
             raise BrokerError(

@@ -16,6 +16,7 @@ from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBat
 from stream.exactly_once.coordinators import TransactionCoordinator
 from stream.exactly_once.message import Message
 from stream.kafka.broker_errors import ErrorClass, classify_error
+from stream.kafka.private import known_partitions
 from stream.kafka.size_limits import TOO_LARGE_CODES, RecordsTooLarge, SizeLimits
 
 # One batch a partition and transaction in nearly all cases.
@@ -78,7 +79,7 @@ class PartitionWriter:
         if unknown := topics - self._partitions.keys():
             await self._client.set_topics([*self._partitions, *unknown])
             for topic in unknown:
-                partitions = await self._client._wait_on_metadata(topic)  # noqa: SLF001 - no public way
+                partitions = await known_partitions(self._client, topic)
                 self._partitions[topic] = len(partitions)
         return self._partitions
 

@@ -33,6 +33,7 @@ from stream.exactly_once.message import Message
 from stream.exactly_once.options import TransactionOptions
 from stream.exactly_once.partition_writer import PartitionWriter
 from stream.kafka.clients import bare_client
+from stream.kafka.private import abort_connections
 from stream.kafka.size_limits import SizeLimits
 
 # Closing what was aborted takes no time; this only bounds a failure.
@@ -129,9 +130,7 @@ class TransactionalProducer:
 
     async def _close(self) -> None:
         # What is still in a buffer is void: a graceful close would wait for a broker that is frozen.
-        for connection in self._client._conns.values():  # noqa: SLF001 - no public way
-            if connection._writer is not None:  # noqa: SLF001 - likewise
-                connection._writer.transport.abort()  # noqa: SLF001 - likewise
+        abort_connections(self._client)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_TIMEOUT):
                 await self._client.close()

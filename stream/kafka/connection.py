@@ -7,7 +7,6 @@ from typing import Any, TypedDict
 
 import structlog
 from aiokafka.abc import AbstractTokenProvider
-from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
 from aiokafka.errors import (
     AuthenticationFailedError,
     IllegalSaslStateError,
@@ -18,6 +17,7 @@ from aiokafka.errors import (
 )
 
 from stream.errors import BrokerError, ConfigError
+from stream.kafka.private import TrialConnection
 from stream.kafka.reachability import host_and_port, metadata, referral
 from stream.kafka.tokens import token_provider
 from stream.settings import KafkaSettings
@@ -184,26 +184,6 @@ def _bears_token(kafka: KafkaSettings) -> bool:
     return kafka.security_protocol.startswith("SASL") and kafka.sasl_mechanism == "OAUTHBEARER"
 
 
-class _TokenAuthenticator(OAuthAuthenticator):  # type: ignore[misc]  # aiokafka ships no types
-    async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
-        """Say the token; hear what is said against it, which aiokafka 0.14 leaves out.
-
-        Raises:
-            AuthenticationFailedError: the broker answered with a reason (RFC 7628, 3.2.3).
-        """
-        if payload:
-            raise AuthenticationFailedError(payload.decode("utf-8", "replace"))
-        step: tuple[bytes, bool] | None = await super().step(payload)
-        return step
-
-
-class _Knock(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka ships no types
-    """A connection that is made to see whether it can be."""
-
-    def authenticator_oauth(self) -> _TokenAuthenticator:
-        return _TokenAuthenticator(sasl_oauth_token_provider=self._sasl_oauth_token_provider)
-
-
 async def _refused(kafka: KafkaSettings) -> BrokerError | None:
     """Knock once more and say why we are not let in; None: that is not the trouble.
 
@@ -213,7 +193,7 @@ async def _refused(kafka: KafkaSettings) -> BrokerError | None:
         return None
     server = kafka.bootstrap_servers.split(",")[0]
     try:
-        connection = _Knock(*host_and_port(server), **one_connection(kafka))
+        connection = TrialConnection(*host_and_port(server), **one_connection(kafka))
         await connection.connect()
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or str(error)

@@ -21,6 +21,7 @@ from stream.kafka.clients import observer, offset_observer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.offsets import committed_offsets
 from stream.kafka.open_transactions import OpenTransaction, open_transaction
+from stream.kafka.private import client_of
 from stream.kafka.read_to_end import read_to_end
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings
@@ -153,7 +154,7 @@ class LagProbe:
             return None
         known = self._found.get(tp)
         if known is None or known[0] != at:
-            found = await open_transaction(self._committed._client, tp)  # noqa: SLF001 - no public way
+            found = await open_transaction(client_of(self._committed), tp)
             if found.since is None:
                 found = replace(found, since=datetime.now(UTC))
             self._found[tp] = known = at, found

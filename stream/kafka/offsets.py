@@ -31,6 +31,8 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from stream.kafka.private import ask_coordinator, coordinator_of
+
 _BACKOFF_SECONDS: Final = 0.1
 _NOTHING: Final = -1
 _UNSTABLE_OFFSET_COMMIT: Final = 88
@@ -94,13 +96,13 @@ async def _committed(
     topics: dict[str, list[int]] = {}
     for tp in partitions:
         topics.setdefault(tp.topic, []).append(tp.partition)
-    coordinator: Any = consumer._coordinator  # noqa: SLF001 - there is no public way to ask
+    coordinator = coordinator_of(consumer)
     build = SettledOffsetFetch if settled else OffsetFetchRequest
     while True:
         await coordinator.ensure_coordinator_known()
         try:
             request = build(group, list(topics.items()))
-            reply = await coordinator._send_req(request)  # noqa: SLF001 - likewise
+            reply = await ask_coordinator(coordinator, request)
             return {tp: (offset_in(reply, tp), _note_in(reply, tp)) for tp in partitions}
         except OffsetPending:
             raise

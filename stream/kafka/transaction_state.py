@@ -29,6 +29,8 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from stream.kafka.private import client_of
+
 _BACKOFF_SECONDS: Final = 0.1
 _UNKNOWN_ID: Final = 105
 # What stands in front of a broker, or is none, may not know the request.
@@ -55,7 +57,7 @@ async def commit_was_decided(consumer: AIOKafkaConsumer, transactional_id: str) 
     Raises:
         KafkaError: the broker cannot be reached or refuses.
     """
-    client: Any = consumer._client  # noqa: SLF001 - there is no public way to ask
+    client = client_of(consumer)
     while True:
         try:
             node = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)

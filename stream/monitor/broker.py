@@ -16,6 +16,7 @@ from mode.utils.queues import FlowControlEvent
 
 from stream.kafka.clients import COMMITTED
 from stream.kafka.connection import connection_options
+from stream.kafka.private import isolate, sender_of, unacknowledged_batches
 from stream.kafka.reading import Bounds, read_bounded
 from stream.monitor.consumer_thread import BoundedConsumerThread
 from stream.monitor.positions import Positions
@@ -32,7 +33,7 @@ class _CommittedThread(BoundedConsumerThread):
         # Faust reads committed events only when it writes in transactions of its own, which
         # duplicate at rebalances (faust-streaming/faust#323). The fetcher, which reads this
         # option, is made when the consumer starts.
-        consumer._isolation_level = COMMITTED  # noqa: SLF001 - there is no other way
+        isolate(consumer, COMMITTED)
         read_bounded(consumer, Bounds())
         return consumer
 
@@ -86,11 +87,7 @@ class FlushingProducer(Producer):
     @property
     def unacknowledged(self) -> int:
         """Changes that wait to be sent, and batches that the broker has not acknowledged."""
-        accumulators = [producer._message_accumulator for producer in self._made]  # noqa: SLF001
-        return self._unsent + sum(
-            len(accumulator._pending_batches) + len(accumulator._batches)  # noqa: SLF001
-            for accumulator in accumulators
-        )
+        return self._unsent + sum(unacknowledged_batches(made) for made in self._made)
 
     @property
     def _unsent(self) -> int:
@@ -147,7 +144,7 @@ class FlushingProducer(Producer):
     async def abandon(self) -> None:
         """Close the connections; what is not acknowledged is given up."""
         for producer in self._made:
-            sender = producer._sender  # noqa: SLF001 - its stop() waits for acknowledgements
+            sender = sender_of(producer)  # its stop() waits for acknowledgements
             if sender is not None:
                 await sender.close()
             await producer.client.close()

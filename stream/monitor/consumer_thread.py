@@ -18,6 +18,7 @@ from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from mode.threads import WorkerThread
 
+from stream.kafka.private import client_of
 from stream.monitor.bounded import ended_within
 
 # Calls that still wait in the thread's queue, and a word to the group that we leave. Members that
@@ -135,7 +136,7 @@ class BoundedConsumerThread(AIOKafkaConsumerThread):
             _log.warning("calls_left_behind", seconds=_QUEUE_SECONDS)
         if consumer is not None and not await ended_within(_LEAVE_SECONDS, _left(consumer)):
             _log.warning("group_not_left", seconds=_LEAVE_SECONDS)
-            await consumer._client.close()  # noqa: SLF001 - its stop() would come to this at last
+            await client_of(consumer).close()  # its stop() would come to this at last
 
     def close(self) -> None:
         """Do nothing: Faust would close the connections in the application's loop, not in theirs."""

@@ -20,6 +20,7 @@ from aiokafka.errors import (
 from stream.errors import BrokerError
 from stream.kafka.clients import observer, transactional_producer
 from stream.kafka.connection import start
+from stream.kafka.private import sender_of
 from stream.kafka.topics import require_topics
 from stream.queue.acts import Act
 from stream.queue.errors import NotSaved
@@ -243,7 +244,7 @@ class DecisionPublisher:
                 await producer.stop()
         except (TimeoutError, KafkaError, AssertionError):
             # stop() flushes, and a wedged flush never ends: close what is below it.
-            sender = producer._sender  # noqa: SLF001 - no public way to close at once
+            sender = sender_of(producer)
             if sender is not None and sender.sender_task is not None:
                 sender.sender_task.cancel()
             await producer.client.close()

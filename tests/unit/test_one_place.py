@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 KAFKA = "stream/kafka/clients.py"
 REDIS = "stream/redis/connection.py"
+PRIVATE = "stream/kafka/private.py"
 PLACES = {
     "AIOKafkaConsumer": KAFKA,
     "BoundedConsumer": KAFKA,
@@ -56,3 +57,31 @@ def test_only_one_place_says_that_committed_records_are_read():
         if isinstance(node, ast.Constant) and node.value in {"read_committed", "read_uncommitted"}
     }
     assert found == {KAFKA}
+
+
+def foreign_privates(tree):
+    """Yield private names that a module takes from objects which it does not define itself."""
+    nodes = list(ast.walk(tree))
+    own = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    own |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+    own |= {"_replace"}  # public, of named tuples
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            holder = ast.unparse(node.value)
+            if not node.attr.startswith("__") and holder not in {"self", "cls", "os", "super()"}:
+                yield from {node.attr} - own
+
+
+def test_only_one_module_reaches_into_what_is_not_its_own():
+    found = {
+        (path, name)
+        for file, path in product()
+        for name in foreign_privates(ast.parse(file.read_text(encoding="utf-8")))
+        if path != PRIVATE
+    }
+    assert found == {
+        # asyncio closes the transport of a child only in a loop that still runs.
+        ("stream/demo/worker_process.py", "_transport"),
+        # XlsxWriter has no other way to let go of the drafts of a workbook that is not finished.
+        ("stream/files/table_back.py", "_opt_close"),
+    }

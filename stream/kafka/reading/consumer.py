@@ -1,6 +1,7 @@
-"""aiokafka's consumer, reading fetches by our rules. All that is private of aiokafka is named here.
+"""aiokafka's consumer, reading fetches by our rules.
 
-Two seams, which ``tests/unit/kafka/test_seams.py`` holds against the installed release:
+Two seams, both in :mod:`stream.kafka.private`, which ``tests/unit/kafka/test_private.py`` holds against
+the installed release:
 
 - ``consumer._client.send`` is what its fetcher sends requests with. Ours puts a :class:`_Fetched`
   in the place of a partition's bytes.
@@ -11,15 +12,15 @@ Two seams, which ``tests/unit/kafka/test_seams.py`` holds against the installed 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.consumer import fetcher
 from aiokafka.protocol.fetch import FetchRequest
 
 from schemas import ContractError, NotJson, TooLarge
+from stream.kafka.private import client_of, read_fetches_with
 from stream.kafka.reading.batches import (
     Broken,
     ReadBatch,
@@ -34,7 +35,6 @@ from stream.kafka.reading.records import HEADER_BYTES, BatchHeader
 from stream.kafka.reading.unreadable import Unreadable, mark_of
 
 _log = structlog.get_logger(__name__)
-_memory_records: Final = fetcher.MemoryRecords
 
 
 class BoundedConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
@@ -56,7 +56,7 @@ def read_bounded(consumer: AIOKafkaConsumer, bounds: Bounds) -> None:
         consumer: not started yet.
         bounds: of what is held and looked at.
     """
-    client: Any = consumer._client  # noqa: SLF001 - see above
+    client = client_of(consumer)
     reading, send = _Reading(bounds), client.send
 
     async def send_and_read(node: Any, request: Any, *args: Any, **options: Any) -> Any:
@@ -111,11 +111,11 @@ class _Fetched:
 _NOTHING: Final = ReadBatch((), 0, 0)
 
 
-def _records(data: Any) -> Any:
-    return data if isinstance(data, _Fetched) else _memory_records(data)
+def _records(data: Any, usual: Callable[[Any], Any]) -> Any:
+    return data if isinstance(data, _Fetched) else usual(data)
 
 
-fetcher.MemoryRecords = _records
+read_fetches_with(_records)
 
 
 class _Reading:

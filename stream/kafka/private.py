@@ -1,0 +1,115 @@
+"""Everything private of aiokafka that we rely on.
+
+``tests/unit/kafka/test_private.py`` is its contract: a release that changes any of it fails there
+first. A test of arrows sees to it that no other module reaches into what is not its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
+from aiokafka.consumer import fetcher
+from aiokafka.errors import AuthenticationFailedError
+
+# There is no public way to any of these.
+# ruff: noqa: SLF001
+
+
+def client_of(consumer: Any) -> Any:
+    """Return the connections of a consumer, for requests that it has no method for."""
+    return consumer._client
+
+
+def coordinator_of(consumer: Any) -> Any:
+    """Return what a started consumer knows of its group's coordinator."""
+    return consumer._coordinator
+
+
+async def ask_coordinator(coordinator: Any, request: Any) -> Any:
+    """Send a request to a group's coordinator and return its reply.
+
+    Raises:
+        KafkaError: it did not answer.
+    """
+    return await coordinator._send_req(request)
+
+
+async def ask_broker(admin: Any, request: Any) -> Any:
+    """Send a request that an admin client has no method for to any broker; return its reply.
+
+    Raises:
+        KafkaError: it did not answer.
+    """
+    return await admin._send_request(request)
+
+
+async def known_partitions(client: Any, topic: str) -> Any:
+    """Return a topic's partitions, asking the broker where they are not known.
+
+    Raises:
+        KafkaError: the topic does not exist, or may not be used.
+    """
+    return await client._wait_on_metadata(topic)
+
+
+def abort_connections(client: Any) -> None:
+    """Drop what waits to be sent: a graceful close would wait for a broker that is frozen."""
+    for connection in client._conns.values():
+        if connection._writer is not None:
+            connection._writer.transport.abort()
+
+
+def sender_of(producer: Any) -> Any:
+    """Return a producer's sender, which can be stopped without waiting; None: it never started."""
+    return producer._sender
+
+
+def unacknowledged_batches(producer: Any) -> int:
+    """Return how many batches of a producer wait to be sent or acknowledged."""
+    accumulator = producer._message_accumulator
+    return len(accumulator._pending_batches) + len(accumulator._batches)
+
+
+def isolate(consumer: Any, isolation: str) -> None:
+    """Set the isolation level of a consumer that somebody else made.
+
+    Args:
+        consumer: not started: its fetcher, which reads the option, is made at the start.
+        isolation: as ``AIOKafkaConsumer`` calls it.
+    """
+    consumer._isolation_level = isolation
+
+
+def read_fetches_with(records: Callable[[Any, Callable[[Any], Any]], Any]) -> None:
+    """Put a function between the bytes of a fetch and the fetcher, in the whole process.
+
+    Args:
+        records: given the bytes, and what aiokafka would have read them with.
+    """
+    usual = fetcher.MemoryRecords
+    fetcher.MemoryRecords = lambda data: records(data, usual)
+
+
+class OutspokenAuthenticator(OAuthAuthenticator):  # type: ignore[misc]  # aiokafka ships no types
+    """Says a token, and hears what is said against it, which aiokafka 0.14 leaves out."""
+
+    async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
+        """Say the token.
+
+        Raises:
+            AuthenticationFailedError: the broker answered with a reason (RFC 7628, 3.2.3).
+        """
+        if payload:
+            raise AuthenticationFailedError(payload.decode("utf-8", "replace"))
+        step: tuple[bytes, bool] | None = await super().step(payload)
+        return step
+
+
+class TrialConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka ships no types
+    """A connection that is made to see whether it can be."""
+
+    def authenticator_oauth(self) -> OutspokenAuthenticator:
+        """Return what says our token."""
+        return OutspokenAuthenticator(sasl_oauth_token_provider=self._sasl_oauth_token_provider)

@@ -1,0 +1,169 @@
+"""What is private of aiokafka and Faust and relied upon: a release that changes it fails here first.
+
+The contract of ``stream/kafka/private.py``, and of what ``stream/monitor`` overrides in Faust.
+"""
+
+import inspect
+from types import SimpleNamespace
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
+from aiokafka.consumer import fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.producer.sender import Sender
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.record.memory_records import MemoryRecords
+from faust.transport.drivers import aiokafka as faust_driver
+from mode.threads import QueueServiceThread, WorkerThread
+
+from stream.kafka import private
+from stream.kafka.reading import BoundedConsumer
+from tests.support.record_batches import TP, Fetches, batch
+
+NOWHERE = "127.0.0.1:1"
+
+
+def parameters(function):
+    """The names of a function's parameters, without ``self``."""
+    return [name for name in inspect.signature(function).parameters if name != "self"]
+
+
+async def test_a_consumer_keeps_its_client_its_coordinator_and_its_isolation_level():
+    consumer = AIOKafkaConsumer(bootstrap_servers=NOWHERE)
+    try:
+        assert isinstance(private.client_of(consumer), AIOKafkaClient)
+        assert private.coordinator_of(consumer) is None  # until it starts
+        private.isolate(consumer, "read_committed")
+    finally:
+        await consumer.stop()
+    source = inspect.getsource(AIOKafkaConsumer.start)
+    assert "self._coordinator = GroupCoordinator(" in source
+    assert "isolation_level=self._isolation_level" in source
+
+
+def test_a_group_coordinator_is_looked_for_asked_and_given_up_by_these_names():
+    assert inspect.iscoroutinefunction(GroupCoordinator.ensure_coordinator_known)
+    assert inspect.iscoroutinefunction(GroupCoordinator._send_req)
+    assert parameters(GroupCoordinator._send_req) == ["request"]
+    assert parameters(GroupCoordinator.coordinator_dead) == []
+
+
+def test_an_admin_client_sends_what_it_has_no_method_for():
+    assert inspect.iscoroutinefunction(AIOKafkaAdminClient._send_request)
+    assert parameters(AIOKafkaAdminClient._send_request)[0] == "request"
+
+
+async def test_a_client_knows_partitions_and_keeps_its_connections():
+    assert inspect.iscoroutinefunction(AIOKafkaClient._wait_on_metadata)
+    assert parameters(AIOKafkaClient._wait_on_metadata) == ["topic"]
+    assert parameters(AIOKafkaClient.coordinator_lookup) == ["coordinator_type", "coordinator_key"]
+    client = AIOKafkaClient(bootstrap_servers=NOWHERE)
+    connection = AIOKafkaConnection("127.0.0.1", 1)
+    client._conns["a broker"] = connection
+    assert connection._writer is None  # until it is connected
+    private.abort_connections(client)
+    aborted = []
+    connection._writer = SimpleNamespace(
+        transport=SimpleNamespace(abort=lambda: aborted.append(True))
+    )
+    private.abort_connections(client)
+    assert aborted
+    assert "self._writer, self._protocol = reader, writer" in inspect.getsource(
+        AIOKafkaConnection.connect
+    )
+
+
+async def test_a_producer_keeps_its_sender_and_what_the_broker_has_not_acknowledged():
+    producer = AIOKafkaProducer(bootstrap_servers=NOWHERE)
+    try:
+        assert private.unacknowledged_batches(producer) == 0
+        assert isinstance(private.sender_of(producer), Sender)
+        assert private.sender_of(producer).sender_task is None
+        assert inspect.iscoroutinefunction(Sender.close)
+    finally:
+        await producer.client.close()
+    accumulator = inspect.getsource(MessageAccumulator)
+    assert "self._batches" in accumulator
+    assert "self._pending_batches" in accumulator
+
+
+async def test_a_connection_asks_for_an_authenticator_that_takes_steps():
+    provider = object()
+    connection = private.TrialConnection("127.0.0.1", 1, sasl_oauth_token_provider=provider)
+    assert isinstance(connection.authenticator_oauth(), OAuthAuthenticator)
+    assert inspect.iscoroutinefunction(OAuthAuthenticator.step)
+    assert "self.authenticator_oauth()" in inspect.getsource(AIOKafkaConnection._do_sasl_handshake)
+
+
+@pytest.mark.parametrize(
+    ("owner", "names"),
+    [
+        (faust_driver.Consumer, ("_new_consumer_thread", "commit", "seek")),
+        (faust_driver.Producer, ("_new_producer", "_ensure_producer", "flush")),
+        (
+            faust_driver.AIOKafkaConsumerThread,
+            (
+                *("_create_worker_consumer", "call_thread", "on_partitions_revoked"),
+                *("on_partitions_assigned", "on_thread_stop", "close", "stop"),
+            ),
+        ),
+        (WorkerThread, ("run", "stop")),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_faust_has_what_the_monitor_overrides_and_calls(owner, names):
+    assert [name for name in names if not callable(getattr(owner, name, None))] == []
+
+
+def test_fausts_consumer_thread_keeps_a_queue_of_calls_and_its_consumer():
+    source = inspect.getsource(faust_driver.AIOKafkaConsumerThread)
+    for name in ("self._consumer", "self._method_queue", "self.call_thread("):
+        assert name in source + inspect.getsource(QueueServiceThread)
+
+
+async def test_fetches_go_through_the_client_that_a_consumer_keeps():
+    consumer = BoundedConsumer(bootstrap_servers="127.0.0.1:1")
+    assert private.client_of(consumer).send.__module__ == "stream.kafka.reading.consumer"
+    await consumer.stop()
+    # The fetcher sends with the client that it is given, and nothing else.
+    source = inspect.getsource(fetcher.Fetcher._proc_fetch_request)
+    assert "await self._client.send(node_id, request)" in source
+    assert "MemoryRecords(part_data[-1])" in source
+    assert "self._client," in inspect.getsource(AIOKafkaConsumer.start)
+
+
+def test_a_fetch_names_its_positions():
+    request = FetchRequest(500, 1, 1000, 1, [("t", [(0, 42, 1000)])])
+    assert request.topics == [("t", [(0, 42, 1000)])]
+
+
+def test_bytes_of_other_consumers_in_the_process_are_read_as_ever():
+    assert isinstance(fetcher.MemoryRecords(batch([(b"k", b"v", [])])), MemoryRecords)
+
+
+def test_a_read_batch_is_all_that_the_fetcher_asks_for():
+    source = inspect.getsource(fetcher.PartitionRecords)
+    asked = {
+        word.split(".", 1)[1]
+        for word in source.replace("(", " ").replace(")", " ").replace(",", " ").split()
+        if word.startswith("next_batch.")
+    }
+    names = {name.rstrip(":") for name in asked}
+    assert names == {
+        *("validate_crc", "producer_id", "base_offset", "is_control_batch"),
+        *("is_transactional", "next_offset"),
+    }
+
+
+def test_records_of_an_aborted_transaction_are_left_out():
+    # A fetch without the list of aborted transactions gives them: the list is what decides.
+    log = batch([(b"k", b"v", [])], transactional=True)
+    assert [record.value for record in Fetches(log, 1).read()] == [b"v"]
+    aborted = fetcher.PartitionRecords(
+        TopicPartition(*TP), fetcher.MemoryRecords(log), [(7, 0)], 0, None, None, True, 1
+    )
+    assert list(aborted) == []
