@@ -33,6 +33,12 @@ def blanked(text: str) -> str:
     return text if text.isprintable() else _CONTROLS.sub(" ", text).strip()
 
 
+def one_line(text: str, limit: int = 0) -> str:
+    """Return a stranger's text on one line, without control characters, cut to ``limit``."""
+    line = blanked(text)
+    return line if not limit or len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
 def _written(character: re.Match[str]) -> str:
     code = ord(character[0])
     if code > 0xFFFF:  # noqa: PLR2004 - beyond, JSON writes a surrogate pair

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from stream.credentials import hide_accounts
 from stream.errors import ReviewsError
-from stream.terminal import blanked, visible
+from stream.terminal import one_line, visible
 
 # A file or a pipe has no width of its own: wide enough that no column of ours is cut.
 _PLAIN_WIDTH: Final = 200
@@ -43,12 +43,6 @@ out: Final = SafeConsole(
     highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PLAIN_WIDTH
 )
 err: Final = SafeConsole(stderr=True, highlight=False)
-
-
-def one_line(text: str, limit: int = 0) -> str:
-    """Return a stranger's text on one line, without control characters, cut to ``limit``."""
-    line = blanked(text)
-    return line if not limit or len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def print_line(line: str) -> None:

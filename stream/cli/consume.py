@@ -12,8 +12,9 @@ import typer
 from rich.text import Text
 
 from stream.categories import title
-from stream.cli.console import err, note, one_line, out, print_line
+from stream.cli.console import err, note, out, print_line
 from stream.cli.options import Prefix, Servers, moment_from, settings_from
+from stream.terminal import one_line
 
 if TYPE_CHECKING:
     from schemas import CategorizedReview, RelabelTask

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import typer
 
-from stream.cli.console import err, note, one_line, out
+from stream.cli.console import err, note, out
 from stream.cli.findings import Finding
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.terminal import one_line
 
 _MARK: Final = {
     "ok": "[green]✓[/green]",

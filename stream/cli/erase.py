@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream.cli.console import err, note, one_line, out
+from stream.cli.console import err, note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.terminal import one_line
 
 if TYPE_CHECKING:
     from stream.operations.erasure import Erasure

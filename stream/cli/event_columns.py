@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from schemas import CategorizedReview, RelabelTask
 from stream.categories import title
-from stream.cli.console import one_line
+from stream.terminal import one_line
 
 Value = Callable[[Any], object]
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from stream.cli.console import err, note, one_line, out, print_data
+from stream.cli.console import err, note, out, print_data
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.reading import reads_files
 from stream.cli.signals import StopSignals
+from stream.terminal import one_line
 
 if TYPE_CHECKING:
     from stream.files import Options

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from stream.cli.console import err, note, one_line
+from stream.cli.console import err, note
+from stream.terminal import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress

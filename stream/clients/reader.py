@@ -16,8 +16,8 @@ from schemas import ContractError
 from stream.errors import BrokerError
 from stream.kafka.clients import group_reader
 from stream.kafka.connection import start, unreachable
-from stream.kafka.reading import as_contract_error, unreadable_in
 from stream.kafka.growth import new_partitions, take_in
+from stream.kafka.reading import as_contract_error, unreadable_in
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings, load_settings
 

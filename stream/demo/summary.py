@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas import category_infos
-from stream.cli.console import one_line
 from stream.demo.outcomes import Outcome, Tally, Verdict
 from stream.demo.run import DemoReport
 from stream.demo.screen import category_table
+from stream.terminal import one_line
 
 _SHOWN_CHARACTERS = 90
 

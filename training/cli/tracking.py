@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from stream.cli.console import note, one_line
+from stream.cli.console import note
 from stream.cli.options import settings_from
+from stream.terminal import one_line
 
 if TYPE_CHECKING:
     from training.tracking.tracker import Tracker

@@ -12,8 +12,9 @@ import typer
 from rich.table import Table
 
 from schemas import Category, all_categories, category_infos
-from stream.cli.console import err, note, one_line, out
+from stream.cli.console import err, note, out
 from stream.cli.reading import reads_files
+from stream.terminal import one_line
 from training.cli.labels_by import unstated_of
 
 if TYPE_CHECKING:

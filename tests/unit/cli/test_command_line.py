@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from stream.cli.app import app
-from stream.cli.console import one_line
 from stream.cli.extras import missing_extra
+from stream.terminal import one_line
 from tests.support.command_line import assert_one_clear_line
 from tests.support.command_line import reviews as run_reviews
 
