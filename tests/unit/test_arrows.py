@@ -17,10 +17,10 @@ FORBIDDEN = {
 # Inside a room, from the ground up: an entry imports only from entries that stand before it.
 FLOORS = {
     "stream": (
-        "credentials", "errors", "intervals", "listing", "privacy", "redis", "sampling", "seal",
-        "terminal", "text", "categories", "files", "private_files", "settings", "kafka", "logs",
-        "taxonomies", "tracing", "web", "exactly_once", "model", "acl", "clients", "worker",
-        "queue", "audit", "monitor", "operations", "bench", "demo", "cli",
+        "credentials", "errors", "intervals", "listing", "privacy", "sampling", "seal",
+        "terminal", "text", "categories", "files", "private_files", "settings", "kafka", "redis",
+        "logs", "taxonomies", "tracing", "web", "exactly_once", "model", "acl", "clients",
+        "queue", "audit", "worker", "monitor", "operations", "bench", "demo", "cli",
     ),
     "training": (
         "errors", "writable", "registry", "data", "words", "measures", "calibrate", "encoders",
