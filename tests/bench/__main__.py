@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from stream.bench.guard import regressions
 from stream.cli.console import note
+from tests.bench.guard import regressions
 from tests.bench.starter_shape import write_starter_shape
 
 RECORDED: Final = Path(__file__).with_name("recorded")

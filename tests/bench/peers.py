@@ -23,7 +23,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas import all_categories
 from stream.bench.cluster import drained, fresh_topics, numbered, publish, workers
-from stream.bench.guard import OURS
 from stream.bench.plot import draw
 from stream.bench.report import Figure, Report, interleave
 from stream.cli.console import note, out
@@ -32,6 +31,7 @@ from stream.kafka.connection import connection_options
 from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings
 from stream.text import normalize
+from tests.bench.guard import OURS
 
 EXAMPLES: Final = (
     Path(__file__).resolve().parents[2] / "deploy" / "taxonomies" / "marketplace" / "examples.jsonl"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.bench.guard import regressions
 from stream.bench.report import Figure, Report
+from tests.bench.guard import regressions
 
 
 def _write(folder: Path, base: float, figure: float, unit: str = "reviews/s") -> Path:
