@@ -10,6 +10,7 @@ import structlog
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from stream.kafka.clients import bare_client
 from stream.kafka.connection import connection_options
 from stream.logs import library_lines
 from stream.settings import KafkaSettings
@@ -29,7 +30,7 @@ async def tell_of_outages(kafka: KafkaSettings) -> None:
     Args:
         kafka: the connection.
     """
-    client = AIOKafkaClient(**connection_options(kafka))
+    client = bare_client(connection_options(kafka))
     lost_at: float | None = None
     try:
         while True:

@@ -17,9 +17,9 @@ FORBIDDEN = {
 # Inside a room, from the ground up: an entry imports only from entries that stand before it.
 FLOORS = {
     "stream": (
-        "credentials", "errors", "intervals", "listing", "privacy", "sampling", "seal",
-        "terminal", "text", "categories", "files", "private_files", "settings", "kafka", "redis",
-        "logs", "taxonomies", "tracing", "web", "exactly_once", "model", "acl", "clients",
+        "containers", "credentials", "errors", "intervals", "listing", "privacy", "sampling", "seal",
+        "terminal", "text", "categories", "files", "private_files", "settings", "logs",
+        "redis", "taxonomies", "tracing", "web", "kafka", "exactly_once", "model", "acl", "clients",
         "queue", "audit", "worker", "monitor", "operations", "bench", "demo", "cli",
     ),
     "training": (
