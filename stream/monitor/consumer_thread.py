@@ -176,6 +176,6 @@ async def _left(consumer: Any) -> None:
     finally:
         stopping.cancel()
     if stopping.cancelled():
-        await consumer._client.close()  # noqa: SLF001 - what its stop() did not come to
+        await client_of(consumer).close()  # what its stop() did not come to
     else:
         stopping.result()
