@@ -23,6 +23,8 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from stream.kafka.private import client_of
+
 _NAMELESS: Final = (0, 0)
 
 
@@ -36,7 +38,7 @@ async def topic_ids(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> dict[s
     Raises:
         KafkaError: no broker answers.
     """
-    client: Any = consumer._client  # noqa: SLF001 - there is no public way to ask
+    client = client_of(consumer)
     try:
         reply = await client.send(client.get_random_node(), _DescribeTopics(*topics))
     except IncompatibleBrokerVersion:

@@ -24,6 +24,7 @@ from schemas import TopicNames, TopicPolicy
 from stream.errors import BrokerError, TopicMissing
 from stream.kafka.clients import admin_client, observer
 from stream.kafka.connection import start, unreachable
+from stream.kafka.private import client_of
 from stream.settings import KafkaSettings, Settings
 
 # Metadata follow within milliseconds; a broker that needs longer has trouble of its own.
@@ -210,7 +211,7 @@ async def _registered(admin: Any, seconds: float) -> None:
     One that has just started, or was silent for longer than its session, names no brokers for a
     moment, itself included: whatever is asked of it fails.
     """
-    client = admin._client  # noqa: SLF001 - no public way
+    client = client_of(admin)
     deadline = time.monotonic() + seconds
     while not client.cluster.brokers() and time.monotonic() < deadline:
         await asyncio.sleep(_VISIBLE_POLL_SECONDS)

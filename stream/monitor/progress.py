@@ -17,10 +17,10 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.errors import BrokerError
-from stream.kafka.connection import connection_options, start
+from stream.kafka.clients import observer
+from stream.kafka.connection import start
 from stream.kafka.offsets import committed_offsets
 from stream.kafka.read_to_end import read_to_end
-from stream.kafka.reading import BoundedConsumer
 from stream.settings import KafkaSettings
 
 _LOOK_SECONDS: Final = 5.0
@@ -94,9 +94,7 @@ async def stands_still(
 async def _observing(
     kafka: KafkaSettings, partitions: Sequence[TopicPartition]
 ) -> AsyncIterator[Any]:
-    consumer: Any = BoundedConsumer(
-        **connection_options(kafka), enable_auto_commit=False, isolation_level="read_committed"
-    )
+    consumer: Any = observer(kafka)
     await start(consumer, kafka)
     try:
         consumer.assign(partitions)
