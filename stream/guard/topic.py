@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas import ContractError, GuardDecision, cloud_event, decode, encode
 from stream.errors import TopicMissing
 from stream.guard.holds import Holds, Refused
 from stream.guard.sealing import DecisionSeal
-from stream.kafka.connection import connection_options, start, unreachable
+from stream.kafka.clients import idempotent_producer
+from stream.kafka.connection import start, unreachable
 from stream.kafka.read_to_end import read_to_end
 from stream.kafka.whole_topic import reading_whole
 from stream.settings import Settings
@@ -75,9 +76,7 @@ async def publish(settings: Settings, decisions: list[GuardDecision]) -> None:
     Raises:
         BrokerError: no broker answers, or it refuses us.
     """
-    producer: Any = AIOKafkaProducer(
-        **connection_options(settings.kafka), acks="all", enable_idempotence=True
-    )
+    producer: Any = idempotent_producer(settings.kafka)
     await start(producer, settings.kafka)
     try:
         for decision in decisions:

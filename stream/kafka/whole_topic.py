@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from stream.kafka.connection import connection_options
-from stream.kafka.reading import BoundedConsumer
+from stream.kafka.clients import observer
 from stream.settings import KafkaSettings
 
 
@@ -24,9 +23,7 @@ async def reading_whole(
         KafkaError: the broker does not answer, or refuses us.
     """
     tp = TopicPartition(topic, 0)
-    consumer = BoundedConsumer(
-        **connection_options(kafka), isolation_level="read_committed", enable_auto_commit=False
-    )
+    consumer = observer(kafka)
     await consumer.start()
     try:
         if topic not in await consumer.topics():

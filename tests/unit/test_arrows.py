@@ -19,7 +19,7 @@ FLOORS = {
     "stream": (
         "containers", "credentials", "errors", "intervals", "listing", "privacy", "sampling", "seal",
         "terminal", "text", "categories", "files", "private_files", "settings", "logs",
-        "redis", "taxonomies", "tracing", "web", "kafka", "exactly_once", "model", "acl", "clients",
+        "redis", "taxonomies", "tracing", "web", "kafka", "exactly_once", "guard", "model", "acl", "clients",
         "queue", "audit", "worker", "monitor", "operations", "bench", "demo", "cli",
     ),
     "training": (
