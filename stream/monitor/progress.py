@@ -82,7 +82,7 @@ async def stands_still(
         await asyncio.sleep(_LOOK_SECONDS)
         # A broker that does not answer says nothing about the group.
         with contextlib.suppress(BrokerError, KafkaError, OSError):
-            async with _observing(kafka, partitions) as consumer:
+            async with _observing(kafka, group, partitions) as consumer:
                 while True:
                     async with asyncio.timeout(kafka.request_timeout_ms / 1000):
                         await _look(consumer, group, partitions, standstill)
@@ -92,9 +92,9 @@ async def stands_still(
 
 @contextlib.asynccontextmanager
 async def _observing(
-    kafka: KafkaSettings, partitions: Sequence[TopicPartition]
+    kafka: KafkaSettings, group: str, partitions: Sequence[TopicPartition]
 ) -> AsyncIterator[Any]:
-    consumer: Any = observer(kafka)
+    consumer: Any = observer(kafka, asks_about=group)
     await start(consumer, kafka)
     try:
         consumer.assign(partitions)
