@@ -67,7 +67,7 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class CalibrationScore:
     """What a way to scale does on labels that it was not fitted to.
 
     Attributes:
@@ -100,7 +100,7 @@ class Calibrated:
     """
 
     manifest: Manifest
-    scores: tuple[Score, ...]
+    scores: tuple[CalibrationScore, ...]
     chosen: str
 
 
@@ -236,7 +236,7 @@ def _score(
     precision: float,
     *,
     guarantee: bool,
-) -> Score:
+) -> CalibrationScore:
     """Fit on four fifths and measure on the last, five times; thresholds as well."""
     choose = guaranteed_thresholds if guarantee else choose_thresholds
     fold = folds_of(truth, _FOLDS, seed=0)
@@ -250,7 +250,7 @@ def _score(
         best = probabilities[out].argmax(axis=1)
         sure[out] = probabilities[out].max(axis=1) >= thresholds[best]
     best = probabilities.argmax(axis=1)
-    return Score(
+    return CalibrationScore(
         name=name,
         log_loss=float(-np.log(probabilities[np.arange(len(truth)), truth] + 1e-12).mean()),
         accuracy=accuracy(truth, best),

@@ -43,7 +43,7 @@ def measured_rows(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class HeldOutPart:
     """Rows that are held out together.
 
     Attributes:
@@ -66,7 +66,7 @@ class Parts:
     """
 
     measured: NDArray[np.int64]
-    parts: tuple[Part, ...]
+    parts: tuple[HeldOutPart, ...]
     products: int
 
 
@@ -141,7 +141,7 @@ def _parts(
     fold: NDArray[np.int64],
     *,
     whole_products: bool,
-) -> tuple[Part, ...]:
+) -> tuple[HeldOutPart, ...]:
     parts = []
     for number in np.unique(fold):
         held = np.flatnonzero(fold == number)
@@ -151,11 +151,11 @@ def _parts(
         names.discard("")
         pairs = zip(dataset.normalized, dataset.product, strict=True)
         training = [text not in texts and product not in names for text, product in pairs]
-        parts.append(Part(held, np.array(training, dtype=np.bool_)))
+        parts.append(HeldOutPart(held, np.array(training, dtype=np.bool_)))
     return tuple(parts)
 
 
-def _learnable(dataset: Dataset, part: Part) -> bool:
+def _learnable(dataset: Dataset, part: HeldOutPart) -> bool:
     return len(np.unique(dataset.categories[part.training])) > 1
 
 

@@ -30,7 +30,7 @@ from training.out_of_fold import out_of_fold
 from training.writable import check_replaceable
 
 if TYPE_CHECKING:
-    from training.export.folder import Options
+    from training.export.folder import FolderOptions
     from training.fit.loop import NeuralModel
 
 __all__ = ["check_servable", "check_teachers", "fit_family", "train_family"]
@@ -44,7 +44,7 @@ def train_family(
     progress: Progress = silent,
     *,
     calibration: Dataset | None = None,
-    options: Options | None = None,
+    options: FolderOptions | None = None,
 ) -> Manifest:
     """Train, calibrate, export and check a model folder that the worker can serve.
 
@@ -73,7 +73,7 @@ def train_family(
     check_replaceable(folder)
     # torch when needed.
     from training.export.cpu_graph import Sample  # noqa: PLC0415
-    from training.export.folder import Made, Options, write_folder  # noqa: PLC0415
+    from training.export.folder import FolderOptions, Made, write_folder  # noqa: PLC0415
 
     config = config or TrainConfig()
     held = None if calibration is not None else out_of_fold(name, dataset, config, progress)
@@ -93,7 +93,9 @@ def train_family(
     unknown = sample.share_of(model.encoder.unknown_id)
     rule = fit_rule(held, config.precision, unknown, guarantee=config.guarantee)
     made = Made(name, config, dataset, held, rule)
-    manifest = write_folder(model, made, sample, folder, options or Options(name=name), progress)
+    manifest = write_folder(
+        model, made, sample, folder, options or FolderOptions(name=name), progress
+    )
     if config.checkpoints is not None:
         shutil.rmtree(config.checkpoints, ignore_errors=True)
     return manifest

@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka.errors import KafkaError, NoError, for_code
 from aiokafka.protocol.admin import CreateAclsRequest
 
-from stream.acl.rules import ALLOW, ANY_HOST, Rule
+from stream.acl.rules import ALLOW, ANY_HOST, AclRule
 from stream.errors import BrokerError
 from stream.kafka.clients import admin_client
 from stream.kafka.connection import start, unreachable
@@ -16,7 +16,7 @@ from stream.kafka.private import ask_broker
 from stream.settings import KafkaSettings
 
 
-async def grant(kafka: KafkaSettings, principal: str, rules: Iterable[Rule]) -> int:
+async def grant(kafka: KafkaSettings, principal: str, rules: Iterable[AclRule]) -> int:
     """Add rules for a principal. What it has already stays; granting twice changes nothing.
 
     Args:
@@ -45,7 +45,7 @@ async def grant(kafka: KafkaSettings, principal: str, rules: Iterable[Rule]) -> 
     return granted
 
 
-async def _create(client: Any, principal: str, rule: Rule, operation: int) -> None:
+async def _create(client: Any, principal: str, rule: AclRule, operation: int) -> None:
     request = CreateAclsRequest(
         rule.resource, rule.name, rule.pattern, principal, ANY_HOST, operation, ALLOW
     )

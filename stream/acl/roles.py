@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal, get_args
 
-from stream.acl.rules import Operation, Pattern, Resource, Rule, topics_under, transactions_under
+from stream.acl.rules import AclRule, Operation, Pattern, Resource, topics_under, transactions_under
 from stream.acl.rules import group as on_group
 from stream.acl.rules import topic as on_topic
 from stream.settings import Settings
@@ -23,7 +23,7 @@ _READ, _WRITE, _CREATE = Operation.READ, Operation.WRITE, Operation.CREATE
 _DESCRIBE = Operation.DESCRIBE
 
 
-def role_rules(role: Role, settings: Settings, *, group: str | None = None) -> tuple[Rule, ...]:
+def role_rules(role: Role, settings: Settings, *, group: str | None = None) -> tuple[AclRule, ...]:
     """Return what a role may do on Kafka, with the topics and groups of these settings.
 
     Args:
@@ -60,20 +60,22 @@ def redis_rules(role: Role, settings: Settings) -> tuple[str, ...]:
             return ()
 
 
-def _producer(settings: Settings) -> tuple[Rule, ...]:
+def _producer(settings: Settings) -> tuple[AclRule, ...]:
     return (on_topic(settings.topic_names.incoming, _WRITE),)
 
 
-def _consumer(settings: Settings, group: str | None) -> tuple[Rule, ...]:
+def _consumer(settings: Settings, group: str | None) -> tuple[AclRule, ...]:
     named = (
         on_group(group, _READ)
         if group
-        else Rule(Resource.GROUP, f"{settings.topics.prefix}.consumer.", (_READ,), Pattern.PREFIXED)
+        else AclRule(
+            Resource.GROUP, f"{settings.topics.prefix}.consumer.", (_READ,), Pattern.PREFIXED
+        )
     )
     return (*(on_topic(name, _READ) for name in settings.topic_names.categories), named)
 
 
-def _worker(settings: Settings) -> tuple[Rule, ...]:
+def _worker(settings: Settings) -> tuple[AclRule, ...]:
     names, group = settings.topic_names, settings.worker.group
     return (
         on_topic(names.incoming, _READ),
@@ -86,7 +88,7 @@ def _worker(settings: Settings) -> tuple[Rule, ...]:
     )
 
 
-def _queue(settings: Settings) -> tuple[Rule, ...]:
+def _queue(settings: Settings) -> tuple[AclRule, ...]:
     names = settings.topic_names
     return (
         on_topic(names.relabel, _READ),
@@ -97,7 +99,7 @@ def _queue(settings: Settings) -> tuple[Rule, ...]:
     )
 
 
-def _relabeller(settings: Settings) -> tuple[Rule, ...]:
+def _relabeller(settings: Settings) -> tuple[AclRule, ...]:
     names, group = settings.topic_names, settings.label.group
     return (
         on_topic(names.relabel, _READ),
@@ -108,7 +110,7 @@ def _relabeller(settings: Settings) -> tuple[Rule, ...]:
     )
 
 
-def _monitor(settings: Settings) -> tuple[Rule, ...]:
+def _monitor(settings: Settings) -> tuple[AclRule, ...]:
     names = settings.topic_names
     own = f"{settings.topics.prefix}.{settings.monitor.name}"
     return (
@@ -129,7 +131,7 @@ def _monitor(settings: Settings) -> tuple[Rule, ...]:
     )
 
 
-def _trainer(settings: Settings) -> tuple[Rule, ...]:
+def _trainer(settings: Settings) -> tuple[AclRule, ...]:
     names = settings.topic_names
     return (
         on_topic(names.labels, _READ),
@@ -138,7 +140,7 @@ def _trainer(settings: Settings) -> tuple[Rule, ...]:
     )
 
 
-def _operator(settings: Settings) -> tuple[Rule, ...]:
+def _operator(settings: Settings) -> tuple[AclRule, ...]:
     """Everything below the prefix: creating topics, replay, backfill, erasure."""
     prefix = settings.topics.prefix
     return (
@@ -147,13 +149,13 @@ def _operator(settings: Settings) -> tuple[Rule, ...]:
             *(_CREATE, _READ, _WRITE, Operation.DELETE, _DESCRIBE),
             *(Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS),
         ),
-        Rule(Resource.GROUP, f"{prefix}.", (_READ, Operation.DELETE), Pattern.PREFIXED),
+        AclRule(Resource.GROUP, f"{prefix}.", (_READ, Operation.DELETE), Pattern.PREFIXED),
         on_group(settings.worker.group, _DESCRIBE),
         transactions_under(f"{prefix}."),
     )
 
 
-_RULES: Final[dict[str, Callable[[Settings], tuple[Rule, ...]]]] = {
+_RULES: Final[dict[str, Callable[[Settings], tuple[AclRule, ...]]]] = {
     "producer": _producer,
     "worker": _worker,
     "queue": _queue,

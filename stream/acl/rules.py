@@ -52,7 +52,7 @@ class _Option(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AclRule:
     """Operations that are allowed on one resource, or on all whose names begin alike."""
 
     resource: Resource
@@ -74,24 +74,24 @@ class Rule:
         return " ".join(shlex.quote(word) for word in words)
 
 
-def topic(name: str, *operations: Operation) -> Rule:
+def topic(name: str, *operations: Operation) -> AclRule:
     """Return a rule about one topic."""
-    return Rule(Resource.TOPIC, name, operations)
+    return AclRule(Resource.TOPIC, name, operations)
 
 
-def topics_under(prefix: str, *operations: Operation) -> Rule:
+def topics_under(prefix: str, *operations: Operation) -> AclRule:
     """Return a rule about all topics whose names begin so."""
-    return Rule(Resource.TOPIC, prefix, operations, Pattern.PREFIXED)
+    return AclRule(Resource.TOPIC, prefix, operations, Pattern.PREFIXED)
 
 
-def group(name: str, *operations: Operation) -> Rule:
+def group(name: str, *operations: Operation) -> AclRule:
     """Return a rule about one consumer group."""
-    return Rule(Resource.GROUP, name, operations)
+    return AclRule(Resource.GROUP, name, operations)
 
 
-def transactions_under(prefix: str) -> Rule:
+def transactions_under(prefix: str) -> AclRule:
     """Return the rule that allows transactional ids which begin so."""
-    return Rule(Resource.TRANSACTIONAL_ID, prefix, (Operation.WRITE,), Pattern.PREFIXED)
+    return AclRule(Resource.TRANSACTIONAL_ID, prefix, (Operation.WRITE,), Pattern.PREFIXED)
 
 
 def _camel(name: str) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from schemas import TopicNames
 from stream.bench.cluster import OpenPartitions, fresh_topics, numbered, workers
 from stream.bench.pipeline import model_alone
-from stream.bench.report import Figure, Report
+from stream.bench.report import BenchmarkReport, Figure
 from stream.kafka.clients import bulk_producer, observer
 from stream.settings import Settings
 
@@ -58,7 +58,7 @@ def bench_latency(
     capacity: float | None = None,
     rounds: int = 3,
     seconds: float = 15,
-) -> Report:
+) -> BenchmarkReport:
     """Measure latency at shares of a capacity.
 
     Args:
@@ -87,7 +87,7 @@ def bench_latency(
             ):
                 figures[load, name].rounds.append(value)
     stages = {f"stage_ms_at_{load:.0%}": found.stages for load, found in last.items()}
-    report = Report("Latency", f"p50 at {LOADS[0]:.0%} load", list(figures.values()))
+    report = BenchmarkReport("Latency", f"p50 at {LOADS[0]:.0%} load", list(figures.values()))
     report.facts |= {"capacity": capacity, "seconds": seconds} | stages
     return report
 

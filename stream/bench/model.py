@@ -9,7 +9,7 @@ from typing import Final
 
 from stream.bench.cluster import FIRST_NUMBER
 from stream.bench.doubles import split_classifier
-from stream.bench.report import Report, interleave
+from stream.bench.report import BenchmarkReport, interleave
 from stream.bench.roofline import matmul_flops, operations_per_token
 from stream.model.classifier import Classifier
 from stream.model.folder import CPU_GRAPH
@@ -22,7 +22,9 @@ _SAMPLE: Final = 2048
 SPLIT_TOKENS: Final = 2048
 
 
-def bench_model(folder: Path, texts: Sequence[str], rounds: int = 5, threads: int = 0) -> Report:
+def bench_model(
+    folder: Path, texts: Sequence[str], rounds: int = 5, threads: int = 0
+) -> BenchmarkReport:
     """Measure reviews a second by batching strategy, and operations against the roofline.
 
     Args:
@@ -46,7 +48,7 @@ def bench_model(folder: Path, texts: Sequence[str], rounds: int = 5, threads: in
         "with tokenising": lambda: text_rate(model, sample),
     }
     figures = interleave(strategies, rounds, "reviews/s")
-    report = Report("Model alone", "token budget, side by side (ours)", figures)
+    report = BenchmarkReport("Model alone", "token budget, side by side (ours)", figures)
     report.facts |= {"model": model.version, "threads": threads, "reviews": len(sample)}
     report.facts |= _roofline(folder, model, ids, rounds, threads)
     return report

@@ -18,7 +18,7 @@ from stream.bench.cluster import (
     publish,
     workers,
 )
-from stream.bench.report import Figure, Report
+from stream.bench.report import BenchmarkReport, Figure
 from stream.containers import available_cores
 from stream.model.classifier import Classifier
 from stream.settings import Settings
@@ -33,7 +33,7 @@ _ALONE_REVIEWS: Final = 8192
 _BATCH: Final = 512
 
 
-def bench_pipeline(settings: Settings, texts: Sequence[str], rounds: int = 3) -> Report:
+def bench_pipeline(settings: Settings, texts: Sequence[str], rounds: int = 3) -> BenchmarkReport:
     """Measure the saturated pipeline in interleaved rounds.
 
     Args:
@@ -56,7 +56,7 @@ def bench_pipeline(settings: Settings, texts: Sequence[str], rounds: int = 3) ->
         bare = _without_cache(settings)
         free.rounds.append(_saturated(bare, texts, _FREE_REVIEWS, 0.0, []).rate)
         cached.rounds.append(_all_cached(settings, texts))
-    report = Report("Pipeline", MODEL_ALONE, [alone, whole, free, cached])
+    report = BenchmarkReport("Pipeline", MODEL_ALONE, [alone, whole, free, cached])
     report.facts["stage_ms_a_batch"] = usage[-1].stages if usage else {}
     report.facts["worker_memory_bytes"] = max((u.memory_bytes for u in usage), default=0)
     report.facts["worker_start_seconds"] = max((u.started_seconds for u in usage), default=0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stream.bench.report import Report, readable
+from stream.bench.report import BenchmarkReport, readable
 from stream.errors import ReviewsError
 
 
-def draw(report: Report, path: Path) -> None:
+def draw(report: BenchmarkReport, path: Path) -> None:
     """Write a PNG of a report's figures.
 
     Args:

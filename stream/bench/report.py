@@ -42,7 +42,7 @@ class Figure:
 
 
 @dataclass(slots=True)
-class Report:
+class BenchmarkReport:
     """All figures of a benchmark, and the machine that they were measured on."""
 
     title: str

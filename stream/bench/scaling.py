@@ -19,7 +19,7 @@ from stream.bench.cluster import (
     publish,
     workers,
 )
-from stream.bench.report import Figure, Report
+from stream.bench.report import BenchmarkReport, Figure
 from stream.containers import available_cores
 from stream.settings import Settings
 
@@ -36,13 +36,13 @@ PARTITIONS: Final = (4, 16, 64)
 _FREE_REVIEWS: Final = 200_000
 
 
-def bench_scaling(settings: Settings, texts: Sequence[str], rounds: int = 3) -> Report:
+def bench_scaling(settings: Settings, texts: Sequence[str], rounds: int = 3) -> BenchmarkReport:
     """Measure reviews a second with 1, 2 and 4 workers; 8 partitions, one group.
 
     The clock starts once every worker has its share of the partitions open and all input is there.
     """
     figures = {n: Figure(f"{n} worker{'s' * (n > 1)}", "reviews/s") for n in WORKERS}
-    report = Report("Scaling", "1 worker", list(figures.values()))
+    report = BenchmarkReport("Scaling", "1 worker", list(figures.values()))
     for _ in range(rounds):
         for count, figure in figures.items():
             found, usage = asyncio.run(_scaled(settings, texts, count))
@@ -83,10 +83,10 @@ def _cost(found: Drained, usage: Sequence[WorkerUsage]) -> dict[str, Any]:
     }
 
 
-def bench_partitions(settings: Settings, texts: Sequence[str], rounds: int = 3) -> Report:
+def bench_partitions(settings: Settings, texts: Sequence[str], rounds: int = 3) -> BenchmarkReport:
     """Measure reviews a second of one worker with the free model, by number of partitions."""
     figures = {n: Figure(f"{n} partitions", "reviews/s") for n in PARTITIONS}
-    report = Report("Partitions", f"{PARTITIONS[0]} partitions", list(figures.values()))
+    report = BenchmarkReport("Partitions", f"{PARTITIONS[0]} partitions", list(figures.values()))
     # A broker just started compiles its code (Java) on the cores that we measure.
     asyncio.run(_drain(settings, texts, _FREE_REVIEWS))
     for _ in range(rounds):
@@ -97,10 +97,10 @@ def bench_partitions(settings: Settings, texts: Sequence[str], rounds: int = 3) 
     return report
 
 
-def bench_backlog(settings: Settings, texts: Sequence[str], reviews: int) -> Report:
+def bench_backlog(settings: Settings, texts: Sequence[str], reviews: int) -> BenchmarkReport:
     """Measure one worker with the free model on a long backlog, and a tenth of it for comparison."""
     short, long = (Figure(f"backlog of {n:,}", "reviews/s") for n in (reviews // 10, reviews))
-    report = Report("Backlog", short.name, [short, long])
+    report = BenchmarkReport("Backlog", short.name, [short, long])
     asyncio.run(_drain(settings, texts, _FREE_REVIEWS))
     for figure, count in ((short, reviews // 10), (long, reviews)):
         found, usage = asyncio.run(_drain(settings, texts, count))

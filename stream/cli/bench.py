@@ -16,7 +16,7 @@ from stream.cli.options import Servers, settings_from
 from stream.errors import ReviewsError
 
 if TYPE_CHECKING:
-    from stream.bench.report import Report
+    from stream.bench.report import BenchmarkReport
     from stream.settings import Settings
 
 app = typer.Typer(
@@ -146,7 +146,7 @@ def read_texts(path: Path) -> list[str]:
         return [row.text for row in rows if isinstance(row, ReviewRow)]
 
 
-def _show(report: Report, output: Path, name: str) -> None:
+def _show(report: BenchmarkReport, output: Path, name: str) -> None:
     out.print(report.table())
     for fact, value in report.facts.items():
         shown = f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -26,7 +26,7 @@ from stream.cli.rows import ModelFolder, Rows, progress_over
 
 if TYPE_CHECKING:
     from stream.files import BadRow, ReviewRow
-    from stream.files.table_back import Decision, OutputForm, TableWriter
+    from stream.files.table_back import OutputForm, RowDecision, TableWriter
     from stream.model.classifier import Classifier
     from stream.settings import ModelSettings
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _BLOCK: Final = 1024
 _EXCEL: Final = "excel"
 _UNSURE: Final = "low-confidence"
-_Row: TypeAlias = "tuple[Mapping[str, Any], str, Decision]"
+_Row: TypeAlias = "tuple[Mapping[str, Any], str, RowDecision]"
 
 
 def classify(
@@ -118,7 +118,7 @@ def _classified(
 ) -> Iterator[list[_Row]]:
     """Yield blocks of rows in their order, each with what is said of it."""
     from stream.files import BadRow, IdDeriver
-    from stream.files.table_back import LEFT_OUT, Decision
+    from stream.files.table_back import LEFT_OUT, RowDecision
 
     ids = IdDeriver()
     while block := list(islice(every, _BLOCK)):
@@ -127,15 +127,15 @@ def _classified(
         for row in block:
             if isinstance(row, BadRow):
                 rows.leave_out(row)
-                found.append((row.fields, "", Decision("", "", None, LEFT_OUT, row.problem)))
+                found.append((row.fields, "", RowDecision("", "", None, LEFT_OUT, row.problem)))
             else:
                 found.append((row.fields, ids.id_of(row), next(decisions)))
         yield found
 
 
-def _decided(classifier: Classifier, rows: list[ReviewRow]) -> Iterator[Decision]:
+def _decided(classifier: Classifier, rows: list[ReviewRow]) -> Iterator[RowDecision]:
     from schemas import active_taxonomy, all_categories
-    from stream.files.table_back import Decision
+    from stream.files.table_back import RowDecision
     from stream.text import normalize
 
     if not rows:
@@ -144,7 +144,7 @@ def _decided(classifier: Classifier, rows: list[ReviewRow]) -> Iterator[Decision
     categories, language = all_categories(), active_taxonomy().languages[0]
     for i, best in enumerate(predictions.probabilities.argmax(axis=1)):
         is_sure = bool(predictions.sure[i])
-        yield Decision(
+        yield RowDecision(
             categories[best].slug,
             categories[best].info.name(language),
             round(float(predictions.probabilities[i, best]), 6),

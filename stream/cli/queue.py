@@ -24,7 +24,7 @@ from stream.terminal import one_line
 if TYPE_CHECKING:
     from stream.files import Options
     from stream.queue.accounts import Accounts
-    from stream.queue.desk import Outcome
+    from stream.queue.desk import DecidedTogether
     from stream.queue.export import Format
     from stream.queue.label_studio import Annotation
     from stream.queue.server import Serving
@@ -366,7 +366,7 @@ async def _rebuild(settings: Settings) -> int:
         await redis.aclose()
 
 
-async def _import(settings: Settings, who: str, annotations: list[Annotation]) -> Outcome:
+async def _import(settings: Settings, who: str, annotations: list[Annotation]) -> DecidedTogether:
     from stream.queue.claims import Claims
     from stream.queue.desk import Desk, Person
     from stream.queue.importing import import_annotations

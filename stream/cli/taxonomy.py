@@ -15,7 +15,7 @@ from stream.listing import some
 
 if TYPE_CHECKING:
     from schemas import Taxonomy
-    from stream.taxonomies.diff import Change
+    from stream.taxonomies.diff import TaxonomyChange
     from stream.taxonomies.proposal import Proposal
 
 app = typer.Typer(help="Categories of your own: a folder to edit.", no_args_is_help=True)
@@ -160,7 +160,7 @@ def diff(old: Folder, new: Folder, as_json: Json = False) -> None:
     _require_explained(found)
 
 
-def _require_explained(found: list[Change]) -> None:
+def _require_explained(found: list[TaxonomyChange]) -> None:
     if gone := [change.before[0] for change in found if change.kind == "unexplained"]:
         note(
             f"[red]nothing says what became of {some(gone, most=_MOST_NAMED)}[/red]: name it in `formerly` of the "

@@ -27,7 +27,7 @@ SAMPLES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class EventOutcome:
     """Where one input event ended."""
 
     route: Route
@@ -51,7 +51,7 @@ class OutcomeParser:
     def __init__(self, topics: TopicNames) -> None:
         self._topics = topics
 
-    def __call__(self, record: ConsumerRecord) -> Outcome | BatchSummary:
+    def __call__(self, record: ConsumerRecord) -> EventOutcome | BatchSummary:
         """Parse one message.
 
         Raises:
@@ -61,25 +61,25 @@ class OutcomeParser:
         if record.topic == self._topics.batches:
             return decode(BatchSummary, record.value)
         if record.topic == self._topics.dead_letter:
-            return Outcome("dead-letter", DeadLetterReason.from_headers(record.headers).source)
+            return EventOutcome("dead-letter", DeadLetterReason.from_headers(record.headers).source)
         if record.topic == self._topics.relabel:
             return _waiting(decode(RelabelTask, record.value))
         return _decided(decode(CategorizedReview, record.value))
 
 
-def _decided(event: CategorizedReview) -> Outcome:
+def _decided(event: CategorizedReview) -> EventOutcome:
     if event.source is None:
         raise KeyError("source")  # only the worker's own decisions can be counted against inputs
     review = event.review
-    return Outcome(
+    return EventOutcome(
         "category", event.source, review.review_id, review.text, event.category, event.confidence
     )
 
 
-def _waiting(task: RelabelTask) -> Outcome:
+def _waiting(task: RelabelTask) -> EventOutcome:
     best = max(task.probabilities, key=lambda category: task.probabilities[category])
     review = task.review
-    return Outcome(
+    return EventOutcome(
         "relabel",
         task.source,
         review.review_id,
@@ -90,18 +90,20 @@ def _waiting(task: RelabelTask) -> Outcome:
 
 
 @dataclass(slots=True)
-class Tally:
+class OutcomeTally:
     """Running sums over outcomes."""
 
     published: Counter[Category] = field(default_factory=Counter)
     confidence: defaultdict[Category, float] = field(default_factory=lambda: defaultdict(float))
     routes: Counter[Route] = field(default_factory=Counter)
-    samples: defaultdict[Category, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
-    relabel_samples: list[Outcome] = field(default_factory=list)
+    samples: defaultdict[Category, list[EventOutcome]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    relabel_samples: list[EventOutcome] = field(default_factory=list)
     cache_hits: int = 0
     model_version: str = ""
 
-    def add(self, event: Outcome | BatchSummary) -> None:
+    def add(self, event: EventOutcome | BatchSummary) -> None:
         """Count an event."""
         if isinstance(event, BatchSummary):
             self.cache_hits += event.cache_hits
@@ -133,7 +135,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class OutcomeCheck:
     """Input events against outcomes, compared position by position."""
 
     inputs: int
@@ -151,10 +153,10 @@ class Verdict:
         return not (self.lost or self.repeated or self.unknown)
 
 
-def compare(inputs: set[SourcePosition], outcomes: Counter[SourcePosition]) -> Verdict:
+def compare(inputs: set[SourcePosition], outcomes: Counter[SourcePosition]) -> OutcomeCheck:
     """Compare the positions read from the incoming topic with those that outcomes name."""
     known = outcomes.keys() & inputs
-    return Verdict(
+    return OutcomeCheck(
         inputs=len(inputs),
         outcomes=outcomes.total(),
         lost=len(inputs) - len(known),

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from schemas import Review, SourcePosition
 from stream.clients import ReviewProducer, TopicReader
-from stream.demo.outcomes import Outcome, OutcomeParser, Tally, Verdict, compare
+from stream.demo.outcomes import EventOutcome, OutcomeCheck, OutcomeParser, OutcomeTally, compare
 from stream.demo.screen import Screen
 from stream.demo.worker_process import WorkerProcess
 from stream.errors import ReviewsError
@@ -34,8 +34,8 @@ class DemoReport:
     published: int = 0
     seconds: float = 0.0
     """From the first review published to the last outcome read back."""
-    tally: Tally = field(default_factory=Tally)
-    verdict: Verdict | None = None
+    tally: OutcomeTally = field(default_factory=OutcomeTally)
+    verdict: OutcomeCheck | None = None
 
 
 class Demo:
@@ -99,7 +99,7 @@ class Demo:
             async for event in events:
                 self._changed_at = time.monotonic()
                 self._report.tally.add(event)
-                if isinstance(event, Outcome):
+                if isinstance(event, EventOutcome):
                     results.write(_result_line(event))
                 else:
                     self._batched += event.reviews
@@ -126,7 +126,7 @@ class Demo:
                     f"no outcome for {_STALLED_SECONDS:.0f} s", f"read {self.worker_log}"
                 )
 
-    async def _verify(self) -> Verdict:
+    async def _verify(self) -> OutcomeCheck:
         names = self._settings.topic_names
         settings = self._settings
         inputs: set[SourcePosition] = set()
@@ -142,7 +142,7 @@ class Demo:
         parse = OutcomeParser(names)
         async with TopicReader(names.outputs(), parse, settings=settings, follow=False) as events:
             async for event in events:
-                if isinstance(event, Outcome):
+                if isinstance(event, EventOutcome):
                     outcomes[event.source] += 1
         return compare(inputs, outcomes)
 
@@ -159,7 +159,7 @@ def worker_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _result_line(outcome: Outcome) -> str:
+def _result_line(outcome: EventOutcome) -> str:
     fields = {
         "review_id": outcome.review_id,
         "category": outcome.category,

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas import category_infos
-from stream.demo.outcomes import Tally
+from stream.demo.outcomes import OutcomeTally
 
 # Often enough to look alive, seldom enough to cost nothing beside the model.
 _REDRAWS_PER_SECOND: Final = 8
@@ -30,7 +30,7 @@ class Screen:
         expected: reviews that will come, once that is known.
     """
 
-    def __init__(self, console: Console, tally: Tally, expected: int | None = None) -> None:
+    def __init__(self, console: Console, tally: OutcomeTally, expected: int | None = None) -> None:
         self._console = console
         self._tally = tally
         self.expected = expected
@@ -92,7 +92,7 @@ class Screen:
         )
 
 
-def category_table(tally: Tally) -> Table:
+def category_table(tally: OutcomeTally) -> Table:
     """Return one row a category: count, mean confidence, share of what was published."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("category", min_width=20)

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas import category_infos
-from stream.demo.outcomes import Outcome, Tally, Verdict
+from stream.demo.outcomes import EventOutcome, OutcomeCheck, OutcomeTally
 from stream.demo.run import DemoReport
 from stream.demo.screen import category_table
 from stream.terminal import one_line
@@ -33,7 +33,7 @@ def print_report(console: Console, report: DemoReport) -> None:
         _print_verdict(console, report.verdict)
 
 
-def _print_samples(console: Console, tally: Tally) -> None:
+def _print_samples(console: Console, tally: OutcomeTally) -> None:
     for info in category_infos():
         for i, outcome in enumerate(tally.samples[info.category]):
             console.print(_sample(info.name("ru") if i == 0 else "", outcome))
@@ -43,14 +43,14 @@ def _print_samples(console: Console, tally: Tally) -> None:
     console.print()
 
 
-def _sample(head: str, outcome: Outcome, guess: str = "") -> Text:
+def _sample(head: str, outcome: EventOutcome, guess: str = "") -> Text:
     text = one_line(outcome.text, _SHOWN_CHARACTERS - len(guess))
     return Text.assemble(
         (f"{head:<24}", "bold"), (f"{outcome.confidence:.2f}{guess}  ", "cyan"), text
     )
 
 
-def _print_verdict(console: Console, verdict: Verdict) -> None:
+def _print_verdict(console: Console, verdict: OutcomeCheck) -> None:
     if verdict.exactly_once:
         console.print(
             f"[green]✓[/green] read back, committed messages only: {verdict.inputs:,} reviews in, "

@@ -38,7 +38,7 @@ _DATES: Final = {"default_date_format": "yyyy-mm-dd hh:mm:ss"}
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RowDecision:
     """What is said of a row.
 
     Attributes:
@@ -64,7 +64,7 @@ class Decision:
 class TableWriter(Protocol):
     """Takes rows one after the other."""
 
-    def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:
+    def write(self, fields: Mapping[str, Any], review_id: str, decision: RowDecision) -> None:
         """Write a row: what it was, and what is said of it."""
 
 
@@ -122,7 +122,7 @@ class _JsonLines:
     def __init__(self, file: TextIO) -> None:
         self._file = file
 
-    def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:
+    def write(self, fields: Mapping[str, Any], review_id: str, decision: RowDecision) -> None:
         own = {name: _plain(value) for name, value in fields.items()}
         named = {REVIEW_ID: review_id} if review_id and REVIEW_ID not in own else {}
         added = dict(zip(added_names(list(own)), decision.cells, strict=True))
@@ -141,7 +141,7 @@ class _Csv:
         self._writer = SafeWriter(file, ";" if russian else delimiter)
         self._writer.writerow([*map(whole, names), *added_names(names)])
 
-    def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:
+    def write(self, fields: Mapping[str, Any], review_id: str, decision: RowDecision) -> None:
         del review_id  # their own columns name the review, or nothing does
         own = _by_name(fields)
         cells = [whole(as_text(own.get(name))) for name in self._names]
@@ -221,7 +221,7 @@ class _Workbook:
             self._sheet.write_string(0, column, whole(name), bold)
         self._sheet.freeze_panes(1, 0)
 
-    def write(self, fields: Mapping[str, Any], review_id: str, decision: Decision) -> None:
+    def write(self, fields: Mapping[str, Any], review_id: str, decision: RowDecision) -> None:
         del review_id
         self._row += 1
         if self._row >= _MOST_ROWS:

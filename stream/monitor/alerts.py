@@ -9,7 +9,7 @@ Severity = Literal["warning", "critical"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AlertRule:
     """When something is worth a person's attention.
 
     Attributes:
@@ -42,7 +42,7 @@ class Alert:
         rule: when to raise and when to clear.
     """
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: AlertRule) -> None:
         self.rule = rule
         self.active = False
         self.since: float | None = None

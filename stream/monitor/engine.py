@@ -24,7 +24,7 @@ from stream.monitor.history import Change, History, TimeRules
 from stream.monitor.promises import Promises
 from stream.monitor.references import References
 from stream.monitor.standing import BrokerView
-from stream.monitor.watch import Standing, Watch
+from stream.monitor.watch import PipelineStanding, Watch
 from stream.monitor.windows import WindowKind, category_windows
 from stream.settings import GuardSettings, MonitorSettings
 
@@ -144,7 +144,7 @@ class Engine:
         """Bring the alerts up to date; return those that changed."""
         now = self.clock()
         lag = self.broker.lag
-        standing = Standing(
+        standing = PipelineStanding(
             lag,
             self.broker.silence(now, self.started_at),
             self.backlog,

@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PromiseStanding:
     """How one category of the serving model stands to its promise.
 
     Attributes:
@@ -83,13 +83,13 @@ class Promises:
         """Return the precision that a model's published reviews are to have; None: nobody knows."""
         return self._asked or (self._references.promised(version) if version else None)
 
-    def standing(self, window: Bucket) -> list[Kept]:
+    def standing(self, window: Bucket) -> list[PromiseStanding]:
         """Return how the categories of the model that answered most of a window stand, all of them last."""
         self._learn()
         version = window.model or ""
         measured = self._measured.get(version, {})
         rows = [
-            Kept(
+            PromiseStanding(
                 category,
                 measured.get(category),
                 estimated_precision(window.categories.get(category.slug, Tally())),
@@ -102,7 +102,10 @@ class Promises:
         for tally in window.categories.values():
             whole.add(tally)
         proof = max((row.proof for row in rows), default=0.0)
-        return [*rows, Kept(None, measured.get(None), estimated_precision(whole), proof, None)]
+        return [
+            *rows,
+            PromiseStanding(None, measured.get(None), estimated_precision(whole), proof, None),
+        ]
 
     def worst_proof(self, version: str | None) -> float | None:
         """Return the strongest evidence against any promise of a model, 1 is proof; None: not looked at."""

@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class WindowReference:
     """What a window is compared with.
 
     Attributes:
@@ -61,7 +61,7 @@ class References:
     def __init__(self, baseline: Callable[[str], Bucket], enough: int) -> None:
         self._baseline = baseline
         self._enough = enough
-        self._of_models: dict[str, Reference] = {}
+        self._of_models: dict[str, WindowReference] = {}
         self._promised: dict[str, float] = {}
 
     @property
@@ -89,9 +89,9 @@ class References:
         if sum(mix) > 0 and sum(given.confidence_histogram) > 0:
             confidence = tuple(given.confidence_histogram)
             share = given.unknown_token_share or None
-            self._of_models[manifest.version] = Reference("model", mix, confidence, share)
+            self._of_models[manifest.version] = WindowReference("model", mix, confidence, share)
 
-    def of(self, version: str | None) -> Reference | None:
+    def of(self, version: str | None) -> WindowReference | None:
         """Return what is normal for a model; None: nobody knows yet."""
         if version is None:
             return None
@@ -101,7 +101,7 @@ class References:
         if first.classified < self._enough:
             return None
         mix, confidence = tuple(map(float, first.mix())), tuple(map(float, first.histogram))
-        return Reference("baseline", mix, confidence, first.unknown_share)
+        return WindowReference("baseline", mix, confidence, first.unknown_share)
 
     def drift(self, window: Bucket) -> Drift:
         """Compare a window with what is normal for the model that answered most of it."""

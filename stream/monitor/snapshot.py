@@ -10,7 +10,7 @@ from stream.kafka.lag import PartitionLag
 from stream.kafka.open_transactions import OpenTransaction
 from stream.monitor.bucket import Bucket, Tally
 from stream.monitor.engine import Engine
-from stream.monitor.promises import Kept
+from stream.monitor.promises import PromiseStanding
 
 # A chart of 120 steps still tells single bars apart on a laptop's screen.
 _STEPS: Final = 120
@@ -218,7 +218,7 @@ def _quality(engine: Engine) -> dict[str, Any]:
     }
 
 
-def _kept(row: Kept) -> list[float | int | None]:
+def _kept(row: PromiseStanding) -> list[float | int | None]:
     """Return one category's figures in the order of :data:`QUALITY`; short, since there may be many."""
     measured, estimated = row.measured, row.estimated
     told = measured if measured is not None and measured.precision is not None else None

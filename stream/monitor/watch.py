@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from stream.monitor.alerts import Alert, Rule
+from stream.monitor.alerts import Alert, AlertRule
 from stream.monitor.bucket import Bucket
 from stream.monitor.history import History
 from stream.monitor.promises import Promises, worst_shortfall
@@ -19,7 +19,7 @@ _FOLDED_WINDOWS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PipelineStanding:
     """How the pipeline stands now, as told by the broker and the clock."""
 
     lag: int | None = None
@@ -94,7 +94,7 @@ class Watch:
         self._of_windows = [Alert(alert.rule) for alert in self._of_windows]
         self._seen_until = 0.0
 
-    def look(self, standing: Standing, now: float) -> list[Alert]:
+    def look(self, standing: PipelineStanding, now: float) -> list[Alert]:
         """Bring all alerts up to date; return those that were raised or cleared.
 
         Args:
@@ -157,38 +157,38 @@ class Watch:
         return self._history.window(end - self._settings.hopping_window_seconds, end)
 
 
-def _window_rules(s: MonitorSettings) -> tuple[Rule, ...]:
+def _window_rules(s: MonitorSettings) -> tuple[AlertRule, ...]:
     hold = s.alert_hold_seconds
     return (
-        Rule(
+        AlertRule(
             "relabel-share",
             "The model is unsure of many reviews",
             *s.alert_relabel_share,
             hold,
             advice="Look at what waits in the queue: a new kind of goods, or a bad model?",
         ),
-        Rule(
+        AlertRule(
             "category-mix",
             "The mix of categories has changed",
             *s.alert_mix_psi,
             hold,
             advice="A campaign or a new shop explains it, or else the model is wrong about some.",
         ),
-        Rule(
+        AlertRule(
             "confidence",
             "The model's confidence has changed",
             *s.alert_confidence_psi,
             hold,
             advice="Compare with the last model change; label a random sample and evaluate.",
         ),
-        Rule(
+        AlertRule(
             "unknown-words",
             "Many words are new to the model",
             *s.alert_unknown_share,
             hold,
             advice="Another language or broken encoding at a producer? Else retrain.",
         ),
-        Rule(
+        AlertRule(
             "dead-letters",
             "Many messages cannot be read",
             *s.alert_dead_share,
@@ -196,7 +196,7 @@ def _window_rules(s: MonitorSettings) -> tuple[Rule, ...]:
             severity="critical",
             advice="`reviews consume --dead-letter` shows why; mend the producer, then replay.",
         ),
-        Rule(
+        AlertRule(
             "estimated-precision",
             "Published precision is estimated below the promise",
             *s.alert_estimated_shortfall,
@@ -206,30 +206,30 @@ def _window_rules(s: MonitorSettings) -> tuple[Rule, ...]:
     )
 
 
-def _standing_rules(s: MonitorSettings) -> tuple[Rule, ...]:
+def _standing_rules(s: MonitorSettings) -> tuple[AlertRule, ...]:
     return (
-        Rule(
+        AlertRule(
             "lag",
             "The workers are behind",
             *s.alert_lag,
             s.alert_hold_seconds,
             advice="Start more workers, up to one for each partition.",
         ),
-        Rule(
+        AlertRule(
             "silence",
             "No worker is working",
             *s.alert_silence_seconds,
             severity="critical",
             advice="See whether workers run: `/readyz?verbose` and their logs.",
         ),
-        Rule(
+        AlertRule(
             "backlog",
             "Many reviews wait for a person",
             *s.alert_backlog,
             s.alert_hold_seconds,
             advice="More reviewers, the automatic relabeller, or a model that learned from labels.",
         ),
-        Rule(
+        AlertRule(
             "audited-precision",
             "Audits show that a promise is broken",
             1.0,
@@ -237,7 +237,7 @@ def _standing_rules(s: MonitorSettings) -> tuple[Rule, ...]:
             severity="critical",
             advice="See `reviews quality`; calibrate or retrain, or let the guard hold the category.",
         ),
-        Rule(
+        AlertRule(
             "category-held",
             "A category is held: its reviews go to people",
             1,

@@ -86,7 +86,7 @@ class Correction:
 
 
 @dataclass(slots=True)
-class Outcome:
+class DecidedTogether:
     """What became of many answers."""
 
     decided: list[str] = field(default_factory=list)
@@ -127,7 +127,7 @@ class Desk:
 
     async def decide_many(
         self, person: Person, answers: Sequence[Answer], origin: Origin
-    ) -> Outcome:
+    ) -> DecidedTogether:
         """Decide several items in one transaction; undo takes all of them back.
 
         Of several answers to one review the first counts, as if the others had come after it.
@@ -141,8 +141,8 @@ class Desk:
 
     async def _decide_many(
         self, person: Person, answers: Sequence[Answer], origin: Origin, claim: Claim
-    ) -> Outcome:
-        outcome = Outcome()
+    ) -> DecidedTogether:
+        outcome = DecidedTogether()
         acts: list[Act] = []
         given: dict[str, Answer] = {}
         items = await self._working_set.take(person.name, [a.review_id for a in answers])

@@ -12,7 +12,7 @@ Kind = Literal["added", "renamed", "merged", "split", "removed", "unexplained", 
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TaxonomyChange:
     """One change.
 
     Attributes:
@@ -43,41 +43,41 @@ class Steps:
     notes: tuple[str, ...]
 
 
-def changes(old: Taxonomy, new: Taxonomy) -> list[Change]:
+def changes(old: Taxonomy, new: Taxonomy) -> list[TaxonomyChange]:
     """Return what changed, by the new taxonomy's ``formerly`` and ``removed``."""
     found = [*_changed(old, new)]
     kept = [slug for slug in old.slugs if slug in new.slugs]
     if kept != [slug for slug in new.slugs if slug in old.slugs]:
-        found.append(Change("moved", tuple(kept), ()))
+        found.append(TaxonomyChange("moved", tuple(kept), ()))
     if old.none != new.none and not (old.none and new.none in new.heirs(old.none)):
-        found.append(Change("none", (old.none or "",), (new.none or "",)))
+        found.append(TaxonomyChange("none", (old.none or "",), (new.none or "",)))
     return found
 
 
-def _changed(old: Taxonomy, new: Taxonomy) -> Iterator[Change]:
+def _changed(old: Taxonomy, new: Taxonomy) -> Iterator[TaxonomyChange]:
     former: dict[str, list[str]] = {slug: [] for slug in new.slugs}
     for slug in old.slugs:
         heirs = new.heirs(slug)
         if heirs == (slug,):
             continue
         if not heirs:
-            yield Change("removed" if slug in new.removed else "unexplained", (slug,), ())
+            yield TaxonomyChange("removed" if slug in new.removed else "unexplained", (slug,), ())
         elif len(heirs) > 1:
-            yield Change("split", (slug,), tuple(map(str, heirs)))
+            yield TaxonomyChange("split", (slug,), tuple(map(str, heirs)))
         else:
             former[heirs[0]].append(slug)
     split = {slug for old_slug in old.slugs for slug in new.heirs(old_slug) if slug != old_slug}
     for slug, before in former.items():
         stays = (slug,) if slug in old.slugs else ()
         if len(before) + len(stays) > 1:
-            yield Change("merged", (*stays, *before), (slug,))
+            yield TaxonomyChange("merged", (*stays, *before), (slug,))
         elif before:
-            yield Change("renamed", (before[0],), (slug,))
+            yield TaxonomyChange("renamed", (before[0],), (slug,))
         elif not stays and slug not in split:
-            yield Change("added", (), (slug,))
+            yield TaxonomyChange("added", (), (slug,))
 
 
-def steps(old: Taxonomy, new: Taxonomy, found: list[Change], topics: TopicNames) -> Steps:
+def steps(old: Taxonomy, new: Taxonomy, found: list[TaxonomyChange], topics: TopicNames) -> Steps:
     """Return what to do about changes.
 
     Args:

@@ -47,7 +47,7 @@ PARTS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PartFinding:
     """One thing that was looked at.
 
     Attributes:
@@ -61,30 +61,30 @@ class Finding:
     said: str
 
 
-def check(taxonomy: Taxonomy) -> list[Finding]:
+def check(taxonomy: Taxonomy) -> list[PartFinding]:
     """Look through a taxonomy that could be read; worst first is up to whoever shows it."""
     return [*_own(taxonomy), *(_of_part(taxonomy, part) for part in PARTS)]
 
 
-def _own(taxonomy: Taxonomy) -> Iterator[Finding]:
+def _own(taxonomy: Taxonomy) -> Iterator[PartFinding]:
     count = len(taxonomy.infos)
-    yield Finding("categories", "good", f"{count}, in {', '.join(taxonomy.languages)}")
+    yield PartFinding("categories", "good", f"{count}, in {', '.join(taxonomy.languages)}")
     if taxonomy.none is None:
         said = (
             "no category means “none of these”: whatever comes gets one of them, or is asked about"
         )
-        yield Finding("none of these", "weak", said)
+        yield PartFinding("none of these", "weak", said)
     else:
-        yield Finding("none of these", "good", taxonomy.none)
+        yield PartFinding("none of these", "good", taxonomy.none)
     bare = [info.slug for info in taxonomy.infos if not any(info.descriptions.values())]
     if bare:
         said = f"{len(bare)} of {count} have none: people, NLI models and LLMs go by names alone"
-        yield Finding("descriptions", "weak", said)
+        yield PartFinding("descriptions", "weak", said)
     else:
-        yield Finding("descriptions", "good", "all")
+        yield PartFinding("descriptions", "good", "all")
     alike = list(_alike(taxonomy))
     if alike:
-        yield Finding("names", "weak", f"nearly the same: {'; '.join(alike[:5])}")
+        yield PartFinding("names", "weak", f"nearly the same: {'; '.join(alike[:5])}")
 
 
 def _alike(taxonomy: Taxonomy) -> Iterator[str]:
@@ -98,26 +98,26 @@ def _alike(taxonomy: Taxonomy) -> Iterator[str]:
                 yield f"{slug} and {other}"
 
 
-def _of_part(taxonomy: Taxonomy, part: Part) -> Finding:
+def _of_part(taxonomy: Taxonomy, part: Part) -> PartFinding:
     try:
         path = taxonomy.part(part.name)
     except TaxonomyError as error:
-        return Finding(part.name, "wrong", str(error))
+        return PartFinding(part.name, "wrong", str(error))
     if path is None:
-        return Finding(part.name, "absent", f"{part.use}; without it {part.without}")
+        return PartFinding(part.name, "absent", f"{part.use}; without it {part.without}")
     try:
         named = set(_named(path))
     except (OSError, ValueError) as error:
-        return Finding(part.name, "wrong", str(error))
+        return PartFinding(part.name, "wrong", str(error))
     unknown = sorted(slug for slug in named if not taxonomy.heirs(slug))
     if unknown:
-        return Finding(part.name, "wrong", f"no such category: {', '.join(unknown[:5])}")
+        return PartFinding(part.name, "wrong", f"no such category: {', '.join(unknown[:5])}")
     absent = [slug for slug in taxonomy.slugs if slug not in named]
     if named and absent:
-        return Finding(
+        return PartFinding(
             part.name, "weak", f"{part.use}; nothing of {some(absent, most=_FEW_EXAMPLES)}"
         )
-    return Finding(part.name, "good", part.use)
+    return PartFinding(part.name, "good", part.use)
 
 
 def _named(path: Path) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Final
 
 from schemas import load_taxonomy, using
 from stream.bench.cluster import OpenPartitions, drained, fresh_topics, numbered, publish, workers
-from stream.bench.report import Figure, Report
+from stream.bench.report import BenchmarkReport, Figure
 from stream.cli.bench import EXAMPLES, broker, read_texts
 from stream.cli.console import out
 from stream.settings import Settings, load_settings
@@ -49,7 +49,7 @@ def main() -> None:
         for count in CATEGORIES
         for layout in LAYOUTS
     }
-    report = Report("Categories", f"{CATEGORIES[0]}, {LAYOUTS[0]}", list(figures.values()))
+    report = BenchmarkReport("Categories", f"{CATEGORIES[0]}, {LAYOUTS[0]}", list(figures.values()))
     with tempfile.TemporaryDirectory() as folder, broker(None) as base:
         for turn in range(arguments.rounds + 1):  # the first warms the broker up
             for (count, layout), figure in figures.items():

@@ -24,7 +24,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from schemas import all_categories
 from stream.bench.cluster import drained, fresh_topics, numbered, publish, workers
 from stream.bench.plot import draw
-from stream.bench.report import Figure, Report, interleave
+from stream.bench.report import BenchmarkReport, Figure, interleave
 from stream.cli.console import note, out
 from stream.cli.local import local_stack
 from stream.kafka.connection import connection_options
@@ -56,7 +56,7 @@ OTHERS_PYTHON: Final = Path("build/bench/peers/bin/python")
 _OTHERS_NEED: Final = "quixstreams bytewax onnxruntime tokenizers numpy pydantic-settings structlog"
 
 
-def bench_peers(settings: Settings, texts: Sequence[str], rounds: int) -> Report:
+def bench_peers(settings: Settings, texts: Sequence[str], rounds: int) -> BenchmarkReport:
     """Measure reviews a second of each contender in interleaved rounds."""
     names = [LOOP, FAUST]
     if OTHERS_PYTHON.is_file():
@@ -72,7 +72,7 @@ def bench_peers(settings: Settings, texts: Sequence[str], rounds: int) -> Report
     figures: list[Figure] = interleave(contenders, rounds, "reviews/s")
     for figure in figures:
         figure.note = _GUARANTEES[figure.name]
-    return Report("Peers", OURS, figures)
+    return BenchmarkReport("Peers", OURS, figures)
 
 
 def _measure_peer(settings: Settings, texts: Sequence[str], name: str) -> float:

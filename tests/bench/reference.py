@@ -20,7 +20,7 @@ from schemas import all_categories
 from stream.bench.doubles import split_classifier
 from stream.bench.model import SPLIT_TOKENS, batch_rate, budget_rate, sample_of, text_rate
 from stream.bench.plot import draw
-from stream.bench.report import Report, interleave
+from stream.bench.report import BenchmarkReport, interleave
 from stream.cli.bench import EXAMPLES, read_texts
 from stream.cli.console import note, out
 from stream.model.classifier import Classifier
@@ -38,7 +38,7 @@ BASELINE: Final = "3x312 int8, 32 sorted by length"
 
 def bench_reference(
     bundled: Path, texts: Sequence[str], work: Path, rounds: int, threads: int = 0
-) -> Report:
+) -> BenchmarkReport:
     """Measure reviews a second of the bundled model and of the reference.
 
     Args:
@@ -64,7 +64,9 @@ def bench_reference(
         "bundled, as served": lambda: budget_rate(ours, ids),
         "bundled, as served, with tokenising": lambda: text_rate(ours, sample),
     }
-    report = Report("Beside the reference", BASELINE, interleave(contenders, rounds, "reviews/s"))
+    report = BenchmarkReport(
+        "Beside the reference", BASELINE, interleave(contenders, rounds, "reviews/s")
+    )
     report.facts |= {
         "model": ours.version,
         "threads": threads,

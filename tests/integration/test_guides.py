@@ -72,7 +72,7 @@ ELSEWHERE = {
     r"export .*": "values of one's own; tests/integration/test_security.py connects with them",
     r"reviews (up|down|demo).*": "tests/integration/test_cli_demo.py, with folders of its own",
     r"reviews consume footwear accessories": "goes on for ever; typed in with --drain below",
-    r"reviews (label|train|retrain|pretrain|compare|calibrate|evaluate)\b.*|python -m training\..*": "minutes of "
+    r"reviews (label|train|retrain|pretrain|compare|calibrate|evaluate)\b.*|python -m (training|tests\.bench)\..*": "minutes of "
     "training: test_cli_train.py, test_cli_label.py, test_registry_retrain_command.py",
     r"reviews guard release .*": "a category that is held: test_guard.py",
     r"reviews quality.*": "audits that people decided: test_audit.py",

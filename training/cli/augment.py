@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from stream.files import Options
     from stream.settings import Settings
     from training.data.files import LabelledItem
-    from training.labelling.augment.run import Tally
+    from training.labelling.augment.run import CandidateTally
     from training.labelling.augment.sieve import Sieve
-    from training.labelling.augment.sources import Source
+    from training.labelling.augment.sources import CandidateSource
     from training.labelling.votes import Labeller
 
 
@@ -81,7 +81,7 @@ def augment(
     set or said already is dropped. Ctrl-C keeps what is done, and the same command goes on there.
     """
     from training.data.files import read_labelled
-    from training.labelling.augment.run import Tally, lacking
+    from training.labelling.augment.run import CandidateTally, lacking
     from training.labelling.augment.sources import LlmSource, TemplateSource
 
     settings = settings_from(None, None)
@@ -92,11 +92,11 @@ def augment(
     ]
     there += _written(output)
     wanted = lacking(there, per_category, category or ())
-    source: Source = LlmSource(settings.label) if llm else TemplateSource(templates, seed)
+    source: CandidateSource = LlmSource(settings.label) if llm else TemplateSource(templates, seed)
     if dry_run:
         _show_plan(wanted, source)
         return
-    tally = Tally()
+    tally = CandidateTally()
     stopped = False
     if wanted:
         sieve = _sieve(settings, there, evaluation or [])
@@ -155,7 +155,11 @@ def _checks(settings: Settings) -> list[Labeller]:
 
 
 def _write(
-    wanted: dict[Category, int], source: Source, sieve: Sieve, tally: Tally, output: Path
+    wanted: dict[Category, int],
+    source: CandidateSource,
+    sieve: Sieve,
+    tally: CandidateTally,
+    output: Path,
 ) -> bool:
     """Append what is kept, line by line; return whether something stopped it."""
     from training.errors import BudgetSpent
@@ -190,7 +194,7 @@ def _appending(path: Path) -> Iterator[TextIO]:
         ) from None
 
 
-def _show_plan(wanted: dict[Category, int], source: Source) -> None:
+def _show_plan(wanted: dict[Category, int], source: CandidateSource) -> None:
     from training.labelling.augment.sources import LlmSource
 
     table = Table(title=f"To be written by {source.name}; nothing was asked")
@@ -209,7 +213,7 @@ def _show_plan(wanted: dict[Category, int], source: Source) -> None:
             out.print(message["content"], markup=False)
 
 
-def _close(wanted: dict[Category, int], tally: Tally, output: Path) -> None:
+def _close(wanted: dict[Category, int], tally: CandidateTally, output: Path) -> None:
     written = sum(tally.kept.values())
     note(f"{written:,} synthetic reviews written to {escape(str(output))}")
     for reason, count in tally.dropped.most_common():

@@ -48,7 +48,7 @@ class What(StrEnum):
     CURVE = "curve"
 
 
-class HeldOut(StrEnum):
+class FoldRows(StrEnum):
     """What a fold holds."""
 
     PRODUCTS = "products"
@@ -86,7 +86,7 @@ def compare(
         ),
     ] = False,
     held_out: Annotated[
-        HeldOut | None,
+        FoldRows | None,
         typer.Option(
             help="What --out-of-fold holds back: whole products, where the labels have a column "
             "product or source, or rows at random, which flatters.",
@@ -148,7 +148,7 @@ def compare(
     candidates = _candidates(what, family or [], base)
     dataset = _training_rows(dataset, guessed)
     candidates = _with_enough(candidates, dataset)
-    if held_out is HeldOut.PRODUCTS:
+    if held_out is FoldRows.PRODUCTS:
         _check_products(dataset, candidates[0].config)
     if dry_run:
         for candidate in candidates:

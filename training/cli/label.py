@@ -27,7 +27,7 @@ from training.errors import DataError
 if TYPE_CHECKING:
     from stream.files import Options
     from stream.settings import Settings
-    from training.data.files import Item
+    from training.data.files import UnlabelledReview
     from training.labelling.recorded import RecordedLabeller
     from training.labelling.run import LabellingRun, Llm, Panel
 
@@ -196,7 +196,7 @@ def load_panel(settings: Settings) -> Panel:
     return panel
 
 
-def _recorded(value: str | None, items: Sequence[Item]) -> RecordedLabeller | None:
+def _recorded(value: str | None, items: Sequence[UnlabelledReview]) -> RecordedLabeller | None:
     """Read a recording, before labellers are loaded: what is wrong with it is said early."""
     from training.labelling.recorded import RecordedLabeller, Recording
 

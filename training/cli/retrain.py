@@ -18,7 +18,7 @@ from training.cli.train import config_of, options_of
 if TYPE_CHECKING:
     from stream.settings import Settings
     from training.retrain.lineage import Lineage
-    from training.retrain.run import Outcome, Plan
+    from training.retrain.run import Plan, RetrainOutcome
 
 _REFUSED = 1
 
@@ -107,7 +107,7 @@ def retrain(
         raise typer.Exit(_REFUSED)
 
 
-def _once(settings: Settings, plan: Plan) -> Outcome:
+def _once(settings: Settings, plan: Plan) -> RetrainOutcome:
     from training.retrain.run import retrain as run
 
     try:
@@ -177,7 +177,7 @@ def _watch(settings: Settings, plan: Plan, min_new: int, as_json: bool) -> None:
         raise typer.Exit(130) from None
 
 
-def _print(outcome: Outcome, plan: Plan, as_json: bool) -> None:
+def _print(outcome: RetrainOutcome, plan: Plan, as_json: bool) -> None:
     verdict, record = outcome.verdict, outcome.record
     if as_json:
         out.print_json(
@@ -219,7 +219,7 @@ def _print(outcome: Outcome, plan: Plan, as_json: bool) -> None:
         note("next: look at the report; the serving model goes on")
 
 
-def _print_lineage(outcome: Outcome) -> None:
+def _print_lineage(outcome: RetrainOutcome) -> None:
     lineage = outcome.lineage
     labels = lineage.labels
     rows = (

@@ -296,11 +296,11 @@ def _starter(
         raise InputError(
             "`reviews train starter` needs the raw reviews", "add --data ../shared/data"
         )
-    from training.starter.recipe import Plan, plan_of, train_starter
+    from training.starter.recipe import StarterPlan, plan_of, train_starter
     from training.tracking.records import add_training, training_record
     from training.train import check_teachers
 
-    plan = plan_of(config_of(given, Plan().training), half_graph=half)
+    plan = plan_of(config_of(given, StarterPlan().training), half_graph=half)
     check_teachers(plan.training)
     with stage_bars() as progress, tracker.run(training_record(STARTER, plan.training)) as run:
         manifest = train_starter(data, output, work / STARTER, plan, progress)
@@ -345,10 +345,10 @@ def _family(
         tell_of_products(dataset, config)
     _tell_of_language(family, dataset, config)
     # torch and what else a training needs: a mistake above is answered without waiting for them.
-    from training.export.folder import Options
+    from training.export.folder import FolderOptions
     from training.tracking.records import add_training, training_record
 
-    options = Options(name=family, half_graph=half)
+    options = FolderOptions(name=family, half_graph=half)
     with stage_bars() as progress, tracker.run(training_record(family, config)) as run:
         manifest = train_family(
             family, dataset, output, config, progress, calibration=calibration, options=options

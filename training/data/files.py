@@ -34,7 +34,7 @@ _TOLD_ROWS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class UnlabelledReview:
     """A review to be labelled: its id, and its text as it was written."""
 
     id: str
@@ -63,7 +63,7 @@ class LabelledItem:
         confidence: how sure whoever decided was, in the file's own measure; None if it gives none.
     """
 
-    item: Item
+    item: UnlabelledReview
     category: Category
     product: str = ""
     origin: Origin = Origin.PERSON
@@ -86,13 +86,13 @@ class Suggestion:
         reasons: of the labellers that voted, by name.
     """
 
-    item: Item
+    item: UnlabelledReview
     guess: Category | None = None
     decided_by: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_items(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Item]:
+def read_items(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[UnlabelledReview]:
     """Read reviews from any file of them.
 
     Args:
@@ -269,7 +269,7 @@ class _LeftOut:
 
 def _readable(
     path: Path, unstated: Unstated, left_out: _LeftOut | None = None
-) -> Iterator[tuple[Item, LabelRow]]:
+) -> Iterator[tuple[UnlabelledReview, LabelRow]]:
     """Yield the rows that hold a text."""
     counted_here = left_out or _LeftOut(path, unstated)
     number = taken = 0
@@ -310,10 +310,12 @@ def _bad(path: Path, row: BadRow, more: str = "") -> DataError:
     return DataError(f"{path}, line {row.line}: {row.problem}{more}", remedy)
 
 
-def _item(number: int, row: LabelRow) -> Item:
+def _item(number: int, row: LabelRow) -> UnlabelledReview:
     name = row.review_id or f"row-{number}"
     marked = str(row.fields.get("synthetic") or "").lower() in {"true", "1"}
-    return Item(name if not marked or name.startswith(SYNTHETIC) else SYNTHETIC + name, row.text)
+    return UnlabelledReview(
+        name if not marked or name.startswith(SYNTHETIC) else SYNTHETIC + name, row.text
+    )
 
 
 def _product(row: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ from training.export.quantise import halve
 from training.fit.config import Progress, TrainConfig, silent
 from training.fit.loop import NeuralModel
 from training.measures.held_out import HeldOut
-from training.measures.rule import Rule, promised
+from training.measures.rule import ManifestRule, promised
 
 RUN_FILE: Final = "training.json"
 _LARGEST_DIFFERENCE: Final = 1e-2
@@ -46,7 +46,7 @@ _SELF_TEST_TEXTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class FolderOptions:
     """What goes into a folder besides what a worker on a CPU needs.
 
     Attributes:
@@ -77,7 +77,7 @@ class Made:
     config: TrainConfig
     dataset: Dataset
     held: HeldOut
-    rule: Rule
+    rule: ManifestRule
 
 
 def write_folder(
@@ -85,7 +85,7 @@ def write_folder(
     made: Made,
     sample: Sample,
     folder: Path,
-    options: Options = Options(),
+    options: FolderOptions = FolderOptions(),
     progress: Progress = silent,
 ) -> Manifest:
     """Export a trained model; the folder appears once it is complete and loads.
@@ -125,7 +125,7 @@ def write_folder(
 
 
 def _manifest(
-    model: NeuralModel, made: Made, options: Options, self_test: tuple[SelfTest, ...]
+    model: NeuralModel, made: Made, options: FolderOptions, self_test: tuple[SelfTest, ...]
 ) -> Manifest:
     """Return the manifest, as yet without its files and their version."""
     rule, config = made.rule, made.config
@@ -153,7 +153,7 @@ def _manifest(
 
 
 def _write_graphs(
-    model: NeuralModel, folder: Path, sample: Sample, config: TrainConfig, options: Options
+    model: NeuralModel, folder: Path, sample: Sample, config: TrainConfig, options: FolderOptions
 ) -> Graphs:
     """Write the graph for the CPU, eight-bit if that keeps the categories, and the others."""
     full = folder / "full.onnx"
@@ -173,7 +173,7 @@ def _write_graphs(
     return Graphs(chosen.name, parity)
 
 
-def _write_tokenizer_and_base(model: NeuralModel, folder: Path, options: Options) -> None:
+def _write_tokenizer_and_base(model: NeuralModel, folder: Path, options: FolderOptions) -> None:
     if options.base and getattr(model.module, "encoder", None) is not None:
         model.encoder.model = cast("Any", model.module).encoder
         model.encoder.save(folder, half=True)

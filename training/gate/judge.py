@@ -15,7 +15,7 @@ from training.fit.config import Progress, silent
 from training.gate.frozen import CANARIES, FrozenSet, together
 from training.gate.infrastructure import infrastructure_checks, load, not_loaded
 from training.gate.metrics import canary_check, compare, metric_checks
-from training.gate.verdict import Check, ModelName, Verdict
+from training.gate.verdict import Check, GateVerdict, ModelName
 from training.registry.records import now
 
 
@@ -28,7 +28,7 @@ def judge(
     model: ModelSettings | None = None,
     numbers: tuple[int | None, int | None] = (None, None),
     progress: Progress = silent,
-) -> Verdict:
+) -> GateVerdict:
     """Compare a candidate with the serving model and decide whether it may take its place.
 
     Args:
@@ -51,8 +51,8 @@ def judge(
     if serving is not None:
         old_name = ModelName(**_identity(serving), number=numbers[1])
 
-    def verdict(checks: Sequence[Check], **findings: object) -> Verdict:
-        return Verdict.model_validate(
+    def verdict(checks: Sequence[Check], **findings: object) -> GateVerdict:
+        return GateVerdict.model_validate(
             {
                 "at": now(),
                 "candidate": new_name,

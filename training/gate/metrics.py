@@ -13,7 +13,7 @@ from stream.model.classifier import Classifier
 from stream.settings import GateSettings
 from training.data.dataset import Dataset
 from training.gate.frozen import FrozenSet, together
-from training.gate.verdict import CategoryFindings, Check, Scores, SetFindings
+from training.gate.verdict import CategoryFindings, Check, FrozenScores, SetFindings
 from training.measures.calibration import expected_calibration_error
 from training.measures.metrics import (
     accuracy,
@@ -122,9 +122,9 @@ def _on_set(
     )
 
 
-def _scores(answers: Answers, truth: Ids, rules: GateSettings) -> Scores:
+def _scores(answers: Answers, truth: Ids, rules: GateSettings) -> FrozenScores:
     best, sure = answers.best, answers.sure
-    return Scores(
+    return FrozenScores(
         weighted_f1=bootstrap(weighted_f1, truth, best, resamples=rules.resamples),
         macro_f1=macro_f1(truth, best),
         accuracy=accuracy(truth, best),

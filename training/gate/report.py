@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from training.gate.pages import STYLE, interval_picture
-from training.gate.verdict import Check, Scores, SetFindings, Verdict
+from training.gate.verdict import Check, FrozenScores, GateVerdict, SetFindings
 from training.registry.files import write_atomically
 
 _BLESSINGS: Final = (("infrastructure", "Infrastructure"), ("metrics", "Metrics"))
 Row = Sequence[str]
 
 
-def write_report(verdict: Verdict, folder: Path) -> Path:
+def write_report(verdict: GateVerdict, folder: Path) -> Path:
     """Write ``gate.html``, ``gate.md`` and ``gate.json``, and return the page."""
     write_atomically(folder / "gate.json", verdict.model_dump_json(indent=2) + "\n")
     write_atomically(folder / "gate.md", as_markdown(verdict))
@@ -24,7 +24,7 @@ def write_report(verdict: Verdict, folder: Path) -> Path:
     return page
 
 
-def as_markdown(verdict: Verdict) -> str:
+def as_markdown(verdict: GateVerdict) -> str:
     """Return the report as Markdown."""
     lines = [f"# {_headline(verdict)}", "", f"{verdict.at:%Y-%m-%d %H:%M} UTC.", ""]
     lines += [f"- {reason}" for reason in _reasons(verdict)]
@@ -34,7 +34,7 @@ def as_markdown(verdict: Verdict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_html(verdict: Verdict) -> str:
+def as_html(verdict: GateVerdict) -> str:
     """Return the report as one page without scripts or anything from elsewhere."""
     verdict_class = "passed" if verdict.passed else "refused"
     parts = [
@@ -53,17 +53,17 @@ def as_html(verdict: Verdict) -> str:
     return "\n".join([*parts, "</main></html>"]) + "\n"
 
 
-def _headline(verdict: Verdict) -> str:
+def _headline(verdict: GateVerdict) -> str:
     word = "may serve" if verdict.passed else "is refused"
     return f"Model {verdict.candidate} {word}"
 
 
-def _reasons(verdict: Verdict) -> list[str]:
+def _reasons(verdict: GateVerdict) -> list[str]:
     """Return the reasons, and what the comparison cannot tell, which a refusal does not hide."""
     return list(dict.fromkeys([*verdict.reasons, *verdict.cautions]))
 
 
-def _tables(verdict: Verdict) -> Iterable[tuple[str, Row, list[Row]]]:
+def _tables(verdict: GateVerdict) -> Iterable[tuple[str, Row, list[Row]]]:
     for blessing, title in _BLESSINGS:
         if checks := [c for c in verdict.checks if c.blessing == blessing]:
             yield title, ("", "check", "found", "wanted"), [_check_row(c) for c in checks]
@@ -92,7 +92,7 @@ def _set_rows(one: SetFindings) -> list[Row]:
     return [tuple(row) for row in rows]
 
 
-def _score_cells(scores: Scores) -> Row:
+def _score_cells(scores: FrozenScores) -> Row:
     return (
         str(scores.weighted_f1),
         f"{scores.macro_f1:.3f}",
@@ -103,7 +103,7 @@ def _score_cells(scores: Scores) -> Row:
     )
 
 
-def _speed_rows(verdict: Verdict) -> list[Row]:
+def _speed_rows(verdict: GateVerdict) -> list[Row]:
     speed = verdict.speed
     assert speed is not None  # noqa: S101 - the caller looked
     size = speed.serving_bytes

@@ -27,7 +27,7 @@ class Check(_Finding):
     wanted: str
 
 
-class Scores(_Finding):
+class FrozenScores(_Finding):
     """One model on one frozen set."""
 
     weighted_f1: Interval
@@ -46,8 +46,8 @@ class SetFindings(_Finding):
     digest: str = Field(description="SHA-256 of the set's rows.")
     labels: dict[str, int] = Field(default_factory=dict, description="Rows by whose label it is.")
     by_people: int = Field(default=0, description="Rows that people decided.")
-    candidate: Scores
-    serving: Scores | None
+    candidate: FrozenScores
+    serving: FrozenScores | None
     difference: Interval | None = Field(description="Weighted F1, candidate minus serving.")
     p_better: float | None
 
@@ -87,7 +87,7 @@ class ModelName(_Finding):
         return self.version if self.number is None else f"{self.number} ({self.version})"
 
 
-class Verdict(_Finding):
+class GateVerdict(_Finding):
     """All findings, and what follows from them."""
 
     at: datetime

@@ -61,7 +61,7 @@ AGGREGATORS: Final[Mapping[str, Fit]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class AggregatorScore:
     """How an aggregator does on validated reviews that it was not fitted on."""
 
     name: str
@@ -97,12 +97,12 @@ def held_out_posterior(fit: Fit, votes: Sequence[Votes], known: Known, prior: Ma
     return posterior
 
 
-def score(name: str, posterior: Matrix, known: Known) -> Score:
+def score(name: str, posterior: Matrix, known: Known) -> AggregatorScore:
     """Score posteriors of the validated rows."""
     rows = np.flatnonzero(known != UNKNOWN)
     truth, chosen = known[rows], posterior[rows].argmax(axis=1)
     likelihood = np.maximum(posterior[rows, truth], _FLOOR)
-    return Score(
+    return AggregatorScore(
         name,
         accuracy(truth, chosen),
         weighted_f1(truth, chosen),
@@ -112,7 +112,7 @@ def score(name: str, posterior: Matrix, known: Known) -> Score:
 
 def choose_aggregator(
     votes: Sequence[Votes], known: Known, prior: Matrix
-) -> tuple[str, list[Score]]:
+) -> tuple[str, list[AggregatorScore]]:
     """Cross-validate every aggregator; return the best one's name and all scores.
 
     Best is the highest weighted F1; among equals (half a point apart), the lowest log loss, because

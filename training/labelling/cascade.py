@@ -17,9 +17,9 @@ from schemas import Category
 from training.labelling.aggregation import (
     AGGREGATORS,
     Aggregator,
+    AggregatorScore,
     Known,
     Matrix,
-    Score,
     choose_aggregator,
     held_out_posterior,
 )
@@ -63,7 +63,7 @@ class Combination:
     aggregator: Aggregator
     method: str
     decides: float
-    scores: tuple[Score, ...]
+    scores: tuple[AggregatorScore, ...]
 
     def heard(self, votes: Sequence[Votes]) -> list[Votes]:
         """Return the votes with everyone silent below their own threshold."""
@@ -75,7 +75,7 @@ class Combination:
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
+class CascadeDecisions:
     """What the cascade makes of each review.
 
     Attributes:
@@ -113,7 +113,7 @@ class Cascade:
     dear: Combination | None
     prior: Prior
 
-    def decide(self, votes: Sequence[Votes]) -> Decisions:
+    def decide(self, votes: Sequence[Votes]) -> CascadeDecisions:
         """Decide by the cheap labellers alone; the rest stays open.
 
         In this order: a labeller that is sure alone and that nobody sure contradicts; labellers
@@ -126,9 +126,11 @@ class Cascade:
         for method, chosen, rows in _agreements(self.cheap, votes):
             decided[rows], category[rows] = method, chosen[rows]
         decided[self.prior.to_people[category]] = PEOPLE
-        return Decisions(posterior, category, tuple(decided))
+        return CascadeDecisions(posterior, category, tuple(decided))
 
-    def settle(self, decisions: Decisions, rows: Known, votes: Sequence[Votes]) -> Decisions:
+    def settle(
+        self, decisions: CascadeDecisions, rows: Known, votes: Sequence[Votes]
+    ) -> CascadeDecisions:
         """Return the decisions with some open reviews settled by all labellers.
 
         Args:
@@ -145,7 +147,7 @@ class Cascade:
         decided = np.array(decisions.decided_by, dtype=object)
         probabilities[rows], categories[rows] = posterior, category
         decided[rows] = np.where(sure, self.dear.names[-1], PEOPLE)
-        return Decisions(probabilities, categories, tuple(decided))
+        return CascadeDecisions(probabilities, categories, tuple(decided))
 
 
 def fit_cascade(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from schemas import category_count
 from training.labelling.aggregation import Known, Matrix, folds, without
-from training.labelling.cascade import Cascade, Decisions, fit_cascade
+from training.labelling.cascade import Cascade, CascadeDecisions, fit_cascade
 from training.labelling.label_model import UNKNOWN
 from training.labelling.votes import Votes
 from training.measures.metrics import weighted_f1
@@ -28,7 +28,7 @@ class CrossValidated:
     """
 
     truth: NDArray[np.int64]
-    decisions: Decisions
+    decisions: CascadeDecisions
     asked: NDArray[np.bool_]
     curve: tuple[tuple[float, float], ...]
 
@@ -71,14 +71,14 @@ def cross_validate(
         if cascade.dear is not None:
             every = [v.take(held) for v in (*cheap.values(), *llm.values())]
             all_asked[held] = cascade.dear.posterior(every)
-    decisions = Decisions(probabilities[rows], category[rows], tuple(decided[rows]))
+    decisions = CascadeDecisions(probabilities[rows], category[rows], tuple(decided[rows]))
     curve = _curve(known[rows], cheap_only[rows], all_asked[rows]) if llm else ()
     return CrossValidated(known[rows], decisions, asked[rows], curve)
 
 
 def _decide(
     cascade: Cascade, cheap: Mapping[str, Votes], llm: Mapping[str, Votes], rows: Known
-) -> tuple[Decisions, NDArray[np.bool_]]:
+) -> tuple[CascadeDecisions, NDArray[np.bool_]]:
     first: Sequence[Votes] = [vote.take(rows) for vote in cheap.values()]
     decisions = cascade.decide(first)
     still = np.flatnonzero(decisions.open)

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import category_count
-from training.data.files import Item, LabelledItem, read_items, read_labelled
+from training.data.files import LabelledItem, UnlabelledReview, read_items, read_labelled
 from training.errors import DataError
 from training.labelling.dictionary import DictionaryLabeller
 from training.labelling.heuristic import HeuristicLabeller
@@ -64,7 +64,7 @@ class SoftLabels:
 
 
 def soft_labels(
-    items: Sequence[Item],
+    items: Sequence[UnlabelledReview],
     validated: Sequence[LabelledItem],
     labellers: Sequence[Labeller],
     trust: Sequence[float | None] | None = None,

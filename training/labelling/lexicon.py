@@ -21,7 +21,7 @@ from training.words.morphology import (
     one_edit_away,
     word_pattern,
 )
-from training.words.rules import Rule, RuleBook
+from training.words.rules import EvidenceRule, RuleBook
 
 # In shorter words one other letter makes another word: "шорты" and "торты".
 _FUZZY_LENGTH: Final = 6
@@ -43,7 +43,7 @@ _BEFORE_CONJUNCTION: Final = frozenset({"так", "того", "тем", "пос�
 class Hit(NamedTuple):
     """An entry of a rule found in a text."""
 
-    rule: Rule
+    rule: EvidenceRule
     text: str
     start: int
     end: int
@@ -120,7 +120,7 @@ class Lexicon:
         hits.extend(self._pattern_hits(normalized))
         return Hits(_outside_shields(hits), sum(w.unexplained_thing for w in words), len(words))
 
-    def _add(self, index: int, rule: Rule) -> None:
+    def _add(self, index: int, rule: EvidenceRule) -> None:
         tables = self._tables
         for entry in rule.words:
             if entry.endswith("*"):

@@ -15,7 +15,7 @@ import numpy as np
 
 from schemas import Category, category_count
 from stream.text import fingerprint, normalize
-from training.data.files import Item, read_votes
+from training.data.files import UnlabelledReview, read_votes
 from training.errors import DataError
 from training.labelling.votes import Distribution, Votes
 
@@ -59,7 +59,7 @@ class RecordedLabeller:
         return self._name
 
     @classmethod
-    def load(cls, votes: Path, model: str, items: Iterable[Item]) -> RecordedLabeller:
+    def load(cls, votes: Path, model: str, items: Iterable[UnlabelledReview]) -> RecordedLabeller:
         """Join a file of votes with the reviews that it is about.
 
         Args:

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import Category
-from training.data.files import Item, LabelledItem
+from training.data.files import LabelledItem, UnlabelledReview
 from training.labelling.aggregation import Known
 from training.labelling.cascade import (
     PEOPLE,
     Cascade,
-    Decisions,
+    CascadeDecisions,
     add_llm,
     assume_cascade,
     fit_cascade,
@@ -85,12 +85,12 @@ class LabellingRun:
         interrupted: the run was stopped before the LLM was through.
     """
 
-    items: tuple[Item, ...]
+    items: tuple[UnlabelledReview, ...]
     labelled: int
     known: Known
     votes: Mapping[str, Votes]
     cascade: Cascade
-    decisions: Decisions
+    decisions: CascadeDecisions
     asked: NDArray[np.bool_]
     seconds: Mapping[str, float]
     notes: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ class LabellingRun:
 
 
 def run_labelling(
-    items: Sequence[Item],
+    items: Sequence[UnlabelledReview],
     validated: Sequence[LabelledItem],
     panel: Panel,
     precision: float = 0.95,
@@ -199,7 +199,7 @@ def _unasked(votes: Mapping[str, Votes]) -> NDArray[np.bool_]:
     return np.asarray(np.any(np.array(reasons, dtype=np.bool_), axis=0))
 
 
-def _left_open(decisions: Decisions, votes: Mapping[str, Votes]) -> Decisions:
+def _left_open(decisions: CascadeDecisions, votes: Mapping[str, Votes]) -> CascadeDecisions:
     """Return the decisions without those about reviews that not everybody was asked about.
 
     A labeller's silence tells the label model something; that of one who was not asked does not.
@@ -264,7 +264,9 @@ def _concatenated(parts: Sequence[Votes]) -> Votes:
     return Votes(np.concatenate([part.probabilities for part in parts]), reasons)
 
 
-def _joined(items: Sequence[Item], validated: Sequence[LabelledItem]) -> tuple[list[Item], Known]:
+def _joined(
+    items: Sequence[UnlabelledReview], validated: Sequence[LabelledItem]
+) -> tuple[list[UnlabelledReview], Known]:
     """Return the reviews followed by the validated ones among none of them, and what is known."""
     category_of = {row.item.normalized: row.category.id for row in validated}
     texts = {item.normalized for item in items}

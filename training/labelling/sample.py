@@ -14,7 +14,7 @@ import numpy as np
 from schemas import Category
 from stream.files.spreadsheet import SafeWriter, unguarded
 from stream.private_files import replace_whole
-from training.data.files import Item, Suggestion
+from training.data.files import Suggestion, UnlabelledReview
 from training.data.origins import Origin
 from training.errors import DataError
 
@@ -93,7 +93,7 @@ class CheckedFile:
         self.done = {unguarded(row[0]) for row in rows if row}
         """Ids of reviews that have an answer."""
 
-    def add(self, item: Item, category: Category, labeller: str) -> None:
+    def add(self, item: UnlabelledReview, category: Category, labeller: str) -> None:
         """Append an answer; it is in the file when this returns.
 
         Raises:
@@ -106,7 +106,7 @@ class CheckedFile:
             raise _unusable(self._path, error) from None
         self.done.add(item.id)
 
-    def take_back(self, item: Item) -> None:
+    def take_back(self, item: UnlabelledReview) -> None:
         """Remove an answer again.
 
         Raises:

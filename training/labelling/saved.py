@@ -14,7 +14,7 @@ import numpy as np
 
 from schemas import Category, category_count
 from training.errors import DataError
-from training.labelling.aggregation import Aggregator, MajorityVote, Score
+from training.labelling.aggregation import Aggregator, AggregatorScore, MajorityVote
 from training.labelling.calibration import Calibration
 from training.labelling.cascade import Cascade, Combination
 from training.labelling.label_model import LabelModel
@@ -185,7 +185,7 @@ def _combination(fields: Mapping[str, Any]) -> Combination:
         _aggregator(fields["aggregator"]),
         fields["method"],
         float(fields["decides"]),
-        tuple(Score(*score) for score in fields["scores"]),
+        tuple(AggregatorScore(*score) for score in fields["scores"]),
     )
 
 

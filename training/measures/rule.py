@@ -37,7 +37,7 @@ _PRECISION: Final = "published_precision"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ManifestRule:
     """What a folder's manifest says of decisions.
 
     Attributes:
@@ -87,7 +87,7 @@ def promised(kept: Sequence[Promise]) -> dict[str, PromisedPrecision]:
 
 def fit_rule(
     held: HeldOut, precision: float, unknown_share: float, *, guarantee: bool = False
-) -> Rule:
+) -> ManifestRule:
     """Fit temperature and thresholds, and measure on the same rows.
 
     The held-out rows are scored by models that did not see them, but temperature and thresholds are
@@ -145,7 +145,9 @@ def fit_rule(
     kept = promises(
         np.concatenate([seen, foreign]), np.concatenate([true, theirs]), thresholds, precision
     )
-    return Rule(temperature, tuple(float(t) for t in thresholds), rounded, reference, tuple(kept))
+    return ManifestRule(
+        temperature, tuple(float(t) for t in thresholds), rounded, reference, tuple(kept)
+    )
 
 
 def not_said(metrics: Mapping[str, float]) -> list[str]:

@@ -199,7 +199,7 @@ def letters_of(tokenizer: Tokenizer) -> csr_matrix:
     return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
 
 
-class Table(nn.Module):
+class ServedBlock(nn.Module):
     """A block as it is served: a row of categories for each unit, and the square of its length."""
 
     def __init__(self, rows: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
@@ -234,7 +234,7 @@ class StaticClassifier(nn.Module):
         for block, own in zip(blocks, np.split(weights, ends[:-1], axis=1), strict=True):
             rows = np.zeros((block.of_units.shape[0], category_count()))
             rows[:, machine.classes_] = block.of_units @ own.T
-            tables.append(Table(rows, block.squares))
+            tables.append(ServedBlock(rows, block.squares))
         self.pieces, self.letters, self.neighbours, self.pairs = tables
         self.bias = nn.Parameter(torch.full((category_count(),), _IMPOSSIBLE), requires_grad=False)
         with torch.no_grad():

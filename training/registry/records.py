@@ -37,7 +37,7 @@ class VersionRecord(_Record):
     )
 
 
-class Change(_Record):
+class HistoryEntry(_Record):
     """One entry of the history."""
 
     at: datetime
@@ -58,13 +58,13 @@ class State(_Record):
     versions: tuple[VersionRecord, ...] = ()
     champion: int | None = None
     challenger: int | None = None
-    history: tuple[Change, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
 
     def find(self, number: int) -> VersionRecord | None:
         """Return the version of a number, if there is one."""
         return next((v for v in self.versions if v.number == number), None)
 
-    def verdict(self, number: int) -> Change | None:
+    def verdict(self, number: int) -> HistoryEntry | None:
         """Return what the gate said of a version last; None: it was not asked.
 
         >>> at = datetime.now(UTC)

@@ -34,7 +34,7 @@ from training.registry.records import (
     CHALLENGER,
     CHAMPION,
     Action,
-    Change,
+    HistoryEntry,
     State,
     VersionRecord,
     now,
@@ -264,8 +264,8 @@ class Registry:
             self._write(state.model_copy(update=names), change)
         return record
 
-    def _change(self, action: Action, record: VersionRecord, why: str) -> Change:
-        return Change(at=now(), by=self.user, action=action, number=record.number, why=why)
+    def _change(self, action: Action, record: VersionRecord, why: str) -> HistoryEntry:
+        return HistoryEntry(at=now(), by=self.user, action=action, number=record.number, why=why)
 
     def _store(self, source: Path, record: VersionRecord) -> None:
         final = self.path(record)
@@ -287,7 +287,7 @@ class Registry:
         if file_digest(copy / MANIFEST) != record.manifest_digest:
             raise ModelError("the model changed while it was copied", "add it again")
 
-    def _write(self, state: State, change: Change) -> None:
+    def _write(self, state: State, change: HistoryEntry) -> None:
         after = state.model_copy(update={"history": (*state.history, change)})
         write_atomically(self.folder / _STATE, after.model_dump_json(indent=2) + "\n")
 

@@ -29,7 +29,7 @@ from stream.worker.dead_letters import DeadLetterMaker, too_large_for
 from stream.worker.group_member import member_options
 from training.relabeller.decided import DecidedReviews
 from training.relabeller.deciding import Decider, Decision, open_decider
-from training.relabeller.input import TaskRecord, decode_task
+from training.relabeller.input import RelabelRecord, decode_task
 from training.relabeller.messages import messages
 from training.relabeller.metrics import RelabellerMetrics
 
@@ -159,7 +159,7 @@ class Relabeller:
                 await asyncio.sleep(_POLL_MS / 1000)
                 continue
             self.partitions.measure()
-            taken: list[TaskRecord] = []
+            taken: list[RelabelRecord] = []
             for tp, records in polled.items():
                 # Without an open processor the events are void: it seeks back once it is open.
                 if (processor := self.partitions.get(tp)) is not None:
@@ -169,7 +169,7 @@ class Relabeller:
             if taken:
                 await self._publish(taken)
 
-    async def _publish(self, taken: list[TaskRecord]) -> None:
+    async def _publish(self, taken: list[RelabelRecord]) -> None:
         await self._decided.refresh()
         undecided = {
             record: record.task
@@ -179,12 +179,12 @@ class Relabeller:
         assert self._decider is not None  # noqa: S101 - run() opened it
         with self.metrics.decision_seconds.time():
             found = await self._in_thread(self._decider.decide, list(undecided.values()))
-        decisions: dict[TaskRecord, Decision | None] = dict(zip(undecided, found, strict=True))
+        decisions: dict[RelabelRecord, Decision | None] = dict(zip(undecided, found, strict=True))
         for processor, records in by_processor(taken).items():
             await processor.publish(self._partition_batch(records, decisions))
 
     def _partition_batch(
-        self, records: list[TaskRecord], decisions: dict[TaskRecord, Decision | None]
+        self, records: list[RelabelRecord], decisions: dict[RelabelRecord, Decision | None]
     ) -> PartitionBatch:
         now, names = datetime.now(UTC), self.settings.topic_names
         codebook = self.settings.queue.codebook_version
@@ -212,7 +212,7 @@ class Relabeller:
 
         return PartitionBatch(records, outgoing, count)
 
-    def _check_size(self, record: TaskRecord, decided: list[Message]) -> None:
+    def _check_size(self, record: RelabelRecord, decided: list[Message]) -> None:
         """Reject what a topic would not take: both messages or none are published."""
         for message in decided:
             size = message_bytes(message.key, message.value, message.headers)

@@ -12,7 +12,7 @@ from stream.worker.dead_letters import Rejection
 
 
 @dataclass(slots=True, eq=False)
-class TaskRecord(InputRecord):
+class RelabelRecord(InputRecord):
     """A record of the relabel topic, decoded or rejected.
 
     Neither: a tombstone. The review was erased, there is nothing to decide.
@@ -22,14 +22,14 @@ class TaskRecord(InputRecord):
     rejection: Rejection | None = None
 
 
-def decode_task(owner: Owner, record: Any) -> TaskRecord:
+def decode_task(owner: Owner, record: Any) -> RelabelRecord:
     """Decode a record. A bad one becomes a rejection, never an exception.
 
     Args:
         owner: the partition processor that took it in.
         record: as the broker gave it.
     """
-    found = TaskRecord(owner, owner.epoch, record, held=held_bytes(record))
+    found = RelabelRecord(owner, owner.epoch, record, held=held_bytes(record))
     if (unreadable := unreadable_in(record)) is not None:
         found.rejection = Rejection(unreadable.code, unreadable.message)
     elif record.value is not None:

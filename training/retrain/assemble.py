@@ -20,7 +20,7 @@ from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.gate.frozen import FrozenSet
 from training.registry.records import now
 from training.retrain.labels import ReadLabels, standing
-from training.retrain.lineage import LabelsRead, Lineage, Source
+from training.retrain.lineage import LabelsRead, Lineage, SourceFile
 
 WEIGHT: Final[Mapping[Origin, float]] = {
     Origin.PERSON: 1.0,
@@ -108,8 +108,8 @@ def assemble(
         rows_by_origin={str(origin): rows for origin, rows in dataset.origins().items()},
         rows_by_category=_count(all_categories()[i].slug for i in dataset.categories),
         labels=labels,
-        base=tuple(Source(name=n, rows=len(d), digest=d.digest) for n, d in bases),
-        frozen=tuple(Source(name=s.name, rows=len(s.rows), digest=s.rows.digest) for s in sets),
+        base=tuple(SourceFile(name=n, rows=len(d), digest=d.digest) for n, d in bases),
+        frozen=tuple(SourceFile(name=s.name, rows=len(s.rows), digest=s.rows.digest) for s in sets),
     )
     return Assembled(dataset, sets, lineage)
 

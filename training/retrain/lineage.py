@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Source(BaseModel):
+class SourceFile(BaseModel):
     """A file of labelled texts."""
 
     model_config = ConfigDict(frozen=True)
@@ -48,8 +48,8 @@ class Lineage(BaseModel):
     rows_by_origin: dict[str, int]
     rows_by_category: dict[str, int]
     labels: LabelsRead
-    base: tuple[Source, ...]
-    frozen: tuple[Source, ...]
+    base: tuple[SourceFile, ...]
+    frozen: tuple[SourceFile, ...]
     family: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
     code_version: str = ""

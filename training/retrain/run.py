@@ -22,7 +22,7 @@ from training.fit.config import Progress, TrainConfig, silent
 from training.gate.frozen import FrozenSet, read_frozen
 from training.gate.judge import judge
 from training.gate.report import write_report
-from training.gate.verdict import Verdict
+from training.gate.verdict import GateVerdict
 from training.registry.announce import Role, announce, announcement
 from training.registry.files import write_atomically
 from training.registry.records import State, VersionRecord
@@ -68,7 +68,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RetrainOutcome:
     """What came of a retraining."""
 
     lineage: Lineage
@@ -76,7 +76,7 @@ class Outcome:
     """Dataset, lineage and report of this run."""
     record: VersionRecord | None = None
     """The new version; None after a dry run."""
-    verdict: Verdict | None = None
+    verdict: GateVerdict | None = None
     announced: bool = False
 
 
@@ -87,7 +87,7 @@ def retrain(
     progress: Progress = silent,
     train: Trainer | None = None,
     before: Callable[[Lineage], None] = lambda _: None,
-) -> Outcome:
+) -> RetrainOutcome:
     """Read the labels, train, judge, and promote or refuse.
 
     Nothing is changed for anybody before the model is trained and stands in the registry; from then
@@ -113,7 +113,7 @@ def retrain(
     folder = settings.learning.runs / f"{lineage.digest[:16]}-{plan.family}"
     before(lineage)
     if plan.dry_run:
-        return Outcome(lineage, folder)
+        return RetrainOutcome(lineage, folder)
     started = time.monotonic()
     _check_news(registry.state(), lineage)
     assembled.training.write(folder / "dataset.jsonl")
@@ -131,7 +131,7 @@ def retrain(
     )
     write_report(verdict, folder)
     keep_duration(folder, plan.family, lineage.rows, time.monotonic() - started)
-    return Outcome(lineage, folder, record, verdict, announced)
+    return RetrainOutcome(lineage, folder, record, verdict, announced)
 
 
 def decide(
@@ -142,7 +142,7 @@ def decide(
     frozen: Sequence[FrozenSet],
     plan: Plan,
     progress: Progress = silent,
-) -> tuple[Verdict, bool]:
+) -> tuple[GateVerdict, bool]:
     """Run the gate on a stored version and carry out what it says.
 
     Returns:
@@ -255,10 +255,10 @@ def _exporting(*, half_graph: bool) -> Trainer:
     def train(
         family: str, dataset: Dataset, folder: Path, config: TrainConfig, progress: Progress
     ) -> Any:
-        from training.export.folder import Options  # noqa: PLC0415 - torch when needed
+        from training.export.folder import FolderOptions  # noqa: PLC0415 - torch when needed
         from training.train import train_family  # noqa: PLC0415 - likewise
 
-        options = Options(name=family, half_graph=half_graph)
+        options = FolderOptions(name=family, half_graph=half_graph)
         return train_family(family, dataset, folder, config, progress, options=options)
 
     return train

@@ -14,7 +14,7 @@ from typing import Final
 
 from stream.model.folder import Manifest
 from training.data.dataset import Dataset
-from training.export.folder import Options
+from training.export.folder import FolderOptions
 from training.fit.config import Distillation, Imbalance, Progress, TrainConfig, silent
 from training.pretraining.mlm import PretrainConfig
 from training.starter.base import starter_encoder
@@ -40,7 +40,7 @@ LARGE_TEACHER: Final = "embeddings"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StarterPlan:
     """How the starter model is made.
 
     Attributes:
@@ -66,16 +66,16 @@ class Plan:
     half_graph: bool = False
 
 
-def plan_of(training: TrainConfig, *, half_graph: bool = False) -> Plan:
+def plan_of(training: TrainConfig, *, half_graph: bool = False) -> StarterPlan:
     """Return the plan whose every step has the seed and the device of the training.
 
     Args:
         training: of the classifier.
         half_graph: also write a graph for a GPU.
     """
-    plan = Plan()
+    plan = StarterPlan()
     everywhere = {"seed": training.seed, "device": training.device}
-    return Plan(
+    return StarterPlan(
         recipe=replace(plan.recipe, seed=training.seed),
         pretraining=plan.pretraining.model_copy(update=everywhere),
         training=training,
@@ -87,7 +87,7 @@ def train_starter(
     data: Path,
     folder: Path,
     work: Path,
-    plan: Plan | None = None,
+    plan: StarterPlan | None = None,
     progress: Progress = silent,
 ) -> Manifest:
     """Label, pretrain, train, calibrate, export.
@@ -103,7 +103,7 @@ def train_starter(
         DataError: a file is absent, or ``folder`` holds something else.
         ModelError: the exported model does not compute what the trained one does.
     """
-    plan = plan or Plan()
+    plan = plan or StarterPlan()
     check_replaceable(folder)
     dataset = _dataset(data, work, plan, progress)
     further, reported = unlabelled_texts(data), held_out(data)
@@ -114,7 +114,7 @@ def train_starter(
     if config.distillation.teachers:
         config = _with_lessons(config, texts, further, work)
     config = config.measured_on(reported.normalized)
-    options = Options(name=NAME, half_graph=plan.half_graph)
+    options = FolderOptions(name=NAME, half_graph=plan.half_graph)
     return train_family(FAMILY, dataset, folder, config, progress, options=options)
 
 
@@ -137,7 +137,7 @@ def _with_lessons(
     return config.model_copy(update={"distillation": lessons})
 
 
-def _dataset(data: Path, work: Path, plan: Plan, progress: Progress) -> Dataset:
+def _dataset(data: Path, work: Path, plan: StarterPlan, progress: Progress) -> Dataset:
     progress("labels", 0, 1)
     dataset = starter_dataset(data, plan.recipe)
     dataset.write(work / DATASET)

@@ -14,7 +14,7 @@ from stream.model.folder import MANIFEST, Manifest
 from training.data.dataset import Dataset
 from training.fit.config import TrainConfig
 from training.measures.metrics import accuracy, macro_f1, weighted_f1
-from training.tracking.tracker import Record, TrackedRun, Tracker
+from training.tracking.tracker import RunRecord, TrackedRun, Tracker
 
 if TYPE_CHECKING:
     from training.comparison.compare import Candidate, Run
@@ -24,7 +24,7 @@ _CARD: Final = "README.md"
 _PACKAGES: Final = ("numpy", "onnxruntime", "scikit-learn", "torch", "transformers")
 
 
-def training_record(family: str, config: TrainConfig) -> Record:
+def training_record(family: str, config: TrainConfig) -> RunRecord:
     """Return what is known before a family is trained.
 
     Args:
@@ -32,7 +32,7 @@ def training_record(family: str, config: TrainConfig) -> Record:
         config: how.
     """
     tags = {"family": family, "seed": str(config.seed), "base": config.base}
-    return Record(f"train {family}", flat(config.described()), tags | _code())
+    return RunRecord(f"train {family}", flat(config.described()), tags | _code())
 
 
 def add_training(run: TrackedRun, folder: Path, manifest: Manifest) -> None:
@@ -62,7 +62,7 @@ def add_training(run: TrackedRun, folder: Path, manifest: Manifest) -> None:
     run.files([folder / name for name in (RUN_FILE, _CARD, MANIFEST)])
 
 
-def pretraining_record(texts: int, config: PretrainConfig) -> Record:
+def pretraining_record(texts: int, config: PretrainConfig) -> RunRecord:
     """Return what is known before an encoder is pretrained.
 
     Args:
@@ -71,7 +71,7 @@ def pretraining_record(texts: int, config: PretrainConfig) -> Record:
     """
     tags = {"seed": str(config.seed), "texts": str(texts)}
     options = config.model_dump(mode="json", exclude={"checkpoints"})
-    return Record("pretrain", options, tags | _code())
+    return RunRecord("pretrain", options, tags | _code())
 
 
 def add_pretraining(run: TrackedRun, folder: Path) -> None:
@@ -92,7 +92,7 @@ def comparison_record(
     dataset: Dataset,
     tests: Mapping[str, Dataset],
     seeds: int,
-) -> Record:
+) -> RunRecord:
     """Return what is known before a comparison; repeated, it goes on with the same record.
 
     Args:
@@ -107,7 +107,9 @@ def comparison_record(
     key = json.dumps([what, compared, data, seeds], ensure_ascii=False)
     options = {"what": what, "candidates": ", ".join(compared), "seeds": seeds}
     tags = {**data, **_code(), **_installed()}
-    return Record(f"compare {what}", options, tags, hashlib.sha256(key.encode()).hexdigest()[:16])
+    return RunRecord(
+        f"compare {what}", options, tags, hashlib.sha256(key.encode()).hexdigest()[:16]
+    )
 
 
 def add_run(
@@ -132,7 +134,7 @@ def add_run(
     """
     if tracker.holds(key):
         return
-    record = Record(
+    record = RunRecord(
         f"{candidate.name}, seed {run.seed}",
         flat(config.described()) | {"share": candidate.share},
         {

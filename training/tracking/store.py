@@ -17,7 +17,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from stream.errors import ConfigError
-from training.tracking.tracker import Record, Status
+from training.tracking.tracker import RunRecord, Status
 
 KEY: Final = "reviews_key"
 """Tag of a run that is kept once, however often the work is taken up again."""
@@ -71,7 +71,7 @@ class MlflowStore:
                 "name the http address of an `mlflow server`, or a folder: --track build/mlruns",
             ) from None
 
-    def begin(self, record: Record) -> str:
+    def begin(self, record: RunRecord) -> str:
         """See :class:`training.tracking.tracker.Store`."""
         run = self._find(record.key) if record.key else None
         if run is None:

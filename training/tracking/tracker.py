@@ -21,7 +21,7 @@ _Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RunRecord:
     """What is known of a run before it begins.
 
     Attributes:
@@ -47,7 +47,7 @@ class Store(Protocol):
     address: str
     """For people; nothing secret is in it."""
 
-    def begin(self, record: Record) -> str:
+    def begin(self, record: RunRecord) -> str:
         """Begin a run, or go on with the one of the same key, and return its id."""
         ...
 
@@ -83,7 +83,7 @@ class Tracker:
         self._store, self._tell, self.pages = store, tell, pages
 
     @contextmanager
-    def run(self, record: Record) -> Iterator[TrackedRun]:
+    def run(self, record: RunRecord) -> Iterator[TrackedRun]:
         """Keep a record of what is done inside; how that ends is in it.
 
         Args:

@@ -28,7 +28,7 @@ def _split(value: object) -> object:
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
-class Rule(BaseModel):
+class EvidenceRule(BaseModel):
     """Entries that are evidence of one kind for one category."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,7 +76,7 @@ class RuleBook(BaseModel):
     indirect: Category | None = Field(
         None, description="The category that parts, size and fit, and material speak for."
     )
-    rule: tuple[Rule, ...] = Field(min_length=1)
+    rule: tuple[EvidenceRule, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _unique_ids(self) -> Self:

@@ -12,12 +12,12 @@ from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.util import calc_crc32c
 
 from stream.kafka.reading.bounds import Bounds
-from stream.kafka.reading.decompression import Plain, Source, Undecodable, source_of
+from stream.kafka.reading.decompression import PieceSource, Plain, Undecodable, source_of
 from stream.kafka.reading.records import (
     HEADER_BYTES,
     BatchHeader,
     ByteStream,
-    Malformed,
+    MalformedRecord,
     TooMuch,
     records_in,
     unreadable_batch,
@@ -159,7 +159,7 @@ def passed_over(batch: bytes, first: int, last: int, why: str) -> ReadBatch:
 
 def _compressed(header: BatchHeader, batch: bytes, position: int, bounds: Bounds) -> ReadBatch:
     begin = bytearray()
-    source: Source
+    source: PieceSource
     try:
         source = source_of(header.codec, batch[HEADER_BYTES:], bounds.batch_bytes)
         while (left := bounds.piece_bytes + 1 - len(begin)) > 0 and (piece := source.read(left)):
@@ -280,4 +280,4 @@ def _check_wrapped(batch: bytes, bounds: Bounds) -> None:
         if len(wrapped) > bounds.piece_bytes:
             raise TooMuch
     if not wrapped or not all(is_whole(message) for message in framed(bytes(wrapped))):
-        raise Malformed("messages in a message that are not whole")
+        raise MalformedRecord("messages in a message that are not whole")

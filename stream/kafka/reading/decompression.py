@@ -30,7 +30,7 @@ class Undecodable(Exception):
     """The bytes are not what their codec writes, or end too early."""
 
 
-class Source(Protocol):
+class PieceSource(Protocol):
     """Decompressed bytes, one piece after the other."""
 
     def read(self, size: int, /) -> bytes:
@@ -41,7 +41,7 @@ class Source(Protocol):
         """
 
 
-def source_of(codec: int, data: bytes, most: int) -> Source:
+def source_of(codec: int, data: bytes, most: int) -> PieceSource:
     """Return what decompresses a batch's records.
 
     Args:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from stream.kafka.reading.bounds import Bounds
-from stream.kafka.reading.decompression import Source, Undecodable
-from stream.kafka.reading.unreadable import HEAD_BYTES, Record, Unreadable, standing_for
+from stream.kafka.reading.decompression import PieceSource, Undecodable
+from stream.kafka.reading.unreadable import HEAD_BYTES, ParsedRecord, Unreadable, standing_for
 
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 HEADER_BYTES: Final = _HEADER.size
@@ -29,7 +29,7 @@ _READ_BYTES: Final = 64 * 1024
 _VARINT_BYTES: Final = 10
 
 
-class Malformed(Exception):
+class MalformedRecord(Exception):
     """The bytes are no record."""
 
 
@@ -104,7 +104,7 @@ class ByteStream:
         begin: bytes that came out already.
     """
 
-    def __init__(self, source: Source, most: int, begin: bytes = b"") -> None:
+    def __init__(self, source: PieceSource, most: int, begin: bytes = b"") -> None:
         self._source = source
         self._most = most
         self._produced = len(begin)
@@ -130,7 +130,7 @@ class ByteStream:
         """Yield the next bytes, a bounded piece at a time. Raises as :meth:`exactly`."""
         while size > 0:
             if not self._filled():
-                raise Malformed("it ends too early")
+                raise MalformedRecord("it ends too early")
             piece = self._buffer[self._at : self._at + size]
             self._at += len(piece)
             size -= len(piece)
@@ -141,13 +141,13 @@ class ByteStream:
         number = 0
         for i in range(_VARINT_BYTES):
             if not self._filled():
-                raise Malformed("it ends too early")
+                raise MalformedRecord("it ends too early")
             byte = self._buffer[self._at]
             self._at += 1
             number |= (byte & 0x7F) << (7 * i)
             if byte < 0x80:  # noqa: PLR2004 - the continuation bit
                 return (number >> 1) ^ -(number & 1), i + 1
-        raise Malformed("a number without end")
+        raise MalformedRecord("a number without end")
 
     def _filled(self) -> bool:
         if self._at < len(self._buffer):
@@ -171,7 +171,7 @@ class _Field:
 
 def records_in(
     header: BatchHeader, stream: ByteStream, stored: bytes, after: int, bounds: Bounds
-) -> Iterator[Record]:
+) -> Iterator[ParsedRecord]:
     """Yield the records of a batch in order; what cannot be read is one record at the end.
 
     Args:
@@ -192,7 +192,7 @@ def records_in(
         code: Any = "unreadable-batch"
     except TooMuch:
         code, why = "too-large", f"it becomes more than {bounds.batch_bytes:,} bytes"
-    except (Malformed, Undecodable) as error:
+    except (MalformedRecord, Undecodable) as error:
         code, why = "unreadable-batch", str(error)
     first = max(last, after, header.base_offset - 1) + 1
     if why and first <= header.last_offset:
@@ -209,29 +209,29 @@ def unreadable_batch(code: Any, why: str, first: int, last: int, stored: bytes) 
     return Unreadable(code, message, first, last, len(stored), digest, stored[:HEAD_BYTES])
 
 
-def _record(header: BatchHeader, stream: ByteStream, last: int, bounds: Bounds) -> Record:
+def _record(header: BatchHeader, stream: ByteStream, last: int, bounds: Bounds) -> ParsedRecord:
     length, _ = stream.varint()
     if length < 0:
-        raise Malformed(f"a record of {length} bytes")
+        raise MalformedRecord(f"a record of {length} bytes")
     body = _Body(stream, length)
     body.exactly(1)  # attributes, of which none is used
     timestamp = header.timestamp(body.varint())
     offset = header.base_offset + body.varint()
     if not last < offset <= header.last_offset:
-        raise Malformed(f"offset {offset} after {last} of at most {header.last_offset}")
+        raise MalformedRecord(f"offset {offset} after {last} of at most {header.last_offset}")
     if length > bounds.piece_bytes:
         return _told_of(header, body, offset, timestamp, bounds)
     key = body.field()
     value = body.field()
     headers = [(body.text(), body.field()) for _ in range(body.count())]
     if body.left:
-        raise Malformed(f"{body.left} bytes after a record")
-    return Record(offset, timestamp, header.timestamp_type, key, value, headers)
+        raise MalformedRecord(f"{body.left} bytes after a record")
+    return ParsedRecord(offset, timestamp, header.timestamp_type, key, value, headers)
 
 
 def _told_of(
     header: BatchHeader, body: _Body, offset: int, timestamp: int, bounds: Bounds
-) -> Record:
+) -> ParsedRecord:
     """Read a record to its end without keeping it."""
     key, value = body.passed(), body.passed()
     headers = body.left
@@ -282,7 +282,7 @@ class _Body:
     def count(self) -> int:
         count = self.varint()
         if not 0 <= count <= self.left:  # each takes two bytes at least
-            raise Malformed(f"{count} headers in {self.left} bytes")
+            raise MalformedRecord(f"{count} headers in {self.left} bytes")
         return count
 
     def passed(self) -> _Field | None:
@@ -304,5 +304,5 @@ class _Body:
 
     def _take(self, size: int) -> None:
         if size > self.left:
-            raise Malformed(f"{size} bytes where a record has {self.left} left")
+            raise MalformedRecord(f"{size} bytes where a record has {self.left} left")
         self.left -= size

@@ -38,7 +38,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ParsedRecord:
     """A record as aiokafka's own parser gives it."""
 
     offset: int
@@ -56,13 +56,13 @@ _MARK: Final = "unreadable"
 
 def standing_for(
     unreadable: Unreadable, timestamp: int, timestamp_type: int, key: bytes | None = None
-) -> Record:
+) -> ParsedRecord:
     """Return the record that is given instead: at the last offset, with an empty value.
 
     Not None: that would be a tombstone. Whoever does not ask :func:`mark_of` finds no event in it.
     """
     headers: list[tuple[str, Any]] = [(_MARK, unreadable)]
-    return Record(unreadable.last_offset, timestamp, timestamp_type, key, b"", headers)
+    return ParsedRecord(unreadable.last_offset, timestamp, timestamp_type, key, b"", headers)
 
 
 def mark_of(headers: Any) -> Unreadable | None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from stream.bench.report import Figure, Report
+from stream.bench.report import BenchmarkReport, Figure
 from tests.bench.guard import regressions
 
 
 def _write(folder: Path, base: float, figure: float, unit: str = "reviews/s") -> Path:
     figures = [Figure("base", unit, [base]), Figure("ours", unit, [figure])]
-    Report("Title", "base", figures).write(folder, "pipeline")
+    BenchmarkReport("Title", "base", figures).write(folder, "pipeline")
     return folder
 
 
@@ -45,7 +45,7 @@ def test_a_rival_that_comes_closer_is_a_regression_of_ours(
 ) -> None:
     for folder, rate in (("before", 600), ("now", rival)):
         figures = [Figure("ours", "reviews/s", [1000]), Figure("rival", "reviews/s", [rate])]
-        Report("Peers", "ours", figures).write(tmp_path / folder, "peers")
+        BenchmarkReport("Peers", "ours", figures).write(tmp_path / folder, "peers")
 
     assert len(regressions(tmp_path / "before", tmp_path / "now")) == count
 

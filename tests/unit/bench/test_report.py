@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.bench.plot import draw
-from stream.bench.report import Figure, Report, interleave, readable
+from stream.bench.report import BenchmarkReport, Figure, interleave, readable
 
 
 def test_every_contender_is_measured_once_a_round_in_turn() -> None:
@@ -25,7 +25,7 @@ def test_every_contender_is_measured_once_a_round_in_turn() -> None:
 def test_a_ratio_pairs_the_rounds_so_that_a_slow_round_cancels_out() -> None:
     base, ours = Figure("base", "x/s", [100, 10, 50]), Figure("ours", "x/s", [200, 20, 100])
 
-    assert Report("Title", "base", [base, ours]).ratio(ours) == 2.0
+    assert BenchmarkReport("Title", "base", [base, ours]).ratio(ours) == 2.0
 
 
 def test_spread_is_the_range_over_the_median() -> None:
@@ -40,7 +40,9 @@ def test_numbers_are_written_without_powers_of_ten(value: float, text: str) -> N
 
 
 def test_a_report_becomes_a_png(tmp_path: Path) -> None:
-    report = Report("Title", "a", [Figure("a", "x/s", [1.0, 2.0]), Figure("b", "x/s", [3.0, 4.0])])
+    report = BenchmarkReport(
+        "Title", "a", [Figure("a", "x/s", [1.0, 2.0]), Figure("b", "x/s", [3.0, 4.0])]
+    )
 
     draw(report, tmp_path / "report.png")
 

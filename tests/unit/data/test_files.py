@@ -6,7 +6,7 @@ import pytest
 
 from schemas import Category
 from stream.settings import LabelSettings
-from training.data.files import Item, read_items, read_labelled, read_votes
+from training.data.files import UnlabelledReview, read_items, read_labelled, read_votes
 from training.data.origins import Origin
 from training.data.unstated import Unstated
 from training.errors import DataError
@@ -22,7 +22,11 @@ def jsonl(path, *rows):
 def test_csv_and_json_lines_hold_the_same_reviews(tmp_path):
     (tmp_path / "a.csv").write_text('id,text\n1,"Платье, синее"\n', encoding="utf-8")
     rows = jsonl(tmp_path / "a.jsonl", {"review_id": "1", "text": "Платье, синее"})
-    assert read_items(tmp_path / "a.csv") == read_items(rows) == [Item("1", "Платье, синее")]
+    assert (
+        read_items(tmp_path / "a.csv")
+        == read_items(rows)
+        == [UnlabelledReview("1", "Платье, синее")]
+    )
 
 
 def test_a_category_is_a_slug_or_an_id(tmp_path):
@@ -121,7 +125,7 @@ def votes(tmp_path):
     )
 
 
-ITEMS = [Item(str(i), f"отзыв {i}") for i in range(1, 4)]
+ITEMS = [UnlabelledReview(str(i), f"отзыв {i}") for i in range(1, 4)]
 
 
 def test_several_recorded_answers_are_averaged(votes):

@@ -28,7 +28,7 @@ from training.export.parity import Graphs
 from training.fit.config import TrainConfig
 from training.gate.frozen import FrozenSet, read_frozen
 from training.gate.metrics import compare
-from training.gate.verdict import ModelName, Verdict
+from training.gate.verdict import GateVerdict, ModelName
 from training.measures.held_out import HeldOut
 from training.measures.rule import fit_rule, not_said
 from training.retrain.assemble import WEIGHT
@@ -235,7 +235,7 @@ def test_the_gate_says_how_many_of_its_labels_people_decided():
         (40, {"written": 60, "person": 40}),
     ]
     name = ModelName(version="v", name="n")
-    verdict = Verdict(
+    verdict = GateVerdict(
         at=datetime.now(UTC),
         candidate=name,
         serving=name,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import BatchSummary, Category, SourcePosition
-from stream.demo.outcomes import SAMPLES, Outcome, Tally, compare
+from stream.demo.outcomes import SAMPLES, EventOutcome, OutcomeTally, compare
 
 
 def position(offset, partition=0):
@@ -13,11 +13,11 @@ def position(offset, partition=0):
 
 
 def decided(offset, category=Category("clothing"), confidence=0.9):
-    return Outcome("category", position(offset), str(offset), "текст", category, confidence)
+    return EventOutcome("category", position(offset), str(offset), "текст", category, confidence)
 
 
 def test_mean_confidence_is_over_published_reviews_of_the_category():
-    tally = Tally()
+    tally = OutcomeTally()
     tally.add(decided(0, confidence=0.8))
     tally.add(decided(1, confidence=1.0))
     tally.add(decided(2, Category("kids"), 0.1))
@@ -25,19 +25,19 @@ def test_mean_confidence_is_over_published_reviews_of_the_category():
 
 
 def test_a_category_without_reviews_has_no_mean():
-    assert Tally().mean_confidence(Category("kids")) is None
+    assert OutcomeTally().mean_confidence(Category("kids")) is None
 
 
 def test_relabel_share_is_of_all_outcomes():
-    tally = Tally()
+    tally = OutcomeTally()
     for offset in range(3):
         tally.add(decided(offset))
-    tally.add(Outcome("relabel", position(3), "3", "?", Category("kids"), 0.4))
+    tally.add(EventOutcome("relabel", position(3), "3", "?", Category("kids"), 0.4))
     assert tally.relabel_share == 0.25
 
 
 def test_only_a_few_samples_are_kept():
-    tally = Tally()
+    tally = OutcomeTally()
     for offset in range(10):
         tally.add(decided(offset))
     assert len(tally.samples[Category("clothing")]) == SAMPLES
@@ -45,7 +45,7 @@ def test_only_a_few_samples_are_kept():
 
 def test_cache_hits_come_from_batch_summaries():
     moment = datetime.now(UTC)
-    tally = Tally()
+    tally = OutcomeTally()
     tally.add(
         BatchSummary(
             worker="w",

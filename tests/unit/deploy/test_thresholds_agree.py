@@ -7,7 +7,7 @@ import pytest
 
 from stream.cli.checks import _lag
 from stream.kafka.lag import PartitionLag
-from stream.monitor.alerts import Alert, Rule
+from stream.monitor.alerts import Alert, AlertRule
 from stream.settings import Settings
 
 RULES = (Path(__file__).parents[3] / "deploy/prometheus/rules.yml").read_text("utf-8")
@@ -38,7 +38,7 @@ def test_the_doctor_warns_of_a_lag_where_the_alert_is_raised(waiting, state):
 
 
 def test_an_alert_remembers_the_value_that_raised_it():
-    alert = Alert(Rule("lag", "behind", 10, 5, hold=20))
+    alert = Alert(AlertRule("lag", "behind", 10, 5, hold=20))
     for moment, value in enumerate([11, 14, 12, 30, 7]):
         alert.observe(value, moment * 10)
     assert (alert.active, alert.changed_by, alert.value) == (True, 12, 7)

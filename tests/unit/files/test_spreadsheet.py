@@ -14,7 +14,7 @@ from schemas import Category, Label
 from stream.files.spreadsheet import SafeWriter, guarded, unguarded
 from stream.operations.erasure_files import erase_rows
 from stream.queue.export import written
-from training.data.files import Item, read_labelled
+from training.data.files import UnlabelledReview, read_labelled
 from training.labelling.sample import CheckedFile
 
 ROOT = Path(__file__).parents[3]
@@ -102,7 +102,7 @@ def test_the_queue_s_export_and_the_terminal_s_answers_are_guarded_and_read_back
     )
     exported = tmp_path / "export.csv"
     exported.write_text("".join(written([label], "csv")), encoding="utf-8", newline="")
-    CheckedFile(tmp_path / "checked.csv").add(Item("r1", text), Category("kids"), "ann")
+    CheckedFile(tmp_path / "checked.csv").add(UnlabelledReview("r1", text), Category("kids"), "ann")
     for path in (exported, tmp_path / "checked.csv"):
         with path.open(encoding="utf-8", newline="") as file:
             content = file.read()
@@ -115,7 +115,7 @@ def test_the_queue_s_export_and_the_terminal_s_answers_are_guarded_and_read_back
 
 def test_an_id_that_looks_like_a_formula_is_known_again(tmp_path):
     path = tmp_path / "checked.csv"
-    CheckedFile(path).add(Item("=42", "сапоги"), Category("kids"), "ann")
+    CheckedFile(path).add(UnlabelledReview("=42", "сапоги"), Category("kids"), "ann")
     assert CheckedFile(path).done == {"=42"}
     assert erase_rows(path, "=42", frozenset(), dry_run=False) == 1
     assert CheckedFile(path).done == set()

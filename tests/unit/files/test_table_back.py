@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from stream.errors import InputError
-from stream.files.table_back import Decision, output_form, table_writer
+from stream.files.table_back import RowDecision, output_form, table_writer
 from tests.support.room import no_room_beyond
 
 
@@ -33,7 +33,7 @@ def test_half_a_character_in_a_name_is_marked_as_damaged(tmp_path, form):
         table_writer(path, None if form == "xlsx" else file, form, ["text", "\ud83d"]) as table,
     ):
         table.write(
-            {"text": "чайник", "\ud83d": "x"}, "1", Decision("kids", "", 0.5, "category", "")
+            {"text": "чайник", "\ud83d": "x"}, "1", RowDecision("kids", "", 0.5, "category", "")
         )
     assert form == "xlsx" or "\ufffd" in path.read_text(encoding="utf-8")
 
@@ -50,13 +50,13 @@ def test_a_table_named_tsv_has_tabs(tmp_path):
 
 def interrupted(path):
     with table_writer(path, None, "xlsx", ["text"]) as table:
-        table.write({"text": "чайник"}, "", Decision("kids", "", 0.5, "category", ""))
+        table.write({"text": "чайник"}, "", RowDecision("kids", "", 0.5, "category", ""))
         raise KeyboardInterrupt
 
 
 def without_room(path):
     with ExitStack() as full, table_writer(path, None, "xlsx", ["text"]) as table:
-        table.write({"text": "чайник"}, "", Decision("kids", "", 0.5, "category", ""))
+        table.write({"text": "чайник"}, "", RowDecision("kids", "", 0.5, "category", ""))
         full.enter_context(no_room_beyond(0))
 
 
@@ -82,7 +82,7 @@ def test_a_workbook_that_was_not_finished_leaves_no_drafts_and_no_second_error(
 def test_a_workbook_reads_well_shares_as_percent_and_columns_wide_enough(tmp_path):
     path = tmp_path / "out.xlsx"
     with table_writer(path, None, "xlsx", ["text"]) as table:
-        table.write({"text": "сапоги"}, "1", Decision("footwear", "обувь", 0.97, "category", ""))
+        table.write({"text": "сапоги"}, "1", RowDecision("footwear", "обувь", 0.97, "category", ""))
     with zipfile.ZipFile(path) as archive:
         sheet = archive.read("xl/worksheets/sheet1.xml").decode()
         styles = archive.read("xl/styles.xml").decode()

@@ -18,7 +18,7 @@ from training.gate.infrastructure import budget_checks
 from training.gate.judge import judge
 from training.gate.metrics import metric_checks
 from training.gate.report import as_html, as_markdown, write_report
-from training.gate.verdict import CategoryFindings, Scores, SetFindings, Speed
+from training.gate.verdict import CategoryFindings, FrozenScores, SetFindings, Speed
 
 RULES = GateSettings(resamples=200)
 
@@ -121,7 +121,7 @@ def test_a_first_model_that_guesses_is_refused(model, rules):
 
 def findings(published=0.8, precision=0.97, ece=0.02, f1=0.9):
     interval = {"value": f1, "low": f1 - 0.02, "high": f1 + 0.02}
-    return Scores(
+    return FrozenScores(
         weighted_f1=interval,
         macro_f1=f1,
         accuracy=f1,

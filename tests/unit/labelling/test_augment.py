@@ -13,9 +13,9 @@ from tests.support.chat_server import chat_server, completion
 from training.cli.label import app
 from training.data.dataset import read_labelled_dataset, read_test_dataset
 from training.data.files import (
-    Item,
     LabelledItem,
     Suggestion,
+    UnlabelledReview,
     read_items,
     read_labelled,
     read_measured,
@@ -24,7 +24,7 @@ from training.data.parts import held_out_file
 from training.errors import BudgetSpent, DataError, RulesError
 from training.gate.frozen import read_frozen
 from training.labelling.augment import sieve as sieves
-from training.labelling.augment.run import Tally, augment, lacking
+from training.labelling.augment.run import CandidateTally, augment, lacking
 from training.labelling.augment.sieve import Sieve
 from training.labelling.augment.sources import LlmSource, TemplateSource
 from training.labelling.output import write_rows
@@ -109,7 +109,7 @@ def test_an_evaluation_text_retold_is_dropped():
 
 
 def test_each_thin_category_gets_what_it_lacks():
-    there = [LabelledItem(Item(str(i), "сапоги"), FOOTWEAR) for i in range(3)]
+    there = [LabelledItem(UnlabelledReview(str(i), "сапоги"), FOOTWEAR) for i in range(3)]
     wanted = lacking(there, 5)
     assert wanted[FOOTWEAR] == 2
     assert {wanted[c] for c in all_categories() if c is not FOOTWEAR} == {5}
@@ -120,7 +120,7 @@ def test_each_thin_category_gets_what_it_lacks():
 def test_a_source_that_says_nothing_new_is_left_alone():
     source, tally = (
         Lines("сапоги жмут", "сапоги скользят", "сапоги жмут", "сапоги скользят"),
-        Tally(),
+        CandidateTally(),
     )
     kept = list(augment({FOOTWEAR: 9}, source, Sieve((SHOES,), (), ()), tally))
     assert [example.text for example in kept] == ["сапоги жмут", "сапоги скользят"]
@@ -261,7 +261,10 @@ def test_the_csv_column_of_a_spreadsheet_is_a_mark_too(tmp_path):
 
 
 def test_generated_reviews_are_not_drawn_into_the_sample_that_a_person_checks():
-    rows = [Suggestion(Item("synthetic-1", "ложка")), Suggestion(Item("r1", "вилка"))]
+    rows = [
+        Suggestion(UnlabelledReview("synthetic-1", "ложка")),
+        Suggestion(UnlabelledReview("r1", "вилка")),
+    ]
     assert [row.item.id for row in draw_sample(rows, 9)] == ["r1"]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from schemas import all_categories
 from tests.support.synthetic_votes import shares_of, truth_of, voter
-from training.data.files import Item, LabelledItem
+from training.data.files import LabelledItem, UnlabelledReview
 from training.labelling.noise import SuspiciousLabel, suspicious_labels
 from training.labelling.report.build import summary, write_report
 from training.labelling.report.figures import gather_figures, llm_figures
@@ -32,7 +32,7 @@ class Fixed:
 
 @pytest.fixture(scope="module")
 def run():
-    items = [Item(f"r{i}", f"{EVIL} платье номер {i}") for i in range(TEXTS)]
+    items = [UnlabelledReview(f"r{i}", f"{EVIL} платье номер {i}") for i in range(TEXTS)]
     known = [
         LabelledItem(item, list(all_categories())[TRUTH[i]]) for i, item in enumerate(items[:120])
     ]
@@ -110,7 +110,7 @@ def test_the_summary_holds_no_review_text(figures):
 
 
 def test_without_validated_reviews_the_report_says_that_nothing_is_measured(tmp_path):
-    items = [Item(f"r{i}", f"платье номер {i}") for i in range(30)]
+    items = [UnlabelledReview(f"r{i}", f"платье номер {i}") for i in range(30)]
     blind = run_labelling(items, [], Panel((Fixed("good", voter(TRUTH, 0.9, seed=1)),)))
     text = write_report(tmp_path, gather_figures(blind, 0.95)).read_text("utf-8")
     assert "nothing here is calibrated or measured" in text

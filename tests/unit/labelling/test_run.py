@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from schemas import Category, all_categories, category_count
-from training.data.files import Item, LabelledItem
+from training.data.files import LabelledItem, UnlabelledReview
 from training.labelling.label_model import UNKNOWN
 from training.labelling.output import label_rows, write_rows
 from training.labelling.parallel import spread
@@ -59,12 +59,12 @@ HAZY = ("туманное", "мутное")
 
 def items(count):
     kinds = list(KINDS)
-    return [Item(f"r{i}", f"{kinds[i % 4]} номер {i}") for i in range(count)]
+    return [UnlabelledReview(f"r{i}", f"{kinds[i % 4]} номер {i}") for i in range(count)]
 
 
 def validated(count=120):
     return [
-        LabelledItem(Item(f"v{i}", f"{kind} образец {i}"), KINDS[kind])
+        LabelledItem(UnlabelledReview(f"v{i}", f"{kind} образец {i}"), KINDS[kind])
         for i, kind in enumerate(list(KINDS) * (count // 4))
     ]
 
@@ -89,7 +89,9 @@ def test_the_llm_is_asked_about_the_open_and_the_validated_ones_only():
 
 def test_every_text_is_asked_about_once_however_often_it_occurs():
     labeller = cheap()
-    run = run_labelling([Item(str(i), "Платье!") for i in range(50)], [], Panel((labeller,)))
+    run = run_labelling(
+        [UnlabelledReview(str(i), "Платье!") for i in range(50)], [], Panel((labeller,))
+    )
     assert labeller.asked == ["платье!"]
     assert len(run.decisions.category) == 50
 
@@ -143,15 +145,15 @@ def test_what_nobody_decided_is_written_without_a_category_but_with_a_guess():
 
 
 def test_a_validated_review_keeps_the_category_that_a_person_gave_it():
-    truth = LabelledItem(Item("x", "платье номер 0"), Category("no-product"))
+    truth = LabelledItem(UnlabelledReview("x", "платье номер 0"), Category("no-product"))
     run = run_labelling(items(3), [*validated(), truth], Panel((cheap(),)))
     first = next(label_rows(run))
     assert (first["category"], first["decided_by"]) == ("no-product", "validated")
 
 
 def test_a_validated_text_that_occurs_twice_is_counted_once_and_labelled_twice():
-    truth = LabelledItem(Item("x", "платье номер 0"), Category("no-product"))
-    twice = [*items(3), Item("again", "Платье номер 0")]
+    truth = LabelledItem(UnlabelledReview("x", "платье номер 0"), Category("no-product"))
+    twice = [*items(3), UnlabelledReview("again", "Платье номер 0")]
     run = run_labelling(twice, [*validated(), truth], Panel((cheap(),)))
     rows = list(label_rows(run))
     assert (run.known != UNKNOWN).sum() == 121

@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 
 from schemas import Category, all_categories
 from training.cli.label import app
-from training.data.files import Item, Suggestion, read_labelled
+from training.data.files import Suggestion, UnlabelledReview, read_labelled
 from training.errors import DataError
 from training.labelling.output import write_rows
 from training.labelling.sample import COLUMNS, CheckedFile, draw_sample
 
 
 def suggestion(number, by):
-    return Suggestion(Item(f"r{number}", f"text {number}"), Category("kids"), by)
+    return Suggestion(UnlabelledReview(f"r{number}", f"text {number}"), Category("kids"), by)
 
 
 def suggestions(sizes):
@@ -47,7 +47,10 @@ def test_what_a_person_has_labelled_already_is_not_drawn():
 
 
 def test_equal_texts_are_asked_about_once():
-    twice = [Suggestion(Item("a", "Платье!")), Suggestion(Item("b", "платье!"))]
+    twice = [
+        Suggestion(UnlabelledReview("a", "Платье!")),
+        Suggestion(UnlabelledReview("b", "платье!")),
+    ]
     assert [row.item.id for row in draw_sample(twice, 9)] == ["a"]
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.monitor.alerts import Alert, Rule
+from stream.monitor.alerts import Alert, AlertRule
 
-RULE = Rule("share", "Share", raise_at=0.4, clear_at=0.3, hold=60)
+RULE = AlertRule("share", "Share", raise_at=0.4, clear_at=0.3, hold=60)
 VALUES = st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=100)
 
 
@@ -64,7 +64,7 @@ def test_it_says_for_how_long_a_value_must_stay_until_it_is_raised():
 
 
 def test_without_a_hold_one_value_is_enough():
-    alert = Alert(Rule("lag", "Lag", 100, 10))
+    alert = Alert(AlertRule("lag", "Lag", 100, 10))
     assert alert.observe(100, 0)
 
 
@@ -85,4 +85,4 @@ def test_two_changes_are_never_closer_than_the_hold(values):
 
 def test_a_rule_that_would_flicker_is_refused():
     with pytest.raises(ValueError, match="above"):
-        Rule("x", "X", raise_at=0.1, clear_at=0.2)
+        AlertRule("x", "X", raise_at=0.1, clear_at=0.2)

@@ -17,7 +17,7 @@ from training.registry.errors import (
     RegistryDamaged,
     UnknownVersion,
 )
-from training.registry.records import Change, State, now
+from training.registry.records import HistoryEntry, State, now
 from training.registry.store import Registry
 
 
@@ -219,7 +219,9 @@ def test_rolling_back_never_returns_to_what_was_taken_back(steps):
                 continue
             model = [n for n in model if n != step] + [step]
             number, action = step, "promoted"
-        change = Change(at=now(), by="", action=action, number=number, previous=state.champion)
+        change = HistoryEntry(
+            at=now(), by="", action=action, number=number, previous=state.champion
+        )
         state = state.model_copy(update={"champion": number, "history": (*state.history, change)})
         assert state.former_champions() == model[-2::-1]
 

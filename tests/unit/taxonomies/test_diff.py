@@ -3,7 +3,7 @@
 import pytest
 
 from schemas import TopicNames, load_taxonomy
-from stream.taxonomies.diff import Change, changes, steps
+from stream.taxonomies.diff import TaxonomyChange, changes, steps
 
 
 @pytest.fixture
@@ -32,38 +32,38 @@ def old(made):
         (
             {"tea": [], "coffee": [], "shoe": [], "hat": [], "bag": []},
             "",
-            [Change("added", (), ("bag",))],
+            [TaxonomyChange("added", (), ("bag",))],
         ),
         (
             {"tea": [], "coffee": [], "boot": ["shoe"], "hat": []},
             "",
-            [Change("renamed", ("shoe",), ("boot",))],
+            [TaxonomyChange("renamed", ("shoe",), ("boot",))],
         ),
         (
             {"drink": ["tea", "coffee"], "shoe": [], "hat": []},
             "",
-            [Change("merged", ("tea", "coffee"), ("drink",))],
+            [TaxonomyChange("merged", ("tea", "coffee"), ("drink",))],
         ),
         (
             {"tea": ["coffee"], "shoe": [], "hat": []},
             "",
-            [Change("merged", ("tea", "coffee"), ("tea",))],
+            [TaxonomyChange("merged", ("tea", "coffee"), ("tea",))],
         ),
         (
             {"tea": [], "coffee": [], "left": ["shoe"], "right": ["shoe"], "hat": []},
             "",
-            [Change("split", ("shoe",), ("left", "right"))],
+            [TaxonomyChange("split", ("shoe",), ("left", "right"))],
         ),
         (
             {"tea": [], "coffee": [], "shoe": []},
             'removed = ["hat"]',
-            [Change("removed", ("hat",), ())],
+            [TaxonomyChange("removed", ("hat",), ())],
         ),
-        ({"tea": [], "coffee": [], "shoe": []}, "", [Change("unexplained", ("hat",), ())]),
+        ({"tea": [], "coffee": [], "shoe": []}, "", [TaxonomyChange("unexplained", ("hat",), ())]),
         (
             {"coffee": [], "tea": [], "shoe": [], "hat": []},
             "",
-            [Change("moved", ("tea", "coffee", "shoe", "hat"), ())],
+            [TaxonomyChange("moved", ("tea", "coffee", "shoe", "hat"), ())],
         ),
     ],
 )

@@ -10,7 +10,7 @@ from stream.model.classifier import Classifier
 from stream.model.folder import verify
 from training.errors import DataError
 from training.export.card import model_card
-from training.export.folder import Options
+from training.export.folder import FolderOptions
 from training.export.graph import export_graph
 from training.export.parity import Graphs, Parity, graph_logits
 from training.export.quantise import halve, quantise_dynamic
@@ -62,7 +62,7 @@ def test_no_node_that_computes_one_number_at_a_time_is_served(exported):
 def exported(tmp_path_factory, reviews, by_heart):
     folder = tmp_path_factory.mktemp("exported") / "model"
     config = by_heart.model_copy(update={"precision": 0.8})
-    manifest = train_family("bert", reviews, folder, config, options=Options("tiny", True))
+    manifest = train_family("bert", reviews, folder, config, options=FolderOptions("tiny", True))
     return folder, manifest
 
 

@@ -11,7 +11,7 @@ from training.fit.runtime import autocast
 from training.pretraining.checkpoint import pretrain_to, run_record
 from training.pretraining.mlm import PretrainConfig, pretrain
 from training.starter.base import starter_encoder
-from training.starter.recipe import Plan, plan_of
+from training.starter.recipe import StarterPlan, plan_of
 from training.train import fit_family
 from training.writable import is_complete
 
@@ -189,7 +189,7 @@ def test_every_step_of_the_starter_has_the_seed_and_the_device_that_were_wanted(
     plan = plan_of(TrainConfig(seed=3, device="cpu"), half_graph=True)
     assert (plan.recipe.seed, plan.pretraining.seed, plan.training.seed) == (3, 3, 3)
     assert plan.pretraining.device == "cpu"
-    assert plan.pretraining.epochs == Plan().pretraining.epochs
+    assert plan.pretraining.epochs == StarterPlan().pretraining.epochs
 
 
 def test_a_full_disk_is_said_as_such_and_leaves_the_former_progress(

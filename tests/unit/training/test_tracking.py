@@ -13,7 +13,7 @@ from training.comparison.compare import compare
 from training.comparison.report import write_report
 from training.data.dataset import labelled
 from training.encoders.encoder import load_encoder
-from training.export.folder import Options
+from training.export.folder import FolderOptions
 from training.pretraining.checkpoint import pretrain_to
 from training.pretraining.mlm import PretrainConfig
 from training.tracking import open_tracker
@@ -26,7 +26,7 @@ from training.tracking.records import (
     pretraining_record,
     training_record,
 )
-from training.tracking.tracker import Record, Tracker
+from training.tracking.tracker import RunRecord, Tracker
 from training.train import train_family
 
 
@@ -69,7 +69,9 @@ def _losses(folder, run):
 @pytest.fixture
 def trained(tracker, recorded, reviews, quick, tmp_path):
     with tracker.run(training_record("bert", quick)) as run:
-        manifest = train_family("bert", reviews, tmp_path / "model", quick, options=Options("tiny"))
+        manifest = train_family(
+            "bert", reviews, tmp_path / "model", quick, options=FolderOptions("tiny")
+        )
         add_training(run, tmp_path / "model", manifest)
     return manifest, recorded()[0]
 
@@ -161,7 +163,7 @@ def test_a_comparison_that_goes_on_is_recorded_once(compared, recorded):
 
 def test_how_the_work_ended_is_recorded(tracker, recorded):
     for name, error in (("stopped", KeyboardInterrupt), ("broken", ValueError)):
-        with pytest.raises(error), tracker.run(Record(name)):
+        with pytest.raises(error), tracker.run(RunRecord(name)):
             raise error
     found = {run.info.run_name: run.info.status for run in recorded()}
     assert found == {"stopped": "KILLED", "broken": "FAILED"}
@@ -190,7 +192,7 @@ class FailingStore:
 def test_a_store_that_fails_costs_one_line_and_is_left_alone(good):
     said, store = [], FailingStore(good)
     tracker = Tracker(store, said.append)
-    with tracker.run(Record("train bert")) as run:
+    with tracker.run(RunRecord("train bert")) as run:
         run.losses([0.5])
         run.scores({"weighted_f1": 0.9})
     assert not tracker.holds("another")
@@ -217,13 +219,13 @@ def test_an_address_that_cannot_be_written_to_is_refused_at_once_without_its_pas
 
 def test_an_address_that_is_set_for_other_work_starts_no_record(monkeypatch, tmp_path):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tmp_path / "others"))
-    with open_tracker(load_settings().tracking, pytest.fail).run(Record("train bert")) as run:
+    with open_tracker(load_settings().tracking, pytest.fail).run(RunRecord("train bert")) as run:
         assert not run.run
     assert not (tmp_path / "others").exists()
 
 
 def test_a_name_that_the_server_would_refuse_is_made_fit(tracker, recorded):
     rows = labelled(["чайник"], [0], "person")
-    with tracker.run(Record("train", {"a(b)": 1})) as run:
+    with tracker.run(RunRecord("train", {"a(b)": 1})) as run:
         run.scores({"gold [2]/weighted_f1": float(len(rows))})
     assert recorded()[0].data.metrics == {"gold _2_/weighted_f1": 1.0}

@@ -12,7 +12,7 @@ from schemas import Category, all_categories
 from stream.text import normalize
 from training.data.files import SYNTHETIC, LabelledItem
 from training.labelling.augment.sieve import Sieve
-from training.labelling.augment.sources import Source
+from training.labelling.augment.sources import CandidateSource
 
 # So many requests in a row that bring nothing new: the source has said what it has to say.
 _BARREN: Final = 4
@@ -41,7 +41,7 @@ class Example:
 
 
 @dataclass(slots=True)
-class Tally:
+class CandidateTally:
     """What became of the candidates so far: kept by category, dropped by reason."""
 
     kept: Counter[Category] = field(default_factory=Counter)
@@ -63,7 +63,7 @@ def lacking(
 
 
 def augment(
-    wanted: Mapping[Category, int], source: Source, sieve: Sieve, tally: Tally
+    wanted: Mapping[Category, int], source: CandidateSource, sieve: Sieve, tally: CandidateTally
 ) -> Iterator[Example]:
     """Yield what is kept, one by one, so that whoever stops loses nothing.
 

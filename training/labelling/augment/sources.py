@@ -39,7 +39,7 @@ _TEMPERATURE: Final = 1.0
 _MOST_CHARS: Final = 600
 
 
-class Source(Protocol):
+class CandidateSource(Protocol):
     """Anything that writes candidates."""
 
     @property

@@ -16,7 +16,7 @@ _SCHEMA: Final = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answ
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Completion:
     """What the model said to one request.
 
     Attributes:
@@ -59,7 +59,7 @@ class AnswerCache:
     ) -> None:
         self.close()
 
-    def get(self, key: str) -> Answer | None:
+    def get(self, key: str) -> Completion | None:
         """Return the answer under this key."""
         found = self._database.execute(
             "SELECT answer FROM answers WHERE key = ?", (key,)
@@ -68,9 +68,9 @@ class AnswerCache:
             return None
         fields = json.loads(found[0])
         likelihood = fields.pop("likelihood")
-        return Answer(**fields, likelihood=tuple(likelihood) if likelihood else None)
+        return Completion(**fields, likelihood=tuple(likelihood) if likelihood else None)
 
-    def put(self, key: str, answer: Answer) -> None:
+    def put(self, key: str, answer: Completion) -> None:
         """Keep an answer at once: the next line of the run may be a power cut."""
         row = (key, json.dumps(asdict(answer)))
         with self._database:

@@ -15,7 +15,7 @@ import httpx
 from schemas import category_count
 from stream.settings import LabelSettings
 from training.errors import LabellerUnavailable
-from training.labelling.llm.answers import Answer
+from training.labelling.llm.answers import Completion
 from training.labelling.llm.prompt import ANSWER_TOKENS, answer_schema, messages, parse_answer
 
 # Worth another try: time-outs, rate limits, and a server that stumbles. All else stays as it is.
@@ -66,7 +66,7 @@ class ChatEndpoint:
         self._sleep = sleep
         self._headers = _authorization(settings)
 
-    async def ask(self, text: str, sample: int, temperature: float) -> Answer:
+    async def ask(self, text: str, sample: int, temperature: float) -> Completion:
         """Ask for the category of one normalised review.
 
         Args:
@@ -79,7 +79,7 @@ class ChatEndpoint:
             LabellerUnavailable: it refuses us altogether.
         """
         reply = await self.complete(self._body(text, sample, temperature))
-        return Answer(
+        return Completion(
             parse_answer(reply.content),
             _likelihood(reply.choice),
             reply.prompt_tokens,

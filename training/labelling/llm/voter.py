@@ -14,7 +14,7 @@ import numpy as np
 from schemas import all_categories, category_count
 from stream.settings import LabelSettings
 from training.errors import BudgetSpent
-from training.labelling.llm.answers import Answer, AnswerCache, answer_key
+from training.labelling.llm.answers import AnswerCache, Completion, answer_key
 from training.labelling.llm.endpoint import ChatEndpoint, Sleep, Unanswered
 from training.labelling.llm.prompt import ANSWER_TOKENS, estimated_tokens, messages, prompt_version
 from training.labelling.votes import Distribution, Votes
@@ -113,7 +113,7 @@ class LlmLabeller:
         return Votes(probabilities, tuple(reasons))
 
     async def _vote(self, endpoint: ChatEndpoint, text: str) -> tuple[Distribution | None, str]:
-        answers: list[Answer] = []
+        answers: list[Completion] = []
         for sample in range(self._settings.llm_samples):
             try:
                 answers.append(await self._answer(endpoint, text, sample))
@@ -126,7 +126,7 @@ class LlmLabeller:
                 break
         return self._summary(answers)
 
-    async def _answer(self, endpoint: ChatEndpoint, text: str, sample: int) -> Answer:
+    async def _answer(self, endpoint: ChatEndpoint, text: str, sample: int) -> Completion:
         key = self._key(text, sample)
         if (cached := self._cache.get(key)) is not None:
             self.usage.cached += 1
@@ -152,7 +152,7 @@ class LlmLabeller:
     def _key(self, text: str, sample: int) -> str:
         return answer_key(self.name, prompt_version(), self._temperature, sample, text)
 
-    def _summary(self, answers: Sequence[Answer]) -> tuple[Distribution | None, str]:
+    def _summary(self, answers: Sequence[Completion]) -> tuple[Distribution | None, str]:
         valid = [answer for answer in answers if answer.category is not None]
         if not valid:
             return None, f"{self.name} gave no well-formed answer"
@@ -162,7 +162,7 @@ class LlmLabeller:
         return distribution(valid), f"{self.name}: {votes} of {len(answers)} votes for {name}"
 
 
-def distribution(answers: Sequence[Answer]) -> Distribution:
+def distribution(answers: Sequence[Completion]) -> Distribution:
     """Return the confidence in several well-formed answers, float32 [categories].
 
     The mean of the tokens' probabilities where the endpoint gives them, else the shares of votes;
@@ -179,7 +179,7 @@ def distribution(answers: Sequence[Answer]) -> Distribution:
     return np.asarray(shares / shares.sum(), dtype=np.float32)
 
 
-def _is_settled(answers: Sequence[Answer], samples: int) -> bool:
+def _is_settled(answers: Sequence[Completion], samples: int) -> bool:
     """Tell whether the votes still to come cannot change who is first."""
     counts = Counter(a.category for a in answers if a.category is not None).most_common(2)
     if not counts:

@@ -24,7 +24,7 @@ _RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class LabellerMistake:
     """A validated review that a labeller got wrong."""
 
     text: str
@@ -65,7 +65,7 @@ class LabellerFigures:
     speaks: float | None
     decides: float | None
     per_second: float
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[LabellerMistake, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,11 +250,13 @@ def _threshold(value: float) -> float | None:
     return None if value >= NEVER else value
 
 
-def _mistakes(run: LabellingRun, vote: Votes, wrong: NDArray[np.int64]) -> tuple[Mistake, ...]:
+def _mistakes(
+    run: LabellingRun, vote: Votes, wrong: NDArray[np.int64]
+) -> tuple[LabellerMistake, ...]:
     """Return the most confident wrong votes: the ones that cost, because nobody looks again."""
     worst = wrong[np.argsort(-vote.confidence[wrong], kind="stable")][:_MISTAKES_SHOWN]
     return tuple(
-        Mistake(
+        LabellerMistake(
             run.items[row].text,
             all_categories()[run.known[row]],
             all_categories()[vote.choices[row]],
