@@ -69,7 +69,7 @@ class State(_Record):
 
         >>> at = datetime.now(UTC)
         >>> said = [("added", 1), ("refused", 1), ("promoted", 1), ("added", 2)]
-        >>> state = State(history=tuple(Change(at=at, by="", action=a, number=n) for a, n in said))
+        >>> state = State(history=tuple(HistoryEntry(at=at, by="", action=a, number=n) for a, n in said))
         >>> state.verdict(1).action, state.verdict(2)
         ('refused', None)
         """
@@ -89,10 +89,10 @@ class State(_Record):
 
         >>> at = datetime.now(UTC)
         >>> steps = [("promoted", 1, None), ("promoted", 2, 1), ("promoted", 3, 2)]
-        >>> changes = [Change(at=at, by="", action=a, number=n, previous=p) for a, n, p in steps]
+        >>> changes = [HistoryEntry(at=at, by="", action=a, number=n, previous=p) for a, n, p in steps]
         >>> State(champion=3, history=tuple(changes)).former_champions()
         [2, 1]
-        >>> back = Change(at=at, by="", action="rolled-back", number=2, previous=3)
+        >>> back = HistoryEntry(at=at, by="", action="rolled-back", number=2, previous=3)
         >>> State(champion=2, history=(*changes, back)).former_champions()
         [1]
         """
