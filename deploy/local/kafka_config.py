@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from deploy.local.errors import StartFailed
 from deploy.local.ports import HOST
 
 CLIENT: Final = "CLIENT"
@@ -74,6 +76,30 @@ def properties(node: Node, cluster: Sequence[Node], extra: Mapping[str, str]) ->
 def render(settings: Mapping[str, str]) -> str:
     """Write a Java properties file; Java reads it as Latin-1 with escapes."""
     return "".join(f"{key}={_escape(value)}\n" for key, value in settings.items())
+
+
+def node_of(file: Path) -> Node:
+    """Return the node whose configuration we wrote to a file, with the ports that it has there.
+
+    Raises:
+        StartFailed: the file is absent, or not as we write it.
+    """
+    try:
+        lines = file.read_text(encoding="latin-1").splitlines()
+        found = dict(line.split("=", 1) for line in lines if line)
+        ports = {
+            name: int(address.rpartition(":")[2])
+            for name, _, address in (e.partition("://") for e in found["listeners"].split(","))
+        }
+        advertised = dict(e.split("://", 1) for e in found["advertised.listeners"].split(","))
+        protocols = dict(
+            e.split(":", 1) for e in found["listener.security.protocol.map"].split(",")
+        )
+        internal, controller = ports.pop(_INTERNAL), ports.pop(_CONTROLLER)
+        endpoints = [Endpoint(n, protocols[n], port, advertised[n]) for n, port in ports.items()]
+        return Node(int(found["node.id"]), tuple(endpoints), internal, controller)
+    except (OSError, ValueError, KeyError) as error:
+        raise StartFailed(f"{file} does not say how its broker was started: {error}") from None
 
 
 def _addresses(node: Node, cluster: Sequence[Node]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -66,6 +67,20 @@ class ProcessId:
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
+
+
+def end(processes: Sequence[psutil.Process]) -> bool:
+    """Stop processes gracefully, the deaf ones by force; tell whether there were any."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+            process.resume()  # a suspended one would not hear us
+    _, deaf = psutil.wait_procs(processes, STOP_SECONDS)
+    for process in deaf:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(deaf, STOP_SECONDS)
+    return bool(processes)
 
 
 class ServerProcess:

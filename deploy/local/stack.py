@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,16 +19,14 @@ from deploy.local.errors import AlreadyRunning, LocalStackError
 from deploy.local.folders import make_folder, size, writing
 from deploy.local.jars import DownloadProgress
 from deploy.local.kafka import LocalKafka, Progress
+from deploy.local.mending import REDIS, broker_records, mend_brokers, mend_redis, redis_records
 from deploy.local.ports import HOST
-from deploy.local.process import STOP_SECONDS, ProcessId
+from deploy.local.process import ProcessId, end
 from deploy.local.redis import LocalRedis
 from deploy.local.state import ServerRecord, StackState
 from stream.private_files import held
 
 DEFAULT_DATA_DIR: Final = Path(".reviews")
-
-_REDIS: Final = "redis"
-_NO_PORT: Final = 0  # it listens on a socket in its folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +80,10 @@ class StackStatus:
         return bool(self.servers) and all(s.running and s.answering for s in self.servers)
 
     @property
-    def only_redis_is_gone(self) -> bool:
-        """Whether all brokers run and answer, and Redis does not."""
-        others = [s for s in self.servers if s.name != _REDIS]
-        healthy = bool(others) and all(s.running and s.answering for s in others)
-        return healthy and not self.healthy
+    def partly_down(self) -> bool:
+        """Whether some servers run and answer, and others do not."""
+        well = [s for s in self.servers if s.running and s.answering]
+        return 0 < len(well) < len(self.servers)
 
     @property
     def stale(self) -> bool:
@@ -181,15 +178,16 @@ class LocalStack:
     def up(self) -> StackStatus:
         """Start both and leave them running; does nothing when they run already.
 
-        Where only Redis is gone, only Redis is started: Kafka's clients notice nothing.
+        Where only some are gone, only these are started, brokers on their old ports: the clients of
+        the others notice nothing, and those that wait for a broker find it again.
 
         Raises:
             AlreadyRunning: the folder is served by a stack that ends with another process.
             LocalStackError: a server cannot be started; none runs then.
         """
         status = self.status()
-        if status is not None and status.owner_pid is None and status.only_redis_is_gone:
-            self._start_redis()
+        if status is not None and status.owner_pid is None and status.partly_down:
+            self._mend(status)
             status = self.status()
         if status is None or not status.healthy or status.owner_pid is not None:
             self._start(attached=False)
@@ -229,7 +227,7 @@ class LocalStack:
     def forget(self) -> None:
         """Stop the servers and delete their data, and the folder if nothing else is in it."""
         self.down()
-        for name in ("kafka", _REDIS):
+        for name in ("kafka", REDIS):
             shutil.rmtree(self.data_dir / name, ignore_errors=True)
         (self.data_dir / ".lock").unlink(missing_ok=True)
         with suppress(OSError):
@@ -262,18 +260,19 @@ class LocalStack:
                 raise
         self._servers = kafka, redis
 
-    def _start_redis(self) -> None:
-        with writing(self.data_dir), held(self.data_dir / ".lock"):
-            state = StackState.read(self.data_dir)
-            if state is None:  # stopped meanwhile
-                return
-            gone = [record for record in state.servers if record.name == _REDIS]
-            _end([found for record in gone if (found := record.id.find())])
-            redis = LocalRedis(self.data_dir / _REDIS, self._redis_args, attached=False)
-            redis.start()
-            kept = tuple(record for record in state.servers if record.name != _REDIS)
-            servers = (*kept, *_redis_record(redis))
-            replace(state, redis_url=redis.url, servers=servers).write(self.data_dir)
+    def _mend(self, status: StackStatus) -> None:
+        """Start again what is down of a stack of which something runs.
+
+        Where that cannot be done, the whole stack is down or half up, for `_start` to take over.
+        """
+        down = {s.name for s in status.servers if not (s.running and s.answering)}
+        brokers = down - {REDIS}
+        with writing(self.data_dir), held(self.data_dir / ".lock"), suppress(LocalStackError):
+            if REDIS in down:
+                mend_redis(self.data_dir, self._redis_args)
+            if brokers:
+                self._progress(f"starting {' and '.join(sorted(brokers))} again")
+                mend_brokers(self.data_dir, brokers, self._heap, self._on_download)
 
     def _new_servers(self, *, attached: bool) -> tuple[LocalKafka, LocalRedis]:
         kafka = LocalKafka(
@@ -285,7 +284,7 @@ class LocalStack:
             progress=self._progress,
             on_download=self._on_download,
         )
-        redis = LocalRedis(self.data_dir / _REDIS, self._redis_args, attached=attached)
+        redis = LocalRedis(self.data_dir / REDIS, self._redis_args, attached=attached)
         return kafka, redis
 
     def _end_former(self) -> bool:
@@ -298,41 +297,17 @@ class LocalStack:
                 "servers and will stop them",
                 "end that process, or choose another data folder",
             )
-        return _end([found for record in state.servers if (found := record.id.find())])
+        return end([found for record in state.servers if (found := record.id.find())])
 
 
 def _state(kafka: LocalKafka, redis: LocalRedis, owner: ProcessId | None) -> StackState:
-    records = [
-        ServerRecord(b.node.name, b.id, b.port, b.node.internal_port, str(b.log))
-        for b in kafka.brokers
-        if b.id is not None
-    ]
-    return StackState(kafka.bootstrap_servers, redis.url, owner, (*records, *_redis_record(redis)))
-
-
-def _redis_record(redis: LocalRedis) -> list[ServerRecord]:
-    if redis.id is None:
-        return []
-    return [ServerRecord(_REDIS, redis.id, _NO_PORT, _NO_PORT, str(redis.log))]
-
-
-def _end(processes: list[psutil.Process]) -> bool:
-    """Stop processes gracefully, the deaf ones by force; tell whether there were any."""
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-            process.resume()  # a suspended one would not hear us
-    _, deaf = psutil.wait_procs(processes, STOP_SECONDS)
-    for process in deaf:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(deaf, STOP_SECONDS)
-    return bool(processes)
+    records = (*broker_records(kafka.brokers), *redis_records(redis))
+    return StackState(kafka.bootstrap_servers, redis.url, owner, records)
 
 
 def _status(record: ServerRecord, redis_url: str) -> ServerStatus:
     process = record.id.find()
-    redis = record.name == _REDIS
+    redis = record.name == REDIS
     memory = 0
     if process is not None:
         with suppress(psutil.NoSuchProcess):
