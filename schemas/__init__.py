@@ -1,6 +1,6 @@
 """The contract: categories, events, topics, headers. It imports neither `stream` nor `training`."""
 
-from schemas.codec import MAX_EVENT_BYTES, decode, encode
+from schemas.codec import MAX_EVENT_BYTES, decode, encode, review_id_of
 from schemas.dates import read_date
 from schemas.envelopes import Envelope
 from schemas.errors import (
@@ -112,6 +112,7 @@ __all__ = [
     "load_taxonomy",
     "precedence",
     "read_date",
+    "review_id_of",
     "trace_context",
     "trace_headers",
     "using",

@@ -46,6 +46,15 @@ def decode(event_type: type[EventT], value: bytes | None) -> EventT:
     return event
 
 
+def review_id_of(key: bytes | None) -> str | None:
+    """Return the review that a message's key names; None: no key, or no id of ours."""
+    try:
+        # surrogatepass: as keys are written, whatever id was accepted.
+        return None if key is None else key.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return None
+
+
 def too_large(value: bytes) -> TooLarge:
     """Return what to say of a value over :data:`MAX_EVENT_BYTES`."""
     return TooLarge(f"the value is {len(value):,} bytes; at most {MAX_EVENT_BYTES:,} are read")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -33,6 +34,8 @@ Bin = Annotated[int, Field(ge=0, le=_MOST), WithJsonSchema({"type": "integer"})]
 Amount = Annotated[
     float, Field(ge=0.0, le=_MOST), WithJsonSchema({"minimum": 0.0, "type": "number"})
 ]
+_FIRST_YEAR: Final = 2
+_LAST_YEAR: Final = 9998
 ReviewId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # Real reviews stay under 3 thousand characters; 20 thousand leaves room and keeps one event from
 # filling a micro-batch on its own.
@@ -45,6 +48,18 @@ DecidedBy = Literal["model", "ensemble", "llm", "person"]
 def now() -> datetime:
     """Return the current time in UTC, the only time zone on our topics."""
     return datetime.now(UTC)
+
+
+def _countable(moment: datetime) -> datetime:
+    """Refuse the calendar's two ends: seconds since 1970 cannot be told of them, or not read back."""
+    # What names no zone is UTC: the reader's own zone would make it another moment for each.
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"the year {moment.year} is beyond what can be counted")
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(_countable)]
 
 
 def _none_without_heir(slug: Any) -> Any:
@@ -97,7 +112,7 @@ class CategorizedReview(Event):
     category: Category
     confidence: Probability = Field(description="Calibrated probability of the category.")
     decided_by: DecidedBy
-    decided_at: datetime = Field(default_factory=now)
+    decided_at: Moment = Field(default_factory=now)
     revision: int = Field(default=0, ge=0)
     model_version: str | None = Field(default=None, description="The model that was asked.")
     source: SourcePosition | None = Field(
@@ -133,7 +148,7 @@ class RelabelTask(Event):
         description="Of an audit: the chance with which it was drawn. Its weight is one over that.",
     )
     model_version: str
-    queued_at: datetime = Field(default_factory=now)
+    queued_at: Moment = Field(default_factory=now)
     source: SourcePosition
 
 
@@ -146,7 +161,7 @@ class Label(Event):
         description="None: the labeller looked and cannot tell. The review is not asked again."
     )
     decided_by: DecidedBy
-    decided_at: datetime = Field(default_factory=now)
+    decided_at: Moment = Field(default_factory=now)
     labeller: str = Field(description="The person's account, or the ensemble's or LLM's name.")
     codebook_version: str
     confidence: Probability | None = None
@@ -221,7 +236,7 @@ class Judgement(Event):
         description="Of near-identical reviews that were decided in one go, the one that stands for all; "
         "on itself its own id. What is compared (with the model, with others) counts it alone.",
     )
-    decided_at: datetime = Field(default_factory=now)
+    decided_at: Moment = Field(default_factory=now)
     seconds: float | None = Field(
         default=None, ge=0.0, description="From showing the review to the decision."
     )
@@ -239,7 +254,7 @@ class ModelAnnouncement(Event):
     location: str = Field(description="Folder that holds the model.")
     manifest_digest: str = Field(description="SHA-256 of manifest.json, hexadecimal.")
     canary_share: Probability = Field(default=0.0, description="Share of keys for a canary.")
-    announced_at: datetime = Field(default_factory=now)
+    announced_at: Moment = Field(default_factory=now)
     announced_by: str = ""
     signature: str = Field(
         default="",
@@ -268,7 +283,7 @@ class GuardDecision(Event):
         description="Betting score against the promise: one this high comes by chance, however often it "
         "is looked at, with a probability of one over it.",
     )
-    decided_at: datetime = Field(default_factory=now)
+    decided_at: Moment = Field(default_factory=now)
     decided_by: str = Field(
         description="Of what is held: the monitor. Of what is released: a person."
     )
@@ -345,17 +360,17 @@ class BatchSummary(Event):
     queue_seconds: Amount = Field(default=0.0, description="Mean wait before inference.")
     tokenize_seconds: Amount = Field(default=0.0)
     inference_seconds: Amount = Field(default=0.0)
-    first_event_at: datetime = Field(description="Earliest Kafka timestamp in the batch.")
-    last_event_at: datetime = Field(description="Latest Kafka timestamp in the batch.")
-    processed_at: datetime = Field(default_factory=now)
+    first_event_at: Moment = Field(description="Earliest Kafka timestamp in the batch.")
+    last_event_at: Moment = Field(description="Latest Kafka timestamp in the batch.")
+    processed_at: Moment = Field(default_factory=now)
 
 
 class CategoryWindow(Event):
     """Statistics of one category over one window of event time, on ``reviews.stats``."""
 
     category: Category
-    window_start: datetime
-    window_end: datetime
+    window_start: Moment
+    window_end: Moment
     published: int = Field(ge=0)
     relabelled: int = Field(ge=0)
     rate_per_second: float = Field(ge=0.0)

@@ -14,6 +14,8 @@ class Refused:
     """A decision that does not count, and why not."""
 
     reason: str
+    counted_before: bool = False
+    """It is one that did count, delivered again."""
 
 
 class Holds:
@@ -29,13 +31,24 @@ class Holds:
 
     def __init__(self, seal: DecisionSeal) -> None:
         self.seal = seal
-        self._last: dict[tuple[str, str], GuardDecision] = {}
         self.history: list[GuardDecision] = []
         """Decisions that counted, the oldest first."""
+        self.restore(())
+
+    def restore(self, decisions: Iterable[GuardDecision]) -> None:
+        """Forget everything, and take in what a durable table holds, in the order of the topic."""
+        self._last: dict[tuple[str, str], GuardDecision] = {}
+        self._counted: dict[tuple[str, str, int], GuardDecision] = {}
+        self.history.clear()
+        for decision in decisions:
+            self.apply(decision)
 
     def apply(self, decision: GuardDecision) -> Refused | None:
         """Take a decision in; return why it does not count, if it does not."""
         last = self.last(decision.model_version, decision.category)
+        numbered = (decision.model_version, decision.category.slug, decision.number)
+        if self._counted.get(numbered) == decision:
+            return Refused("it was delivered before", counted_before=True)
         if not self.seal.holds(decision):
             return Refused("its seal is missing or wrong")
         number = last.number if last else 0
@@ -45,6 +58,7 @@ class Holds:
         if is_held == (decision.action == "held"):
             return Refused(f"the category is {'held' if is_held else 'not held'} already")
         self._last[decision.model_version, decision.category.slug] = decision
+        self._counted[numbered] = decision
         self.history.append(decision)
         return None
 

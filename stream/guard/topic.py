@@ -26,7 +26,8 @@ _log = structlog.get_logger(__name__)
 def take(holds: Holds, value: bytes | None, offset: int) -> GuardDecision | None:
     """Take in what stands on the topic; return the decision, if it counts.
 
-    Whatever anybody wrote there ends nobody: it is left out, and said. A tombstone releases nothing.
+    Whatever anybody wrote there ends nobody: it is left out, and said. A tombstone releases nothing. What
+    counted already, and is read again, is no news.
     """
     try:
         decision = decode(GuardDecision, value or b"")
@@ -35,7 +36,8 @@ def take(holds: Holds, value: bytes | None, offset: int) -> GuardDecision | None
         refused = Refused(str(error)[:_LONGEST])
     if refused is None:
         return decision
-    _log.warning("guard_decision_left_out", offset=offset, reason=refused.reason)
+    if not refused.counted_before:
+        _log.warning("guard_decision_left_out", offset=offset, reason=refused.reason)
     return None
 
 

@@ -30,14 +30,15 @@ class Audits:
     def __init__(self, decisions: Decisions, most: int = MOST_AUDITS) -> None:
         self._decisions = decisions
         self._most = most
+        self.revision = 0
+        """Raised by whatever may change the answers."""
         self.restore(())
 
     def restore(self, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Forget everything and take over what the durable table holds."""
         self._asked: dict[str, tuple[int, Audit]] = {}
         """By review id: the partition that its entry belongs to, and the audit."""
-        self.revision = 0
-        """Raised by whatever may change the answers."""
+        self.revision += 1
         for key, value in entries:
             partition, _, review_id = key.partition("/")
             if (audit := _from_json(value)) is not None:

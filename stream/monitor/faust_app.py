@@ -7,12 +7,13 @@ entry knows the last offset that it holds: what is delivered again after a crash
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
 import faust
 import structlog
+from pydantic import ValidationError
 
 from schemas import (
     BatchSummary,
@@ -24,9 +25,11 @@ from schemas import (
     ModelAnnouncement,
     RelabelTask,
     TopicNames,
+    UnknownCategory,
     cloud_event,
     decode,
     encode,
+    review_id_of,
 )
 from schemas.events import now
 from stream.guard.topic import headers_of, key_of, take
@@ -167,8 +170,7 @@ class MonitorApp:
 
     async def _on_tasks(self, stream: Any) -> AsyncIterator[None]:
         async for event in stream.events():
-            if event.value is None and event.key is not None:
-                review_id = event.key.decode("utf-8", "surrogatepass")
+            if event.value is None and (review_id := review_id_of(event.key)) is not None:
                 _keep(self._asked, [self._engine.decisions.erase(review_id)])
                 _keep(self._audits, self._engine.audits.erase(event.message.partition, review_id))
             elif (task := _read(RelabelTask, event)) is not None:
@@ -212,8 +214,8 @@ class MonitorApp:
         self._engine.audits.restore(self._audits.items())
 
     def _guard_restored(self) -> None:
-        for _, value in sorted(self._guard.items()):
-            self._engine.holds.apply(GuardDecision.model_validate(value))
+        # From the beginning: what was taken in and not made durable is delivered again, and must count.
+        self._engine.holds.restore(read_decisions(self._guard.items()))
 
     def _marks_restored(self) -> None:
         self._engine.marks = {kind: mark["until"] for kind, mark in self._marks.items()}
@@ -252,6 +254,18 @@ class MonitorApp:
 def read_topics(names: TopicNames) -> tuple[str, ...]:
     """Return the topics that the monitor follows."""
     return names.batches, names.labels, names.models, names.relabel, names.guard
+
+
+def read_decisions(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[GuardDecision]:
+    """Yield the guard's decisions of a durable table, in the topic's order.
+
+    Those about categories that the taxonomy has no more are left out, as on the topic.
+    """
+    for offset, value in sorted(entries):
+        try:
+            yield GuardDecision.model_validate(value)
+        except (ValidationError, UnknownCategory) as error:
+            _log.warning("guard_decision_left_out", offset=int(offset), reason=str(error)[:200])
 
 
 def _new_app(settings: Settings, folder: Path) -> faust.App:

@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
-from schemas import ContractError, Judgement, Label, RelabelTask, decode
+from schemas import ContractError, Judgement, Label, RelabelTask, decode, review_id_of
 from stream.errors import BrokerError
 from stream.kafka.clients import observer
 from stream.kafka.connection import start
@@ -253,8 +253,8 @@ class Intake:
         """Forget what tombstones name; return the records that none of them follows."""
         erased = {record.key: record.offset for record in records if record.value is None}
         for key in erased:
-            if key is not None:
-                await self._filing.erase(key.decode("utf-8", "surrogatepass"))
+            if (review_id := review_id_of(key)) is not None:
+                await self._filing.erase(review_id)
         return [r for r in records if r.value is not None and r.offset > erased.get(r.key, -1)]
 
     def _decisions(

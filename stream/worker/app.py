@@ -148,7 +148,7 @@ class Worker:
                 await self._check_topics(consumer)
                 if self.settings.model.watch:
                     await self._learn_models(stop)
-                await self._unless_stopped(self.held_categories.catch_up(), stop)
+                await unless_stopped(self.held_categories.catch_up(), stop)
                 await self.serve(consumer, stop)
             finally:
                 await consumer.stop()
@@ -190,18 +190,7 @@ class Worker:
                 "announced_models_need_no_signature",
                 advice="`reviews model keygen`, then REVIEWS_MODEL__TRUSTED_KEYS",
             )
-        await self._unless_stopped(self._watcher.catch_up(), stop)
-
-    async def _unless_stopped(
-        self, catching_up: Coroutine[Any, Any, None], stop: asyncio.Event
-    ) -> None:
-        tasks = [asyncio.create_task(catching_up), asyncio.create_task(stop.wait())]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await unless_stopped(self._watcher.catch_up(), stop)
 
     async def _check_topics(self, consumer: AIOKafkaConsumer) -> None:
         names = self.settings.topic_names
@@ -431,6 +420,23 @@ class Worker:
     def _fail(self, error: BaseException) -> None:
         if self._failure is not None and not self._failure.done():
             self._failure.set_exception(error)
+
+
+async def unless_stopped(catching_up: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Wait for work to be done, or for ``stop``; the work is cancelled then.
+
+    Raises:
+        Exception: what the work raised. Whoever could not catch up must not go on as if it had.
+    """
+    work, stopping = asyncio.create_task(catching_up), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+    finally:
+        for task in (work, stopping):
+            task.cancel()
+        await asyncio.gather(work, stopping, return_exceptions=True)
 
 
 def _outcome(event: InputEvent, slugs: Sequence[str]) -> tuple[str, str]:

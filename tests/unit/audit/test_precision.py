@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from schemas import Category
-from stream.audit.precision import audits_of, broken, measure, windows
+from stream.audit.precision import Audit, audits_of, broken, measure, windows
 from tests.support.labels import label
 from tests.support.queue import task
 
@@ -105,3 +105,11 @@ def test_windows_part_audits_by_the_day_of_publication():
     found = windows([*early, *late], days=7)
     assert [measured[0].precision for _, measured in found] == [1.0, 0.0]
     assert found[0][0] < found[1][0]
+
+
+@pytest.mark.parametrize("share", [5e-324, 1e-300, 1e-12])
+def test_no_chance_however_small_breaks_the_figures(share):
+    asked = task(1, best=KIDS, reason="audit", audit_share=share)
+    audit = Audit.of(asked).answered(label(KIDS, review_id="r1", shown_blind=True))
+    (*_, whole) = measure([audit, audit])
+    assert (whole.precision, whole.effective) == (1.0, pytest.approx(2.0))

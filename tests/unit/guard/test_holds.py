@@ -1,11 +1,13 @@
 """What is held follows from the topic alone: the same for all, whatever else is written there."""
 
 import pytest
+import structlog
 
 from schemas import Category, GuardDecision, encode
 from stream.guard.holds import Holds
 from stream.guard.sealing import DecisionSeal
 from stream.guard.topic import take
+from stream.monitor.faust_app import read_decisions
 from stream.settings import GuardSettings
 
 KIDS = Category("kids")
@@ -83,3 +85,34 @@ def test_nobody_holds_a_category_without_the_key():
 
 def test_without_a_key_who_may_write_the_topic_decides():
     assert held_after(decision(1, "held", seal=UNSEALED), seal=UNSEALED) == {KIDS}
+
+
+def test_what_a_table_did_not_keep_counts_when_it_is_delivered_again():
+    holds = Holds(SEAL)
+    assert holds.apply(HELD) is None
+    assert holds.apply(RELEASED) is None
+    holds.restore([HELD])
+    assert holds.held("m1") == {KIDS}
+    assert holds.apply(RELEASED) is None
+    assert holds.held("m1") == frozenset()
+    assert holds.history == [HELD, RELEASED]
+
+
+def test_a_topic_that_is_read_a_second_time_says_nothing_of_what_counted():
+    holds = Holds(SEAL)
+    forged = decision(2, "released", seal=UNSEALED)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            for offset, one in enumerate((HELD, forged, RELEASED)):
+                take(holds, encode(one), offset)
+    assert [log["offset"] for log in logs] == [1, 1]
+
+
+def test_decisions_about_a_category_that_is_gone_do_not_keep_the_monitor_from_starting():
+    kept = {
+        f"{0:020d}": {**HELD.model_dump(mode="json"), "category": "gone"},
+        f"{1:020d}": HELD.model_dump(mode="json"),
+    }
+    holds = Holds(SEAL)
+    holds.restore(read_decisions(kept.items()))
+    assert holds.held("m1") == {KIDS}

@@ -19,6 +19,7 @@ from schemas import (
     WrongShape,
     decode,
     encode,
+    review_id_of,
 )
 
 
@@ -96,3 +97,8 @@ def test_a_summary_whose_numbers_nobody_can_add_up_is_refused(name, number):
     assert number in huge
     with pytest.raises(WrongShape, match=name):
         decode(BatchSummary, huge.encode())
+
+
+@pytest.mark.parametrize(("key", "names"), [(None, None), (b"\xff", None), ("ы".encode(), "ы")])
+def test_a_key_that_is_no_id_names_no_review(key, names):
+    assert review_id_of(key) == names
