@@ -1,6 +1,7 @@
 """Redis is lost: what was decided stays decided, what waited waits again, nothing is counted twice."""
 
 import asyncio
+import json
 
 import pytest
 import redis
@@ -57,6 +58,20 @@ async def until_progress(person, wanted):
             await asyncio.sleep(0.05)
 
 
+async def rebuilt(settings, kafka, redis_url, second_share="0"):
+    """Run `reviews queue rebuild`."""
+    return await asyncio.to_thread(
+        reviews,
+        "queue",
+        "rebuild",
+        REVIEWS_KAFKA__BOOTSTRAP_SERVERS=kafka,
+        REVIEWS_TOPICS__PREFIX=settings.topics.prefix,
+        REVIEWS_QUEUE__REDIS_URL=redis_url,
+        REVIEWS_QUEUE__SECOND_SHARE=second_share,
+        REVIEWS_QUEUE__ACCOUNTS=str(settings.queue.accounts),
+    )
+
+
 async def test_an_emptied_redis_is_restored_while_people_work(settings, redis_url):
     async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
         await until_progress(ann, [str(COUNT), "0"])
@@ -73,22 +88,13 @@ async def test_an_emptied_redis_is_restored_while_people_work(settings, redis_ur
     assert nothing == {}
 
 
-async def test_rebuild_restores_without_a_server(settings, kafka, topic_prefix, redis_url):
+async def test_rebuild_restores_without_a_server(settings, kafka, redis_url):
     async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
         await until_progress(ann, [str(COUNT), "0"])
         decided = await decide(ann, 5)
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
-    result = await asyncio.to_thread(
-        reviews,
-        "queue",
-        "rebuild",
-        REVIEWS_KAFKA__BOOTSTRAP_SERVERS=kafka,
-        REVIEWS_TOPICS__PREFIX=topic_prefix,
-        REVIEWS_QUEUE__REDIS_URL=redis_url,
-        REVIEWS_QUEUE__SECOND_SHARE="0",
-        REVIEWS_QUEUE__ACCOUNTS=str(settings.queue.accounts),
-    )
+    result = await rebuilt(settings, kafka, redis_url)
     assert result.returncode == 0, result.stderr
     async with running_queue(settings) as queue, reviewer(queue, "bob") as bob:
         rest = await decide(bob, COUNT - 5)
@@ -195,3 +201,61 @@ async def test_corrections_are_restored_with_everything_that_follows_from_them(
     assert after == before
     assert "сапоги детские" in page.text
     assert hidden(page.text)["revision"] == "3"
+
+
+def groups(client, settings):
+    """Return what waits as groups of near-identical reviews, and those that stand for several.
+
+    A group is called after whoever was filed first, and the order among partitions is any: so both
+    the name and who stands in front may differ.
+    """
+    prefix = f"{{reviews.queue.{settings.topics.prefix}}}:"
+    waiting = client.hgetall(f"{prefix}meta")
+    found = {
+        frozenset({front, *client.zrange(f"{prefix}cluster:{cluster}", 0, -1)})
+        for cluster, front in client.hgetall(f"{prefix}front").items()
+    }
+    assert set().union(*found) == set(waiting)
+    return found
+
+
+def without_groups(held):
+    """Return the state without the names of groups, and without the worth of who stands behind."""
+    for name in ("meta", "kept"):
+        for review_id, value in held[name].items():
+            slug, _, at, _, fingerprint, confidence, reason = json.loads(value)
+            held[name][review_id] = (slug, at, fingerprint, confidence, reason)
+    return held
+
+
+async def test_rebuild_makes_the_same_groups_of_near_identical_reviews(
+    kafka, topic_prefix, redis_url, tmp_path
+):
+    settings = queue_settings(kafka, topic_prefix, redis_url, tmp_path, second_share=0.5)
+    await create_topics(kafka, settings.topic_names)
+    add_people(settings, "ann")
+    kettles = [task(20 + n, f"Отличный чайник, заказ {n} доставлен") for n in range(6)]
+    boots = [task(30 + n, f"Сапоги промокли за день, магазин {n} молчит") for n in range(4)]
+    await send_tasks(settings, [*kettles, *boots, task(1)])
+    async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
+        await until_progress(ann, ["11", "0"])
+        for item, left_out in (("r20", {"r24", "r25"}), ("r30", {"r33"})):
+            page = await ann.client.get("/similar", params={"item": item})
+            chosen = [part.split('"')[0] for part in page.text.split('name="chosen" value="')[1:]]
+            fields = {**hidden(page.text), "category": "footwear"}
+            fields["chosen"] = [c for c in chosen if c.partition(" ")[2] not in left_out]
+            done = await ann.client.post("/bulk", data=fields, follow_redirects=True)
+            assert done.status_code == 200
+        # The second one is taken back as a whole: its group is together again.
+        taken_back = await ann.client.post("/take-back", data=hidden(done.text))
+        assert taken_back.status_code == 303
+        await until_progress(ann, ["7", "4"])
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        before = groups(client, settings), without_groups(state(client, settings))
+        result = await rebuilt(settings, kafka, redis_url, second_share="0.5")
+        assert result.returncode == 0, result.stderr
+        after = groups(client, settings), without_groups(state(client, settings))
+    assert before[0] == {
+        frozenset({"r24", "r25"}), frozenset({"r30", "r31", "r32", "r33"}), frozenset({"r1"}),
+    }  # fmt: skip
+    assert after == before

@@ -37,7 +37,7 @@ def reviews(
 
 
 @contextmanager
-def running(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+def running(*arguments: str, cwd: Any = None, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Run a command in the background; it is killed at the end if it still runs."""
     with subprocess.Popen(
         [*COMMAND, *arguments],
@@ -45,6 +45,7 @@ def running(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=cwd,
         env=environment(**variables),
     ) as process:
         try:

@@ -25,13 +25,14 @@ from training.labelling.cascade import (
 from training.labelling.label_model import UNKNOWN
 from training.labelling.parallel import WORTH_PROCESSES, SpreadLabeller, spread
 from training.labelling.prior import Fate
-from training.labelling.votes import Labeller, Votes
+from training.labelling.votes import NOT_ASKED, Labeller, Votes
 
 # Small enough that two cores stay busy to the end.
 _CHUNK: Final = 256
 # Smaller for the LLM: its progress should move, and an interruption loses no more than this.
 _LLM_CHUNK: Final = 64
 INTERRUPTED: Final = "interrupted before it was asked"
+_UNASKED: Final = frozenset({INTERRUPTED, NOT_ASKED})
 # The fit learns from the validated reviews and a part of the others; more of these adds nothing.
 _FIT_ROWS: Final = 5000
 
@@ -49,7 +50,7 @@ class Llm(Labeller, Protocol):
     """A labeller that costs, and that can repeat what it answered before for nothing."""
 
     def known(self, texts: Sequence[str]) -> Votes:
-        """Return votes from its records alone; it abstains where it was not asked yet."""
+        """Return votes from its records alone; `NOT_ASKED` where there is none of a review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def _ask_llm(
 
 def _unasked(votes: Mapping[str, Votes]) -> NDArray[np.bool_]:
     """Return where an interruption kept a labeller from being asked, bool [texts]."""
-    reasons = [[reason == INTERRUPTED for reason in vote.reasons] for vote in votes.values()]
+    reasons = [[reason in _UNASKED for reason in vote.reasons] for vote in votes.values()]
     return np.asarray(np.any(np.array(reasons, dtype=np.bool_), axis=0))
 
 

@@ -14,6 +14,9 @@ from schemas import category_count
 Distribution = NDArray[np.float32]
 _SUM_TOLERANCE: Final = 1e-3  # float32 sums of nine terms stay far below this
 
+NOT_ASKED: Final = "not asked yet"
+"""The reason of a labeller that would answer, had it been asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Votes:

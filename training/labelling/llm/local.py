@@ -17,7 +17,7 @@ from schemas import all_categories, category_count
 from training.encoders.checkpoints import local_checkpoint
 from training.errors import LabellerUnavailable
 from training.labelling.llm.prompt import messages
-from training.labelling.votes import Votes
+from training.labelling.votes import NOT_ASKED, Votes
 
 _ANSWER_START: Final = '{"category": '
 # The whole prompt is about 900 tokens; a batch of four keeps a 7B model's activations small.
@@ -49,7 +49,7 @@ class LocalCausalLabeller:
 
     def known(self, texts: Sequence[str]) -> Votes:
         """Abstain: this model keeps no records."""
-        return Votes.abstention(len(texts), "interrupted before it was asked")
+        return Votes.abstention(len(texts), NOT_ASKED)
 
     def label(self, texts: Sequence[str]) -> Votes:
         """Vote on normalised texts."""

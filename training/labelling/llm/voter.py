@@ -17,7 +17,7 @@ from training.errors import BudgetSpent
 from training.labelling.llm.answers import AnswerCache, Completion, answer_key
 from training.labelling.llm.endpoint import ChatEndpoint, Sleep, Unanswered
 from training.labelling.llm.prompt import ANSWER_TOKENS, estimated_tokens, messages, prompt_version
-from training.labelling.votes import Distribution, Votes
+from training.labelling.votes import NOT_ASKED, Distribution, Votes
 
 # Shares of few votes are shrunk as if half a vote had gone astray: three of three is not certainty.
 _STRAY: Final = 0.5
@@ -81,7 +81,7 @@ class LlmLabeller:
         for row, text in enumerate(texts):
             keys = (self._key(text, sample) for sample in range(self._settings.llm_samples))
             answers = [answer for key in keys if (answer := self._cache.get(key)) is not None]
-            vote, reason = self._summary(answers) if answers else (None, "not asked yet")
+            vote, reason = self._summary(answers) if answers else (None, NOT_ASKED)
             if vote is not None:
                 probabilities[row] = vote
             reasons.append(reason)
