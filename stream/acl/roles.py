@@ -136,6 +136,8 @@ def _trainer(settings: Settings) -> tuple[AclRule, ...]:
     return (
         on_topic(names.labels, _READ),
         on_topic(names.judgements, _READ),
+        # Audits of what was published: the gate judges by them.
+        on_topic(names.relabel, _READ),
         on_topic(names.models, _READ, _WRITE),
     )
 

@@ -172,17 +172,29 @@ def is_broken(one: Measured, promised: float, tested: int = 1) -> bool:
         tested: categories that are looked at: among fifty one would be unlucky, so that they share the
             error (Bonferroni).
     """
-    if one.precision is None:
+    return one.precision is not None and is_below(
+        one.precision, one.effective, promised, _CHANCE / tested
+    )
+
+
+def is_below(precision: float, effective: float, wanted: float, chance: float = _CHANCE) -> bool:
+    """Tell whether so few right answers are too unlikely for a precision (exact binomial test).
+
+    Args:
+        precision: that was found.
+        effective: answers of equal weight that would tell as much.
+        wanted: the precision that it is to be, 0 to 1.
+        chance: from which on it is not believed.
+    """
+    if wanted <= 0:
         return False
-    n = floor(one.effective + _ROUNDING)
-    right = ceil(one.precision * n - _ROUNDING)
-    if promised >= 1:
+    n = floor(effective + _ROUNDING)
+    right = ceil(precision * n - _ROUNDING)
+    if wanted >= 1:
         return right < n
     ways = (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) for k in range(right + 1))
-    tail = sum(
-        exp(way + k * log(promised) + (n - k) * log(1 - promised)) for k, way in enumerate(ways)
-    )
-    return tail < _CHANCE / tested
+    tail = sum(exp(way + k * log(wanted) + (n - k) * log(1 - wanted)) for k, way in enumerate(ways))
+    return tail < chance
 
 
 def broken(found: Iterable[Measured], promised: float) -> list[Measured]:

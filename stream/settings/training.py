@@ -141,6 +141,11 @@ class GateSettings(Section):
         0.95, gt=0, le=1, description="Wanted of what is published unseen, or what serving reaches."
     )
     precision_loss: float = Field(0.02, ge=0, le=1, description="Allowed below that.")
+    audit_support: PositiveInt = Field(
+        100,
+        description="Audits of the serving model, of equal weight, from which on precision is judged by "
+        "them as well.",
+    )
     published_loss: float = Field(
         0.1, ge=0, le=1, description="The share published unseen may not fall by more."
     )

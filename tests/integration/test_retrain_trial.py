@@ -1,4 +1,4 @@
-"""`reviews retrain --trial`: what passed the gate is tried first; the champion stays."""
+"""`reviews retrain` on a real Kafka: trials of what passed, and audits that judge and do not teach."""
 
 import asyncio
 
@@ -6,8 +6,10 @@ import pytest
 
 from schemas import Label, ModelAnnouncement, all_categories, decode, encode
 from stream.kafka.topics import create_topics
+from stream.model.folder import read_manifest
 from tests.support.learning_loop import count_keywords, loop_settings, write_weak_model
 from tests.support.pipeline import read_topic, send
+from tests.support.queue import task
 from tests.support.tiny_model import KEYWORDS
 from training.fit.config import TrainConfig
 from training.registry.store import Registry
@@ -51,3 +53,39 @@ async def test_a_candidate_that_passed_is_announced_in_its_role_and_stays_the_ch
     assert (message.role, message.canary_share) == (role, share)
     assert message.version == outcome.record.version
     assert (state.champion, state.challenger) == (1, outcome.record.number)
+
+
+async def test_audits_of_the_champion_judge_the_candidate_and_are_not_trained_on(
+    settings, kafka, tmp_path
+):
+    serves = read_manifest(tmp_path / "weak").version
+    word, category = KEYWORDS[0], all_categories()[0]
+    asked = [
+        task(i, f"{word} {i}", category, 0.97, reason="audit", audit_share=0.5).model_copy(
+            update={"model_version": version}
+        )
+        for i, version in enumerate([serves] * 4 + ["another"] * 2)
+    ]
+    said = [
+        Label(
+            review_id=question.review.review_id,
+            text=question.review.text,
+            category=category,
+            decided_by="person",
+            labeller="anna",
+            codebook_version="1",
+            shown_blind=True,
+        )
+        for question in asked[1:]
+    ]
+    names = settings.topic_names
+    for topic, events in ((names.relabel, asked), (names.labels, said)):
+        await send(kafka, topic, [(b"key-%d" % i, encode(x)) for i, x in enumerate(events)])
+    plan = Plan("counts", TrainConfig(), base=(), tell_workers=False)
+    outcome = await asyncio.to_thread(retrain, settings, plan, train=count_keywords)
+    audits = outcome.verdict.audits
+    assert (audits.model, audits.asked, audits.decided) == (serves, 4, 3)
+    assert (audits.candidate.published, audits.candidate.precision) == (1.0, 1.0)
+    assert outcome.lineage.labels.audited == 3
+    assert outcome.lineage.rows == len(KEYWORDS) + 2
+    assert "worth 3 of equal weight" in "; ".join(outcome.verdict.reasons)

@@ -16,7 +16,7 @@ from schemas import Category, Label, ModelAnnouncement, Review, TopicNames, enco
 from stream.acl import ROLES, redis_rules, role_rules
 from stream.acl.apply import grant
 from stream.clients import CategoryConsumer, ReviewProducer
-from stream.errors import BrokerError
+from stream.errors import BrokerError, TopicMissing
 from stream.kafka.lag import LagProbe, worker_lag
 from stream.kafka.topics import create_topics
 from stream.monitor.service import Monitor
@@ -30,6 +30,7 @@ from tests.support.secured import ADMIN, password_of, secured_broker
 from tests.support.tiny_model import tiny_classifier
 from tests.support.tls_proxy import tls_in_front_of
 from training.registry.announce import announce
+from training.retrain.audits import read_audit_questions
 from training.retrain.labels import read_labels
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -46,7 +47,7 @@ READS = {
     "queue": {NAMES.relabel, NAMES.labels, NAMES.judgements},
     "relabeller": {NAMES.relabel, NAMES.labels},
     "monitor": {NAMES.batches, NAMES.labels, NAMES.models, NAMES.relabel, NAMES.guard},
-    "trainer": {NAMES.labels, NAMES.judgements, NAMES.models},
+    "trainer": {NAMES.labels, NAMES.judgements, NAMES.relabel, NAMES.models},
     "operator": EVERYTHING,
 }
 WRITES = {
@@ -215,6 +216,10 @@ async def test_every_role_does_its_job_with_its_own_rights_alone(broker, redis_s
 
     trainer = settings_of(broker, "trainer", "shop")
     assert len((await read_labels(trainer)).labels) == 1
+    assert await read_audit_questions(trainer, "v") == []  # it may look
+    with pytest.raises(TopicMissing) as hidden:
+        await read_audit_questions(consumer, "v")
+    assert "reviews acl trainer" in hidden.value.remedy
     await announce(
         trainer, ModelAnnouncement(version="v", location="/nowhere", manifest_digest="0" * 64)
     )

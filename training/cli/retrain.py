@@ -225,7 +225,10 @@ def _print_lineage(outcome: RetrainOutcome) -> None:
     rows = (
         ("trained on", f"{lineage.rows} texts: {_counts(lineage.rows_by_origin)}"),
         ("decided", f"{labels.reviews} reviews: {_counts(labels.decided_by)}"),
-        ("left out", _counts({**labels.dropped, "held out": labels.held_out})),
+        (
+            "left out",
+            _counts({**labels.dropped, "held out": labels.held_out, "audits": labels.audited}),
+        ),
         ("categories", _counts(lineage.rows_by_category)),
         ("compared on", _counts({s.name: s.rows for s in lineage.frozen})),
         ("dataset", lineage.digest[:16]),

@@ -12,6 +12,7 @@ from stream.model.trial import Trial
 from stream.settings import GateSettings, ModelSettings
 from training.data.dataset import read_test_dataset
 from training.fit.config import Progress, silent
+from training.gate.audits import AuditedStream, audit_check, compare_on_audits
 from training.gate.frozen import CANARIES, FrozenSet, together
 from training.gate.infrastructure import infrastructure_checks, load, not_loaded
 from training.gate.metrics import canary_check, compare, metric_checks
@@ -26,6 +27,7 @@ def judge(
     rules: GateSettings,
     *,
     model: ModelSettings | None = None,
+    audits: AuditedStream | None = None,
     numbers: tuple[int | None, int | None] = (None, None),
     progress: Progress = silent,
 ) -> GateVerdict:
@@ -37,6 +39,7 @@ def judge(
         sets: labelled texts that neither was trained on.
         rules: the limits.
         model: how a worker would load them; the settings in force unless given.
+        audits: of what the serving model published; those of another model are not judged by.
         numbers: of candidate and serving in the registry, for the report.
         progress: is told how far it is.
 
@@ -74,14 +77,25 @@ def judge(
     progress("metrics", 1, 3)
     old_model = None if old is None else old.model
     findings, categories = compare(new.model, old_model, sets, rules)
+    audited = None
+    if audits and old_model and old_name and audits.model == old_name.version:
+        audited = compare_on_audits(new.model, old_model, audits)
+    by_audits = None if audited is None else audit_check(audited, rules)
     progress("canaries", 2, 3)
     canaries = rules.canaries or active_taxonomy().part(CANARIES)
     judged = [
         *metric_checks(findings, categories, rules),
+        *((by_audits,) if by_audits else ()),
         *(canary_check(new.model, old_model, read_test_dataset(canaries)) if canaries else ()),
     ]
     progress("gate", 3, 3)
-    return verdict([loads, *checks, *judged], sets=findings, categories=categories, speed=speed)
+    return verdict(
+        [loads, *checks, *judged],
+        sets=findings,
+        categories=categories,
+        speed=speed,
+        audits=audited,
+    )
 
 
 def _identity(folder: Path) -> dict[str, str]:

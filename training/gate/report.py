@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from training.gate.pages import STYLE, interval_picture
-from training.gate.verdict import Check, FrozenScores, GateVerdict, SetFindings
+from training.gate.verdict import AuditFindings, Check, FrozenScores, GateVerdict, SetFindings
 from training.registry.files import write_atomically
 
 _BLESSINGS: Final = (("infrastructure", "Infrastructure"), ("metrics", "Metrics"))
@@ -69,8 +69,11 @@ def _tables(verdict: GateVerdict) -> Iterable[tuple[str, Row, list[Row]]]:
             yield title, ("", "check", "found", "wanted"), [_check_row(c) for c in checks]
     if verdict.sets:
         header = ("set", "rows", "labels", "model", "weighted F1", "macro F1", "accuracy")
-        rows = [row for one in verdict.sets for row in _set_rows(one)]
+        rows: list[Row] = [row for one in verdict.sets for row in _set_rows(one)]
         yield "Frozen sets", (*header, "published", "precision of it", "ECE"), rows
+    if verdict.audits:
+        columns = ("model", "published of them", "precision of it", "95% interval")
+        yield _audits_title(verdict.audits), columns, _audit_rows(verdict.audits)
     if verdict.categories:
         rows = [
             (c.category, str(c.rows), f"{c.candidate_f1:.3f}", _number(c.serving_f1))
@@ -101,6 +104,22 @@ def _score_cells(scores: FrozenScores) -> Row:
         _number(scores.precision),
         f"{scores.calibration_error:.3f}",
     )
+
+
+def _audits_title(found: AuditFindings) -> str:
+    return f"{found.decided} audits of what {found.model[:12]} published"
+
+
+def _audit_rows(found: AuditFindings) -> list[Row]:
+    named = (
+        ("as published", found.as_published),
+        ("candidate", found.candidate),
+        ("serving, asked again", found.serving),
+    )
+    return [
+        (name, f"{one.published:.1%}", _number(one.precision), f"{one.low:.3f} to {one.high:.3f}")
+        for name, one in named
+    ]
 
 
 def _speed_rows(verdict: GateVerdict) -> list[Row]:

@@ -66,6 +66,29 @@ class CategoryFindings(_Finding):
     serving_f1: float | None
 
 
+class AuditScores(_Finding):
+    """One model on audited reviews; each counts one over the chance by which it was drawn."""
+
+    published: float = Field(description="Share of the audited reviews that it publishes unseen.")
+    precision: float | None = Field(description="Of those; None: it publishes none.")
+    low: float = Field(description="Lower end of the precision's 95% interval (Wilson).")
+    high: float = Field(description="Upper end.")
+    effective: float = Field(description="Audits of equal weight that would tell as much (Kish).")
+
+
+class AuditFindings(_Finding):
+    """Both models on a random sample of what the serving one published."""
+
+    model: str = Field(description="Version that published what was audited.")
+    asked: int = Field(description="Audits of it, decided or not.")
+    decided: int = Field(description="Given a category by somebody who did not see the answer.")
+    effective: float = Field(description="Audits of equal weight that would tell as much (Kish).")
+    digest: str = Field(description="SHA-256 of the decided rows.")
+    as_published: AuditScores = Field(description="What really was published.")
+    candidate: AuditScores
+    serving: AuditScores = Field(description="The serving model, asked again in the same run.")
+
+
 class Speed(_Finding):
     """Both models on the same texts, in turns, in one process."""
 
@@ -98,6 +121,7 @@ class GateVerdict(_Finding):
     """The frozen sets one by one, and last all of them together."""
     categories: tuple[CategoryFindings, ...] = ()
     speed: Speed | None = None
+    audits: AuditFindings | None = None
     rules: GateSettings
 
     @property
@@ -117,6 +141,20 @@ class GateVerdict(_Finding):
     @property
     def cautions(self) -> list[str]:
         """What the comparison cannot tell."""
+        return [*self._labelled_by(), *self._audited()]
+
+    def _audited(self) -> list[str]:
+        found = self.audits
+        if found is None:
+            return []
+        said = f"audits: {found.decided} of {found.asked} that {found.model[:12]} published are decided"
+        if found.effective < self.rules.audit_support:
+            few = f"nothing is judged by fewer than {self.rules.audit_support} of equal weight"
+            return [f"{said}, worth {found.effective:.0f} of equal weight; {few}"]
+        seen = "what the candidate would publish besides is in none of them"
+        return [f"{said}; {seen}"]
+
+    def _labelled_by(self) -> list[str]:
         *_, everything = self.sets or (None,)
         if everything is None or everything.by_people == everything.rows:
             return []

@@ -17,6 +17,7 @@ from training.data.dataset import Dataset, join, labelled, read_rows
 from training.data.files import SYNTHETIC
 from training.data.origins import Origin
 from training.data.unstated import PERSON_ASSUMED, Unstated
+from training.gate.audits import AuditedStream
 from training.gate.frozen import FrozenSet
 from training.registry.records import now
 from training.retrain.labels import ReadLabels, standing
@@ -30,6 +31,7 @@ WEIGHT: Final[Mapping[Origin, float]] = {
 }
 """How far each is trusted: an ensemble decides at 95% precision, an LLM alone at less."""
 PEOPLE: Final = "people"
+AUDITS: Final = "audits"
 # With fewer, an interval says nothing; they are kept out of training all the same.
 _LEAST_HELD_OUT: Final = 10
 
@@ -41,6 +43,8 @@ class Assembled:
     training: Dataset
     frozen: list[FrozenSet]
     lineage: Lineage
+    audits: AuditedStream | None = None
+    """Of what the serving model published; kept out of the training set."""
 
 
 def read_base(
@@ -64,12 +68,14 @@ def assemble(
     base: Sequence[tuple[str, Dataset]],
     frozen: Sequence[FrozenSet],
     held_out_share: float,
+    audits: AuditedStream | None = None,
 ) -> Assembled:
     """Make the training set and its lineage.
 
     No text of a frozen set is trained on. A share of the texts that people decided is held out by
     a hash of the text, the same in every retraining, and becomes a frozen set of its own. A text
-    in the base gives way to what was decided since.
+    in the base gives way to what was decided since. Texts by which the serving model is audited are
+    kept out as long as it serves; once another serves, they teach like all that people decided.
 
     Args:
         read: the labels.
@@ -77,6 +83,7 @@ def assemble(
         base: named sets that every training begins with.
         frozen: sets to compare models on.
         held_out_share: of the texts that people decided.
+        audits: of what the serving model published.
     """
     kept, dropped = standing(read.labels)
     decided, held_out, counts = _by_text(kept, held_out_share)
@@ -84,9 +91,15 @@ def assemble(
     if len(held_out) >= _LEAST_HELD_OUT:
         sets.append(FrozenSet(PEOPLE, held_out))
     everything_frozen = [*(s.rows for s in sets), held_out]
-    training = decided.without_texts_of(*everything_frozen)
+    not_frozen = decided.without_texts_of(*everything_frozen)
+    if audits is not None:
+        everything_frozen.append(audits.rows)
+    training = not_frozen.without_texts_of(*everything_frozen)
     bases = [(name, rows.without_texts_of(training, *everything_frozen)) for name, rows in base]
     dataset = join(training, *(rows for _, rows in bases))
+    compared_on = [(s.name, s.rows) for s in sets]
+    if audits is not None and len(audits.rows):
+        compared_on.append((AUDITS, audits.rows))
     labels = LabelsRead(
         topic=topic,
         offsets=dict(sorted(read.offsets.items())),
@@ -99,7 +112,8 @@ def assemble(
         same_text=counts["same_text"],
         contradicted=counts["contradicted"],
         held_out=len(held_out),
-        in_frozen_sets=len(decided) - len(training),
+        in_frozen_sets=len(decided) - len(not_frozen),
+        audited=len(not_frozen) - len(training),
     )
     lineage = Lineage(
         made_at=now(),
@@ -109,9 +123,11 @@ def assemble(
         rows_by_category=_count(all_categories()[i].slug for i in dataset.categories),
         labels=labels,
         base=tuple(SourceFile(name=n, rows=len(d), digest=d.digest) for n, d in bases),
-        frozen=tuple(SourceFile(name=s.name, rows=len(s.rows), digest=s.rows.digest) for s in sets),
+        frozen=tuple(
+            SourceFile(name=name, rows=len(rows), digest=rows.digest) for name, rows in compared_on
+        ),
     )
-    return Assembled(dataset, sets, lineage)
+    return Assembled(dataset, sets, lineage, audits)
 
 
 def _by_text(kept: Sequence[Label], share: float) -> tuple[Dataset, Dataset, dict[str, int]]:

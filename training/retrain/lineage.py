@@ -35,6 +35,10 @@ class LabelsRead(BaseModel):
     contradicted: int = Field(description="Texts that equals of one rank decided differently.")
     held_out: int = Field(description="People's labels kept for comparing models.")
     in_frozen_sets: int = Field(description="Texts that stand in a frozen set.")
+    audited: int = Field(
+        default=0,
+        description="Texts kept out to judge by: audits of what the serving model published.",
+    )
 
 
 class Lineage(BaseModel):

@@ -6,20 +6,21 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from schemas import Label, active_taxonomy
-from stream.model.folder import GPU_GRAPH, MANIFEST
+from schemas import Label, active_taxonomy, highest
+from stream.model.folder import GPU_GRAPH, MANIFEST, read_manifest
 from stream.settings import Settings
 from training.data.dataset import Dataset
 from training.data.parts import EXAMPLES
 from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
-from training.gate.frozen import FrozenSet, read_frozen
+from training.gate.audits import AuditedStream
+from training.gate.frozen import read_frozen
 from training.gate.judge import judge
 from training.gate.report import write_report
 from training.gate.verdict import GateVerdict
@@ -28,9 +29,10 @@ from training.registry.files import write_atomically
 from training.registry.records import State, VersionRecord
 from training.registry.store import Registry
 from training.retrain.assemble import Assembled, assemble, read_base
+from training.retrain.audits import audited_stream, read_audit_questions
 from training.retrain.durations import keep_duration
 from training.retrain.errors import NothingToLearn
-from training.retrain.labels import read_labels
+from training.retrain.labels import ReadLabels, read_labels
 from training.retrain.lineage import Lineage
 
 Trainer = Callable[[str, Dataset, Path, TrainConfig, Progress], Any]
@@ -107,7 +109,7 @@ def retrain(
         ModelError: the new model is not what was trained, or the serving one is damaged.
     """
     registry = Registry(settings.learning.registry)
-    assembled = _assemble(settings, plan, progress)
+    assembled = _assemble(settings, plan, registry, progress)
     lineage = assembled.lineage
     # Other data or another family are another run: none writes over another's report.
     folder = settings.learning.runs / f"{lineage.digest[:16]}-{plan.family}"
@@ -126,9 +128,7 @@ def retrain(
     )
     shutil.rmtree(model, ignore_errors=True)  # the registry has its copy
     registry.challenge(record.number)
-    verdict, announced = decide(
-        settings, registry, record, serving, assembled.frozen, plan, progress
-    )
+    verdict, announced = decide(settings, registry, record, serving, assembled, plan, progress)
     write_report(verdict, folder)
     keep_duration(folder, plan.family, lineage.rows, time.monotonic() - started)
     return RetrainOutcome(lineage, folder, record, verdict, announced)
@@ -139,7 +139,7 @@ def decide(
     registry: Registry,
     record: VersionRecord,
     serving: VersionRecord | None,
-    frozen: Sequence[FrozenSet],
+    assembled: Assembled,
     plan: Plan,
     progress: Progress = silent,
 ) -> tuple[GateVerdict, bool]:
@@ -155,8 +155,9 @@ def decide(
     verdict = judge(
         registry.path(record),
         None if serving is None else registry.path(serving),
-        frozen,
+        assembled.frozen,
         settings.gate,
+        audits=assembled.audits,
         model=settings.model,
         numbers=(record.number, None if serving is None else serving.number),
         progress=progress,
@@ -202,7 +203,7 @@ def last_offsets(state: State) -> dict[int, int]:
     return {}
 
 
-def _assemble(settings: Settings, plan: Plan, progress: Progress) -> Assembled:
+def _assemble(settings: Settings, plan: Plan, registry: Registry, progress: Progress) -> Assembled:
     progress("reading labels", 0, 1)
     read = asyncio.run(read_labels(settings))
     progress("reading labels", 1, 1)
@@ -217,9 +218,12 @@ def _assemble(settings: Settings, plan: Plan, progress: Progress) -> Assembled:
         base = settings.learning.base or ((ours,) if ours else ())
     frozen = read_frozen(plan.frozen or settings.learning.frozen, plan.unstated)
     share = settings.learning.held_out_share
-    assembled = assemble(read, topic, read_base(base, plan.unstated), frozen, share)
+    audits = _audits(settings, _serving_version(registry, settings), read)
+    assembled = assemble(read, topic, read_base(base, plan.unstated), frozen, share, audits)
     if not len(assembled.training):
-        raise DataError("every labelled text is held out or frozen", "label some more reviews")
+        raise DataError(
+            "every labelled text is held out, frozen or an audit", "label some more reviews"
+        )
     lineage = assembled.lineage.model_copy(
         update={
             "family": plan.family,
@@ -227,7 +231,25 @@ def _assemble(settings: Settings, plan: Plan, progress: Progress) -> Assembled:
             "code_version": version("reviews-stream"),
         }
     )
-    return Assembled(assembled.training, assembled.frozen, lineage)
+    return replace(assembled, lineage=lineage)
+
+
+def _audits(settings: Settings, serving: str | None, read: ReadLabels) -> AuditedStream | None:
+    """Return the audits of what the serving model published; None: no model serves yet."""
+    if serving is None:
+        return None
+    questions = asyncio.run(read_audit_questions(settings, serving))
+    return audited_stream(questions, highest(read.labels), serving)
+
+
+def _serving_version(registry: Registry, settings: Settings) -> str | None:
+    """Return the version that serves; of an empty registry the one that the workers start with."""
+    state = registry.state()
+    if state.champion is not None:
+        return registry.resolve(state.champion, state).version
+    if not (settings.model.folder / MANIFEST).is_file():
+        return None
+    return read_manifest(settings.model.folder).version
 
 
 def _teaches(label: Label) -> bool:
