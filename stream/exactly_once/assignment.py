@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -19,6 +21,9 @@ from stream.exactly_once.transactions import Transactions
 from stream.kafka.clients import group_member
 
 _CANCEL_AGAIN: Final = 1.0
+# Two members of one name throw each other out a few times a second. A rollout of many comes nowhere near.
+_DOUBTED_ASSIGNMENTS: Final = 10
+_DOUBTED_SECONDS: Final = 20.0
 
 Read = TypeVar("Read", bound=InputRecord)
 
@@ -63,6 +68,7 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
         self._processors: dict[TopicPartition, PartitionProcessor] = {}
         self._tasks: dict[TopicPartition, asyncio.Task[None]] = {}
         self._ending = False
+        self._assigned_at: deque[float] = deque(maxlen=_DOUBTED_ASSIGNMENTS)
         self.joined = False
         """Whether the group has assigned partitions (maybe none) and no rebalance is under way."""
 
@@ -181,6 +187,7 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
         self._metrics.partitions.set(len(partitions))
         self.joined = True
         _log.info("assigned", partitions=[tp.partition for tp in partitions])
+        self._doubt_the_name()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Commit what is on its way, then let the processors go."""
@@ -207,6 +214,20 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
                 task.cancel()
             await asyncio.wait(running, timeout=_CANCEL_AGAIN)
         self._metrics.partitions.set(len(self._processors))
+
+    def _doubt_the_name(self) -> None:
+        """Say that another member seems to have our name: to aiokafka that is an unknown error."""
+        times, now = self._assigned_at, time.monotonic()
+        times.append(now)
+        often = len(times) == _DOUBTED_ASSIGNMENTS and now - times[0] < _DOUBTED_SECONDS
+        if self._options.instance is not None and often:
+            times.clear()
+            _log.error(
+                "instance_name_shared",
+                instance=self._options.instance,
+                assignments=_DOUBTED_ASSIGNMENTS,
+                advice="give every worker its own REVIEWS_WORKER__INSTANCE, or none",
+            )
 
     def _count_abort(self, outcome: str) -> None:
         self._metrics.transactions.labels(outcome).inc()

@@ -22,6 +22,7 @@ from stream.kafka.topics import partitions_of
 from stream.queue.errors import Rebuilding
 from stream.queue.filing import LEADER_SECONDS, Filing, Lost, RecordKind
 from stream.queue.records import TaskRecord, judgement_record, label_record
+from stream.queue.restorations import LONG_PAUSE_SECONDS, Restorations
 from stream.settings import Settings
 
 # One script call takes about 3 ms for so many: nobody waits longer than that for intake.
@@ -61,6 +62,7 @@ class Intake:
         self._ids: dict[str, str] = {}
         self._ids_asked_at = 0.0
         self._led_at = 0.0
+        self._restorations = Restorations()
         self._ends: dict[TopicPartition, int] = {}
         self.following = False
         """This server leads, and what was on Kafka when it began is filed."""
@@ -79,7 +81,8 @@ class Intake:
                     self.is_current = await self._is_filed_by_another()
             except Lost as lost:
                 _log.warning("working_set_lost", partition=str(lost))
-                continue
+                if not self._restorations.are_too_many:
+                    continue
             except Rebuilding:
                 # It was said what is wrong. If Redis evicts, it will be so again: not all the time.
                 _log.warning("working_set_begun_anew")
@@ -87,7 +90,15 @@ class Intake:
                 _log.warning("intake_interrupted", error=repr(error))
             finally:
                 self.following = False
-            await _pause(stop, _RETRY_SECONDS)
+            seconds = _RETRY_SECONDS
+            if self._restorations.are_too_many:
+                seconds = LONG_PAUSE_SECONDS
+                _log.error(
+                    "restored_too_often",
+                    retry_in=seconds,
+                    remedy="something takes away what the queue keeps in Redis: see the lines before",
+                )
+            await _pause(stop, seconds)
         try:
             await self._filing.resign(self._name)
         except (RedisError, OSError):
@@ -190,7 +201,11 @@ class Intake:
     ) -> None:
         """File everything up to now, topic after topic, then open the queue."""
         started = time.monotonic()
-        await (self._filing.close() if self._positions else self._filing.clear())
+        if self._positions:
+            await self._filing.close()
+        else:
+            self._restorations.begin()
+            await self._filing.clear()
         await self._filing.note_topics(self._ids)
         ends, total, done = self._ends, sum(missing.values()), 0
         await self._filing.show_progress(0, total)

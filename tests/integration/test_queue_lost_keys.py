@@ -5,7 +5,8 @@ import redis
 import structlog
 
 from deploy.local import LocalRedis
-from schemas import Category
+from schemas import Category, TopicNames
+from stream.queue.redis_scripts import Scripts, connect_to
 from tests.support.pipeline import create_topics
 from tests.support.queue import (
     TEXTS,
@@ -23,6 +24,7 @@ from tests.support.queue_pages import client_of, pages_settings, served_pages
 COUNT = len(TEXTS)
 EVERYBODY = ("user default on nopass ~* &* +@all",)
 # What waits, in which order, what was decided, and what there must be.
+GROUPS = 3000
 LOST = ("meta", "info:*", "decided", "present")
 
 
@@ -66,6 +68,36 @@ async def test_whatever_key_is_lost_is_restored_and_nothing_is_asked_twice(
                 rest.append(card["review_id"])
     assert missed == []
     assert sorted(decided + rest) == sorted(f"r{n}" for n in range(COUNT))
+
+
+@pytest.fixture
+async def grouped(writable):
+    """The scripts of a queue with many groups of near-identical reviews."""
+    scripts = Scripts(connect_to(writable.url, None), TopicNames("p"))
+    names = [f"cluster:r{number}" for number in range(GROUPS)]
+    async with scripts.redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.zadd(scripts.key(name), {"copy": 1})
+        pipeline.hset(scripts.key("offset"), "relabel:0", "1")
+        pipeline.sadd(scripts.key("present"), "offset", "present:groups")
+        pipeline.sadd(scripts.key("present:groups"), *names)
+        await pipeline.execute()
+    yield scripts
+    await scripts.redis.aclose()
+
+
+async def test_a_call_costs_the_same_however_many_near_identical_reviews_wait(grouped):
+    await grouped.redis.config_resetstat()
+    await grouped.run("take", "ann", 0, 1, "r0")
+    asked = await grouped.redis.info("commandstats")
+    assert asked["cmdstat_exists"]["calls"] < 10
+
+
+async def test_lost_groups_of_near_identical_reviews_are_noticed(grouped):
+    await grouped.redis.delete(*(grouped.key(f"cluster:r{n}") for n in range(0, GROUPS, 2)))
+    status, *lost = await grouped.run("take", "ann", 0, 1, "r0")
+    assert status == "incomplete"
+    assert {name.partition(":")[0] for name in lost} == {"cluster"}
 
 
 async def test_a_decision_that_kafka_has_is_a_decision_although_redis_became_full(

@@ -22,23 +22,49 @@ local redis = {
   end,
 }
 
+-- There is one for each group of near-identical reviews, tens of thousands: each call looks at some of them.
+local SOME = 100
+-- Lua's stack bounds how many arguments a call may have.
+local AT_ONCE = 1000
+
+local function find_gone(names, found)
+  for from = 1, #names, AT_ONCE do
+    local keys = {}
+    for i = from, math.min(from + AT_ONCE - 1, #names) do keys[#keys + 1] = P .. names[i] end
+    if server.call('EXISTS', unpack(keys)) < #keys then
+      for _, key in ipairs(keys) do
+        if server.call('EXISTS', key) == 0 then found[#found + 1] = string.sub(key, #P + 1) end
+      end
+    end
+  end
+end
+
 local function gone()
   local names, found = server.call('SMEMBERS', P .. 'present'), {}
   if #names == 0 and server.call('EXISTS', P .. 'offset') == 1 then return {'present'} end
-  for _, name in ipairs(names) do
-    if server.call('EXISTS', P .. name) == 0 then found[#found + 1] = name end
-  end
+  find_gone(names, found)
+  find_gone(server.call('SRANDMEMBER', P .. 'present:groups', SOME), found)
   return found
 end
 
+local function note(list, name)
+  local there = server.call('EXISTS', P .. name) == 1
+  server.call(there and 'SADD' or 'SREM', P .. list, name)
+end
+
 local function note_present()
+  local any_group = false
   for key in pairs(changed) do
     local name = string.sub(key, #P + 1)
-    if not UNNOTED[string.match(name, '^[^:]*')] then
-      local there = server.call('EXISTS', key) == 1
-      server.call(there and 'SADD' or 'SREM', P .. 'present', name)
+    local kind = string.match(name, '^[^:]*')
+    if kind == 'cluster' then
+      note('present:groups', name)
+      any_group = true
+    elseif not UNNOTED[kind] then
+      note('present', name)
     end
   end
+  if any_group then note('present', 'present:groups') end
 end
 
 -- Run a script's body, unless something is gone; note what there must be from now on.
