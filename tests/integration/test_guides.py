@@ -80,6 +80,7 @@ ELSEWHERE = {
     "taxonomy of one's own: test_own_categories.py",
     r"reviews model .*": "a registry of trained models: test_registry_retrain_command.py",
     r"reviews (bench|tune)\b.*": "minutes of measuring: tests/unit/bench, and make bench itself",
+    r"reviews queue (export )?--prefix check .*": "a sample of its own: test_label_in_queue.py",
     r"reviews queue revoke-token anna ID": "the id is another each time: test_token_commands.py",
     r"reviews queue rebuild|curl .*": "a queue at work: test_queue_rebuild.py, test_queue_api.py",
     r"reviews --install-completion.*": "writes into a person's shell settings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +14,9 @@ from rich.table import Table
 
 from schemas import Category, all_categories, category_infos
 from stream.cli.console import err, note, out
+from stream.cli.options import settings_from
 from stream.cli.reading import reads_files
+from stream.errors import InputError
 from stream.terminal import one_line
 from training.cli.labels_by import unstated_of
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream.files import Options
+    from stream.settings import Settings
     from training.data.files import Suggestion
 
 _SKIP: Final = "s"
@@ -48,6 +52,14 @@ def validate(
     blind: Annotated[
         bool, typer.Option("--blind", help="Show no suggestion: it may sway who reads it.")
     ] = False,
+    queue: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PREFIX",
+            help="Let people decide the sample in the browser: send it to a queue of this prefix.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     reading_as: Options,
 ) -> None:
@@ -59,7 +71,11 @@ def validate(
     from training.data.files import read_suggestions
     from training.labelling.sample import CheckedFile, draw_sample
 
+    settings = None if queue is None else _own_prefix(queue)
     sample = draw_sample(read_suggestions(file, unstated_of(reading_as=reading_as)), count, seed)
+    if settings is not None:
+        _send(settings, sample, file, blind=blind)
+        return
     checked = CheckedFile(output)
     left = [row for row in sample if row.item.id not in checked.done]
     who = labeller or getpass.getuser()
@@ -89,6 +105,43 @@ def validate(
     err.print(f"{answered} of {len(sample)} answered, in {output}", markup=False)
     _judge(sample, output)
     note("next: `reviews label INPUT --validated FILE` calibrates on them")
+
+
+def _own_prefix(prefix: str) -> Settings:
+    """Return settings of the sample's own queue.
+
+    Raises:
+        InputError: it is the stream's queue.
+    """
+    if prefix == settings_from(None, None).topics.prefix:
+        raise InputError(
+            f"{prefix} is the prefix of the stream, and what people decide in its queue goes out on its "
+            "category topics",
+            "give the sample a prefix of its own, as --queue check",
+        )
+    return settings_from(None, prefix)
+
+
+def _send(settings: Settings, sample: Sequence[Suggestion], file: Path, *, blind: bool) -> None:
+    from rich.markup import escape
+
+    from training.labelling.queued import queue_sample
+
+    with err.status("sending the sample"):
+        queued = asyncio.run(queue_sample(settings, sample, file.name, blind=blind))
+    prefix = settings.topics.prefix
+    note(f"{queued.sent:,} reviews wait in the queue of the prefix {escape(prefix)}")
+    for review_id in queued.left_out:
+        note(
+            f"[yellow]{escape(one_line(review_id, 60))}: its id or text is too long: left out[/yellow]"
+        )
+    note(
+        f"next: `reviews queue --prefix {escape(prefix)} --port 8401` for the people; when all are decided, "
+        f"`reviews queue export --prefix {escape(prefix)} --format csv > checked.csv`. What is decided first "
+        "is no random part: a half-decided sample calibrates wrongly"
+    )
+    if queued.left_out:
+        raise typer.Exit(1)
 
 
 def ask(guess: Category | None, read_key: Callable[[], str]) -> tuple[str, Category | None]:

@@ -84,12 +84,16 @@ class Suggestion:
         guess: the run's category or best guess; None if the file is no run's output.
         decided_by: how it was settled, "people" where it was not; empty if no run said so.
         reasons: of the labellers that voted, by name.
+        confidence: of the guess; None if the file does not say.
+        number: of the review in its file, from 0.
     """
 
     item: UnlabelledReview
     guess: Category | None = None
     decided_by: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
+    confidence: float | None = None
+    number: int = 0
 
 
 def read_items(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[UnlabelledReview]:
@@ -200,8 +204,10 @@ def read_suggestions(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Su
                 for name, value in row.fields.items()
                 if name.startswith(_REASONS)
             },
+            _number(row.fields.get("confidence")),
+            number,
         )
-        for item, row in _readable(path, unstated)
+        for number, (item, row) in enumerate(_readable(path, unstated))
     ]
 
 
