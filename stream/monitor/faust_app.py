@@ -101,6 +101,13 @@ class MonitorApp:
         """Whether the state has been read back and events are taken in."""
         return len(self.restored) == len(self.faust.tables)
 
+    def read_back(self) -> object:
+        """Return something that changes for as long as the state is being read back."""
+        if self.ready:
+            return None
+        recovery = cast("Any", self.faust.tables).recovery
+        return len(self.restored), dict(recovery.active_offsets)
+
     def changelogs(self) -> dict[str, int]:
         """Return the partition count of every topic that keeps the state, by name."""
         return {

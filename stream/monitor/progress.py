@@ -64,7 +64,11 @@ class Standstill:
 
 
 async def stands_still(
-    kafka: KafkaSettings, group: str, partitions: Sequence[TopicPartition], seconds: float
+    kafka: KafkaSettings,
+    group: str,
+    partitions: Sequence[TopicPartition],
+    seconds: float,
+    read_back: Callable[[], object] = lambda: None,
 ) -> None:
     """Watch a group, without joining it, for as long as it advances.
 
@@ -73,17 +77,23 @@ async def stands_still(
         group: whose positions are looked at.
         partitions: that it reads.
         seconds: so long a position may stand with events after it.
+        read_back: what changes for as long as the group reads its tables back: it takes no event in then,
+            however long that takes.
 
     Raises:
         StandsStill: it does; the message names partition and position.
     """
     standstill = Standstill(seconds)
+    known = read_back()
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         # A broker that does not answer says nothing about the group.
         with contextlib.suppress(BrokerError, KafkaError, OSError):
             async with _observing(kafka, group, partitions) as consumer:
                 while True:
+                    if (now := read_back()) != known:
+                        known = now
+                        standstill.forget()
                     async with asyncio.timeout(kafka.request_timeout_ms / 1000):
                         await _look(consumer, group, partitions, standstill)
                     await asyncio.sleep(_LOOK_SECONDS)

@@ -114,6 +114,7 @@ class Monitor:
                                 self.app.faust.conf.id,
                                 partitions,
                                 _STANDSTILL_SECONDS,
+                                self.app.read_back,
                             ),
                             run.wait(),
                         )

@@ -57,3 +57,16 @@ async def test_a_group_before_the_end_of_a_transaction_is_not_until_an_event_wai
     with pytest.raises(StandsStill, match=r"batches\[0\] at 1"):
         async with asyncio.timeout(WAIT_SECONDS):
             await watching
+
+
+async def test_a_group_that_still_reads_its_tables_back_does_not_stand_still(
+    kafka, topic_prefix, partition
+):
+    settings = KafkaSettings(bootstrap_servers=kafka)
+    left = iter(range(10**9))
+    watching = asyncio.create_task(
+        stands_still(settings, topic_prefix, [partition], 0.5, lambda: next(left))
+    )
+    _, waiting = await asyncio.wait({watching}, timeout=3)
+    watching.cancel()
+    assert waiting == {watching}
