@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from schemas import Category
+from stream.categories import category_named
 from stream.cli.console import err, note, out, print_data
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.reading import reads_files
@@ -92,7 +94,13 @@ def add_user(
 def users(as_json: Json = False) -> None:
     """List the accounts."""
     found = [
-        {"name": a.name, "lead": a.lead, "password": bool(a.password), "tokens": len(a.tokens)}
+        {
+            "name": a.name,
+            "lead": a.lead,
+            "password": bool(a.password),
+            "tokens": len(a.tokens),
+            "categories": list(a.categories),
+        }
         for a in _accounts().all()
     ]
     if as_json:
@@ -100,9 +108,29 @@ def users(as_json: Json = False) -> None:
         return
     for account in found:
         role = "lead" if account["lead"] else "reviewer"
-        out.print(f"{account['name']}\t{role}\t{account['tokens']} tokens", markup=False)
+        row = [str(account["name"]), role, f"{account['tokens']} tokens", *account["categories"]]
+        out.print("\t".join(row), markup=False, soft_wrap=True)
     if not found:
         note("no accounts yet; make one with [bold]reviews queue add-user NAME --lead[/bold]")
+
+
+@app.command("assign")
+def assign(
+    name: Name,
+    category: Annotated[
+        list[Category] | None,
+        typer.Option(
+            parser=category_named, metavar="SLUG", help="Again for each.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Assign categories to a person, who sees them first; others are not given them. Without any: take back."""
+    _accounts().assign(name, category or ())
+    if not category:
+        note(f"{name} has no share any more")
+        return
+    note(f"{name} sees first what the model takes for {', '.join(c.slug for c in category)}")
+    note("without --category it is taken back; a filter or a search still leads others there")
 
 
 @app.command("remove-user")

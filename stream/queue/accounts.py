@@ -6,8 +6,9 @@ import asyncio
 import functools
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from schemas import Category, all_categories
 from stream.private_files import kept_secret, locked, write_private
 from stream.queue.errors import AccountError, AccountsUnavailable
 from stream.queue.tokens import DEFAULT_LIFETIME, Token, digest_of, new_token
@@ -51,6 +53,24 @@ class Account(BaseModel):
     random: an account that is made again under a removed one's name revives none of its sessions."""
     tokens: tuple[Token, ...] = ()
     """API tokens, as digests."""
+    categories: tuple[str, ...] = ()
+    """Slugs of the categories that are assigned to the person; those of a former taxonomy mean nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of the queue that is one person's.
+
+    Attributes:
+        own: categories that the model suggests of reviews that they see first.
+        of_others: those that are assigned to others and not to them: they are not given these.
+    """
+
+    own: frozenset[Category] = frozenset()
+    of_others: frozenset[Category] = frozenset()
+
+
+NO_SHARE: Final = Share()
 
 
 class _File(BaseModel):
@@ -144,6 +164,32 @@ class Accounts:
         with self._changing() as file:
             if file.accounts.pop(name, None) is None:
                 raise _unknown(name)
+
+    def assign(self, name: str, categories: Iterable[Category]) -> None:
+        """Make categories a person's share, in place of the former one; none: they have no share.
+
+        Raises:
+            AccountError: no such account.
+        """
+        slugs = tuple(dict.fromkeys(category.slug for category in categories))
+        self._change(name, lambda a: a.model_copy(update={"categories": slugs}))
+
+    def share_of(self, name: str) -> Share:
+        """Return what is assigned to a person, and what to others alone.
+
+        Raises:
+            AccountsUnavailable: the file is damaged.
+        """
+        assigned: dict[str, set[str]] = {
+            account.name: set(account.categories) for account in self._read().accounts.values()
+        }
+        own = assigned.pop(name, set())
+        others = {slug for slugs in assigned.values() for slug in slugs} - own
+        known = all_categories()
+        return Share(
+            frozenset(category for category in known if category.slug in own),
+            frozenset(category for category in known if category.slug in others),
+        )
 
     def end_sessions(self, name: str, *, tokens: bool = False) -> None:
         """Sign an account out everywhere.

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import structlog
 
 from schemas import Category, RelabelTask, active_taxonomy, decode
+from stream.queue.accounts import NO_SHARE, Share
 from stream.queue.errors import AlreadyDecided, NotDecided, NotKept, OwnOpinion, Taken
 from stream.queue.item import DecidedItem, Item, Kind, Opinion, Order, Standing, text_print
 from stream.queue.record_seal import Forged, RecordSeal
@@ -102,6 +103,7 @@ class WorkingSet:
         order: Order = "informative",
         category: Category | None = None,
         on_screen: Iterable[str] = (),
+        share: Share = NO_SHARE,
         rolls: tuple[float, float] | None = None,
     ) -> Item | Nothing:
         """Lease the next item to a person.
@@ -111,6 +113,8 @@ class WorkingSet:
             order: most informative or oldest first.
             category: only items that the model takes for this one.
             on_screen: ids that the page holds already.
+            share: what is theirs comes first, what is others' alone does not come; a category that
+                they chose does all the same.
             rolls: two numbers of 0 to 1 that choose a random item and a second opinion; a test's
                 own, or drawn here.
 
@@ -118,9 +122,28 @@ class WorkingSet:
             Rebuilding: the working set is being restored.
         """
         self._require_current()
-        settings = self._settings
-        random_roll, second_roll = rolls or (random.random(), random.random())  # noqa: S311
-        now = _now_ms()
+        rolls = rolls or (random.random(), random.random())  # noqa: S311
+        of_others = {category.slug for category in share.of_others}
+        slugs = [slug for slug in active_taxonomy().slugs if slug not in of_others]
+        if category is None and share.own:
+            # Audits are everybody's: they stand under no category.
+            own = [*sorted(c.slug for c in share.own), UNSEEN]
+            found = await self._next(who, order, own, "", rolls, on_screen)
+            if isinstance(found, Item):
+                return found
+        wanted = category.slug if category else ""
+        return await self._next(who, order, [*slugs, UNSEEN], wanted, rolls, on_screen)
+
+    async def _next(
+        self,
+        who: str,
+        order: Order,
+        slugs: Sequence[str],
+        wanted: str,
+        rolls: tuple[float, float],
+        on_screen: Iterable[str],
+    ) -> Item | Nothing:
+        settings, now = self._settings, _now_ms()
         async with self._scripts.checked():
             answer = await self._scripts.run(
                 "next",
@@ -128,12 +151,11 @@ class WorkingSet:
                 now,
                 now + int(settings.lease_seconds * 1000),
                 order,
-                category.slug if category else "",
-                random_roll,
-                second_roll,
+                wanted,
+                *rolls,
                 settings.random_share,
                 settings.second_share,
-                json.dumps([*active_taxonomy().slugs, UNSEEN]),
+                json.dumps(slugs),
                 json.dumps(list(on_screen), ensure_ascii=False),
             )
             if answer[0] == "empty":

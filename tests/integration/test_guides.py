@@ -49,6 +49,7 @@ TYPED = (
     "reviews erase 42",
     "reviews queue add-user anna",
     "reviews queue users",
+    "reviews queue assign anna --category kids",
     "reviews queue token anna",
     "reviews queue tokens anna",
     "reviews queue sign-out anna",

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.responses import Response
 
+from stream.queue.accounts import Share
 from stream.queue.desk import Answer, require_may_settle
 from stream.queue.errors import AlreadyDecided, OwnOpinion, QueueError, Taken, TooManyAtOnce
 from stream.queue.item import Item, text_print
@@ -26,6 +27,7 @@ from stream.queue.web.identity import CheckedForm, FromPerson, TheSite
 from stream.queue.web.site import Site
 from stream.queue.web.visitor import Visitor
 from stream.queue.working_set import Nothing
+from stream.sampling import AUDIT
 
 router = APIRouter(include_in_schema=False)
 
@@ -194,6 +196,7 @@ async def _card(
     on_screen: list[str] | tuple[str, ...] = (),
 ) -> dict[str, Any]:
     who, working_set = visitor.name, site.working_set
+    share = site.accounts.share_of(who)
     found: Item | Nothing
     notice = ""
     try:
@@ -209,18 +212,26 @@ async def _card(
     filtered = isinstance(found, Nothing) and view.filter is not None
     if isinstance(found, Nothing):
         found = await working_set.next(
-            who, order=view.order, category=view.filter, on_screen=on_screen
+            who, order=view.order, category=view.filter, on_screen=on_screen, share=share
         )
+    assigned = isinstance(found, Item) and _is_of(share, found)
     return {
         "item": found if isinstance(found, Item) else None,
         "skipped": found.skipped if isinstance(found, Nothing) else 0,
         "notice": notice,
         "asked": item,
         # Whoever filters by the model's guess knows it: such an item is not blind. A filter beside an
-        # item that was asked for says nothing about it.
-        "seen": filtered,
+        # item that was asked for says nothing about it. Whoever has a share knows likewise.
+        "seen": filtered or assigned,
+        "assigned": assigned,
         "can_undo": await working_set.can_undo(who),
     }
+
+
+def _is_of(share: Share, item: Item) -> bool:
+    """Tell whether a review comes to a person because its category is theirs; an audit never does."""
+    ordinary = item.kind == "first" and item.task.reason != AUDIT
+    return ordinary and item.suggested in share.own
 
 
 async def _progress(site: Site, visitor: Visitor) -> HTMLResponse:
