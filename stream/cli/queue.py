@@ -93,6 +93,7 @@ def add_user(
 @app.command("users")
 def users(as_json: Json = False) -> None:
     """List the accounts."""
+    accounts = _accounts().all()
     found = [
         {
             "name": a.name,
@@ -101,14 +102,14 @@ def users(as_json: Json = False) -> None:
             "tokens": len(a.tokens),
             "categories": list(a.categories),
         }
-        for a in _accounts().all()
+        for a in accounts
     ]
     if as_json:
         out.print_json(json.dumps(found))
         return
-    for account in found:
-        role = "lead" if account["lead"] else "reviewer"
-        row = [str(account["name"]), role, f"{account['tokens']} tokens", *account["categories"]]
+    for account in accounts:
+        role = "lead" if account.lead else "reviewer"
+        row = [account.name, role, f"{len(account.tokens)} tokens", *account.categories]
         out.print("\t".join(row), markup=False, soft_wrap=True)
     if not found:
         note("no accounts yet; make one with [bold]reviews queue add-user NAME --lead[/bold]")
