@@ -31,6 +31,7 @@ class Before(BaseModel):
     decided_by: DecidedBy
     labeller: str
     note: str = ""
+    blind: bool = False
 
 
 class UndoStep(BaseModel):
@@ -144,7 +145,12 @@ def undo_act(step: UndoStep) -> Act:
         label = _label(step.task, judgement, None).model_copy(update={"withdrawn": True})
         return Act(step.task, judgement, label)
     label = _label(step.task, judgement, step.before.category, step.before.note).model_copy(
-        update={"decided_by": step.before.decided_by, "labeller": step.before.labeller}
+        update={
+            "decided_by": step.before.decided_by,
+            "labeller": step.before.labeller,
+            # An audit that was decided unseen counts again: nobody takes evidence away by two clicks.
+            "shown_blind": step.before.blind,
+        }
     )
     return Act(step.task, judgement, label, _categorized(step.task, label))
 
@@ -155,6 +161,7 @@ def _before(held: Standing) -> Before:
         decided_by=held.decided_by,
         labeller=held.labeller,
         note=held.note,
+        blind=held.blind,
     )
 
 

@@ -38,6 +38,8 @@ class Standing:
     withdrawn: bool
     note: str = ""
     """What the labeller wrote beside it."""
+    blind: bool = False
+    """They had not seen the model's guess."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ def label_record(label: Label, seal: RecordSeal) -> str:
             "who": label.labeller,
             "withdrawn": label.withdrawn,
             "note": label.note,
+            "blind": label.shown_blind,
             "at": int(label.decided_at.timestamp() * 1000),
         }
     )
@@ -164,6 +165,7 @@ def standing(record: str) -> Standing:
         labeller=found["who"],
         withdrawn=found["withdrawn"],
         note=found["note"],
+        blind=found.get("blind", False),
     )
 
 

@@ -152,3 +152,11 @@ async def test_the_page_of_a_decision_is_for_its_people_and_leads(serve):
     assert strange.status_code == 403
     assert fields["revision"] == "2"
     assert TASKS[0].review.text in own.text
+
+
+async def test_an_audit_that_was_corrected_and_put_back_is_decided_unseen_as_before(serve):
+    async with serve(blind_share=1.0) as pages, program(pages, "bob") as bob:
+        await decide(bob, "r0", KIDS)
+        await correct(bob, "r0", SHOES)
+        await bob.post("/api/v1/undo")
+    assert [label.shown_blind for label in pages.publisher.labels] == [True, False, True]

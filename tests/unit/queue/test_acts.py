@@ -1,12 +1,13 @@
 """What a person's word becomes: events, revisions, and the way back."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from schemas import Category
-from stream.queue.acts import Verdict, act_on, undo_act
-from stream.queue.item import Item, Opinion, Standing, text_print
+from stream.queue.acts import Verdict, act_on, correct, undo_act
+from stream.queue.item import DecidedItem, Item, Opinion, Standing, text_print
 from tests.support.queue import task
 
 
@@ -67,3 +68,14 @@ def test_undoing_an_adjudication_brings_the_former_decision_back():
     undone = undo_act(act.undo)
     assert (undone.label.category, undone.label.labeller) == (Category("kids"), "ann")
     assert undone.label.revision == undone.categorized.revision == 4
+
+
+@pytest.mark.parametrize("blind", [True, False])
+def test_a_decision_that_holds_again_was_made_as_blind_as_it_was(blind):
+    held = replace(standing(2), blind=blind)
+    corrected = correct(DecidedItem(task(1), held), Verdict("ann", Category("footwear")), "1")
+    settled = act_on(
+        replace(item("adjudication"), blind=not blind), Verdict("eve", Category("kids")), held, "1"
+    )
+    for act in (corrected, settled):
+        assert undo_act(act.undo).label.shown_blind is blind
