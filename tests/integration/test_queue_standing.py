@@ -50,7 +50,7 @@ async def scripts(redis_url, topic_prefix):
 
 async def filed(scripts, found):
     """Return what Redis holds after some labels, each filed twice, as after a restart."""
-    await scripts.redis.delete(scripts.key("decided"), scripts.key("offset"))
+    await scripts.redis.delete(*map(scripts.key, ("decided", "offset", "present")))
     for offset, label in enumerate(found):
         record = label_record(label, scripts.seal)
         expected = str(2 * offset) if offset else ""
