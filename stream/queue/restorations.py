@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Final
 
 # So many within so long are an accident, or a person who tries; more are a Redis that does not keep things.
-MOST: Final = 5
+MOST: Final = 50
 WITHIN_SECONDS: Final = 300.0
-LONG_PAUSE_SECONDS: Final = 30.0
+LONG_PAUSE_SECONDS: Final = 10.0
 
 
 class Restorations:

@@ -59,7 +59,7 @@ UNSEALED = {
     "topics": "hash",
     "info:": "zset", "age:": "zset", "lease:at": "zset", "held:": "zset", "cluster:": "zset",
     "kept:at": "zset", "second:at": "zset", "dispute:at": "zset", "settled:at": "zset",
-    "pace:": "zset", "skipped:": "zset", "ahead:": "set", "present": "set",
+    "pace:": "zset", "skipped:": "zset", "ahead:": "set", "present": "set", "present:groups": "set",
     "ready": "string", "leader": "string", "progress": "string", "seal": "string",
     "deciding:": "string",
 }  # fmt: skip
