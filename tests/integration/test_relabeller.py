@@ -115,8 +115,10 @@ async def test_what_a_person_has_decided_is_not_decided_again(settings, decider)
     assert [label.decided_by for label in await labels(settings, 1)] == ["person"]
 
 
-@pytest.mark.parametrize("why", [{"reason": "canary"}, {"strange": "other-script"}])
-async def test_canaries_and_strange_texts_are_left_to_people(settings, decider, why):
+@pytest.mark.parametrize("why", [{"reason": "canary"}, {"strange": "other-script"}, {"held": True}])
+async def test_canaries_strange_texts_and_held_categories_are_left_to_people(
+    settings, decider, why
+):
     await send_tasks(settings, [task(1, "платье", **why)])
     async with running(settings, decider) as relabeller:
         await until(relabeller, 1)

@@ -41,8 +41,8 @@ class Decision:
 
 
 def _may_decide(task: RelabelTask) -> bool:
-    """Tell whether the ensemble may: what no model can know is left to people, too."""
-    return task.reason == _FOR_THE_ENSEMBLE and task.strange is None
+    """Tell whether the ensemble may: what no model can know, and what is held, is left to people."""
+    return task.reason == _FOR_THE_ENSEMBLE and task.strange is None and not task.held
 
 
 class Decider:
