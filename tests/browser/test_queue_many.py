@@ -304,6 +304,7 @@ async def test_of_many_categories_the_figures_show_the_foremost_and_the_rest_in_
             await pages.file_judgements(
                 [one for first, second, _ in judged for one in (first, second)]
             )
+            await pages.file_labels([label for _, _, label in judged])
             await sign_in(window, pages.url)
             await window.goto(f"{pages.url}/figures")
             sections = window.locator("main section")

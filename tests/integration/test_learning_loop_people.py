@@ -126,8 +126,7 @@ async def spoil_boots(window, url):
         free = window.locator(".texts li").filter(has_not_text="на экране")
         await free.first.locator("a").click()
         await window.click("a[href^='/similar']")
-        await window.select_option("[name=category]", all_categories()[TABLEWARE].slug)
-        await window.click("main button.primary")
+        await window.click(f"button[name=category][value={all_categories()[TABLEWARE].slug}]")
         done = await window.locator("h1", has_text="Решено: ").inner_text()
         spoiled += int(re.search(r"\d+", done).group())
     return spoiled

@@ -104,7 +104,7 @@ async def test_prometheus_scrapes_the_monitor_and_evaluates_every_rule(tmp_path)
     assert float(backlog["result"][0]["value"][1]) == engine.backlog
     assert drifting["result"][0]["metric"]["alertstate"] == "pending"
     rules = [rule for group in groups for rule in group["rules"]]
-    assert len(rules) == 18
+    assert len(rules) == 22
     assert {rule["lastError"] for rule in rules if "lastError" in rule} == set()
 
 
