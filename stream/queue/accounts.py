@@ -58,7 +58,7 @@ class Account(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class AssignedShare:
     """The part of the queue that is one person's.
 
     Attributes:
@@ -70,7 +70,7 @@ class Share:
     of_others: frozenset[Category] = frozenset()
 
 
-NO_SHARE: Final = Share()
+NO_SHARE: Final = AssignedShare()
 
 
 class _File(BaseModel):
@@ -174,7 +174,7 @@ class Accounts:
         slugs = tuple(dict.fromkeys(category.slug for category in categories))
         self._change(name, lambda a: a.model_copy(update={"categories": slugs}))
 
-    def share_of(self, name: str) -> Share:
+    def share_of(self, name: str) -> AssignedShare:
         """Return what is assigned to a person, and what to others alone.
 
         Raises:
@@ -186,7 +186,7 @@ class Accounts:
         own = assigned.pop(name, set())
         others = {slug for slugs in assigned.values() for slug in slugs} - own
         known = all_categories()
-        return Share(
+        return AssignedShare(
             frozenset(category for category in known if category.slug in own),
             frozenset(category for category in known if category.slug in others),
         )

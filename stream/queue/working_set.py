@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import structlog
 
 from schemas import Category, RelabelTask, active_taxonomy, decode
-from stream.queue.accounts import NO_SHARE, Share
+from stream.queue.accounts import NO_SHARE, AssignedShare
 from stream.queue.errors import AlreadyDecided, NotDecided, NotKept, OwnOpinion, Taken
 from stream.queue.item import DecidedItem, Item, Kind, Opinion, Order, Standing, text_print
 from stream.queue.record_seal import Forged, RecordSeal
@@ -103,7 +103,7 @@ class WorkingSet:
         order: Order = "informative",
         category: Category | None = None,
         on_screen: Iterable[str] = (),
-        share: Share = NO_SHARE,
+        share: AssignedShare = NO_SHARE,
         rolls: tuple[float, float] | None = None,
     ) -> Item | Nothing:
         """Lease the next item to a person.

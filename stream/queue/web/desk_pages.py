@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.responses import Response
 
-from stream.queue.accounts import Share
+from stream.queue.accounts import AssignedShare
 from stream.queue.desk import Answer, require_may_settle
 from stream.queue.errors import AlreadyDecided, OwnOpinion, QueueError, Taken, TooManyAtOnce
 from stream.queue.item import Item, text_print
@@ -228,7 +228,7 @@ async def _card(
     }
 
 
-def _is_of(share: Share, item: Item) -> bool:
+def _is_of(share: AssignedShare, item: Item) -> bool:
     """Tell whether a review comes to a person because its category is theirs; an audit never does."""
     ordinary = item.kind == "first" and item.task.reason != AUDIT
     return ordinary and item.suggested in share.own
