@@ -17,20 +17,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.commit import OffsetFetchRequest, OffsetFetchRequest_v3
-from aiokafka.protocol.types import (
-    Boolean,
-    CompactArray,
-    CompactString,
-    Int16,
-    Int32,
-    Int64,
-    Schema,
-    TaggedFields,
-)
+from aiokafka.protocol.types import Boolean, Int16, Int32, Int64
 
+from stream.kafka.flexible import NO_TAGS, STRING, groups, message, partitions_by_topic, raise_for
 from stream.kafka.private import ask_coordinator, coordinator_of
 
 _BACKOFF_SECONDS: Final = 0.1
@@ -143,36 +135,31 @@ def _note_in(reply: Any, tp: TopicPartition) -> str:
 def _raise_for(code: int) -> None:
     if code == _UNSTABLE_OFFSET_COMMIT:
         raise OffsetPending("a transaction is open that holds the group's next offset")
-    if code:
-        error: KafkaError = for_code(code)()
-        raise error
+    raise_for(code)
 
 
 class _SettledOffsetReply(Response):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 9
     API_VERSION = 7
-    SCHEMA = Schema(
+    SCHEMA = message(
         ("throttle_time_ms", Int32),
         (
             "topics",
-            CompactArray(
-                ("topic", CompactString("utf-8")),
+            groups(
+                ("topic", STRING),
                 (
                     "partitions",
-                    CompactArray(
+                    groups(
                         ("partition", Int32),
                         ("offset", Int64),
                         ("leader_epoch", Int32),
-                        ("metadata", CompactString("utf-8")),
+                        ("metadata", STRING),
                         ("error_code", Int16),
-                        ("tags", TaggedFields),
                     ),
                 ),
-                ("tags", TaggedFields),
             ),
         ),
         ("error_code", Int16),
-        ("tags", TaggedFields),
     )
 
 
@@ -181,18 +168,13 @@ class _SettledOffsetFetchV7(RequestStruct):  # type: ignore[misc]  # aiokafka sh
     API_VERSION = 7
     RESPONSE_TYPE = _SettledOffsetReply
     FLEXIBLE_VERSION = True
-    SCHEMA = Schema(
-        ("consumer_group", CompactString("utf-8")),
+    SCHEMA = message(
+        ("consumer_group", STRING),
         (
             "topics",
-            CompactArray(
-                ("topic", CompactString("utf-8")),
-                ("partitions", CompactArray(Int32)),
-                ("tags", TaggedFields),
-            ),
+            partitions_by_topic(),
         ),
         ("require_stable", Boolean),
-        ("tags", TaggedFields),
     )
 
 
@@ -209,6 +191,5 @@ class SettledOffsetFetch(Request[OffsetFetchRequest_v3 | _SettledOffsetFetchV7])
         """Return the request as it goes over the wire."""
         if request_struct_class is OffsetFetchRequest_v3:
             return request_struct_class(self._group, self._topics)
-        tags: dict[int, bytes] = {}
-        topics = [(topic, partitions, tags) for topic, partitions in self._topics]
-        return request_struct_class(self._group, topics, True, tags)
+        topics = [(topic, partitions, NO_TAGS) for topic, partitions in self._topics]
+        return request_struct_class(self._group, topics, True, NO_TAGS)

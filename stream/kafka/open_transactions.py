@@ -19,19 +19,11 @@ from aiokafka.errors import (
     KafkaError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
-    for_code,
 )
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import (
-    CompactArray,
-    CompactString,
-    Int16,
-    Int32,
-    Int64,
-    Schema,
-    TaggedFields,
-)
+from aiokafka.protocol.types import CompactArray, Int16, Int32, Int64
 
+from stream.kafka.flexible import NO_TAGS, STRING, groups, message, partitions_by_topic, raise_for
 from stream.kafka.reading import moment_of
 from stream.kafka.transaction_state import DescribeTransaction
 
@@ -99,7 +91,7 @@ async def _producers(client: Any, tp: TopicPartition) -> list[_Producer]:
         raise KafkaError("the partition has no leader just now")
     reply = await client.send(leader, _DescribeProducers(tp))
     ((_, ((_, code, _, producers, _),), _),) = reply.topics
-    _raise_for(code)
+    raise_for(code)
     return [
         _Producer(producer_id, last_timestamp, first_offset)
         for producer_id, _, _, last_timestamp, _, first_offset, _ in producers
@@ -110,7 +102,7 @@ async def _transactional_id(client: Any, producer_id: int) -> str | None:
     # Each coordinator knows its own; there is no asking for the right one without the id.
     for broker in client.cluster.brokers():
         reply = await client.send(broker.nodeId, _ListTransactions(producer_id))
-        _raise_for(reply.error_code)
+        raise_for(reply.error_code)
         for transactional_id, found, *_ in reply.transactions:
             if found == producer_id:
                 return str(transactional_id)
@@ -121,14 +113,8 @@ async def _began(client: Any, transactional_id: str) -> datetime | None:
     node = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
     reply = await client.send(node, DescribeTransaction(transactional_id))
     ((code, _, _, _, started_ms, *_),) = reply.transactions
-    _raise_for(code)
+    raise_for(code)
     return moment_of(started_ms) if started_ms > 0 else None
-
-
-def _raise_for(code: int) -> None:
-    if code:
-        error: KafkaError = for_code(code)()
-        raise error
 
 
 def _why(error: Exception, right: str) -> str:
@@ -140,37 +126,33 @@ def _why(error: Exception, right: str) -> str:
 class _ProducersReply(Response):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 61
     API_VERSION = 0
-    SCHEMA = Schema(
+    SCHEMA = message(
         ("throttle_time_ms", Int32),
         (
             "topics",
-            CompactArray(
-                ("name", CompactString("utf-8")),
+            groups(
+                ("name", STRING),
                 (
                     "partitions",
-                    CompactArray(
+                    groups(
                         ("partition", Int32),
                         ("error_code", Int16),
-                        ("error_message", CompactString("utf-8")),
+                        ("error_message", STRING),
                         (
                             "active_producers",
-                            CompactArray(
+                            groups(
                                 ("producer_id", Int64),
                                 ("producer_epoch", Int32),
                                 ("last_sequence", Int32),
                                 ("last_timestamp", Int64),
                                 ("coordinator_epoch", Int32),
                                 ("current_txn_start_offset", Int64),
-                                ("tags", TaggedFields),
                             ),
                         ),
-                        ("tags", TaggedFields),
                     ),
                 ),
-                ("tags", TaggedFields),
             ),
         ),
-        ("tags", TaggedFields),
     )
 
 
@@ -179,16 +161,11 @@ class _DescribeProducersV0(RequestStruct):  # type: ignore[misc]  # aiokafka shi
     API_VERSION = 0
     RESPONSE_TYPE = _ProducersReply
     FLEXIBLE_VERSION = True
-    SCHEMA = Schema(
+    SCHEMA = message(
         (
             "topics",
-            CompactArray(
-                ("name", CompactString("utf-8")),
-                ("partitions", CompactArray(Int32)),
-                ("tags", TaggedFields),
-            ),
+            partitions_by_topic(),
         ),
-        ("tags", TaggedFields),
     )
 
 
@@ -199,26 +176,24 @@ class _DescribeProducers(Request[_DescribeProducersV0]):  # type: ignore[misc]  
         self._tp = tp
 
     def build(self, request_struct_class: Any) -> Any:
-        return request_struct_class([(self._tp.topic, [self._tp.partition], {})], {})
+        return request_struct_class([(self._tp.topic, [self._tp.partition], NO_TAGS)], NO_TAGS)
 
 
 class _ListReply(Response):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 66
     API_VERSION = 0
-    SCHEMA = Schema(
+    SCHEMA = message(
         ("throttle_time_ms", Int32),
         ("error_code", Int16),
-        ("unknown_state_filters", CompactArray(CompactString("utf-8"))),
+        ("unknown_state_filters", CompactArray(STRING)),
         (
             "transactions",
-            CompactArray(
-                ("transactional_id", CompactString("utf-8")),
+            groups(
+                ("transactional_id", STRING),
                 ("producer_id", Int64),
-                ("state", CompactString("utf-8")),
-                ("tags", TaggedFields),
+                ("state", STRING),
             ),
         ),
-        ("tags", TaggedFields),
     )
 
 
@@ -227,10 +202,9 @@ class _ListTransactionsV0(RequestStruct):  # type: ignore[misc]  # aiokafka ship
     API_VERSION = 0
     RESPONSE_TYPE = _ListReply
     FLEXIBLE_VERSION = True
-    SCHEMA = Schema(
-        ("state_filters", CompactArray(CompactString("utf-8"))),
+    SCHEMA = message(
+        ("state_filters", CompactArray(STRING)),
         ("producer_id_filters", CompactArray(Int64)),
-        ("tags", TaggedFields),
     )
 
 
@@ -241,4 +215,4 @@ class _ListTransactions(Request[_ListTransactionsV0]):  # type: ignore[misc]  # 
         self._producer_ids: Iterable[int] = producer_ids
 
     def build(self, request_struct_class: Any) -> Any:
-        return request_struct_class([], list(self._producer_ids), {})
+        return request_struct_class([], list(self._producer_ids), NO_TAGS)

@@ -12,17 +12,9 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import (
-    Boolean,
-    CompactArray,
-    CompactString,
-    Int16,
-    Int32,
-    Int64,
-    Schema,
-    TaggedFields,
-)
+from aiokafka.protocol.types import Boolean, CompactArray, Int16, Int32, Int64
 
+from stream.kafka.flexible import NO_TAGS, STRING, groups, message
 from stream.kafka.private import client_of
 
 _NAMELESS: Final = (0, 0)
@@ -53,31 +45,30 @@ async def topic_ids(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> dict[s
 class _TopicsReply(Response):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 3
     API_VERSION = 12
-    SCHEMA = Schema(
+    SCHEMA = message(
         ("throttle_time_ms", Int32),
         (
             "brokers",
-            CompactArray(
+            groups(
                 ("node_id", Int32),
-                ("host", CompactString("utf-8")),
+                ("host", STRING),
                 ("port", Int32),
-                ("rack", CompactString("utf-8")),
-                ("tags", TaggedFields),
+                ("rack", STRING),
             ),
         ),
-        ("cluster_id", CompactString("utf-8")),
+        ("cluster_id", STRING),
         ("controller_id", Int32),
         (
             "topics",
-            CompactArray(
+            groups(
                 ("error_code", Int16),
-                ("name", CompactString("utf-8")),
+                ("name", STRING),
                 ("id_high", Int64),
                 ("id_low", Int64),
                 ("is_internal", Boolean),
                 (
                     "partitions",
-                    CompactArray(
+                    groups(
                         ("error_code", Int16),
                         ("partition", Int32),
                         ("leader", Int32),
@@ -85,14 +76,11 @@ class _TopicsReply(Response):  # type: ignore[misc]  # aiokafka ships no types
                         ("replicas", CompactArray(Int32)),
                         ("isr", CompactArray(Int32)),
                         ("offline", CompactArray(Int32)),
-                        ("tags", TaggedFields),
                     ),
                 ),
                 ("operations", Int32),
-                ("tags", TaggedFields),
             ),
         ),
-        ("tags", TaggedFields),
     )
 
 
@@ -101,19 +89,17 @@ class _DescribeTopicsV12(RequestStruct):  # type: ignore[misc]  # aiokafka ships
     API_VERSION = 12
     RESPONSE_TYPE = _TopicsReply
     FLEXIBLE_VERSION = True
-    SCHEMA = Schema(
+    SCHEMA = message(
         (
             "topics",
-            CompactArray(
+            groups(
                 ("id_high", Int64),
                 ("id_low", Int64),
-                ("name", CompactString("utf-8")),
-                ("tags", TaggedFields),
+                ("name", STRING),
             ),
         ),
         ("allow_auto_topic_creation", Boolean),
         ("include_operations", Boolean),
-        ("tags", TaggedFields),
     )
 
 
@@ -124,7 +110,5 @@ class _DescribeTopics(Request[_DescribeTopicsV12]):  # type: ignore[misc]  # lik
         self._topics = topics
 
     def build(self, request_struct_class: Any) -> Any:
-        named: list[tuple[int, int, str, dict[int, bytes]]] = [
-            (0, 0, topic, {}) for topic in self._topics
-        ]
-        return request_struct_class(named, False, False, {})
+        named = [(0, 0, topic, NO_TAGS) for topic in self._topics]
+        return request_struct_class(named, False, False, NO_TAGS)

@@ -14,21 +14,12 @@ from aiokafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
     IncompatibleBrokerVersion,
-    KafkaError,
     NotCoordinatorError,
-    for_code,
 )
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import (
-    CompactArray,
-    CompactString,
-    Int16,
-    Int32,
-    Int64,
-    Schema,
-    TaggedFields,
-)
+from aiokafka.protocol.types import CompactArray, Int16, Int32, Int64
 
+from stream.kafka.flexible import NO_TAGS, STRING, groups, message, partitions_by_topic, raise_for
 from stream.kafka.private import client_of
 
 _BACKOFF_SECONDS: Final = 0.1
@@ -77,39 +68,31 @@ def decision_in(reply: Any) -> bool | None:
     ((code, _id, state, *_),) = reply.transactions
     if code in {_UNKNOWN_ID, _UNKNOWN_REQUEST}:
         return None
-    if code:
-        error: KafkaError = for_code(code)()
-        raise error
+    raise_for(code)
     return True if state in _COMMIT else False if state in _ABORT else None
 
 
 class _TransactionReply(Response):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 65
     API_VERSION = 0
-    SCHEMA = Schema(
+    SCHEMA = message(
         ("throttle_time_ms", Int32),
         (
             "transactions",
-            CompactArray(
+            groups(
                 ("error_code", Int16),
-                ("transactional_id", CompactString("utf-8")),
-                ("state", CompactString("utf-8")),
+                ("transactional_id", STRING),
+                ("state", STRING),
                 ("timeout_ms", Int32),
                 ("started_ms", Int64),
                 ("producer_id", Int64),
                 ("producer_epoch", Int16),
                 (
                     "topics",
-                    CompactArray(
-                        ("topic", CompactString("utf-8")),
-                        ("partitions", CompactArray(Int32)),
-                        ("tags", TaggedFields),
-                    ),
+                    partitions_by_topic(),
                 ),
-                ("tags", TaggedFields),
             ),
         ),
-        ("tags", TaggedFields),
     )
 
 
@@ -118,9 +101,8 @@ class _DescribeTransactionsV0(RequestStruct):  # type: ignore[misc]  # aiokafka 
     API_VERSION = 0
     RESPONSE_TYPE = _TransactionReply
     FLEXIBLE_VERSION = True
-    SCHEMA = Schema(
-        ("transactional_ids", CompactArray(CompactString("utf-8"))),
-        ("tags", TaggedFields),
+    SCHEMA = message(
+        ("transactional_ids", CompactArray(STRING)),
     )
 
 
@@ -134,4 +116,4 @@ class DescribeTransaction(Request[_DescribeTransactionsV0]):  # type: ignore[mis
 
     def build(self, request_struct_class: Any) -> Any:
         """Return the request as it goes over the wire."""
-        return request_struct_class([self._id], {})
+        return request_struct_class([self._id], NO_TAGS)
