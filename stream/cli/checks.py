@@ -17,6 +17,7 @@ from stream.cli.findings import Finding, State
 from stream.cli.model_checks import announced_models, configured_model, signatures
 from stream.containers import limits
 from stream.errors import ExtraMissing, ReviewsError, TopicMissing
+from stream.guard.sealing import UNSEALED_REMEDY, anybody_decides
 from stream.kafka.connection import one_connection
 from stream.kafka.lag import PartitionLag, held_back, worker_lag
 from stream.kafka.reachability import referral
@@ -46,6 +47,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("kafka", _kafka),
         ("announced", announced_models),
         ("signing", signatures),
+        ("guard", _guard),
         ("redis", _redis),
         ("queue", _queue),
         ("port", _port),
@@ -137,6 +139,16 @@ def _lag(settings: Settings, partitions: list[PartitionLag]) -> list[Finding]:
         )
         findings.append(Finding("transactions", "warning", "; ".join(held), remedy))
     return findings
+
+
+async def _guard(settings: Settings) -> list[Finding]:
+    mode = settings.guard.mode
+    if mode != "hold":
+        return [Finding("guard", "skipped", f"in mode {mode} no category is held")]
+    if anybody_decides(settings.guard):
+        detail = "its decisions need no seal: who may write the topic holds and releases categories"
+        return [Finding("guard", "warning", detail, UNSEALED_REMEDY)]
+    return [Finding("guard", "ok", "its decisions must be sealed with REVIEWS_GUARD__KEY")]
 
 
 async def _redis(settings: Settings) -> list[Finding]:

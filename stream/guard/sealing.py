@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+import structlog
+
 from schemas import GuardDecision
 from stream.seal import Seal, joined
 from stream.settings import GuardSettings
 
 _PURPOSE: Final = b"guard v1"
+UNSEALED_REMEDY: Final = (
+    "set REVIEWS_GUARD__KEY to one random text for monitor, workers and who releases"
+)
+"""What to do where decisions count without a seal."""
+
+_log = structlog.get_logger(__name__)
 
 
 class DecisionSeal:
@@ -25,11 +33,6 @@ class DecisionSeal:
         key = settings.key.get_secret_value() if settings.key else ""
         self._seal = Seal(key, _PURPOSE) if key else None
         self._prefix = prefix
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether decisions without a seal do not count."""
-        return self._seal is not None
 
     def sealed(self, decision: GuardDecision) -> GuardDecision:
         """Return a decision with its seal; without a key, as it is."""
@@ -62,3 +65,14 @@ class DecisionSeal:
             one.decided_by,
             one.note,
         )
+
+
+def anybody_decides(settings: GuardSettings) -> bool:
+    """Tell whether categories are held and released by whoever may write the topic."""
+    return settings.mode == "hold" and settings.key is None
+
+
+def warn_if_anybody_decides(settings: GuardSettings) -> None:
+    """Say so in the log, where it is so."""
+    if anybody_decides(settings):
+        _log.warning("guard_decisions_need_no_seal", advice=UNSEALED_REMEDY)

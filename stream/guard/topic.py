@@ -84,9 +84,9 @@ async def publish(settings: Settings, decisions: list[GuardDecision]) -> None:
         for decision in decisions:
             await producer.send_and_wait(
                 settings.topic_names.guard,
-                key=key_of(decision),
+                key=_key_of(decision),
                 value=encode(decision),
-                headers=headers_of(decision),
+                headers=_headers_of(decision),
                 partition=0,
             )
     except (KafkaError, OSError) as error:
@@ -95,12 +95,12 @@ async def publish(settings: Settings, decisions: list[GuardDecision]) -> None:
         await producer.stop()
 
 
-def key_of(decision: GuardDecision) -> bytes:
+def _key_of(decision: GuardDecision) -> bytes:
     """Return a decision's key: what it is about."""
     return f"{decision.model_version}/{decision.category}".encode()
 
 
-def headers_of(decision: GuardDecision) -> list[tuple[str, bytes]]:
+def _headers_of(decision: GuardDecision) -> list[tuple[str, bytes]]:
     """Return a decision's headers."""
-    subject = key_of(decision).decode()
+    subject = _key_of(decision).decode()
     return cloud_event(GuardDecision, f"{subject}#{decision.number}", subject, decision.decided_at)

@@ -32,7 +32,7 @@ from schemas import (
     review_id_of,
 )
 from schemas.events import now
-from stream.guard.topic import headers_of, key_of, take
+from stream.guard.topic import take
 from stream.kafka.reading import as_contract_error, unreadable_in
 from stream.monitor.broker import (
     CommittedConsumer,
@@ -79,7 +79,6 @@ class MonitorApp:
         # `reviews.stats` is written through Faust's producer, acknowledged by all replicas.
         self._stats = self._topic(self._names.stats)
         batches, labels, models, relabel, guard = read_topics(self._names)
-        self._decided = self._topic(guard)
         self._batches = self._table("batches", partitions[batches], self._batches_restored)
         self._decisions = self._table("decisions", partitions[labels], self._decisions_restored)
         self._words = self._table("words", partitions[labels], self._decisions_restored)
@@ -94,7 +93,7 @@ class MonitorApp:
         self.faust.agent(self._topic(labels), name="labels")(self._on_labels)
         self.faust.agent(self._topic(relabel), name="relabel")(self._on_tasks)
         self.faust.agent(self._topic(models), name="models")(self._on_models)
-        self.faust.agent(self._decided, name="guard")(self._on_guard)
+        self.faust.agent(self._topic(guard), name="guard")(self._on_guard)
 
     @property
     def ready(self) -> bool:
@@ -125,17 +124,6 @@ class MonitorApp:
             producer = cast("FlushingProducer", self.faust.producer)
             await producer.learn(self._marks.changelog_topic_name)
             self._marks[windows.kind] = {"until": self._engine.published(windows)}
-
-    async def hold(self, decision: GuardDecision) -> None:
-        """Write a decision to hold; it counts when it comes back from the topic.
-
-        Until then it is sent again, with the same number: a crash loses none and repeats none.
-        """
-        sealed = self._engine.holds.seal.sealed(decision)
-        acknowledgement = await self._decided.send(
-            key=key_of(sealed), value=encode(sealed), headers=dict(headers_of(sealed)), partition=0
-        )
-        await acknowledgement
 
     async def _send(self, window: CategoryWindow) -> Any:
         start, end = window.window_start.isoformat(), window.window_end.isoformat()

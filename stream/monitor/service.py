@@ -13,9 +13,11 @@ from typing import Final
 import structlog
 from aiokafka.errors import KafkaError
 
-from stream.errors import BrokerError
+from schemas import GuardDecision
+from stream.errors import BrokerError, ReviewsError
 from stream.guard.holds import Holds
-from stream.guard.sealing import DecisionSeal
+from stream.guard.sealing import DecisionSeal, warn_if_anybody_decides
+from stream.guard.topic import publish
 from stream.kafka.topics import await_leaders, create_compacted, create_topics, partitions_of
 from stream.model.signing import trusted_keys
 from stream.monitor.bounded import Stopped, Until, first_of
@@ -76,6 +78,7 @@ class Monitor:
             PortTaken: the page's port is in use.
         """
         until = Until(stop)
+        warn_if_anybody_decides(self._settings.guard)
         with contextlib.suppress(Stopped):
             await until.stopped_or(create_topics(self._settings))
             async with self.server:
@@ -136,14 +139,32 @@ class Monitor:
     async def _tick(self) -> None:
         assert self.app is not None  # noqa: S101 - run() made it
         self.engine.look()
-        for decision in self.engine.promises.due():
-            await self.app.hold(decision)
+        await self._hold(self.engine.promises.due())
         if not self._settings.monitor.publish:
             return
         for windows in self.engine.closed_windows():
             await self.app.publish(windows)
         for windows in self.engine.open_windows():
             await self.app.publish(windows)
+
+    async def _hold(self, due: list[GuardDecision]) -> None:
+        """Write decisions to hold; they count when they come back from the topic.
+
+        Until then they are due again, with the same numbers: a crash loses none and repeats none. Not
+        through Faust, which ends when anything that it sends is refused.
+        """
+        if not due:
+            return
+        seal = self.engine.holds.seal
+        try:
+            await publish(self._settings, [seal.sealed(decision) for decision in due])
+        except ReviewsError as error:
+            _log.error(
+                "guard_decision_not_written",
+                categories=[decision.category.slug for decision in due],
+                error=error.message,
+                advice="it is not held before; `reviews acl monitor` lists the rights that it takes",
+            )
 
     async def _probe_forever(self) -> None:
         engine = self.engine

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas import GuardDecision
 from stream.guard.holds import Holds
-from stream.guard.sealing import DecisionSeal
+from stream.guard.sealing import DecisionSeal, warn_if_anybody_decides
 from stream.guard.topic import take, take_all
 from stream.kafka.whole_topic import reading_whole
 from stream.settings import Settings
@@ -54,6 +54,7 @@ class HeldCategories:
 
         A worker that does not know what is held must not publish: it might be just that.
         """
+        warn_if_anybody_decides(self._settings.guard)
         while self.is_followed and not self.has_read:
             try:
                 async with self._reading() as (consumer, tp):

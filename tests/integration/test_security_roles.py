@@ -2,9 +2,11 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
+import structlog
 from aiokafka import AIOKafkaProducer
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
@@ -15,6 +17,7 @@ from deploy.local.secured import redis_acl
 from schemas import Category, Label, ModelAnnouncement, Review, TopicNames, encode
 from stream.acl import ROLES, redis_rules, role_rules
 from stream.acl.apply import grant
+from stream.acl.rules import Operation
 from stream.clients import CategoryConsumer, ReviewProducer
 from stream.errors import BrokerError, TopicMissing
 from stream.kafka.lag import LagProbe, worker_lag
@@ -22,9 +25,11 @@ from stream.kafka.topics import create_topics
 from stream.monitor.service import Monitor
 from stream.settings import load_settings
 from stream.worker import Worker
+from tests.integration.test_monitor import running_monitor, until
 from tests.support.certificates import Authority
+from tests.support.labels import label
 from tests.support.pipeline import WAIT_SECONDS, read_outputs, read_topic, running_worker, send
-from tests.support.queue import add_people, reviewer, running_queue
+from tests.support.queue import add_people, reviewer, running_queue, task
 from tests.support.rights import rights_of
 from tests.support.secured import ADMIN, password_of, secured_broker
 from tests.support.tiny_model import tiny_classifier
@@ -87,10 +92,15 @@ def settings_of(broker, user, prefix, **sections):
     )
 
 
-async def give_everybody_their_role(broker, prefix):
+async def give_everybody_their_role(broker, prefix, but=None):
+    """Grant what `reviews acl` lists, but one operation on one topic."""
     for role in ROLES:
         settings = settings_of(broker, ADMIN, prefix)
-        await grant(settings.kafka, f"User:{role}", role_rules(role, settings))
+        rules = [
+            replace(rule, operations=tuple(o for o in rule.operations if (rule.name, o) != but))
+            for rule in role_rules(role, settings)
+        ]
+        await grant(settings.kafka, f"User:{role}", rules)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -253,6 +263,31 @@ async def test_the_monitor_keeps_its_state_and_publishes_with_its_own_rights(bro
     finally:
         stop.set()
         await asyncio.wait_for(running, WAIT_SECONDS)
+
+
+async def test_a_monitor_that_may_not_hold_says_so_and_watches_on(broker):
+    await give_everybody_their_role(
+        broker, "unheld", but=(TopicNames("unheld").guard, Operation.WRITE)
+    )
+    operator = settings_of(broker, "operator", "unheld")
+    await create_topics(operator)
+    names, plain = operator.topic_names, broker.kafka.bootstrap_servers
+    guard = {"mode": "hold", "promised": 0.95, "key": "a key of sixteen or more"}
+    settings = settings_of(broker, "monitor", "unheld", monitor={"port": 0}, guard=guard)
+    said, shown = Category("footwear"), Category("clothing")
+    asked = [task(i, best=shown, best_share=0.97, reason="audit") for i in range(40)]
+    words = [label(said, review_id=f"r{i}", minutes=i, shown_blind=True) for i in range(40)]
+    await send(plain, names.relabel, [(b"k", encode(one)) for one in asked])
+    await send(plain, names.labels, [(w.review_id.encode(), encode(w)) for w in words])
+    with structlog.testing.capture_logs() as logs:
+        async with running_monitor(settings) as monitor:
+            await until(lambda: any(log["event"] == "guard_decision_not_written" for log in logs))
+            await send(plain, names.labels, [(b"a", encode(label(said, review_id="a")))])
+            await until(lambda: monitor.engine.decisions.settled == 41)
+    (told,) = [log for log in logs if log["event"] == "guard_decision_not_written"]
+    assert told["categories"] == ["clothing"]
+    assert "reviews acl monitor" in told["advice"]
+    assert not monitor.engine.holds.all_held()
 
 
 async def test_whose_transaction_is_open_is_told_to_whoever_may_ask(broker):

@@ -154,6 +154,14 @@ def test_doctor_without_anything_names_each_remedy_and_fails():
     assert found["kafka"]["state"] == "failed"
     assert found["redis"]["state"] == "warning"
     assert found["kafka"]["remedy"]
+    assert found["guard"]["state"] == "skipped"
+
+
+def test_doctor_warns_where_whoever_writes_the_topic_holds_and_releases():
+    result = reviews("doctor", "--json", REVIEWS_GUARD__MODE="hold")
+    (found,) = [one for one in json.loads(result.stdout) if one["name"] == "guard"]
+    assert found["state"] == "warning"
+    assert "REVIEWS_GUARD__KEY" in found["remedy"]
 
 
 def test_dry_run_counts_and_sends_nothing():

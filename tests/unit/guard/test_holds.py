@@ -5,7 +5,7 @@ import structlog
 
 from schemas import Category, GuardDecision, encode
 from stream.guard.holds import Holds
-from stream.guard.sealing import DecisionSeal
+from stream.guard.sealing import DecisionSeal, warn_if_anybody_decides
 from stream.guard.topic import take
 from stream.monitor.faust_app import read_decisions
 from stream.settings import GuardSettings
@@ -85,6 +85,16 @@ def test_nobody_holds_a_category_without_the_key():
 
 def test_without_a_key_who_may_write_the_topic_decides():
     assert held_after(decision(1, "held", seal=UNSEALED), seal=UNSEALED) == {KIDS}
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "told"),
+    [("hold", None, True), ("hold", "a key of sixteen or more", False), ("alarm", None, False)],
+)
+def test_where_decisions_count_without_a_seal_the_log_says_so(mode, key, told):
+    with structlog.testing.capture_logs() as logs:
+        warn_if_anybody_decides(GuardSettings(mode=mode, key=key))
+    assert [log["event"] for log in logs] == ["guard_decisions_need_no_seal"] * told
 
 
 def test_what_a_table_did_not_keep_counts_when_it_is_delivered_again():
