@@ -2,6 +2,10 @@
 
 Readers see committed records only, unless their name says otherwise. Start one with
 :func:`stream.kafka.connection.start`.
+
+All of them ask the configured addresses anew when they reach none of the brokers that they know. aiokafka
+0.14 asks them once; brokers that all come back elsewhere are lost to it for ever (KIP-899 is the same for
+the Java client).
 """
 
 from __future__ import annotations
@@ -9,16 +13,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 
-from stream.kafka.connection import connection_options
+from stream.kafka.connection import connection_options, without_client
+from stream.kafka.private import ask_elsewhere, client_of
+from stream.kafka.reachability import metadata
 from stream.kafka.reading import BoundedConsumer, Bounds
 from stream.settings import KafkaSettings
 
 COMMITTED: Final = "read_committed"
 _ALL: Final = "read_uncommitted"
+
+_log = structlog.get_logger(__name__)
 
 
 def observer(kafka: KafkaSettings, *, asks_about: str | None = None) -> AIOKafkaConsumer:
@@ -79,9 +88,7 @@ def idempotent_producer(kafka: KafkaSettings, **options: Any) -> AIOKafkaProduce
         kafka: connection.
         options: batching, as ``AIOKafkaProducer`` calls it.
     """
-    return AIOKafkaProducer(
-        **connection_options(kafka), enable_idempotence=True, acks="all", **options
-    )
+    return _producer(kafka, enable_idempotence=True, acks="all", **options)
 
 
 def transactional_producer(
@@ -94,8 +101,8 @@ def transactional_producer(
         transactional_id: starting it shuts its former owner out.
         timeout_ms: after which the broker aborts a transaction that is not ended.
     """
-    return AIOKafkaProducer(
-        **connection_options(kafka),
+    return _producer(
+        kafka,
         transactional_id=transactional_id,
         transaction_timeout_ms=timeout_ms,
         acks="all",
@@ -110,14 +117,15 @@ def bulk_producer(kafka: KafkaSettings, batch_bytes: int, linger_ms: int = 0) ->
         batch_bytes: of a batch, at most.
         linger_ms: how long it waits for a batch to fill.
     """
-    return AIOKafkaProducer(
-        **connection_options(kafka), linger_ms=linger_ms, max_batch_size=batch_bytes
-    )
+    return _producer(kafka, linger_ms=linger_ms, max_batch_size=batch_bytes)
 
 
 def admin_client(kafka: KafkaSettings) -> AIOKafkaAdminClient:
     """Return a client that creates, describes and deletes."""
-    return AIOKafkaAdminClient(**connection_options(kafka))
+    connection = connection_options(kafka)
+    admin = AIOKafkaAdminClient(**connection)
+    _remember_addresses(client_of(admin), connection)
+    return admin
 
 
 def bare_client(connection: Mapping[str, Any]) -> AIOKafkaClient:
@@ -126,7 +134,9 @@ def bare_client(connection: Mapping[str, Any]) -> AIOKafkaClient:
     Args:
         connection: as of :func:`~stream.kafka.connection.connection_options`.
     """
-    return AIOKafkaClient(**connection)
+    client = AIOKafkaClient(**connection)
+    _remember_addresses(client, connection)
+    return client
 
 
 def _reader(
@@ -136,4 +146,28 @@ def _reader(
     **options: Any,
 ) -> AIOKafkaConsumer:
     usual: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest"}
-    return kind(**connection, isolation_level=isolation, **(usual | options))
+    consumer = kind(**connection, isolation_level=isolation, **(usual | options))
+    _remember_addresses(client_of(consumer), connection)
+    return consumer
+
+
+def _producer(kafka: KafkaSettings, **options: Any) -> AIOKafkaProducer:
+    connection = connection_options(kafka)
+    producer = AIOKafkaProducer(**connection, **options)
+    _remember_addresses(producer.client, connection)
+    return producer
+
+
+def _remember_addresses(client: AIOKafkaClient, connection: Mapping[str, Any]) -> None:
+    servers = connection["bootstrap_servers"]
+
+    async def ask_anew(cluster: Any, topics: Any) -> bool:
+        # For the same topics: a client that hears of none believes them to be gone.
+        found = await metadata(servers, without_client(connection), topics)
+        if found is None or not found.brokers:
+            return False
+        cluster.update_metadata(found)
+        _log.info("brokers_asked_for_anew", servers=servers)
+        return True
+
+    ask_elsewhere(client, ask_anew)

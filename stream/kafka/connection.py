@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import structlog
@@ -18,7 +19,7 @@ from aiokafka.errors import (
 
 from stream.errors import BrokerError, ConfigError
 from stream.kafka.private import TrialConnection
-from stream.kafka.reachability import host_and_port, metadata, referral
+from stream.kafka.reachability import host_and_port, referral
 from stream.kafka.tokens import token_provider
 from stream.settings import KafkaSettings
 
@@ -64,8 +65,12 @@ def one_connection(kafka: KafkaSettings) -> dict[str, Any]:
     Raises:
         ConfigError: as of :func:`connection_options`.
     """
+    return without_client(connection_options(kafka))
+
+
+def without_client(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a client that a single connection of it takes as well."""
     of_clients = {"bootstrap_servers", "metadata_max_age_ms"}
-    options = connection_options(kafka)
     return {name: value for name, value in options.items() if name not in of_clients}
 
 
@@ -124,7 +129,6 @@ async def start(client: Any, kafka: KafkaSettings) -> None:
         if _bears_token(kafka) and (refused := await _refused(kafka)):
             raise refused
         await _require_reachable(kafka)
-        _ask_the_first_address_again(client, kafka)
         await client.start()
     except (BrokerError, KafkaError, OSError) as error:
         close = getattr(client, "stop", None) or client.close
@@ -154,30 +158,6 @@ async def _require_reachable(kafka: KafkaSettings) -> None:
     for where, why in found.unreachable.items():
         _log.warning("broker_unreachable", server=found.server, sent_to=where, why=why)
     _reached.add(kafka.bootstrap_servers)
-
-
-def _ask_the_first_address_again(client: Any, kafka: KafkaSettings) -> None:
-    """Let a client that reaches none of the brokers it knows ask the configured addresses anew.
-
-    aiokafka 0.14 asks them once; brokers that all come back elsewhere are lost to it for ever
-    (KIP-899 is the same for the Java client).
-    """
-    # A consumer and an administrator have theirs as `_client`, a producer as `client`.
-    inner = getattr(client, "_client", None) or getattr(client, "client", client)
-    ask_those_known = inner._metadata_update  # noqa: SLF001 - there is no public way
-
-    async def update(cluster: Any, topics: Any) -> bool:
-        if await ask_those_known(cluster, topics):
-            return True
-        # For the same topics: a client that hears of none believes them to be gone.
-        found = await metadata(kafka.bootstrap_servers, one_connection(kafka), topics)
-        if found is None or not found.brokers:
-            return False
-        cluster.update_metadata(found)
-        _log.info("brokers_asked_for_anew", servers=kafka.bootstrap_servers)
-        return True
-
-    inner._metadata_update = update  # noqa: SLF001
 
 
 def _bears_token(kafka: KafkaSettings) -> bool:

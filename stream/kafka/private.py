@@ -6,7 +6,7 @@ first. A test of arrows sees to it that no other module reaches into what is not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
@@ -17,9 +17,9 @@ from aiokafka.errors import AuthenticationFailedError
 # ruff: noqa: SLF001
 
 
-def client_of(consumer: Any) -> Any:
-    """Return the connections of a consumer, for requests that it has no method for."""
-    return consumer._client
+def client_of(client: Any) -> Any:
+    """Return the connections of a consumer or an admin client, for requests that it has no method for."""
+    return client._client
 
 
 def coordinator_of(consumer: Any) -> Any:
@@ -59,6 +59,21 @@ def abort_connections(client: Any) -> None:
     for connection in client._conns.values():
         if connection._writer is not None:
             connection._writer.transport.abort()
+
+
+def ask_elsewhere(client: Any, ask: Callable[[Any, Any], Awaitable[bool]]) -> None:
+    """Let connections that reach none of the brokers they know ask for metadata in another way.
+
+    Args:
+        client: the connections, not started.
+        ask: given what is known of the cluster, which it updates, and the topics; returns whether it did.
+    """
+    ask_those_known = client._metadata_update
+
+    async def update(cluster: Any, topics: Any) -> bool:
+        return await ask_those_known(cluster, topics) or await ask(cluster, topics)
+
+    client._metadata_update = update
 
 
 def sender_of(producer: Any) -> Any:

@@ -5,12 +5,13 @@ import contextlib
 import struct
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from schemas import CategorizedReview, Category, Review, encode
 from stream.clients import CategoryConsumer
-from stream.kafka.connection import connection_options, start
+from stream.kafka.clients import observer
+from stream.kafka.connection import start
 from stream.settings import load_settings
 from tests.faults.kafka_proxy import KafkaProxy
 from tests.support.pipeline import (
@@ -137,9 +138,8 @@ async def test_a_client_finds_brokers_that_came_back_under_another_address(kafka
         first = KafkaProxy(before, real)
         first.rewrite = to(before)
         await first.__aenter__()
-        consumer = AIOKafkaConsumer(
-            topics.incoming, **connection_options(settings.kafka), auto_offset_reset="earliest"
-        )
+        consumer = observer(settings.kafka)
+        consumer.subscribe([topics.incoming])
         try:
             await start(consumer, settings.kafka)
             await send(kafka, topics.incoming, [review(1)])

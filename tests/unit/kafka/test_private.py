@@ -77,6 +77,15 @@ async def test_a_client_knows_partitions_and_keeps_its_connections():
     )
 
 
+async def test_a_client_asks_for_metadata_by_a_method_of_its_own():
+    assert parameters(AIOKafkaClient._metadata_update) == ["cluster_metadata", "topics"]
+    # Both ways to new metadata: once in a while, and at once.
+    assert "self._metadata_update(" in inspect.getsource(AIOKafkaClient._md_synchronizer)
+    for owner in (AIOKafkaConsumer, AIOKafkaAdminClient):
+        assert "self._client = AIOKafkaClient(" in inspect.getsource(owner.__init__)
+    assert "self.client = AIOKafkaClient(" in inspect.getsource(AIOKafkaProducer.__init__)
+
+
 async def test_a_producer_keeps_its_sender_and_what_the_broker_has_not_acknowledged():
     producer = AIOKafkaProducer(bootstrap_servers=NOWHERE)
     try:
