@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 
 from schemas import ModelAnnouncement, decode
 from stream.cli.findings import Finding
+from stream.errors import BrokerError
 from stream.model.classifier import Classifier
 from stream.model.loading import AnnouncedModel
 from stream.model.signing import TrustedKeys, signing_key, trusted_keys
@@ -48,7 +49,7 @@ async def announced_models(settings: Settings) -> list[Finding]:
     try:
         async with reading(settings) as (consumer, tp):
             found = await last_of_each_role(consumer, tp)
-    except (KafkaError, OSError):
+    except (BrokerError, KafkaError, OSError):
         return []  # the looks at the broker and its topics say so
     trusted = trusted_keys(settings.model)
     values = {key: records[-1].value for key, records in found.items() if records}

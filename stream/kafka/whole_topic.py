@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from stream.kafka.clients import observer
+from stream.kafka.connection import start
 from stream.settings import KafkaSettings
 
 
@@ -20,11 +21,12 @@ async def reading_whole(
 
     Raises:
         UnknownTopicOrPartitionError: there is no such topic.
-        KafkaError: the broker does not answer, or refuses us.
+        BrokerError: no broker answers, or it refuses us.
+        KafkaError: it does not answer any more.
     """
     tp = TopicPartition(topic, 0)
     consumer = observer(kafka)
-    await consumer.start()
+    await start(consumer, kafka)
     try:
         if topic not in await consumer.topics():
             raise UnknownTopicOrPartitionError(topic)

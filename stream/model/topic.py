@@ -23,7 +23,7 @@ async def reading(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, T
 
     Raises:
         UnknownTopicOrPartitionError: there is no such topic.
-        KafkaError: the broker does not answer, or refuses us.
+        BrokerError, KafkaError: the broker does not answer, or refuses us.
     """
     async with reading_whole(settings.kafka, settings.topic_names.models) as found:
         yield found

@@ -42,7 +42,7 @@ async def test_a_client_says_where_it_was_sent_instead_of_trying_for_ever(misled
     assert "advertised.listeners" in raised.value.remedy
 
 
-@pytest.mark.parametrize("arguments", [("produce", "-"), ("work",)], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("produce", "-"), ("work",), ("guard",)], ids=" ".join)
 async def test_a_command_says_so_in_one_line(misled, arguments):
     server, nowhere = misled
     done = await asyncio.to_thread(
