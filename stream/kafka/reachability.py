@@ -56,25 +56,18 @@ async def referral(servers: str, options: dict[str, Any]) -> Referral | None:
     Returns:
         None where no server answers: that is another trouble.
     """
-    for server in servers.split(","):
-        found = await _metadata(*host_and_port(server), options, [])
-        if found is None:
-            continue
-        brokers = sorted({(broker[1], broker[2]) for broker in found.brokers})
-        met = dict(
-            zip(
-                brokers,
-                await asyncio.gather(*(_refusal(*broker) for broker in brokers)),
-                strict=True,
-            )
-        )
-        named = {_address(*broker): why for broker, why in met.items()}
-        return Referral(
-            server,
-            tuple(where for where, why in named.items() if why is None),
-            {where: why for where, why in named.items() if why is not None},
-        )
-    return None
+    answer = await _first_answer(servers, options, [])
+    if answer is None:
+        return None
+    server, found = answer
+    brokers = sorted({(broker[1], broker[2]) for broker in found.brokers})
+    refusals = await asyncio.gather(*(_refusal(*broker) for broker in brokers))
+    met = {_address(*broker): why for broker, why in zip(brokers, refusals, strict=True)}
+    return Referral(
+        server,
+        tuple(where for where, why in met.items() if why is None),
+        {where: why for where, why in met.items() if why is not None},
+    )
 
 
 def host_and_port(server: str) -> tuple[str, int]:
@@ -91,10 +84,18 @@ async def metadata(servers: str, options: dict[str, Any], topics: Iterable[str])
         options: of a connection.
         topics: which; empty: all.
     """
+    answer = await _first_answer(servers, options, list(topics) or None)
+    return None if answer is None else answer[1]
+
+
+async def _first_answer(
+    servers: str, options: dict[str, Any], topics: list[str] | None
+) -> tuple[str, Any] | None:
+    """Return the first server that answers, and its metadata."""
     for server in servers.split(","):
-        found = await _metadata(*host_and_port(server), options, list(topics) or None)
+        found = await _metadata(*host_and_port(server), options, topics)
         if found is not None:
-            return found
+            return server, found
     return None
 
 
