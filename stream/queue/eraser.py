@@ -39,7 +39,7 @@ class QueueEraser:
         return found + await self._forget_acts(review_id) > 0
 
     async def _forget_acts(self, review_id: str) -> int:
-        """Take the id out of what people lately did: their last acts, their pace, what they skipped.
+        """Take the id out of what people lately did: last acts, pace, what they skipped or asked for.
 
         A rebuild brings the acts back, without text: the topic of judgements keeps ids for ever.
         """
@@ -48,7 +48,7 @@ class QueueEraser:
         for entry in cast("list[str]", await self._redis.lrange(recent, 0, -1)):
             if _act_on(entry) == review_id:
                 found += int(await self._redis.lrem(recent, 0, entry))
-        for kind in ("pace:", "skipped:"):
+        for kind in ("pace:", "skipped:", "told:"):
             pattern = literal(self._scripts.key(kind)) + "*"
             async for key in self._redis.scan_iter(match=pattern, count=1000):
                 found += int(await self._redis.zrem(key, review_id))

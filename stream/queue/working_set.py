@@ -111,7 +111,7 @@ class WorkingSet:
         Args:
             who: the person's account.
             order: most informative or oldest first.
-            category: only items that the model takes for this one.
+            category: only items that the model takes for this one; they are not blind then.
             on_screen: ids that the page holds already.
             share: what is theirs comes first, what is others' alone does not come; a category that
                 they chose does all the same.
@@ -295,7 +295,7 @@ class WorkingSet:
             tasks, opinions, labels = await pipeline.execute()
             return [
                 replace(
-                    self._item(["adjudication", review_id, data, said, 0, 0]),
+                    self._item(["adjudication", review_id, data, said, 0, 0, 0]),
                     note=standing(self.seal.open("label", review_id, label)).note if label else "",
                 )
                 for review_id, data, said, label in zip(ids, tasks, opinions, labels, strict=True)
@@ -430,7 +430,7 @@ class WorkingSet:
                 raise OwnOpinion("the first opinion is yours", "go on with the next one")
             case "gone":
                 raise AlreadyDecided("this review was decided meanwhile", "go on with the next one")
-        kind, review_id, data, detail, expires, folded = answer
+        kind, review_id, data, detail, expires, folded, told = answer
         if asked is not None and review_id != asked:
             raise Forged("task", asked)
         opinions: tuple[Opinion, ...] = ()
@@ -444,7 +444,8 @@ class WorkingSet:
             task=task,
             expires=datetime.fromtimestamp(float(expires) / 1000, UTC),
             # Who audits must not see what was published, nor who settles a disagreement about it.
-            blind=task.reason == AUDIT or (kind != "adjudication" and self.is_blind(task)),
+            blind=task.reason == AUDIT
+            or (kind != "adjudication" and not told and self.is_blind(task)),
             folded=int(folded),
             opinions=opinions,
         )

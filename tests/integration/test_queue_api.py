@@ -10,6 +10,7 @@ from redis.exceptions import TimeoutError as LostReply
 from schemas import Category
 from stream.queue.accounts import Accounts
 from stream.queue.claims import Claims
+from stream.queue.priority import best_category
 from stream.queue.sealed_scripts import queue_redis
 from tests.support.queue import PASSWORD, Reviewer, hidden, task
 from tests.support.queue_pages import client_of, pages_settings, program, served_pages
@@ -318,6 +319,29 @@ async def test_a_blind_review_keeps_the_models_opinion_from_programs_too(serve):
     assert item["blind"]
     assert item["probabilities"] is None
     assert {hit["probabilities"] is None for hit in hits} == {True}
+
+
+async def test_who_asks_for_a_category_knows_the_guess_and_decides_nothing_blind(serve):
+    async with serve(blind_share=1.0, second_share=0.0) as pages, program(pages) as client:
+        wanted = {"category": best_category(TASKS[0].probabilities).slug}
+        asked = (await client.post("/api/v1/next", json=wanted)).json()["item"]
+        assert not asked["blind"]
+        assert asked["probabilities"]
+        await decide(client, asked)
+        await client.post("/api/v1/undo")
+        # Whatever they do with it from now on, and by whichever way they come to it.
+        await decide(client, asked)
+        async with program(pages, "bob") as other:
+            unasked = await take(other)
+            await decide(other, unasked)
+    assert unasked["blind"]
+    shown = [(j.labeller, j.undone, j.shown_blind) for j in pages.publisher.judgements]
+    assert shown == [
+        ("ann", False, False),
+        ("ann", True, False),
+        ("ann", False, False),
+        ("bob", False, True),
+    ]
 
 
 async def test_what_people_decide_is_checked_before_it_is_read(pages):

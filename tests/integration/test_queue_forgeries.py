@@ -61,7 +61,7 @@ UNSEALED = {
     "kept:at": "zset", "second:at": "zset", "dispute:at": "zset", "settled:at": "zset",
     "pace:": "zset", "skipped:": "zset", "ahead:": "set", "present": "set", "present:groups": "set",
     "ready": "string", "leader": "string", "progress": "string", "seal": "string",
-    "deciding:": "string",
+    "deciding:": "string", "told:": "zset",
 }  # fmt: skip
 KEYS = SEALED | UNSEALED
 

@@ -12,7 +12,7 @@ local WRITES = {
 }
 -- What is one person's alone, or only the last acts: it ends by itself, or can be done without.
 local UNNOTED = {
-  held = true, skipped = true, pace = true, deciding = true, undo = true, recent = true,
+  held = true, skipped = true, told = true, pace = true, deciding = true, undo = true, recent = true,
 }
 local redis = {
   pcall = server.pcall,
@@ -268,9 +268,19 @@ local function close_dispute(id)
   redis.call('ZREM', P .. 'dispute:at', id)
 end
 
--- What a person gets to see: {status, id, data, detail, expires, folded}.
+-- Who asks for a category learns by that what the model takes a review for: it is not blind for them.
+local TOLD_MS = 24 * 3600 * 1000
 
-local function shown(kind, id, expires)
+local function tell(who, id, now)
+  local told = P .. 'told:' .. who
+  redis.call('ZREMRANGEBYSCORE', told, '-inf', now - TOLD_MS)
+  redis.call('ZADD', told, now, id)
+  server.call('PEXPIRE', told, TOLD_MS)
+end
+
+-- What a person gets to see: {status, id, data, detail, expires, folded, whether they know the guess}.
+
+local function shown(kind, id, who, expires)
   if kind == 'first' then
     local meta = redis.call('HGET', P .. 'meta', id)
     local folded = 0
@@ -278,14 +288,15 @@ local function shown(kind, id, expires)
     if redis.call('HGET', P .. 'front', cluster) then
       folded = redis.call('ZCARD', P .. 'cluster:' .. cluster)
     end
-    return {kind, id, redis.call('HGET', P .. 'data', id), meta, expires, folded}
+    local told = redis.call('ZSCORE', P .. 'told:' .. who, id) and 1 or 0
+    return {kind, id, redis.call('HGET', P .. 'data', id), meta, expires, folded, told}
   end
   if kind == 'second' then
     local data = redis.call('HGET', P .. 'second', id)
-    return {kind, id, data, redis.call('HGET', P .. 'second:by', id), expires, 0}
+    return {kind, id, data, redis.call('HGET', P .. 'second:by', id), expires, 0, 0}
   end
   local data = redis.call('HGET', P .. 'dispute:data', id)
-  return {kind, id, data, redis.call('HGET', P .. 'dispute', id), expires, 0}
+  return {kind, id, data, redis.call('HGET', P .. 'dispute', id), expires, 0, 0}
 end
 
 local function kind_of(id)
@@ -306,5 +317,5 @@ local function take(id, who, now, expires)
   local meta = kind == 'first' and meta_of(id)
   if meta then delist(id, meta) end
   lease(id, who, now, expires)
-  return shown(kind, id, expires)
+  return shown(kind, id, who, expires)
 end

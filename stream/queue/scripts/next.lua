@@ -9,6 +9,11 @@ local on_screen = {}
 for _, id in ipairs(cjson.decode(ARGV[11])) do on_screen[id] = true end
 reclaim(now)
 
+local function give(id)
+  if wanted ~= '' and kind_of(id) == 'first' then tell(who, id, now) end
+  return take(id, who, now, expires)
+end
+
 -- What this person holds already, after a reload for example.
 local held = P .. 'held:' .. who
 for _, id in ipairs(redis.call('ZRANGE', held, 0, -1)) do
@@ -17,7 +22,7 @@ for _, id in ipairs(redis.call('ZRANGE', held, 0, -1)) do
     release(id)
   elseif not on_screen[id] and kind ~= 'adjudication' then
     local meta = kind == 'first' and meta_of(id)
-    if not meta or wanted == '' or meta[SLUG] == wanted then return take(id, who, now, expires) end
+    if not meta or wanted == '' or meta[SLUG] == wanted then return give(id) end
   end
 end
 
@@ -110,4 +115,4 @@ if not id then
 end
 if not id and wanted == '' then id = second_opinion() end
 if not id then return {'empty', redis.call('ZCARD', P .. 'skipped:' .. who)} end
-return take(id, who, now, expires)
+return give(id)

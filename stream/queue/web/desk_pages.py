@@ -209,7 +209,6 @@ async def _card(
                 found, notice = Nothing(0), error.code
     except (Taken, AlreadyDecided, OwnOpinion) as error:
         found, notice = Nothing(0), error.code
-    filtered = isinstance(found, Nothing) and view.filter is not None
     if isinstance(found, Nothing):
         found = await working_set.next(
             who, order=view.order, category=view.filter, on_screen=on_screen, share=share
@@ -220,9 +219,7 @@ async def _card(
         "skipped": found.skipped if isinstance(found, Nothing) else 0,
         "notice": notice,
         "asked": item,
-        # Whoever filters by the model's guess knows it: such an item is not blind. A filter beside an
-        # item that was asked for says nothing about it. Whoever has a share knows likewise.
-        "seen": filtered or assigned,
+        # Whoever has a share knows the model's guess by that: such an item is not blind.
         "assigned": assigned,
         "can_undo": await working_set.can_undo(who),
     }
