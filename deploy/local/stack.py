@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -78,6 +78,11 @@ class StackStatus:
     def healthy(self) -> bool:
         """Whether every server runs and answers."""
         return bool(self.servers) and all(s.running and s.answering for s in self.servers)
+
+    @property
+    def left_running(self) -> bool:
+        """Whether all of it is well, and ends with no other process."""
+        return self.healthy and self.owner_pid is None
 
     @property
     def partly_down(self) -> bool:
@@ -162,7 +167,8 @@ class LocalStack:
             AlreadyRunning: the folder is served by another stack.
             LocalStackError: a server cannot be started; none runs then.
         """
-        self._start(attached=True)
+        with self._alone():
+            self._start(attached=True)
         return self
 
     def stop(self) -> None:
@@ -186,12 +192,9 @@ class LocalStack:
             LocalStackError: a server cannot be started; none runs then.
         """
         status = self.status()
-        if status is not None and status.owner_pid is None and status.partly_down:
-            self._mend(status)
-            status = self.status()
-        if status is None or not status.healthy or status.owner_pid is not None:
-            self._start(attached=False)
-            status = self.status()
+        if status is None or not status.left_running:
+            with self._alone():
+                status = self._up()
         if status is None:
             raise LocalStackError("the servers were stopped while they started", "try again")
         return status
@@ -205,7 +208,7 @@ class LocalStack:
         """
         if StackState.read(self.data_dir) is None:
             return False
-        with writing(self.data_dir), held(self.data_dir / ".lock"):
+        with self._alone():
             stopped = self._end_former()
             StackState.forget(self.data_dir)
         return stopped
@@ -244,20 +247,38 @@ class LocalStack:
             raise RuntimeError("start the stack first")
         return self._servers
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from starting and stopping servers of this folder meanwhile."""
+        with writing(self.data_dir):
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with held(self.data_dir / ".lock"):
+                yield
+
+    def _up(self) -> StackStatus | None:
+        # Looked at once more: whoever held the lock before us may have started all of them.
+        status = self.status()
+        if status is not None and status.owner_pid is None and status.partly_down:
+            self._mend(status)
+            status = self.status()
+        if status is None or not status.left_running:
+            self._start(attached=False)
+            status = self.status()
+        return status
+
     def _start(self, *, attached: bool) -> None:
         make_folder(self.data_dir)
-        with writing(self.data_dir), held(self.data_dir / ".lock"):
-            self._end_former()
-            kafka, redis = self._new_servers(attached=attached)
-            owner = ProcessId.of(os.getpid()) if attached else None
-            try:
-                redis.start()
-                # Written before Kafka is ready: whoever is killed meanwhile leaves a trace.
-                kafka.start(lambda: _state(kafka, redis, owner).write(self.data_dir))
-            except BaseException:
-                redis.kill()
-                StackState.forget(self.data_dir)
-                raise
+        self._end_former()
+        kafka, redis = self._new_servers(attached=attached)
+        owner = ProcessId.of(os.getpid()) if attached else None
+        try:
+            redis.start()
+            # Written before Kafka is ready: whoever is killed meanwhile leaves a trace.
+            kafka.start(lambda: _state(kafka, redis, owner).write(self.data_dir))
+        except BaseException:
+            redis.kill()
+            StackState.forget(self.data_dir)
+            raise
         self._servers = kafka, redis
 
     def _mend(self, status: StackStatus) -> None:
@@ -267,7 +288,7 @@ class LocalStack:
         """
         down = {s.name for s in status.servers if not (s.running and s.answering)}
         brokers = down - {REDIS}
-        with writing(self.data_dir), held(self.data_dir / ".lock"), suppress(LocalStackError):
+        with suppress(LocalStackError):
             if REDIS in down:
                 mend_redis(self.data_dir, self._redis_args)
             if brokers:

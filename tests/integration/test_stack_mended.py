@@ -1,6 +1,7 @@
 """`reviews up` mends what is down, and leaves alone what runs."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -20,6 +21,18 @@ def stack(tmp_path):
 
 def pids(status):
     return {server.name: server.pid for server in status.servers}
+
+
+def test_of_two_that_start_it_at_once_the_second_finds_what_the_first_has_started(tmp_path):
+    stacks = [LocalStack(tmp_path / "data") for _ in range(2)]
+    try:
+        with ThreadPoolExecutor(2) as both:
+            first, second = both.map(LocalStack.up, stacks)
+        assert first.healthy
+        assert second.healthy
+        assert pids(first) == pids(second) == pids(stacks[0].status())
+    finally:
+        stacks[0].down()
 
 
 def test_where_redis_alone_had_died_kafka_is_not_started_again(stack, tmp_path):
