@@ -18,13 +18,14 @@ from aiokafka.errors import (
 )
 
 from stream.errors import BrokerError
+from stream.exactly_once.message import Message
 from stream.kafka.clients import observer, transactional_producer
 from stream.kafka.connection import start
 from stream.kafka.private import sender_of
 from stream.kafka.topics import require_topics
 from stream.queue.acts import Act
 from stream.queue.errors import NotSaved
-from stream.queue.outbox import Outgoing, messages
+from stream.queue.outbox import messages
 from stream.settings import Settings
 
 # Acts in one transaction: a bulk decision and a few people's own, well under a second of Kafka.
@@ -164,7 +165,7 @@ class DecisionPublisher:
                     self._producer = await self._new_producer()
                 await self._producer.begin_transaction()
                 deliveries = [
-                    [await self._send(message) for message in messages(act, self._topics)]
+                    [await self._send(act, message) for message in messages(act, self._topics)]
                     for act in acts
                 ]
                 for first, *others in deliveries:
@@ -193,14 +194,14 @@ class DecisionPublisher:
             raise _InDoubt(sent if len(sent) == len(acts) else []) from error
         return sent
 
-    async def _send(self, message: Outgoing) -> Any:
+    async def _send(self, act: Act, message: Message) -> Any:
         count = len(await self._producer.partitions_for(message.topic))
         return await self._producer.send(
             message.topic,
             key=message.key,
             value=message.value,
             headers=message.headers,
-            partition=message.source_partition % count,
+            partition=act.task.source.partition % count,
         )
 
     async def _renew(self) -> None:
