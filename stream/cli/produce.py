@@ -68,11 +68,12 @@ def produce(
     is then 1.
     """
     settings = settings_from(servers, prefix)
+    topic = settings.topic_names.incoming
+    servers = settings.kafka.bootstrap_servers
+    unfinished = Unfinished(file, topic, servers) if file.is_file() else None
     rows = Rows(file, reading(file_format, text_column, id_column, None, encoding, delimiter))
     rows.check()
     started = time.monotonic()
-    topic = settings.topic_names.incoming
-    unfinished = Unfinished(file, topic) if file.is_file() else None
     skipped = _left_off(unfinished, resume=resume)
     stopped = False
     if dry_run:

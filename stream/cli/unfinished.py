@@ -18,19 +18,23 @@ _EVERY_SECONDS: Final = 1.0
 
 
 class Unfinished:
-    """What Kafka has of one file in one topic. Reviews are delivered in the order of the file.
+    """What a cluster has of one file in one topic. Reviews are delivered in the order of the file.
+
+    Make it before the file is read: a file that is replaced meanwhile is another one.
 
     Args:
         file: the reviews; it must lie on a disk.
         topic: where they go.
+        servers: addresses of the cluster.
         folder: where it is noted.
     """
 
-    def __init__(self, file: Path, topic: str, folder: Path = FOLDER) -> None:
+    def __init__(self, file: Path, topic: str, servers: str, folder: Path = FOLDER) -> None:
         self._file = file.resolve()
         self._topic = topic
-        name = hashlib.sha256(f"{self._file}\n{topic}".encode("utf-8", "surrogatepass")).hexdigest()
-        self._path = folder / f"{name[:16]}.json"
+        self._state = _state(self._file)
+        named = f"{self._file}\n{topic}\n{servers}".encode("utf-8", "surrogatepass")
+        self._path = folder / f"{hashlib.sha256(named).hexdigest()[:16]}.json"
         self._noted_at = time.monotonic()
 
     def delivered(self) -> int:
@@ -44,7 +48,7 @@ class Unfinished:
             count, state = int(noted["delivered"]), noted["file"]
         except (OSError, ValueError, TypeError, LookupError):
             return 0
-        if state != self._state():
+        if state != self._state:
             raise InputError(
                 f"{self._file.name} has changed since {count:,} of its reviews were sent",
                 "send it as a whole, without --resume: reviews that are sent again keep their ids",
@@ -57,7 +61,7 @@ class Unfinished:
         if not at_once and now - self._noted_at < _EVERY_SECONDS:
             return False
         self._noted_at = now
-        noted = {"file": self._state(), "topic": self._topic, "delivered": delivered}
+        noted = {"file": self._state, "topic": self._topic, "delivered": delivered}
         try:
             write_private(self._path, json.dumps(noted))
         except OSError:  # a folder that is not ours to write in: sending goes on all the same
@@ -66,9 +70,10 @@ class Unfinished:
 
     def forget(self) -> None:
         """Note that the whole file is delivered."""
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # as in note(): everything is sent all the same
             self._path.unlink()
 
-    def _state(self) -> list[object]:
-        found = self._file.stat()
-        return [str(self._file), found.st_size, found.st_mtime_ns]
+
+def _state(file: Path) -> list[object]:
+    found = file.stat()
+    return [str(file), found.st_size, found.st_mtime_ns]

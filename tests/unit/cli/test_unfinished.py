@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
@@ -13,6 +14,7 @@ from stream.cli.app import app
 from stream.cli.unfinished import Unfinished
 from stream.errors import InputError
 
+HERE = "127.0.0.1:9092"
 ROWS = "id,text\n" + "".join(f"{n},сапоги жмут {n}\n" for n in range(10))
 
 
@@ -21,6 +23,7 @@ class Broker:
 
     taken: ClassVar[list[str]] = []
     ctrl_c_at: ClassVar[str | None] = None
+    before_ctrl_c: ClassVar[Callable[[], None]] = lambda: None
 
     def __init__(self, *_):
         pass
@@ -38,6 +41,7 @@ class Broker:
             delivered += 1
             on_delivered(delivered)
             if review.review_id == Broker.ctrl_c_at:
+                Broker.before_ctrl_c()
                 os.kill(os.getpid(), signal.SIGINT)
                 await asyncio.sleep(0.01)  # the loop hears of it
         return delivered
@@ -50,8 +54,9 @@ def produce(monkeypatch, tmp_path):
     monkeypatch.setattr(Broker, "taken", [])
     (tmp_path / "reviews.csv").write_text(ROWS, encoding="utf-8")
 
-    def run(*arguments, ctrl_c_at=None):
+    def run(*arguments, ctrl_c_at=None, before_ctrl_c=lambda: None):
         Broker.ctrl_c_at = ctrl_c_at
+        Broker.before_ctrl_c = before_ctrl_c
         return CliRunner().invoke(app, ["produce", "reviews.csv", *arguments])
 
     return run
@@ -79,10 +84,47 @@ def test_without_resume_it_says_what_is_sent_twice(produce):
 def test_a_file_that_has_changed_is_not_gone_on_with(tmp_path):
     file = tmp_path / "reviews.csv"
     file.write_text(ROWS, encoding="utf-8")
-    unfinished = Unfinished(file, "t", tmp_path / "state")
+    unfinished = Unfinished(file, "t", HERE, tmp_path / "state")
     assert unfinished.note(4, at_once=True)
-    assert Unfinished(file, "t", tmp_path / "state").delivered() == 4
-    assert Unfinished(file, "another", tmp_path / "state").delivered() == 0
+    assert Unfinished(file, "t", HERE, tmp_path / "state").delivered() == 4
+    assert Unfinished(file, "another", HERE, tmp_path / "state").delivered() == 0
     file.write_text(ROWS + "10,ещё одни\n", encoding="utf-8")
     with pytest.raises(InputError, match="has changed"):
-        unfinished.delivered()
+        Unfinished(file, "t", HERE, tmp_path / "state").delivered()
+
+
+def test_what_one_cluster_has_another_one_has_not(tmp_path):
+    file = tmp_path / "reviews.csv"
+    file.write_text(ROWS, encoding="utf-8")
+    assert Unfinished(file, "t", "test:9092", tmp_path / "state").note(4, at_once=True)
+    assert Unfinished(file, "t", HERE, tmp_path / "state").delivered() == 0
+
+
+def test_a_file_that_is_replaced_while_it_is_sent_is_not_gone_on_with(produce, tmp_path):
+    file = tmp_path / "reviews.csv"
+    others = ROWS.replace("сапоги", "ботинки")
+
+    def replace():
+        (tmp_path / "new.csv").write_text(others, encoding="utf-8")
+        (tmp_path / "new.csv").replace(file)
+
+    stopped = produce(ctrl_c_at="3", before_ctrl_c=replace)
+    assert "first 4 reviews" in " ".join(stopped.stderr.split())
+    resumed = produce("--resume")
+    assert isinstance(resumed.exception, InputError)
+    assert "has changed" in resumed.exception.message
+
+
+def test_a_file_that_is_deleted_while_it_is_sent_is_sent_to_its_end(produce, tmp_path):
+    stopped = produce(ctrl_c_at="3", before_ctrl_c=(tmp_path / "reviews.csv").unlink)
+    assert stopped.exit_code == 130
+    assert "first 4 reviews" in " ".join(stopped.stderr.split())
+
+
+def test_a_folder_that_cannot_be_written_to_stops_nothing(produce, tmp_path):
+    (tmp_path / ".reviews").write_text("a file", encoding="utf-8")
+    assert produce().exit_code == 0
+    assert len(Broker.taken) == 10
+    stopped = produce(ctrl_c_at="3")
+    assert stopped.exit_code == 130
+    assert "the same input again sends everything" in " ".join(stopped.stderr.split())
