@@ -78,7 +78,7 @@ def _folders(root: Path, controller: str) -> Iterator[Path]:
     In a container the path may be the host's, which is not there; then its own group is the root.
     """
     try:
-        lines = (root / "proc/self/cgroup").read_text("utf-8").splitlines()
+        lines = os.fsdecode((root / "proc/self/cgroup").read_bytes()).splitlines()
     except OSError:
         return
     mount = root / "sys/fs/cgroup"

@@ -80,3 +80,11 @@ def test_it_is_said_in_words():
     assert Limits(64, 1.5, 512 * 1024**2).described() == (
         "64 cores, a quota of 1.5, 512 MiB of memory at most"
     )
+
+
+def test_a_group_whose_name_is_no_text_bounds_like_any_other(tmp_path):
+    name = os.fsdecode(b"pod-\xff")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_bytes(b"0::/pod-\xff\n")
+    found = files(tmp_path, {f"sys/fs/cgroup/{name}/cpu.max": "50000 100000"})
+    assert found.quota == 0.5
