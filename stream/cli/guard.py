@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stream.account import account_name
 from stream.cli.console import note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.errors import InputError
@@ -74,7 +74,7 @@ def release(
     if not held:
         raise InputError(f"{wanted} is not held", "`reviews guard` lists what is")
     seal = DecisionSeal(settings.guard, settings.topics.prefix)
-    released = [seal.sealed(_released(one, by or getpass.getuser(), why)) for one in held]
+    released = [seal.sealed(_released(one, by or account_name(), why)) for one in held]
     asyncio.run(publish(settings, released))
     counted = asyncio.run(read_holds(settings))
     for one in released:
@@ -88,16 +88,24 @@ def release(
 
 
 def _released(held: GuardDecision, by: str, why: str) -> GuardDecision:
-    from schemas import GuardDecision
+    from schemas import GuardDecision, encode
 
-    return GuardDecision(
-        category=held.category,
-        model_version=held.model_version,
-        number=held.number + 1,
-        action="released",
-        decided_by=by,
-        note=why,
-    )
+    try:
+        decision = GuardDecision(
+            category=held.category,
+            model_version=held.model_version,
+            number=held.number + 1,
+            action="released",
+            decided_by=by,
+            note=why,
+        )
+        encode(decision)
+    except ValueError:  # too long, or bytes of another encoding
+        raise InputError(
+            "nothing is released: the words do not fit into a decision",
+            "write --note and --by as plain text, a few sentences at most",
+        ) from None
+    return decision
 
 
 def _table(shown: list[GuardDecision]) -> Table:

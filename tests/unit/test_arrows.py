@@ -17,7 +17,7 @@ FORBIDDEN = {
 # Inside a room, from the ground up: an entry imports only from entries that stand before it.
 FLOORS = {
     "stream": (
-        "containers", "credentials", "errors", "intervals", "listing", "privacy", "sampling", "seal",
+        "account", "containers", "credentials", "errors", "intervals", "listing", "privacy", "sampling", "seal",
         "terminal", "text", "categories", "files", "private_files", "settings", "logs",
         "redis", "taxonomies", "tracing", "web", "kafka", "exactly_once", "guard", "model", "acl", "clients",
         "queue", "audit", "worker", "monitor", "operations", "bench", "demo", "cli",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from rich.table import Table
 
 from schemas import Category, all_categories, category_infos
+from stream.account import account_name
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
 from stream.cli.reading import reads_files
@@ -78,7 +78,7 @@ def validate(
         return
     checked = CheckedFile(output)
     left = [row for row in sample if row.item.id not in checked.done]
-    who = labeller or getpass.getuser()
+    who = labeller or account_name()
     read_key = terminal_key if sys.stdin.isatty() else piped_key
     _legend(blind=blind)
     place, first = 0, len(sample) - len(left) + 1

@@ -12,7 +12,6 @@ moves; every move is in the history with who, when and why.
 
 from __future__ import annotations
 
-import getpass
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from stream.account import account_name
 from stream.errors import ModelError
 from stream.model.folder import CPU_GRAPH, MANIFEST, Manifest, file_digest, verify
 from stream.private_files import sync_folder
@@ -58,7 +58,7 @@ class Registry:
 
     def __init__(self, folder: Path, user: str | None = None) -> None:
         self.folder = folder
-        self.user = user if user is not None else _account()
+        self.user = user if user is not None else account_name()
 
     def state(self) -> State:
         """Read everything but the models.
@@ -290,10 +290,3 @@ class Registry:
     def _write(self, state: State, change: HistoryEntry) -> None:
         after = state.model_copy(update={"history": (*state.history, change)})
         write_atomically(self.folder / _STATE, after.model_dump_json(indent=2) + "\n")
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "unknown"
