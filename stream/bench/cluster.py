@@ -27,7 +27,7 @@ from stream.kafka.topics import create_topics, delete_topics
 from stream.logs import configure_logs
 from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings
-from stream.worker import Worker
+from stream.worker.app import Worker
 from stream.worker.gc_tuning import tuned_gc
 
 # Spawned, not forked: a worker must not inherit our event loop or sessions.

@@ -66,7 +66,7 @@ class _StopAtEof(asyncio.Protocol):
 
 
 async def _work(settings: Settings, *, stop_at_eof: bool) -> signal.Signals | None:
-    from stream.worker import run_worker
+    from stream.worker.app import run_worker
 
     stop = asyncio.Event()
     received: list[signal.Signals] = []

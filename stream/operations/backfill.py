@@ -20,7 +20,7 @@ from stream.kafka.offsets import committed_offset
 from stream.kafka.topics import create_topics, partitions_of
 from stream.model.classifier import Classifier
 from stream.settings import Settings
-from stream.worker import Worker
+from stream.worker.app import Worker
 
 _POLL_SECONDS: Final = 0.2
 _FETCH_MS: Final = 500

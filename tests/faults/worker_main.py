@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from stream.settings import Settings
-from stream.worker import Worker
+from stream.worker.app import Worker
 from stream.worker.gc_tuning import tuned_gc
 from tests.faults.controls import Controls
 from tests.faults.subject import run_subject

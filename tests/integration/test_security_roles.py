@@ -24,7 +24,7 @@ from stream.kafka.lag import LagProbe, worker_lag
 from stream.kafka.topics import create_topics
 from stream.monitor.service import Monitor
 from stream.settings import load_settings
-from stream.worker import Worker
+from stream.worker.app import Worker
 from tests.integration.test_monitor import running_monitor, until
 from tests.support.certificates import Authority
 from tests.support.labels import label

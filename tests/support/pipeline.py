@@ -14,7 +14,7 @@ from schemas import CategorizedReview, DeadLetterReason, RelabelTask, TopicNames
 from stream.kafka import topics as topics_admin
 from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings
-from stream.worker import Worker
+from stream.worker.app import Worker
 
 PARTITIONS = 4
 # Generous: it only bounds a failure. Two loaded cores have been seen to take 20 s for a rebalance.

@@ -112,8 +112,19 @@ def test_exactly_once_knows_kafka_and_errors_and_nothing_of_reviews_or_settings(
 
 def test_a_worker_runs_without_torch_and_training():
     code = (
-        "import sys, stream.worker, stream.clients, stream.cli.app; "
+        "import sys, stream.worker.app, stream.clients, stream.cli.app; "
         "print([m for m in ('torch', 'transformers', 'sklearn', 'training') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_replay_and_an_erasure_load_no_runtime_of_a_model():
+    code = (
+        "import sys, stream.operations.replay, stream.operations.erasure; "
+        "print([m for m in ('onnxruntime', 'tokenizers', 'stream.worker.app') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT

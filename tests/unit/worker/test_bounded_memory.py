@@ -9,8 +9,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
 from stream.settings import load_settings
-from stream.worker import Worker
-from stream.worker.app import MAX_BATCHES_IN_FLIGHT, POLL_RECORDS
+from stream.worker.app import MAX_BATCHES_IN_FLIGHT, POLL_RECORDS, Worker
 from tests.support.tiny_model import tiny_classifier
 from tests.support.transactions import Transactions
 

@@ -7,8 +7,7 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from stream.settings import load_settings
-from stream.worker import Worker
-from stream.worker.app import POLL_RECORDS
+from stream.worker.app import POLL_RECORDS, Worker
 from tests.support.tiny_model import tiny_classifier
 from tests.support.transactions import Transactions
 
