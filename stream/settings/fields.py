@@ -15,25 +15,14 @@ from pydantic import (
 )
 
 BUNDLED_MODEL: Final = Path(__file__).resolve().parents[2] / "deploy" / "model"
-
-
 EMBEDDED_REDIS: Final = Path(".reviews/redis/redis.sock")
 """Socket of the Redis that `reviews up` starts, as seen from the folder that it was started in."""
-
-
 USUAL_REDIS: Final = "redis://127.0.0.1:6379/0"
-
-
 SENTINEL_SCHEMES: Final = {"redis+sentinel": False, "rediss+sentinel": True}
 """Schemes of addresses that name sentinels, and whether they mean TLS."""
-
-
 LEAST_KEY: Final = 16
 
-
 PositiveInt = Annotated[int, Field(gt=0)]
-
-
 PositiveSeconds = Annotated[float, Field(gt=0)]
 
 
@@ -90,6 +79,6 @@ Levels = Annotated[tuple[float, float], AfterValidator(_ordered)]
 
 
 class Section(BaseModel):
-    """One section of the settings: no unknown option, and none that changes later."""
+    """One section of the settings: no unknown option, none that changes later, no number without end."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -43,8 +43,6 @@ from stream.settings.worker import (
 )
 
 CONFIG_VARIABLE: Final = "REVIEWS_CONFIG"
-
-
 DEFAULT_CONFIG: Final = Path("reviews.toml")
 
 
@@ -149,5 +147,10 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         problems, remedy = mistakes_in(error, Settings, path)
         raise ConfigError(f"settings: {problems}", remedy) from None
+    except RecursionError:
+        raise ConfigError(
+            "settings: lists in lists without end",
+            f"correct {path}, or the variable that holds them",
+        ) from None
     except ValueError as error:  # a TOML file that does not parse
         raise ConfigError(f"settings: {error}", f"correct {path}") from None

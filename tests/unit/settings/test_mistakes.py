@@ -65,3 +65,28 @@ def test_a_variable_that_kubernetes_makes_for_a_service_is_none_of_ours(monkeypa
     monkeypatch.setenv("REVIEWS_QUEUE_PORT", "tcp://10.0.0.1:8400")
     monkeypatch.setenv("REVIEWS_SERVICE_HOST", "10.0.0.1")
     assert load_settings().queue.port == 8400
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        ("REVIEWS_MONITOR__ALERT_LAG", "[NaN, NaN]"),  # no lag would ever reach it
+        ("REVIEWS_MONITOR__ALERT_HOLD_SECONDS", "inf"),
+        ("REVIEWS_WORKER__DRAIN_TIMEOUT", "inf"),
+        ("REVIEWS_AUDIT__SHARE", "nan"),
+    ],
+    ids="=".join,
+)
+def test_a_number_without_end_is_refused(monkeypatch, variable):
+    message, _ = told(monkeypatch, **dict([variable]))
+    assert variable[0] in message
+    assert "finite number" in message
+
+
+def test_lists_in_lists_without_end_are_a_mistake_and_no_crash(monkeypatch, tmp_path):
+    deep = "[" * 20_000
+    message, remedy = told(monkeypatch, toml=f"a = {deep}", tmp_path=tmp_path)
+    assert "lists in lists" in message
+    assert "shop.toml" in remedy
+    monkeypatch.delenv(CONFIG_VARIABLE)
+    assert "lists in lists" in told(monkeypatch, REVIEWS_MODEL__TRUSTED_KEYS=deep)[0]
