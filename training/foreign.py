@@ -30,6 +30,25 @@ _GROUPS: Final = 5
 _LEAST_CATEGORIES: Final = 4
 
 
+def check_foreign(dataset: Dataset, config: TrainConfig) -> None:
+    """Refuse, before anything is trained, what :func:`foreign_logits` could ask about no text.
+
+    Args:
+        dataset: all rows.
+        config: how it is to be trained.
+
+    Raises:
+        DataError: there are too few categories to leave some out, or no text of the stream has one.
+    """
+    _groups(dataset, config.seed)
+    if not _own(dataset, config).any():
+        raise DataError(
+            "foreign texts need labels of the stream, to leave their category out: there are none that "
+            "can be trusted",
+            "train without --foreign, or label some of your reviews",
+        )
+
+
 def foreign_logits(
     name: str, dataset: Dataset, held: int, config: TrainConfig, progress: Progress
 ) -> NDArray[np.float32]:
@@ -50,7 +69,7 @@ def foreign_logits(
     """
     share = config.foreign_share
     wanted = math.ceil(held * share / (1 - share))
-    own = measured_rows(dataset, config) & np.array([o.of_the_stream for o in dataset.origin])
+    own = _own(dataset, config)
     groups = _groups(dataset, config.seed)
     found: list[NDArray[np.float32]] = []
     for number, group in enumerate(groups, start=1):
@@ -74,6 +93,13 @@ def foreign_logits(
     logits = np.concatenate([*found, np.empty((0, category_count()), dtype=np.float32)])
     chosen_rows = np.random.default_rng(config.seed).permutation(len(logits))[:wanted]
     return logits[chosen_rows]
+
+
+def _own(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
+    """Tell which rows may be asked about: of the stream, with a category that can be left out."""
+    of_the_stream = np.array([origin.of_the_stream for origin in dataset.origin], dtype=np.bool_)
+    named = dataset.categories != active_taxonomy().none_id
+    return measured_rows(dataset, config) & of_the_stream & named
 
 
 def _groups(dataset: Dataset, seed: int) -> list[NDArray[np.int64]]:

@@ -22,7 +22,7 @@ from training.distillation import fit_family
 from training.encoders.checkpoints import local_checkpoint
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
-from training.foreign import foreign_logits
+from training.foreign import check_foreign, foreign_logits
 from training.measures.held_out import HeldOut
 from training.measures.rule import fit_rule
 from training.models.family import UnknownFamily, family
@@ -71,11 +71,13 @@ def train_family(
     if not len(dataset):
         raise DataError("there is nothing to train on", "label some reviews first")
     check_replaceable(folder)
+    config = config or TrainConfig()
+    if config.foreign_share:
+        check_foreign(dataset, config)
     # torch when needed.
     from training.export.cpu_graph import Sample  # noqa: PLC0415
     from training.export.folder import FolderOptions, Made, write_folder  # noqa: PLC0415
 
-    config = config or TrainConfig()
     held = None if calibration is not None else out_of_fold(name, dataset, config, progress)
     final = config
     if config.checkpoints is not None:

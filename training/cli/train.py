@@ -193,7 +193,7 @@ def options_of(config: Path | None, **given: Any) -> dict[str, Any]:
             raise InputError(
                 f"{config} cannot be read: {error.strerror}", "name a JSON file"
             ) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{config} is no JSON: {error}", _EXAMPLE) from None
         if not isinstance(read, dict):
             raise InputError(f"{config} holds no JSON object", _EXAMPLE)

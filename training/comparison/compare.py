@@ -330,10 +330,14 @@ def _write(folder: Path, run: Run) -> None:
 def _read(folder: Path, candidate: Candidate, seed: int) -> Run | None:
     if not (folder / "run.json").is_file():
         return None
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    with np.load(folder / "logits.npz", allow_pickle=False) as arrays:
-        logits = {name.removeprefix("test "): arrays[name] for name in arrays.files}
-    losses = tuple(record.pop("losses"))
-    return Run(
-        **(record | {"candidate": candidate.name, "seed": seed}), logits=logits, losses=losses
-    )
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        with np.load(folder / "logits.npz", allow_pickle=False) as arrays:
+            logits = {name.removeprefix("test "): arrays[name] for name in arrays.files}
+        losses = tuple(record.pop("losses"))
+        return Run(
+            **(record | {"candidate": candidate.name, "seed": seed}), logits=logits, losses=losses
+        )
+    # The archive fails in every way there is: a zip's, a compression's and numpy's own.
+    except Exception:  # noqa: BLE001 - see above
+        return None  # damaged: it is trained again

@@ -10,10 +10,16 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from training.errors import LabellerUnavailable
+from training.errors import LabellerUnavailable, TrainingError
 
 # What a model is loaded from: an ONNX graph or a card beside them is not.
 _LOADED: Final = ("config.json", "tokenizer.json", "*.safetensors", "*.bin")
+
+
+class CheckpointError(TrainingError):
+    """A base checkpoint cannot be used."""
+
+    exit_code = 3
 
 
 def local_checkpoint(name: str) -> Path:

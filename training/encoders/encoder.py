@@ -17,8 +17,7 @@ import transformers
 from tokenizers import Tokenizer
 from transformers.utils import logging as _transformers_logging
 
-from training.encoders.checkpoints import local_checkpoint
-from training.errors import TrainingError
+from training.encoders.checkpoints import CheckpointError, local_checkpoint
 
 PAD, UNKNOWN, FIRST, LAST, MASK = SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WEIGHTS: Final = "model.safetensors"
@@ -33,12 +32,6 @@ _logging: Any = _transformers_logging
 _logging.set_verbosity_error()
 _logging.disable_progress_bar()
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-
-
-class CheckpointError(TrainingError):
-    """A base checkpoint cannot be used."""
-
-    exit_code = 3
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stream.model.folder import KNOWN
 from stream.text import short_fingerprint
 from training.data.dataset import Dataset
-from training.encoders.checkpoints import local_checkpoint
+from training.encoders.checkpoints import CheckpointError, local_checkpoint
 
 FILE: Final = KNOWN
 
@@ -35,6 +35,7 @@ def known(dataset: Dataset, base: str) -> NDArray[np.bool_]:
 
     Raises:
         LabellerUnavailable: the base is not on this machine.
+        CheckpointError: what it says that it has learned cannot be read.
     """
     return np.isin(_marks(dataset.normalized), _kept(local_checkpoint(base)))
 
@@ -52,9 +53,23 @@ def write_known(folder: Path, dataset: Dataset, base: str) -> None:
 
 
 def _kept(base: Path) -> Marks:
-    if (base / FILE).is_file():
-        return np.asarray(np.load(base / FILE, allow_pickle=False), dtype=np.uint64)
-    return _marks([])
+    path = base / FILE
+    if not path.is_file():
+        return _marks([])
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(path, str(error)) from None
+    if not isinstance(found, np.ndarray) or found.dtype != np.uint64 or found.ndim != 1:
+        raise _damaged(path, "it holds no fingerprints")
+    return found
+
+
+def _damaged(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}, which tells what the base has learned, cannot be read: {why}",
+        "copy the base once more; without the file nothing would be known to it, and scores flatter",
+    )
 
 
 def _marks(normalized: Iterable[str]) -> Marks:

@@ -86,14 +86,25 @@ def resume(folder: Path, model: nn.Module, optimizer: Any, key: str) -> tuple[in
 
     Returns:
         Epochs that are done, and their losses; none if the folder holds nothing of this training.
+
+    Raises:
+        TrainingError: what was kept is damaged.
     """
     path = folder / _FILE
     if not path.is_file():
         return 0, []
     # weights_only: tensors and numbers are read, nothing is unpickled into objects or executed.
     # On the CPU, wherever it was kept: the GPU may be gone, or too full for a second copy.
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["key"] != key:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        kept = state["key"]
+    except Exception as error:  # noqa: BLE001 - the library fails in every way there is
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainingError(
+            f"{path}, the progress that was kept, is damaged: {why}",
+            "remove the file: this part of the training begins anew",
+        ) from None
+    if kept != key:
         return 0, []
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])

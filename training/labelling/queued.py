@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from schemas import RelabelTask, Review, SourcePosition, cloud_event, encode
+from schemas import Category, RelabelTask, Review, SourcePosition, cloud_event, encode
 from stream.kafka.clients import idempotent_producer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.topics import create_topics
@@ -51,9 +51,9 @@ def tasks_of(
         blind: leave suggestions out.
     """
     for row in sample:
-        suggested = {}
-        if not blind and row.guess is not None and 0.0 <= (row.confidence or -1.0) <= 1.0:
-            suggested = {row.guess: row.confidence}
+        suggested: dict[Category, float] = {}
+        if not blind and row.guess is not None and row.confidence is not None:
+            suggested = {row.guess: row.confidence} if 0.0 <= row.confidence <= 1.0 else {}
         try:
             yield RelabelTask(
                 review=Review(review_id=row.item.id, text=row.item.text),

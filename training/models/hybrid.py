@@ -42,6 +42,8 @@ class HybridModel(NeuralModel):
             CheckpointError: the base cannot be used.
         """
         embeddings = EmbeddingRegression.fit(dataset, config, progress)
+        # Both read as much of a text as is served: a base may read less than was asked for.
+        config = config.model_copy(update={"max_length": embeddings.max_length})
         return cls(embeddings, StaticModel.fit_on(embeddings.encoder, dataset, config, progress))
 
     @property

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from torch import nn
 
-from training.encoders.encoder import CheckpointError, Encoder
+from training.encoders.checkpoints import CheckpointError
+from training.encoders.encoder import Encoder
 from training.fit.config import TrainConfig
 from training.models.bert import BertClassifier
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from training.encoders.encoder import MASK, SPECIALS, CheckpointError, Encoder
+from training.encoders.checkpoints import CheckpointError
+from training.encoders.encoder import MASK, SPECIALS, Encoder
 from training.fit.batches import bucketed_batches, pad
 from training.fit.config import Progress, silent
 from training.fit.lineage import code_digest

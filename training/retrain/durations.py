@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, FiniteFloat
 
 from training.registry.files import write_atomically
 
@@ -20,8 +20,8 @@ class Duration(BaseModel):
     family: str
     rows: int
     """Texts that were trained on."""
-    seconds: float
-    finished_at: datetime
+    seconds: FiniteFloat
+    finished_at: AwareDatetime
 
 
 def keep_duration(folder: Path, family: str, rows: int, seconds: float) -> None:
@@ -37,9 +37,9 @@ def expected_seconds(runs: Path, family: str, rows: int) -> tuple[float, Duratio
     """
     found: list[Duration] = []
     for path in runs.glob(f"*/{FILE}"):
-        with suppress(OSError, ValidationError):
+        with suppress(OSError, ValueError):  # damaged, or of somebody else
             found.append(Duration.model_validate_json(path.read_text(encoding="utf-8")))
-    alike = [taken for taken in found if taken.family == family and taken.rows]
+    alike = [taken for taken in found if taken.family == family and taken.rows > 0]
     if not alike:
         return None
     newest = max(alike, key=lambda taken: taken.finished_at)

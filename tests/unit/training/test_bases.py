@@ -9,7 +9,8 @@ import transformers
 from tokenizers import Tokenizer
 
 from stream.model.classifier import Classifier
-from training.encoders.encoder import CheckpointError, load_encoder
+from training.encoders.checkpoints import CheckpointError
+from training.encoders.encoder import load_encoder
 from training.fit.config import Tricks
 from training.train import fit_family, train_family
 

@@ -243,6 +243,17 @@ def test_a_finished_comparison_out_of_fold_is_taken_up(reviews, quick, tmp_path,
     np.testing.assert_array_equal(again[1].logits[OUT_OF_FOLD], runs[1].logits[OUT_OF_FOLD])
 
 
+@pytest.mark.parametrize("file", ["run.json", "logits.npz"])
+@pytest.mark.parametrize("kept", [0, 50])
+def test_a_finished_run_that_is_damaged_is_made_again(reviews, quick, tmp_path, file, kept):
+    candidates = family_candidates(["majority"], quick)
+    runs, _ = compare_out_of_fold(candidates, reviews, [0], tmp_path)
+    (damaged,) = tmp_path.rglob(file)
+    damaged.write_bytes(damaged.read_bytes()[:kept])
+    again, _ = compare_out_of_fold(candidates, reviews, [0], tmp_path)
+    np.testing.assert_array_equal(again[0].logits[OUT_OF_FOLD], runs[0].logits[OUT_OF_FOLD])
+
+
 def test_a_cheaper_dataset_keeps_every_trusted_row():
     trusted = labelled([f"прочитано {n}" for n in range(200)], [2] * 200, "person")
     guessed = labelled([f"угадано {n}" for n in range(50)], [8] * 50, "pool")

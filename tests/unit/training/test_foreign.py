@@ -97,6 +97,20 @@ def test_a_training_with_foreign_texts_publishes_no_more_and_says_what_it_asked(
     assert manifest.metrics["published_coverage"] <= without.metrics["published_coverage"]
 
 
+@pytest.mark.parametrize(
+    ("origin", "categories", "reason"),
+    [("person", 3, "need 4 categories"), ("written", 8, "need labels of the stream")],
+)
+def test_what_leaves_nothing_to_ask_is_refused_before_a_training(
+    wanting, tmp_path, monkeypatch, origin, categories, reason
+):
+    monkeypatch.setattr("training.train.fit_family", None)
+    monkeypatch.setattr("training.train.out_of_fold", None)
+    rows = labelled([f"отзыв {n}" for n in range(80)], np.arange(80) % categories, origin)
+    with pytest.raises(DataError, match=reason):
+        train_family("static", rows, tmp_path / "model", wanting)
+
+
 def test_of_three_categories_none_can_be_left_out(wanting):
     rows = labelled([f"отзыв {n}" for n in range(30)], np.arange(30) % 3, "person")
     with pytest.raises(DataError, match="foreign texts need 4 categories"):

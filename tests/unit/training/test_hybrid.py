@@ -32,6 +32,16 @@ def test_it_says_the_same_when_it_is_served_as_one_graph(reviews, quick, tmp_pat
     assert (served.probabilities.argmax(axis=1) == of_parts.argmax(axis=1)).all()
 
 
+def test_it_reads_no_more_of_a_text_than_its_base_can(reviews, quick):
+    model = fit_family("hybrid", reviews, quick.model_copy(update={"max_length": 64}))
+    longest = model.encoder.positions
+    long = ["чайник " * (longest + 5) + "сапоги платье игрушка серьги"]
+    (ids,) = model.encoder.tokenize(long, 64)
+    assert len(ids) > longest
+    whole = model.logits_of(model.encoder.tokenize(long, model.max_length))
+    np.testing.assert_allclose(model.logits(long), whole, atol=1e-3)
+
+
 def test_a_pieces_letters_are_read_however_a_vocabulary_marks_the_beginning_of_a_word():
     assert spelled(sentencepieces().tokenizer)[4:7] == ["", "card", "##s"]
     begins = begins_of(sentencepieces().tokenizer)

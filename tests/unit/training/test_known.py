@@ -7,7 +7,8 @@ import pytest
 
 from training.data.dataset import join, labelled, read_labelled_dataset
 from training.data.parts import examples_file, held_out_file
-from training.encoders.known import known, write_known
+from training.encoders.checkpoints import CheckpointError
+from training.encoders.known import FILE, known, write_known
 from training.fit.config import TrainConfig
 from training.out_of_fold import measured_rows, out_of_fold
 from training.train import train_family
@@ -51,6 +52,27 @@ def test_where_too_few_are_new_all_are_measured_on_and_it_is_said_how_many_are_k
     assert measured_rows(both, config).all()
     held = out_of_fold("majority", both, config, lambda *_: None)
     assert (len(held.rows), held.known) == (130, 120)
+
+
+def pickled(path):
+    np.save(path, np.array([{}], dtype=object), allow_pickle=True)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:200]),
+        lambda path: np.save(path, np.array([[0.5, np.nan]])),
+        pickled,
+    ],
+    ids=["empty", "half", "of numbers", "pickled"],
+)
+def test_a_base_whose_fingerprints_are_damaged_is_refused(taught, damage):
+    old, config = taught
+    damage(config.encoder / FILE)
+    with pytest.raises(CheckpointError, match=r"known\.npy.*cannot be read"):
+        known(old, str(config.encoder))
 
 
 def test_a_successor_knows_what_its_base_knew(taught, tmp_path):

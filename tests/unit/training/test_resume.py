@@ -6,6 +6,7 @@ import torch
 
 from stream.errors import DiskFull
 from training.encoders.encoder import load_encoder
+from training.errors import TrainingError
 from training.fit.config import TrainConfig
 from training.fit.runtime import autocast
 from training.pretraining.checkpoint import pretrain_to, run_record
@@ -46,6 +47,16 @@ def test_a_training_on_other_data_does_not_take_up_the_former(reviews, quick, tm
     fewer = reviews.take(np.arange(0, len(reviews), 2))
     fresh = fit_family("lstm", fewer, quick).logits(["чайник"])
     np.testing.assert_allclose(fit_family("lstm", fewer, config).logits(["чайник"]), fresh)
+
+
+@pytest.mark.parametrize("kept", [0, 1000])
+def test_progress_that_is_damaged_is_named(kept, reviews, quick, tmp_path):
+    config = quick.model_copy(update={"checkpoints": tmp_path, "epochs": 1})
+    fit_family("lstm", reviews, config)
+    file = tmp_path / "progress.pt"
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(TrainingError, match=r"progress\.pt.*is damaged"):
+        fit_family("lstm", reviews, config)
 
 
 @pytest.mark.parametrize("changed", ["code", "base", "options"])
