@@ -115,12 +115,21 @@ def measure(audits: Iterable[Audit]) -> list[Measured]:
     every = list(audits)
     known = [audit.weight for audit in every if audit.weight is not None]
     usual = sum(known) / len(known) if known else 1.0
+    by_category = grouped(every)
     found = [
-        _measured(category, of_it, usual)
+        _measured(category, by_category[category], usual)
         for category in all_categories()
-        if (of_it := [audit for audit in every if audit.category == category])
+        if category in by_category
     ]
     return [*found, _measured(None, every, usual)]
+
+
+def grouped(audits: Iterable[Audit]) -> dict[Category, list[Audit]]:
+    """Return audits by the category that was published, in their order."""
+    found: dict[Category, list[Audit]] = {}
+    for audit in audits:
+        found.setdefault(audit.category, []).append(audit)
+    return found
 
 
 def windows(audits: Iterable[Audit], days: int) -> list[tuple[date, list[Measured]]]:

@@ -91,10 +91,9 @@ class Audits:
         if len(self._asked) <= self._most:
             return
         own = [i for i, (owner, _) in self._asked.items() if owner == partition]
-        undecided = [i for i in own if self._decisions.word(i) is None]
-        for review_id in (undecided or own)[:1]:
-            del self._asked[review_id]
-            yield Change(f"{partition}/{review_id}", None)
+        review_id = next((i for i in own if self._decisions.word(i) is None), own[0])
+        del self._asked[review_id]
+        yield Change(f"{partition}/{review_id}", None)
 
 
 def _to_json(audit: Audit) -> dict[str, Any]:

@@ -132,8 +132,7 @@ class Engine:
 
     def newest_window(self) -> Bucket:
         """Return the newest hopping window, which drift, precision and alerts are about."""
-        end = self.history.rules.start_of(self.history.latest) + self.history.rules.bucket
-        return self.history.window(end - self.settings.hopping_window_seconds, end)
+        return self.history.newest(self.settings.hopping_window_seconds)
 
     @property
     def backlog(self) -> int:

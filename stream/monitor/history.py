@@ -135,6 +135,11 @@ class History:
         """Return the sums of all buckets that begin in ``[start, end)``."""
         return _sum(self._at(s) for s in self._starts if start <= s < end)
 
+    def newest(self, seconds: float) -> Bucket:
+        """Return the sums of the buckets of the last so many seconds, up to the latest event."""
+        end = self.rules.start_of(self.latest) + self.rules.bucket
+        return self.window(end - seconds, end)
+
     def starts(self) -> list[int]:
         """Return where buckets begin, in order."""
         return sorted(self._starts)

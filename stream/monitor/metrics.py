@@ -34,13 +34,11 @@ class MonitorMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield everything, as it stands now."""
         engine = self._engine
-        history, settings = engine.history, engine.settings
-        end = history.rules.start_of(history.latest) + history.rules.bucket
-        window = history.window(end - settings.hopping_window_seconds, end)
+        window = engine.newest_window()
         yield from _standing(engine)
-        yield from _totals(history.total())
+        yield from _totals(engine.history.total())
         yield from _window(engine, window)
-        yield from _precision(engine)
+        yield from _precision(engine, window)
         yield _alerts(engine)
         yield from _alert_levels(engine)
 
@@ -170,8 +168,7 @@ def _alert_levels(engine: Engine) -> Iterator[Metric]:
     yield values
 
 
-def _precision(engine: Engine) -> Iterator[Metric]:
-    window = engine.newest_window()
+def _precision(engine: Engine, window: Bucket) -> Iterator[Metric]:
     families = {
         name: GaugeMetricFamily(f"reviews_monitor_{name}", meaning, labels=["category"])
         for name, meaning in _PRECISION.items()

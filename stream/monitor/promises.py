@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from schemas import Category, GuardDecision, all_categories, category_count
-from stream.audit.precision import Audit, Measured, measure
+from stream.audit.precision import Audit, Measured, grouped, measure
 from stream.guard.estimate import Estimate, estimate
 from stream.guard.evidence import evidence, needed
 from stream.guard.holds import Holds
@@ -186,9 +186,9 @@ class Promises:
         for version, audits in by_model.items():
             if (promised := self.promised(version)) is None:
                 continue
+            by_category = grouped(audits)
             for category in all_categories():
-                right = self._answers(version, category, audits)
-                if right:
+                if right := self._answers(version, category, by_category.get(category, [])):
                     proof = evidence(right, promised) / needed(category_count())
                     self._proofs[version, category] = (proof, right)
 
@@ -202,8 +202,7 @@ class Promises:
         decided = [
             (audit.decided_at, audit.said == category)
             for audit in audits
-            if audit.category == category
-            and audit.said is not None
+            if audit.said is not None
             and audit.decided_at is not None
             and (since is None or audit.at > since)
         ]

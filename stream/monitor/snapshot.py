@@ -145,10 +145,9 @@ def _totals(total: Bucket) -> dict[str, Any]:
 
 def _window(engine: Engine) -> dict[str, Any]:
     """Describe the newest hopping window: that is what drift and alerts are about."""
-    settings, history = engine.settings, engine.history
-    end = history.rules.start_of(history.latest) + history.rules.bucket
-    window = history.window(end - settings.hopping_window_seconds, end)
-    last_minute = history.window(end - settings.window_seconds, end)
+    settings = engine.settings
+    window = engine.newest_window()
+    last_minute = engine.history.newest(settings.window_seconds)
     reference, drift = engine.references.of(window.model), engine.references.drift(window)
     shares = None
     if reference is not None and (whole := sum(reference.confidence)):

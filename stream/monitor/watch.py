@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream.monitor.alerts import Alert, AlertRule
-from stream.monitor.bucket import Bucket
 from stream.monitor.history import History
 from stream.monitor.promises import Promises, worst_shortfall
 from stream.monitor.references import References
@@ -81,8 +80,8 @@ class Watch:
 
         That window ends with a bucket that still fills: what is judged ends before it.
         """
-        rules = self._history.rules
-        values = self._values(rules.start_of(self._history.latest) + rules.bucket)
+        newest = self._history.newest(self._settings.hopping_window_seconds)
+        values = self._values(newest)
         return [
             Watched(alert.rule.name, value, alert.due_in)
             for alert, value in zip(self._of_windows, values, strict=True)
@@ -132,12 +131,12 @@ class Watch:
 
     def _measure(self, end: int) -> tuple[float | None, ...]:
         """Return the values that the rules about windows judge, in their order."""
-        if self._window(end).reviews < self._settings.alert_reviews:
+        window = self._history.window(end - self._settings.hopping_window_seconds, end)
+        if window.reviews < self._settings.alert_reviews:
             return (None,) * len(self._of_windows)
-        return self._values(end)
+        return self._values(window)
 
-    def _values(self, end: int) -> tuple[float | None, ...]:
-        window = self._window(end)
+    def _values(self, window: Bucket) -> tuple[float | None, ...]:
         drift = self._references.drift(window)
         dead = window.dead / window.reviews if window.reviews else None
         promised = None
@@ -152,9 +151,6 @@ class Watch:
             dead,
             shortfall,
         )
-
-    def _window(self, end: int) -> Bucket:
-        return self._history.window(end - self._settings.hopping_window_seconds, end)
 
 
 def _window_rules(s: MonitorSettings) -> tuple[AlertRule, ...]:
