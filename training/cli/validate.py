@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.table import Table
 
-from schemas import Category, all_categories, category_infos
+from schemas import Category, all_categories, category_count, category_infos
 from stream.account import account_name
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
@@ -32,6 +32,8 @@ _SKIP: Final = "s"
 _QUIT: Final = "q"
 _UNDO: Final = "u"
 _CANNOT_TELL: Final = "?"
+_ONE_DIGIT: Final = 9
+_ENTER: Final = frozenset({"\r", "\n"})
 # What terminals send for Ctrl-C and Ctrl-D in raw mode, and what a pipe's end is.
 _ENDS: Final = frozenset({_QUIT, "\x03", "\x04", ""})
 
@@ -63,11 +65,13 @@ def validate(
     *,
     reading_as: Options,
 ) -> None:
-    """Label a random sample by hand: 1-9 gives a category, Enter accepts the suggestion.
+    """Label a random sample by hand: a number gives a category, Enter accepts the suggestion.
 
     u takes the last answer back, ? says that you cannot tell, s skips, q ends. Run the same command again to go on: what has an answer is not shown again.
     At the end it tells how right the run was on what has an answer.
     """
+    from rich.markup import escape
+
     from training.data.files import read_suggestions
     from training.labelling.sample import CheckedFile, draw_sample
 
@@ -77,6 +81,10 @@ def validate(
         _send(settings, sample, file, blind=blind)
         return
     checked = CheckedFile(output)
+    if checked.was_cut_off:
+        note(
+            f"[yellow]the last answer in {escape(str(output))} was half-written[/yellow]: asked again"
+        )
     left = [row for row in sample if row.item.id not in checked.done]
     who = labeller or account_name()
     read_key = terminal_key if sys.stdin.isatty() else piped_key
@@ -146,27 +154,38 @@ def _send(settings: Settings, sample: Sequence[Suggestion], file: Path, *, blind
 
 def ask(guess: Category | None, read_key: Callable[[], str]) -> tuple[str, Category | None]:
     """Read keys until one means something; return it, and the category that it gives, if any."""
+    numbers = {str(category.id + 1): category.id for category in all_categories()}
     while True:
         key = read_key()
         if key in _ENDS or key in {_SKIP, _UNDO, _CANNOT_TELL}:
             return key, None
-        if key in {"\r", "\n"} and guess is not None:
+        if key in _ENTER and guess is not None:
             return key, guess
-        if len(key) == 1 and key in "123456789":
-            return key, all_categories()[int(key) - 1]
-        note(f"[yellow]1-9, {'Enter, ' if guess is not None else ''}u, ?, s or q[/yellow]")
+        if key in numbers:
+            return key, all_categories()[numbers[key]]
+        note(
+            f"[yellow]1-{len(numbers)}, {'Enter, ' if guess is not None else ''}u, ?, s or q[/yellow]"
+        )
 
 
 def terminal_key() -> str:
-    """Read one key without waiting for Enter."""
+    """Read one key without waiting for Enter, or a number: Enter ends one that could go on."""
     try:
-        return typer.getchar()
+        said = typer.getchar()
+        while said.isdecimal() and 0 < int(said) * 10 <= category_count():
+            more = typer.getchar()
+            if more in _ENDS:
+                return more
+            if more in _ENTER:
+                break
+            said += more
     except (KeyboardInterrupt, EOFError):
         return _QUIT
+    return said
 
 
 def piped_key() -> str:
-    """Read a line that holds one key; an empty line is Enter, the end of input is empty."""
+    """Read a line that holds one key or number; an empty line is Enter, the end of input is empty."""
     line = sys.stdin.readline()
     return line.strip() or line
 
@@ -174,6 +193,8 @@ def piped_key() -> str:
 def _legend(*, blind: bool) -> None:
     for number, info in enumerate(category_infos(), start=1):
         err.print(f"{number} {info.name('en')} ({info.name('ru')})", markup=False)
+    if category_count() > _ONE_DIGIT:
+        note("Enter ends a number that could go on")
     others = "u: undo   ?: cannot tell   s: skip   q: end"
     note(others if blind else f"Enter: as suggested   {others}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections import defaultdict
@@ -65,6 +66,8 @@ def _shares(sizes: Sequence[int], count: int) -> list[int]:
 class CheckedFile:
     """A CSV of a person's labels that grows by a row an answer.
 
+    An answer that a crash or a full disk cut off is taken out of the file: it is asked for again.
+
     Args:
         path: made with its header if it is not there.
 
@@ -78,8 +81,10 @@ class CheckedFile:
             if not path.exists() or not path.stat().st_size:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._append(COLUMNS)
-            with path.open(encoding="utf-8", newline="") as file:
-                header, *rows = list(csv.reader(file))
+            # The last letter may be cut off as well.
+            content = path.read_bytes()
+            text = codecs.getincrementaldecoder("utf-8")().decode(content)
+            header, *rows = list(csv.reader(io.StringIO(text, newline="")))
         except OSError as error:
             raise _unusable(path, error) from None
         except (UnicodeDecodeError, csv.Error) as error:
@@ -90,6 +95,16 @@ class CheckedFile:
                 f"{path} has columns {', '.join(header)}, not {', '.join(COLUMNS)}",
                 "name a new file with --output",
             )
+        ended = content.endswith((b"\n", b"\r"))
+        self.was_cut_off = bool(rows) and not self._is_whole(rows[-1], ended=ended)
+        """Whether the last answer was half-written, and is therefore asked for again."""
+        if self.was_cut_off:
+            rows.pop()
+        if self.was_cut_off or not ended:
+            try:
+                self._rewrite(rows)
+            except OSError as error:
+                raise _unusable(path, error) from None
         self.done = {unguarded(row[0]) for row in rows if row}
         """Ids of reviews that have an answer."""
 
@@ -115,17 +130,28 @@ class CheckedFile:
         self.done.discard(item.id)
         try:
             with self._path.open(encoding="utf-8", newline="") as file:
-                header, *rows = list(csv.reader(file))
+                _, *rows = list(csv.reader(file))
             left = [row for row in rows if not row or unguarded(row[0]) != item.id]
             if len(left) == len(rows):
                 return
-            draft = io.StringIO(newline="")
-            writer = SafeWriter(draft)
-            for row in [header, *([unguarded(cell) for cell in row] for row in left)]:
-                writer.writerow(row)
-            replace_whole(self._path, draft.getvalue(), mode=0o644)
+            self._rewrite(left)
         except OSError as error:
             raise _unusable(self._path, error) from None
+
+    def _is_whole(self, row: Sequence[str], *, ended: bool) -> bool:
+        """Tell whether the last row is all that was written; what people add by hand may lack its end."""
+        if not row or len(row) > len(self._columns):
+            return True
+        if len(row) < len(self._columns):
+            return False
+        return ended or self._columns != COLUMNS or row[-1] == Origin.PERSON.value
+
+    def _rewrite(self, rows: Sequence[Sequence[str]]) -> None:
+        draft = io.StringIO(newline="")
+        writer = SafeWriter(draft)
+        for row in [self._columns, *([unguarded(cell) for cell in row] for row in rows)]:
+            writer.writerow(row)
+        replace_whole(self._path, draft.getvalue(), mode=0o644)
 
     def _append(self, row: Sequence[str]) -> None:
         with self._path.open("a", encoding="utf-8", newline="") as file:

@@ -5,7 +5,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from stream.exactly_once import partition_processor as processor_module
 from stream.exactly_once.assignment import PartitionProcessors, group_consumer
@@ -157,8 +157,12 @@ async def test_nothing_is_passed_that_may_yet_have_to_be_answered(pipeline, cloc
 
 async def test_how_large_a_batch_may_become_is_a_setting(monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        "stream.kafka.clients.BoundedConsumer", lambda **options: asked.append(options)
-    )
-    group_consumer(member_options(load_settings(worker={"batch_max_bytes": 10_000_000})))
-    assert asked[0]["bounds"].batch_bytes == 10_000_000
+
+    def bounded(*, bounds, **options):
+        asked.append(bounds)
+        return AIOKafkaConsumer(**options)
+
+    monkeypatch.setattr("stream.kafka.clients.BoundedConsumer", bounded)
+    consumer = group_consumer(member_options(load_settings(worker={"batch_max_bytes": 10_000_000})))
+    await consumer.stop()
+    assert asked[0].batch_bytes == 10_000_000

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from schemas import Category, all_categories
+from schemas import Category, all_categories, using
+from tests.support.taxonomies import bank
 from training.cli.label import app
+from training.cli.validate import ask, terminal_key
 from training.data.files import Suggestion, UnlabelledReview, read_labelled
 from training.errors import DataError
 from training.labelling.output import write_rows
@@ -102,6 +104,58 @@ def test_it_goes_on_where_it_ended(labelled):
     both, _ = validate(labelled, "2\n2\n")
     assert both[:2] == first
     assert sorted(row[0] for row in both) == ["r0", "r1", "r2", "r3"]
+
+
+@pytest.mark.parametrize("cut", [1, 4, 9, 20, 30])
+def test_an_answer_that_was_cut_off_is_asked_for_again(labelled, cut):
+    whole, _ = validate(labelled, "1\n1\nq\n")
+    output = labelled.with_name("checked.csv")
+    content = output.read_bytes()
+    last = content[:-2].rfind(b"\n") + 1
+    output.write_bytes(content[: last + cut])
+    rows, shown = validate(labelled, "2\nq\n")
+    assert "the last answer" in shown
+    assert rows[0] == whole[0]
+    assert rows[1] == [*whole[1][:2], all_categories()[1].slug, *whole[1][3:]]
+
+
+@pytest.mark.parametrize("end", [1, 2])
+def test_a_last_answer_that_only_lacks_its_line_break_is_kept(labelled, end):
+    whole, _ = validate(labelled, "1\n1\nq\n")
+    output = labelled.with_name("checked.csv")
+    output.write_bytes(output.read_bytes()[:-end])
+    rows, shown = validate(labelled, "2\nq\n")
+    assert "the last answer" not in shown
+    assert rows[:2] == whole
+    assert len(rows) == 3
+
+
+def keys_of(keys, monkeypatch):
+    """The keys, as a terminal gives them one by one."""
+    left = iter(keys)
+    monkeypatch.setattr("typer.getchar", lambda: next(left))
+
+
+def test_of_many_categories_each_has_a_number(tmp_path, monkeypatch):
+    with using(bank(tmp_path / "bank", 30)):
+        for keys, number in (
+            ("9", 9),
+            ("1\r", 1),
+            ("30", 30),
+            ("12", 12),
+            ("3\n", 3),
+            ("031\r4", 4),
+        ):
+            keys_of(keys, monkeypatch)
+            assert ask(None, terminal_key)[1] == all_categories()[number - 1], keys
+        keys_of("1\x03", monkeypatch)
+        assert ask(None, terminal_key) == ("\x03", None)
+
+
+def test_of_few_categories_no_number_goes_beyond_them(tmp_path, monkeypatch):
+    with using(bank(tmp_path / "bank", 4)):
+        keys_of("9504", monkeypatch)
+        assert ask(None, terminal_key)[1] == all_categories()[3]
 
 
 def test_what_was_checked_calibrates_a_run(labelled):
