@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream.monitor.alerts import Alert, AlertRule
+from stream.monitor.bucket import Bucket
 from stream.monitor.history import History
 from stream.monitor.promises import Promises, worst_shortfall
 from stream.monitor.references import References
