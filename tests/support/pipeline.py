@@ -79,7 +79,18 @@ async def running_worker(
             raise
     finally:
         stop.set()
-        await asyncio.wait_for(task, WAIT_SECONDS)
+        _, running = await asyncio.wait([task], timeout=WAIT_SECONDS)
+        if running:
+            stack = "".join(frame for t in asyncio.all_tasks() for frame in _where(t))
+            task.cancel()
+            raise TimeoutError(f"the worker did not drain within {WAIT_SECONDS} s: {stack}")
+        await task
+
+
+def _where(task: asyncio.Task[Any]) -> list[str]:
+    """Tell in which line a task waits: whoever reads of a time-out sees no more than its message."""
+    frames = task.get_stack(limit=1)
+    return [f"{task.get_name()} {f.f_code.co_filename}:{f.f_lineno}; " for f in frames]
 
 
 async def read_outputs(kafka: str, topics: TopicNames, count: int) -> list[ConsumerRecord]:
@@ -108,15 +119,28 @@ async def read_topics(kafka: str, topics: Iterable[str], count: int) -> list[Con
     await consumer.start()
     records: list[ConsumerRecord] = []
     try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            while len(records) < count:
-                for batch in (await consumer.getmany(timeout_ms=200)).values():
-                    records += batch
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                while len(records) < count:
+                    for batch in (await consumer.getmany(timeout_ms=200)).values():
+                        records += batch
+        except TimeoutError:
+            raise TimeoutError(await _missing(consumer, records, count)) from None
         for batch in (await consumer.getmany(timeout_ms=300)).values():
             records += batch
     finally:
         await consumer.stop()
     return records
+
+
+async def _missing(consumer: AIOKafkaConsumer, records: list[ConsumerRecord], count: int) -> str:
+    """Tell what came, and how far each partition was read and ends: those of transactions included."""
+    came = sorted((record.topic, record.partition, record.offset) for record in records)
+    partitions = sorted(consumer.assignment())
+    ends = await consumer.end_offsets(partitions)
+    read = {tp: (await consumer.position(tp), ends[tp]) for tp in partitions if ends[tp]}
+    unread = {f"{tp.topic}[{tp.partition}]": at for tp, at in read.items()}
+    return f"{len(records)} of {count} came: {came}; read up to, of: {unread}"
 
 
 def source_of(record: ConsumerRecord, topics: TopicNames) -> tuple[int, int]:
