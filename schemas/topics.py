@@ -27,6 +27,9 @@ class TopicPolicy:
     max_message_bytes: int | None = None
     max_compaction_lag_ms: int | None = None
     """What a tombstone erases is gone from the broker's disks after this, and one cleaning."""
+    dated_by_broker: bool = False
+    """Retention counts from the arrival, not from the date that a producer gives: a review of last
+    year would be deleted within minutes, often before it is read."""
 
     def config(self) -> dict[str, str]:
         """Return the topic's configuration as Kafka names it."""
@@ -37,6 +40,8 @@ class TopicPolicy:
             config["max.compaction.lag.ms"] = str(self.max_compaction_lag_ms)
         if self.max_message_bytes is not None:
             config["max.message.bytes"] = str(self.max_message_bytes)
+        if self.dated_by_broker:
+            config["message.timestamp.type"] = "LogAppendTime"
         return config
 
 
@@ -119,7 +124,7 @@ class TopicNames:
 
     def policies(self) -> Iterator[TopicPolicy]:
         """Yield every topic with its policy."""
-        yield TopicPolicy(self.incoming, "reviews as they arrive")
+        yield TopicPolicy(self.incoming, "reviews as they arrive", dated_by_broker=True)
         if self.layout == "single":
             yield TopicPolicy(self.categories[0], "decided reviews of all categories")
         else:

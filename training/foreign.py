@@ -98,7 +98,7 @@ def foreign_logits(
 def _own(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
     """Tell which rows may be asked about: of the stream, with a category that can be left out."""
     of_the_stream = np.array([origin.of_the_stream for origin in dataset.origin], dtype=np.bool_)
-    named = dataset.categories != active_taxonomy().none_id
+    named: NDArray[np.bool_] = dataset.categories != active_taxonomy().none_id
     return measured_rows(dataset, config) & of_the_stream & named
 
 

@@ -123,6 +123,12 @@ async def _brokers(settings: Settings) -> Finding:
     return Finding("kafka", "ok", f"answers at {settings.kafka.bootstrap_servers}")
 
 
+_DELETED_REMEDY: Final = (
+    "what retention took before a worker read it is not decided: send it again, start workers before "
+    "retention.ms is over, and let message.timestamp.type be LogAppendTime"
+)
+
+
 def _lag(settings: Settings, partitions: list[PartitionLag]) -> list[Finding]:
     # As the metric counts, and the alert judges: three opinions of one lag help nobody.
     behind, level = sum(partition.lag for partition in partitions), settings.monitor.alert_lag[0]
@@ -132,6 +138,12 @@ def _lag(settings: Settings, partitions: list[PartitionLag]) -> list[Finding]:
     detail += f"; the alert is raised at {level:,.0f}" if behind else ""
     remedy = "if they do not become fewer, start workers with `reviews work`" if readable else ""
     findings = [Finding("lag", state, detail, remedy)]
+    if lost := {lag.partition: lag.deleted for lag in partitions if lag.deleted}:
+        named = ", ".join(
+            f"{settings.topic_names.incoming}[{number}]: {count:,} offsets"
+            for number, count in sorted(lost.items())
+        )
+        findings.append(Finding("deleted", "warning", f"deleted unread: {named}", _DELETED_REMEDY))
     if held := held_back(settings.topic_names.incoming, partitions):
         remedy = (
             "end it where it was begun; else the broker does after its time-out, or an operator "

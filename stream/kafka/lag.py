@@ -41,6 +41,8 @@ class PartitionLag:
     """The group's position; None: it never committed here."""
     readable: int
     """Events that a worker could read and that none has answered."""
+    deleted: int = 0
+    """Offsets behind the committed one that are no more: deleted before any worker answered them."""
     held: int = 0
     """Events behind an open transaction, its own included."""
     transaction: OpenTransaction | None = None
@@ -118,7 +120,8 @@ class LagProbe:
                 readable = await self._events(tp, at, stable[tp], otherwise=readable)
             held = max(written[tp] - max(stable[tp], at), 0)
             transaction = await self._transaction(tp, stable[tp] if held else None)
-            found.append(PartitionLag(tp.partition, known, readable, held, transaction))
+            deleted = 0 if known is None else max(first[tp] - known, 0)
+            found.append(PartitionLag(tp.partition, known, readable, deleted, held, transaction))
         return found
 
     async def _offsets(self) -> Mapping[TopicPartition, int | None]:

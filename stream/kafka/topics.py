@@ -36,6 +36,7 @@ _DESCRIBED: Final = (
     "min.insync.replicas",
     "max.message.bytes",
     "max.compaction.lag.ms",
+    "message.timestamp.type",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,8 @@ from stream.kafka.reading.consumer import _Reading
 TP = TopicPartition("reviews.incoming", 0)
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 READ_COMMITTED = 1
+# A broker's retention goes by it: older records may be gone before anybody reads them.
+NOW_MS = int(time.time() * 1000)
 HEADER = struct.Struct(">qiibIhiqqqhii")
 _CRC_AT, _ATTRIBUTES_AT = 17, 21
 
@@ -61,7 +64,7 @@ def batch(
         batch_size=1 << 30,
     )
     for i, (key, value, headers) in enumerate(messages):
-        builder.append(i, 1_700_000_000_000, key, value, headers)
+        builder.append(i, NOW_MS, key, value, headers)
     plain = bytes(builder.build())
     fields = list(HEADER.unpack_from(plain))
     fields[0], fields[5] = base, fields[5] | codec
@@ -91,7 +94,7 @@ def legacy(magic: int, messages: Sequence[Message], *, base: int = 0, codec: int
     """Return messages of an old format; compressed ones in a wrapper."""
     builder = LegacyRecordBatchBuilder(magic, codec, 1 << 30)
     for i, (key, value, _) in enumerate(messages):
-        builder.append(i, 1_700_000_000_000, key, value)
+        builder.append(i, NOW_MS, key, value)
     made = bytearray(builder.build())
     struct.pack_into(">q", made, 0, base + len(messages) - 1 if codec else base)
     return bytes(made)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.protocol.fetch import FetchRequest
 
 from schemas import ContractError, NotJson, TooLarge
@@ -134,6 +135,8 @@ class _Reading:
             read = []
             for partition, error, highwater, *others, data in partitions:
                 tp = TopicPartition(topic, partition)
+                if error == OffsetOutOfRangeError.errno and tp in positions:
+                    _say_gone(tp, positions[tp])
                 if not data or error or tp not in positions:
                     read.append((partition, error, highwater, *others, data))
                     continue
@@ -217,6 +220,17 @@ def _last_offset(batch: bytes) -> int:
     if len(batch) < HEADER_BYTES:
         return -1
     return BatchHeader.of(batch).last_offset
+
+
+def _say_gone(tp: TopicPartition, position: int) -> None:
+    # aiokafka goes on from the topic's beginning without a word.
+    _log.warning(
+        "position_is_gone",
+        partition=_name(tp),
+        offset=position,
+        reason="records were deleted before they were read, by retention or by somebody; "
+        "or the topic was made anew",
+    )
 
 
 def _name(tp: TopicPartition) -> str:
