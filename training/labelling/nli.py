@@ -24,12 +24,12 @@ from tokenizers.normalizers import Sequence as Normalizers
 from torch import Tensor, nn
 
 from training.data.dataset import Dataset
+from training.encoders.checkpoints import CheckpointError
 from training.encoders.encoder import (
     FIRST,
     LAST,
     PAD,
     UNKNOWN,
-    CheckpointError,
     Encoder,
     hf,
     load_encoder,
