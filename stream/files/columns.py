@@ -55,9 +55,10 @@ _NAMES: Final[Mapping[Role, tuple[str, ...]]] = {
         "количество звезд", "звезды", "число звезд", "рейтинг", "балл", "баллы", "оценка отзыва",
     ),
     "label": (
-        "category", "category id", "label", "labels", "label id", "class", "target", "choice",
-        "категория", "id категории", "категория товара", "метка", "класс",
-        "название категории",
+        "category", "category id", "label text", "label name", "label", "labels", "label id", "intent",
+        "intents", "intent name", "class name", "class", "target", "choice", "topic",
+        "категория", "id категории", "категория товара", "метка", "класс", "интент", "намерение",
+        "название категории", "тематика", "рубрика",
     ),
 }  # fmt: skip
 # The words of a review, in the order in which they are joined.

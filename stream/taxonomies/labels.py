@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stream.errors import InputError
 from stream.files import BadRow, Options, Wanted, open_reviews
+from stream.files.columns import listed
 
 
 def read_labelled_texts(
@@ -24,10 +25,12 @@ def read_labelled_texts(
     """
     wanted = Wanted(tuple(text_columns), None, label_column)
     with open_reviews(path, Options(wanted=wanted)) as file:
-        labels = file.table.columns.label
+        columns = file.table.columns
+        labels = columns.label
         if not labels:
             raise InputError(
-                f"{path}: no column is known to hold labels", "name it with --label-column"
+                f"{path}: no column is known to hold labels; there are {listed(file.table.names)}",
+                "name it with --label-column",
             )
         for row in file:
             if not isinstance(row, BadRow):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from stream.text import normalize
 # What people call the category of what fits no other.
 _NONE: Final = frozenset(
     {"none", "other", "others", "misc", "miscellaneous", "oos", "out-of-scope", "no-category"}
+    | {"ood", "out-of-domain", "nothing", "no-intent", "unrelated", "irrelevant", "not-applicable"}
     | {
         "none-of-these",
         "unknown",
@@ -105,7 +107,7 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
     slugs = _slugs(texts_of)
     if none is not None and none not in texts_of:
         raise InputError(f"no text has the label {none!r}", "name one as the file writes it")
-    means_none = none or next((label for label in texts_of if slugs[label] in _NONE), None)
+    means_none = none or next((label for label in texts_of if _sounds_like_none(slugs[label])), None)
     labels = sorted(
         texts_of, key=lambda label: (label == means_none, -len(texts_of[label]), slugs[label])
     )
@@ -131,6 +133,10 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
         mixed_up=tuple(counts.mixed_up(guesses)),
         contradicting=_contradicting(texts_of),
     )
+
+
+def _sounds_like_none(slug: str) -> bool:
+    return re.sub(r"[._]", "-", slug) in _NONE
 
 
 def _slugs(labels: Iterable[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from schemas import CategoryInfo, load_taxonomy
 from stream.errors import InputError
 from stream.taxonomies import words
+from stream.taxonomies.labels import read_labelled_texts
 from stream.taxonomies.proposal import propose
 from stream.taxonomies.slugs import name_of, slug_of
 from stream.taxonomies.writing import write_proposal
@@ -46,6 +47,28 @@ def test_categories_come_by_frequency_and_none_of_these_last():
     ]
     assert proposal.none == "other"
     assert proposal.language == "en"
+
+
+@pytest.mark.parametrize("label", ["out_of_scope", "OOS", "Out of domain", "none.of_these"])
+def test_labels_that_sound_like_none_of_these_mean_it(label):
+    without = [row for row in rows() if row[1] != "other"]
+    proposal = propose([*without, *(("sing a song", label) for _ in range(20))])
+    assert proposal.none == slug_of(label)
+    assert proposal.categories[-1].label == label
+
+
+@pytest.mark.parametrize("column", ["intent", "Label text", "class_name", "интент"])
+def test_labels_are_found_under_the_names_that_people_give_their_column(tmp_path, column):
+    path = tmp_path / "train.csv"
+    path.write_text(f"text,{column}\nwhere is my card,card_arrival\n", encoding="utf-8")
+    assert list(read_labelled_texts(path)) == [("where is my card", "card_arrival")]
+
+
+def test_a_file_without_labels_is_refused_with_the_columns_that_it_has(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text("text,what\nwhere is my card,card_arrival\n", encoding="utf-8")
+    with pytest.raises(InputError, match="there are «text», «what»"):
+        list(read_labelled_texts(path))
 
 
 def test_words_that_tell_a_category_are_found_and_those_of_all_are_not():
