@@ -107,7 +107,9 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
     slugs = _slugs(texts_of)
     if none is not None and none not in texts_of:
         raise InputError(f"no text has the label {none!r}", "name one as the file writes it")
-    means_none = none or next((label for label in texts_of if _sounds_like_none(slugs[label])), None)
+    means_none = none or next(
+        (label for label in texts_of if _sounds_like_none(slugs[label])), None
+    )
     labels = sorted(
         texts_of, key=lambda label: (label == means_none, -len(texts_of[label]), slugs[label])
     )

@@ -296,6 +296,7 @@ def _starter(
         raise InputError(
             "`reviews train starter` needs the raw reviews", "add --data ../shared/data"
         )
+    from training.data.unstated import Unstated
     from training.starter.recipe import StarterPlan, plan_of, train_starter
     from training.tracking.records import add_training, training_record
     from training.train import check_teachers
@@ -303,7 +304,7 @@ def _starter(
     plan = plan_of(config_of(given, StarterPlan().training), half_graph=half)
     check_teachers(plan.training)
     with stage_bars() as progress, tracker.run(training_record(STARTER, plan.training)) as run:
-        manifest = train_starter(data, output, work / STARTER, plan, progress)
+        manifest = train_starter(data, output, work / STARTER, plan, progress, Unstated(tell=note))
         add_training(run, output, manifest)
     return manifest
 
@@ -433,9 +434,9 @@ def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:
 
 def _caution(manifest: Manifest) -> None:
     """Say what the figures do not say."""
-    from training.measures.rule import LEAST_MEASURED, not_said
+    from training.measures.rule import LEAST_MEASURED, not_said, said_of_foreign
 
-    for sentence in not_said(manifest.metrics):
+    for sentence in (*not_said(manifest.metrics), *said_of_foreign(manifest.metrics)):
         note(f"[yellow]{sentence}[/yellow]")
     rows = int(manifest.metrics.get("held_out_rows", 0))
     people = int(manifest.metrics.get("held_out_rows_by_people", 0))

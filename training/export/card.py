@@ -17,7 +17,7 @@ from training.export.parity import Graphs
 from training.fit.config import TrainConfig
 from training.measures.calibration import NEVER
 from training.measures.held_out import HeldOut
-from training.measures.rule import not_said
+from training.measures.rule import not_said, said_of_foreign
 from training.models.family import family
 
 _NAMES: Final = {
@@ -157,6 +157,7 @@ def _scores(manifest: Manifest, held: HeldOut) -> str:
         *rows,
         "",
         *(f"{sentence}\n" for sentence in not_said(manifest.metrics)),
+        *(f"{sentence}\n" for sentence in said_of_foreign(manifest.metrics)),
     ]
     return "\n".join(lines)
 

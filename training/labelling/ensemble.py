@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from schemas import category_count
 from training.data.files import LabelledItem, UnlabelledReview, read_items, read_labelled
+from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.errors import DataError
 from training.labelling.dictionary import DictionaryLabeller
 from training.labelling.heuristic import HeuristicLabeller
@@ -101,25 +102,26 @@ def soft_labels(
     )
 
 
-def starter_labels(data: Path) -> SoftLabels:
+def starter_labels(data: Path, unstated: Unstated = PERSON_ASSUMED) -> SoftLabels:
     """Label the public case's reviews for the bundled starter model.
 
     Args:
         data: the folder with ``train.csv``, ``reviews.csv``, ``validated.csv``, ``llm_votes.jsonl``
             and ``gold_dev.csv``, whose texts are left out.
+        unstated: is told which reviews without a text are left out.
 
     Raises:
-        DataError: a file is absent.
+        DataError: a file is absent, or a review has no text and nobody is told.
     """
     if not data.is_dir():
         raise DataError(f"there is no folder {data}", "name the folder that holds the reviews")
-    train = read_items(data / "train.csv")
+    train = read_items(data / "train.csv", unstated)
     gold = read_labelled(data / "gold_dev.csv")
     held_ids = {row.item.id for row in gold}
     held_texts = {row.item.normalized for row in gold}
     items = [
         item
-        for item in [*train, *read_items(data / "reviews.csv")]
+        for item in [*train, *read_items(data / "reviews.csv", unstated)]
         if item.id not in held_ids and item.normalized not in held_texts
     ]
     recorded = [

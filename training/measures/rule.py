@@ -34,6 +34,8 @@ _ENOUGH: Final = 200
 LEAST_MEASURED: Final = 30
 _ROWS: Final = "held_out_rows"
 _PRECISION: Final = "published_precision"
+_FOREIGN_ROWS: Final = "foreign_rows"
+_FOREIGN_PUBLISHED: Final = "foreign_published"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,10 @@ def fit_rule(
     if len(foreign):
         sure = foreign.max(axis=1) >= thresholds[foreign.argmax(axis=1)]
         wrong = sure & (foreign.argmax(axis=1) != theirs)
-        metrics |= {"foreign_rows": float(len(foreign)), "foreign_published": float(wrong.mean())}
+        metrics |= {
+            _FOREIGN_ROWS: float(len(foreign)),
+            _FOREIGN_PUBLISHED: float(wrong.mean()),
+        }
     share = np.bincount(best, minlength=category_count()) / len(best)
     reference = Reference(
         category_share={c: round(float(share[c.id]), _DIGITS) for c in all_categories()},
@@ -169,6 +174,30 @@ def not_said(metrics: Mapping[str, float]) -> list[str]:
             )
         ]
     return []
+
+
+def said_of_foreign(metrics: Mapping[str, float]) -> list[str]:
+    """Return what a model's figures say, or leave unsaid, of texts that belong to no category.
+
+    Empty where one category means "none of these" and the figures are of it as of any other.
+    """
+    if rows := int(metrics.get(_FOREIGN_ROWS, 0)):
+        share = metrics.get(_FOREIGN_PUBLISHED, 0.0)
+        return [
+            (
+                f"Of {rows} texts whose category was left out of a training, {share:.1%} would be published as "
+                "another one; its thresholds and promises hold with them."
+            )
+        ]
+    if active_taxonomy().none is not None:
+        return []
+    return [
+        (
+            f"No category means “none of these”, and no text that belongs to none of the {category_count()} was "
+            "asked about: how many of those would be published is not known, and no promise holds for them. "
+            "`reviews train --foreign 0.05` finds it out and chooses thresholds with them."
+        )
+    ]
 
 
 def _counts(held: HeldOut, stream: NDArray[np.bool_]) -> dict[str, float]:

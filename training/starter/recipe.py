@@ -14,6 +14,7 @@ from typing import Final
 
 from stream.model.folder import Manifest
 from training.data.dataset import Dataset
+from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.export.folder import FolderOptions
 from training.fit.config import Distillation, Imbalance, Progress, TrainConfig, silent
 from training.pretraining.mlm import PretrainConfig
@@ -89,6 +90,7 @@ def train_starter(
     work: Path,
     plan: StarterPlan | None = None,
     progress: Progress = silent,
+    unstated: Unstated = PERSON_ASSUMED,
 ) -> Manifest:
     """Label, pretrain, train, calibrate, export.
 
@@ -98,15 +100,17 @@ def train_starter(
         work: keeps dataset and encoder; the encoder is taken up if it would be made the same today.
         plan: how; see :class:`Plan`.
         progress: is told how far it is.
+        unstated: is told which reviews without a text are left out.
 
     Raises:
-        DataError: a file is absent, or ``folder`` holds something else.
+        DataError: a file is absent, a review has no text and nobody is told, or ``folder`` holds something
+            else.
         ModelError: the exported model does not compute what the trained one does.
     """
     plan = plan or StarterPlan()
     check_replaceable(folder)
-    dataset = _dataset(data, work, plan, progress)
-    further, reported = unlabelled_texts(data), held_out(data)
+    dataset = _dataset(data, work, plan, progress, unstated)
+    further, reported = unlabelled_texts(data, unstated), held_out(data)
     texts = pretraining_texts(dataset, further, reported)
     starter_encoder(texts, work / ENCODER, plan.pretraining, progress)
     update = {"encoder": work / ENCODER, "checkpoints": work / "checkpoints"}
@@ -137,9 +141,11 @@ def _with_lessons(
     return config.model_copy(update={"distillation": lessons})
 
 
-def _dataset(data: Path, work: Path, plan: StarterPlan, progress: Progress) -> Dataset:
+def _dataset(
+    data: Path, work: Path, plan: StarterPlan, progress: Progress, unstated: Unstated
+) -> Dataset:
     progress("labels", 0, 1)
-    dataset = starter_dataset(data, plan.recipe)
+    dataset = starter_dataset(data, plan.recipe, unstated)
     dataset.write(work / DATASET)
     progress("labels", 1, 1)
     return dataset

@@ -18,7 +18,7 @@ from training.data.dataset import SYNTHETIC_WEIGHT, Dataset, dataset_of, join, r
 from training.data.files import read_items, read_labelled, read_votes
 from training.data.origins import Origin
 from training.data.parts import examples_file, held_out_files
-from training.data.unstated import Unstated
+from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.labelling.ensemble import SoftLabels, starter_labels
 from training.words.templates import synthetic_dataset
 
@@ -46,17 +46,20 @@ class Recipe:
     seed: int = 0
 
 
-def starter_dataset(data: Path, recipe: Recipe = Recipe()) -> Dataset:
+def starter_dataset(
+    data: Path, recipe: Recipe = Recipe(), unstated: Unstated = PERSON_ASSUMED
+) -> Dataset:
     """Put together what the starter model is trained on.
 
     Args:
         data: the folder of the real reviews.
         recipe: how much of what.
+        unstated: is told which reviews without a text are left out.
 
     Raises:
-        DataError: a file is absent.
+        DataError: a file is absent, or a review has no text and nobody is told.
     """
-    case = _case_rows(starter_labels(data), data)
+    case = _case_rows(starter_labels(data, unstated), data)
     written = read_labelled_dataset(examples_file())
     written.weight[:] = recipe.written_weight
     composed = synthetic_dataset(recipe.synthetic, recipe.seed, SYNTHETIC_WEIGHT)
@@ -83,14 +86,18 @@ def shop_rows(data: Path) -> Dataset:
     return rows.take(np.array(sorted(first.values()), dtype=np.int64))
 
 
-def unlabelled_texts(data: Path) -> list[str]:
+def unlabelled_texts(data: Path, unstated: Unstated = PERSON_ASSUMED) -> list[str]:
     """Read the reviews of the case's stream and of other shops that nobody labelled, in order.
 
+    Args:
+        data: the folder of the real reviews.
+        unstated: is told which reviews without a text are left out.
+
     Raises:
-        DataError: a file is absent.
+        DataError: a file is absent, or a review has no text and nobody is told.
     """
     paths = (data / "reviews.csv", data / SHOPS / "reviews.csv")
-    return [item.text for path in paths for item in read_items(path)]
+    return [item.text for path in paths for item in read_items(path, unstated)]
 
 
 def pretraining_texts(

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from schemas import active_taxonomy
+from schemas import active_taxonomy, using
+from tests.support.taxonomies import bank
 from training.data.dataset import labelled
 from training.errors import DataError
 from training.foreign import foreign_logits
 from training.measures.calibration import softmax
 from training.measures.held_out import HeldOut
-from training.measures.rule import fit_rule
+from training.measures.rule import fit_rule, said_of_foreign
 from training.train import train_family
 
 COUNT = 600
@@ -68,6 +69,19 @@ def test_a_foreign_text_that_is_taken_for_none_of_these_is_right(held):
     rule = fit_rule(HeldOut(held.rows, held.logits, foreign=foreign), 0.9, 0.0)
     assert rule.metrics["foreign_published"] == 0
     assert rule.promises[none].lower > 0.9
+
+
+def test_a_model_says_what_it_does_with_texts_of_no_category(held, tmp_path):
+    plain = fit_rule(held, 0.9, 0.0)
+    assert said_of_foreign(plain.metrics) == [], "one category means none of these"
+    foreign = answers(COUNT // 4, np.arange(COUNT // 4) % 2, 1, 6, seed=1)
+    aware = fit_rule(HeldOut(held.rows, held.logits, foreign=foreign), 0.9, 0.0)
+    (sentence,) = said_of_foreign(aware.metrics)
+    assert f"Of {COUNT // 4} texts" in sentence
+    with using(bank(tmp_path)):
+        (sentence,) = said_of_foreign(plain.metrics)
+        assert "No category means “none of these”" in sentence
+        assert "--foreign" in sentence
 
 
 def test_a_text_is_asked_of_a_model_that_did_not_learn_its_category(reviews, wanting):

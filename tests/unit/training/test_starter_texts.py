@@ -3,6 +3,8 @@
 import pytest
 
 from training.data.dataset import labelled
+from training.data.unstated import Unstated
+from training.errors import DataError
 from training.starter.texts import pretraining_texts, shop_rows, unlabelled_texts
 
 VALIDATED = (
@@ -46,6 +48,20 @@ def test_the_product_of_each_is_known(data):
 
 def test_unlabelled_texts_are_those_of_the_stream_and_of_other_shops(data):
     assert unlabelled_texts(data) == ["Села хорошо", "Лампа светит"]
+
+
+def test_a_review_without_a_text_is_left_out_and_told(data):
+    rows = "".join(f"r{n},Села хорошо\n" for n in range(30))
+    (data / "reviews.csv").write_text(f"id,text\nr99,\n{rows}", "utf-8")
+    told: list[str] = []
+    assert len(unlabelled_texts(data, Unstated(tell=told.append))) == 31
+    assert any("line 2: the text is empty: left out" in line for line in told)
+
+
+def test_a_review_without_a_text_is_refused_where_nobody_is_told(data):
+    (data / "reviews.csv").write_text("id,text\nr1,Села хорошо\nr2,\n", "utf-8")
+    with pytest.raises(DataError, match="the text is empty"):
+        unlabelled_texts(data)
 
 
 def test_what_is_reported_on_is_not_pretrained_on():
