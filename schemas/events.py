@@ -343,6 +343,11 @@ class BatchSummary(Event):
         default=0, description="Reviews whose date could not be read; it is in the metadata."
     )
     cache_hits: Count
+    first_stage: Count = Field(
+        default=0,
+        description="Reviews that the first stage of a cascade decided. The cache does not keep the "
+        "stage: its hits are none of them.",
+    )
     audited: Count = Field(
         default=0, description="Of the published, those that people are asked about as well."
     )

@@ -151,7 +151,7 @@ def calibrate(
 
 
 def _logits(model: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:
-    return model.logits(model.tokenize(list(texts)).ids)[0]
+    return model.infer(list(texts)).logits
 
 
 def _ways(manifest: Manifest, stream: NDArray[np.float32]) -> dict[str, Fit]:

@@ -16,6 +16,7 @@ from schemas import category_count
 from stream.model.classifier import Classifier, Scores
 from stream.model.folder import CPU_GRAPH, TOKENIZER, read_manifest
 from stream.model.inference import Graph, session_options
+from stream.model.stage import Stage
 
 _SURE = 0.99
 
@@ -47,7 +48,8 @@ def split_classifier(folder: Path, threads: int, chunk_tokens: int) -> Classifie
     """Return a folder's classifier on a :class:`SplitGraph`."""
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
     graph = SplitGraph(folder / CPU_GRAPH, threads)
-    return Classifier(read_manifest(folder), tokenizer, graph, chunk_tokens)
+    manifest = read_manifest(folder)
+    return Classifier(manifest, Stage(tokenizer, graph, manifest, chunk_tokens))
 
 
 class NoGraph:
@@ -77,7 +79,8 @@ class EmulatedAccelerator(Classifier):
     def __init__(self, folder: Path, seconds: float = 0.0) -> None:
         graph: Graph = NoGraph()
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        super().__init__(read_manifest(folder), tokenizer, graph, 1)
+        manifest = read_manifest(folder)
+        super().__init__(manifest, Stage(tokenizer, graph, manifest, 1))
         self._seconds = seconds
         self._device = Lock()  # the worker has two batches in the model's stage; a device, one
 
@@ -92,6 +95,7 @@ class EmulatedAccelerator(Classifier):
         probabilities[np.arange(rows), np.arange(rows) % category_count()] = _SURE
         return Scores(
             probabilities=probabilities,
+            by_first=np.zeros(rows, dtype=np.bool_),
             tokens=[1] * rows,
             unknown=[0] * rows,
             tokenize_seconds=0.0,

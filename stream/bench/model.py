@@ -38,7 +38,7 @@ def bench_model(
     sample = sample_of(texts)
     model = Classifier.load(folder, "cpu", threads)
     split = split_classifier(folder, threads, SPLIT_TOKENS)
-    ids = model.tokenize(sample).ids
+    ids = model.last.tokenize(sample).ids
     strategies: dict[str, Callable[[], float]] = {
         "one at a time": lambda: batch_rate(split, ids[:256], 1, ordered=False),
         "64 in arrival order": lambda: batch_rate(split, ids, 64, ordered=False),
@@ -72,7 +72,7 @@ def batch_rate(model: Classifier, ids: list[list[int]], rows: int, *, ordered: b
     graph_rows = [order[i : i + rows] for i in range(0, len(order), rows)]
     started = time.perf_counter()
     for batch in graph_rows:
-        model.run_padded(batch)
+        model.last.run_padded(batch)
     return len(ids) / (time.perf_counter() - started)
 
 
@@ -80,7 +80,7 @@ def budget_rate(model: Classifier, ids: list[list[int]]) -> float:
     """Return reviews a second as the worker cuts its micro-batches, word pieces at hand."""
     started = time.perf_counter()
     for i in range(0, len(ids), BATCH_ROWS):
-        model.logits(ids[i : i + BATCH_ROWS])
+        model.last.logits(ids[i : i + BATCH_ROWS])
     return len(ids) / (time.perf_counter() - started)
 
 

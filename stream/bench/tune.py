@@ -159,7 +159,7 @@ def _measure(contenders: dict[int, Callable[[], float]], what: str) -> dict[int,
 
 def _rate(model: Classifier, texts: Sequence[str], batch_tokens: int) -> float:
     """Return reviews a second when texts come in micro-batches of a token budget."""
-    ids = model.tokenize(texts).ids
+    ids = model.entry.tokenize(texts).ids
     batches: list[list[str]] = [[]]
     used = 0
     for text, row in zip(texts, ids, strict=True):

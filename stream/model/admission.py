@@ -18,14 +18,22 @@ from typing import BinaryIO, Final
 
 from schemas import ModelAnnouncement
 from stream.errors import ModelError
-from stream.model.folder import CPU_GRAPH, GPU_GRAPH, MANIFEST, TOKENIZER, Manifest, parse_manifest
+from stream.model.folder import (
+    CPU_GRAPH,
+    FIRST_STAGE_FILES,
+    GPU_GRAPH,
+    MANIFEST,
+    TOKENIZER,
+    Manifest,
+    parse_manifest,
+)
 
 MAX_MANIFEST_BYTES: Final = 1 << 20
 """Ours have 5 KB; the longest part are the stored answers."""
 # A model folder has about eight files.
 _MOST_FILES: Final = 64
 _CHUNK: Final = 1 << 20
-_SERVED: Final = (CPU_GRAPH, GPU_GRAPH, TOKENIZER)
+_SERVED: Final = (CPU_GRAPH, GPU_GRAPH, TOKENIZER, *FIRST_STAGE_FILES)
 # Not to be followed, not to be waited for (a pipe), not to be inherited.
 _SAFELY: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _RESTORE: Final = "announce a model of the registry: `reviews model announce`"

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
-from schemas import active_taxonomy, category_count
+from schemas import active_taxonomy
 from stream.errors import ModelError
-from stream.model.chunking import plan_chunks
+from stream.model.cascade import ModelCascade, open_stages
 from stream.model.decision import DecisionRule
-from stream.model.folder import TOKENIZER, Manifest, read_manifest, verify
-from stream.model.inference import Device, Graph, open_graph
+from stream.model.folder import Manifest, SelfTest, read_manifest, verify
+from stream.model.inference import Device
+from stream.model.stage import Inference, Stage
 from stream.model.strange_text import StrangeText, letters_a_piece
 
 # int8 kernels differ between processors (VNNI or not): logits move by a few hundredths.
 SELF_TEST_TOLERANCE: Final = 0.5
 # A lead this small decides nothing: the cut of a batch into calls moves int8 logits as much.
 SELF_TEST_TIE: Final = 0.05
-# Word pieces of one call, by device. With the 3-layer model on two cores 512 are 6%
-# faster than 1024, and 2% slower than 256.
-CALL_TOKENS: Final = {"cpu": 512, "cuda": 2048}
-# A small batch is spread over the cores as well, unless its calls would be smaller than this.
-LEAST_CALL_TOKENS: Final = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Word pieces of some texts."""
-
-    ids: list[list[int]]
-    unknown: list[int]
-    """Word pieces that are not in the vocabulary, by text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +31,8 @@ class Scores:
 
     probabilities: NDArray[np.float32]
     """Calibrated, float32 [rows, categories]."""
+    by_first: NDArray[np.bool_]
+    """Which rows the first stage of a cascade decided, bool [rows]; without one, none."""
     tokens: list[int]
     """Word pieces by row, specials included."""
     unknown: list[int]
@@ -73,30 +59,18 @@ class Predictions:
 
 
 class Classifier:
-    """A loaded, verified and self-tested model. Thread-safe; calls share its threads.
+    """A loaded, verified and self-tested model, of one stage or two. Thread-safe.
 
     Args:
         manifest: of the model folder.
-        tokenizer: of the model folder.
-        graph: runs the model.
-        chunk_tokens: most word pieces, padding included, of one call of the graph; 0 for what suits
-            its device.
+        stages: what it computes with.
     """
 
-    def __init__(
-        self, manifest: Manifest, tokenizer: Tokenizer, graph: Graph, chunk_tokens: int
-    ) -> None:
+    def __init__(self, manifest: Manifest, stages: Stage | ModelCascade) -> None:
         self.manifest = manifest
         self.rule = DecisionRule.of(manifest)
-        self._tokenizer = tokenizer
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(manifest.max_length)
-        self._graph = graph
-        self._chunk_tokens = chunk_tokens or CALL_TOKENS[graph.device]
-        self._specials = tokenizer.num_special_tokens_to_add(is_pair=False)
+        self._stages = stages
         self._strange = StrangeText(_languages(), self._usual_letters())
-        self._parallel_calls = graph.parallel_calls
-        self._calls = ThreadPoolExecutor(self._parallel_calls, thread_name_prefix="model")
 
     @classmethod
     def load(
@@ -114,7 +88,7 @@ class Classifier:
             folder: of the model.
             device: see :func:`~stream.model.inference.open_graph`.
             threads: likewise.
-            chunk_tokens: see the class.
+            chunk_tokens: see :class:`~stream.model.stage.Stage`.
             checked: the digests are known to be right; only what is loaded needs to be there.
 
         Raises:
@@ -122,9 +96,8 @@ class Classifier:
         """
         try:
             manifest = read_manifest(folder) if checked else verify(folder)
-            tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-            graph = open_graph(folder, device, threads, manifest.max_length)
-            classifier = cls(manifest, tokenizer, graph, chunk_tokens)
+            stages = open_stages(folder, manifest, device, threads, chunk_tokens)
+            classifier = cls(manifest, stages)
             classifier.self_test()
         except (ModelError, KeyboardInterrupt, SystemExit):
             raise
@@ -144,48 +117,23 @@ class Classifier:
 
     @property
     def device(self) -> str:
-        """Where the model runs: ``cpu`` or ``cuda``."""
-        return self._graph.device
+        """Where the model runs, the last stage of a cascade: ``cpu`` or ``cuda``."""
+        return self.last.device
 
-    def tokenize(self, normalized: Sequence[str]) -> Tokens:
-        """Return word pieces of already normalised texts."""
-        encodings = self._tokenizer.encode_batch_fast(list(normalized))
-        ids = [encoding.ids for encoding in encodings]
-        unknown_id = self.manifest.unknown_id
-        return Tokens(ids, [row.count(unknown_id) for row in ids])
+    @property
+    def entry(self) -> Stage:
+        """The stage that every text goes through."""
+        return self._stages.entry
 
-    def logits(self, ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.float32], int]:
-        """Run the model on rows of word pieces.
+    @property
+    def last(self) -> Stage:
+        """The stage that no other one follows; without a cascade the same."""
+        return self._stages.last
 
-        Returns:
-            Logits float32 [rows, categories] in the order of the rows, and how many word pieces were
-            computed, padding included.
-        """
-        lengths = [len(row) for row in ids]
-        logits = np.empty((len(ids), category_count()), dtype=np.float32)
-        padded = 0
-        chunks = plan_chunks(lengths, self._call_tokens(sum(lengths)))
-        run = map if len(chunks) == 1 else self._calls.map
-        answers = run(self.run_padded, ([ids[row] for row in rows] for rows in chunks))
-        for rows, (values, computed) in zip(chunks, answers, strict=True):
-            logits[rows] = values
-            padded += computed
-        return logits, padded
-
-    def _call_tokens(self, tokens: int) -> int:
-        """Return the most word pieces of a call, for a batch of so many."""
-        share = -(-tokens // self._parallel_calls)
-        return min(self._chunk_tokens, max(share, LEAST_CALL_TOKENS))
-
-    def run_padded(self, ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.float32], int]:
-        """Run the model once, on rows padded to the longest: see :meth:`logits`."""
-        shape = (len(ids), max(map(len, ids)))
-        input_ids = np.full(shape, self.manifest.pad_id, dtype=np.int64)
-        mask = np.zeros(shape, dtype=np.int64)
-        for i, row in enumerate(ids):
-            input_ids[i, : len(row)] = row
-            mask[i, : len(row)] = 1
-        return self._graph.run(input_ids, mask), input_ids.size
+    @property
+    def cascaded(self) -> bool:
+        """Whether there are two stages."""
+        return self.entry is not self.last
 
     def classify(self, normalized: Sequence[str]) -> Predictions:
         """Classify texts that went through :func:`stream.text.normalize`. Order is kept."""
@@ -200,59 +148,69 @@ class Classifier:
 
     def score(self, normalized: Sequence[str]) -> Scores:
         """Ask the model as :meth:`classify` does, and decide nothing."""
-        started = time.perf_counter()
-        tokens = self.tokenize(normalized)
-        tokenized = time.perf_counter()
-        logits, padded = self.logits(tokens.ids)
+        found = self.infer(normalized)
         return Scores(
-            probabilities=self.rule.probabilities(logits),
-            tokens=[len(row) for row in tokens.ids],
-            unknown=tokens.unknown,
-            tokenize_seconds=tokenized - started,
-            inference_seconds=time.perf_counter() - tokenized,
-            padded_tokens=padded,
+            probabilities=self.rule.probabilities(found.logits),
+            by_first=found.by_first,
+            tokens=found.tokens,
+            unknown=found.unknown,
+            tokenize_seconds=found.tokenize_seconds,
+            inference_seconds=found.inference_seconds,
+            padded_tokens=found.padded_tokens,
         )
+
+    def infer(self, normalized: Sequence[str]) -> Inference:
+        """Return the model's logits of normalised texts, before they are calibrated."""
+        return self._stages.infer(normalized)
 
     def strange(self, normalized: str, tokens: int) -> str | None:
         """Return why a text is not to be published, however sure the model is; None: it may be.
 
         Args:
             normalized: the text.
-            tokens: its word pieces, specials included.
+            tokens: its word pieces, specials included, as :class:`Scores` has them.
         """
-        whole = tokens < self.manifest.max_length
-        return self._strange.reason(normalized, tokens - self._specials if whole else 0)
+        entry = self.entry
+        whole = tokens < entry.max_length
+        return self._strange.reason(normalized, tokens - entry.specials if whole else 0)
 
     def _usual_letters(self) -> float:
         texts = [case.text for case in self.manifest.self_test]
-        pieces = [len(row) - self._specials for row in self.tokenize(texts).ids]
+        entry = self.entry
+        pieces = [len(row) - entry.specials for row in entry.tokenize(texts).ids]
         return letters_a_piece(texts, pieces)
 
     def self_test(self) -> None:
-        """Compare the model with the logits stored in its manifest.
+        """Compare each stage with the logits stored in the manifest.
 
         Raises:
             ModelError: a stored text gets another category, or logits that are too far away; or
                 nothing is stored, so that nobody knows what the model should compute.
         """
-        cases = self.manifest.self_test
-        if not cases:
-            raise ModelError(
-                f"model {self.version} has no self-test: its manifest holds no stored answers",
-                "export the model again with `reviews train`",
-            )
-        logits, _ = self.logits(self.tokenize([case.text for case in cases]).ids)
-        stored = np.asarray([case.logits for case in cases], dtype=np.float32)
-        worst = float(np.abs(logits - stored).max())
-        chosen = logits.argmax(axis=1)
-        leads = stored.max(axis=1) - stored[np.arange(len(stored)), chosen]
-        same = bool((leads <= SELF_TEST_TIE).all())
-        if not same or not worst <= SELF_TEST_TOLERANCE:
-            raise ModelError(
-                f"model {self.version} fails its self-test: logits are off by {worst:.3f}"
-                + ("" if same else " and a category differs"),
-                "restore the folder from the registry, or export the model again",
-            )
+        _compare(f"model {self.version}", self.last, self.manifest.self_test)
+        if (first := self.manifest.first_stage) is not None:
+            name = f"the first stage of model {self.version}"
+            _compare(name, self.entry, first.self_test)
+
+
+def _compare(name: str, stage: Stage, cases: Sequence[SelfTest]) -> None:
+    if not cases:
+        raise ModelError(
+            f"{name} has no self-test: its manifest holds no stored answers",
+            "export the model again with `reviews train`",
+        )
+    logits = stage.infer([case.text for case in cases]).logits
+    stored = np.asarray([case.logits for case in cases], dtype=np.float32)
+    worst = float(np.abs(logits - stored).max())
+    chosen = logits.argmax(axis=1)
+    leads = stored.max(axis=1) - stored[np.arange(len(stored)), chosen]
+    same = bool((leads <= SELF_TEST_TIE).all())
+    if not same or not worst <= SELF_TEST_TOLERANCE:
+        raise ModelError(
+            f"{name} fails its self-test: logits are off by {worst:.3f}"
+            + ("" if same else " and a category differs"),
+            "restore the folder from the registry, or export the model again",
+        )
 
 
 def _languages() -> tuple[str, ...]:

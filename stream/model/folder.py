@@ -1,7 +1,8 @@
 """A model is a folder: reading it, checking it, and writing its manifest.
 
 The folder holds ``model.onnx``, optionally ``model.fp16.onnx`` for a GPU, ``tokenizer.json``,
-``manifest.json`` and ``README.md`` (the model card). Nothing in it is ever unpickled or executed.
+``manifest.json`` and ``README.md`` (the model card); a cascade also ``first.onnx`` and
+``first.tokenizer.json``, of its first stage. Nothing in it is ever unpickled or executed.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ MANIFEST: Final = "manifest.json"
 CPU_GRAPH: Final = "model.onnx"
 GPU_GRAPH: Final = "model.fp16.onnx"
 TOKENIZER: Final = "tokenizer.json"
+FIRST_GRAPH: Final = "first.onnx"
+FIRST_TOKENIZER: Final = "first.tokenizer.json"
 KNOWN: Final = "known.npy"
 """Hashes of the texts that a model, and its base, were trained on; see `training.encoders.known`."""
 REQUIRED_FILES: Final = (CPU_GRAPH, TOKENIZER)
+FIRST_STAGE_FILES: Final = (FIRST_GRAPH, FIRST_TOKENIZER)
+"""What a cascade needs besides."""
 _DIGEST_CHUNK: Final = 1 << 20
 
 # Anything else made every probability NaN: all reviews became tasks that no reader could parse.
@@ -71,6 +76,28 @@ class PromisedPrecision(BaseModel):
     right: int
     lower: float
     needed: int | None = None
+
+
+class FirstStage(BaseModel):
+    """The cheap stage of a cascade: what it is sure enough of, the other stage is not asked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str = Field(description="Of the model folder that it was taken from.")
+    family: str
+    max_length: int = Field(ge=8, le=512, description="Word pieces, specials included.")
+    pad_id: int = Field(ge=0)
+    unknown_id: int = Field(ge=0)
+    text_version: int
+    temperature: float = Field(ge=1e-3, le=1e3, description="Its own, for what it keeps.")
+    scale: float = Field(
+        ge=1e-6, le=1e6, description="Its logits times this are in the scale of the other stage's."
+    )
+    keep: dict[str, _Threshold] = Field(
+        description="Least calibrated probability of its own at which it decides, by slug."
+    )
+    training_digest: str = ""
+    self_test: tuple[SelfTest, ...]
 
 
 class Manifest(BaseModel):
@@ -123,12 +150,23 @@ class Manifest(BaseModel):
     files: dict[str, str] = Field(description="SHA-256 of every file but the manifest.")
     self_test: tuple[SelfTest, ...] = ()
     reference: Reference = Reference()
+    first_stage: FirstStage | None = Field(
+        default=None,
+        description="Of a cascade. Files, word pieces and self-test beside it are the other stage's, "
+        "all else is of the whole.",
+    )
 
     @model_validator(mode="after")
     def _bias_is_of_categories(self) -> Self:
         if unknown := sorted(self.bias.keys() - set(self.categories)):
             raise ValueError(f"bias of no category: {some(unknown)}")
         return self
+
+
+def graph_bytes(folder: Path, manifest: Manifest) -> int:
+    """Return the size of what runs on the CPU: the graph, or both of a cascade."""
+    graphs = (CPU_GRAPH,) if manifest.first_stage is None else (CPU_GRAPH, FIRST_GRAPH)
+    return sum((folder / name).stat().st_size for name in graphs)
 
 
 def file_digest(path: Path) -> str:
@@ -175,6 +213,9 @@ def _decision(manifest: Manifest) -> str:
     decision = f"T={manifest.temperature!r} thresholds={thresholds!r}"
     if manifest.bias:
         decision += f" bias={dict(sorted(manifest.bias.items()))!r}"
+    if (first := manifest.first_stage) is not None:
+        keep = {slug: first.keep[slug] for slug in manifest.categories}
+        decision += f" first: T={first.temperature!r} scale={first.scale!r} keep={keep!r}"
     return decision
 
 
@@ -252,16 +293,25 @@ def verify(folder: Path) -> Manifest:
 
 def _check_contract(folder: Path, manifest: Manifest) -> None:
     _check_taxonomy(folder, manifest)
-    if manifest.text_version not in READABLE_BY:
-        raise ModelError(
-            f"{folder}: trained with text preprocessing {manifest.text_version}, "
-            f"this version has {TEXT_VERSION}",
-            "retrain the model with this version",
-        )
+    _check_text_version(folder, manifest.text_version)
     if missing := [slug for slug in manifest.categories if slug not in manifest.thresholds]:
         raise ModelError(f"{folder}: no threshold for {', '.join(missing)}")
-    if missing := [name for name in REQUIRED_FILES if name not in manifest.files]:
+    required: tuple[str, ...] = REQUIRED_FILES
+    if (first := manifest.first_stage) is not None:
+        _check_text_version(folder, first.text_version)
+        required += FIRST_STAGE_FILES
+        if missing := [slug for slug in manifest.categories if slug not in first.keep]:
+            raise ModelError(f"{folder}: the first stage does not say when to keep {some(missing)}")
+    if missing := [name for name in required if name not in manifest.files]:
         raise ModelError(f"{folder}: the manifest does not list {', '.join(missing)}")
+
+
+def _check_text_version(folder: Path, version: int) -> None:
+    if version not in READABLE_BY:
+        raise ModelError(
+            f"{folder}: trained with text preprocessing {version}, this version has {TEXT_VERSION}",
+            "retrain the model with this version",
+        )
 
 
 def _check_taxonomy(folder: Path, manifest: Manifest) -> None:

@@ -45,6 +45,8 @@ class CachedPrediction:
     """Calibrated, float32 [categories]."""
     tokens: int
     unknown: int
+    by_first: bool = False
+    """Whether the first stage of a cascade has just decided it. It is not kept in the cache."""
 
 
 def cache_seal(settings: CacheSettings) -> Seal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class _Answers:
     tokenize: float = 0.0
     inference: float = 0.0
     padded: int = 0
+    stages: Counter[str] = field(default_factory=Counter)
+    """Texts of cascades by the stage that decided them."""
 
 
 class Classification:
@@ -139,6 +142,8 @@ class Classification:
         metrics.tokens.inc(sum(prediction.tokens for prediction in fresh))
         metrics.unknown_tokens.inc(sum(prediction.unknown for prediction in fresh))
         metrics.padded_tokens.inc(answers.padded)
+        for stage, texts in answers.stages.items():
+            metrics.cascade.labels(stage).inc(texts)
 
 
 def _key(event: InputEvent) -> Key:
@@ -184,7 +189,7 @@ def _ask(classifier: Classifier, texts: dict[str, str], answers: _Answers) -> No
             else:
                 _ask_alone(classifier, fingerprints[0], texts, answers, error)
             continue
-        _collect(answers, classifier.version, fingerprints, scores)
+        _collect(answers, classifier, fingerprints, scores)
 
 
 def _ask_alone(
@@ -206,7 +211,7 @@ def _ask_alone(
         answers.poison[classifier.version, fingerprint] = f"{type(again).__name__}: {again}"
         _log.warning("poison_pill", error=type(again).__name__)
     else:
-        _collect(answers, classifier.version, [fingerprint], scores)
+        _collect(answers, classifier, [fingerprint], scores)
 
 
 def _score_finite(classifier: Classifier, texts: list[str]) -> Scores:
@@ -234,11 +239,16 @@ def _acquit(classifier: Classifier, error: Exception) -> None:
         ) from error
 
 
-def _collect(answers: _Answers, version: str, fingerprints: list[str], scores: Scores) -> None:
+def _collect(
+    answers: _Answers, classifier: Classifier, fingerprints: list[str], scores: Scores
+) -> None:
+    if classifier.cascaded:
+        by_first = int(scores.by_first.sum())
+        answers.stages += Counter(first=by_first, last=len(fingerprints) - by_first)
     answers.tokenize += scores.tokenize_seconds
     answers.inference += scores.inference_seconds
     answers.padded += scores.padded_tokens
     for i, fingerprint in enumerate(fingerprints):
-        answers.by_key[version, fingerprint] = CachedPrediction(
-            scores.probabilities[i], scores.tokens[i], scores.unknown[i]
+        answers.by_key[classifier.version, fingerprint] = CachedPrediction(
+            scores.probabilities[i], scores.tokens[i], scores.unknown[i], bool(scores.by_first[i])
         )

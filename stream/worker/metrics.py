@@ -68,6 +68,12 @@ class WorkerMetrics:
         self.padded_tokens = Counter(
             "reviews_padded_tokens_total", "Word pieces computed, padding included.", registry=r
         )
+        self.cascade = Counter(
+            "reviews_cascade_total",
+            "Texts that a model of two stages classified, by the stage that decided.",
+            ["stage"],
+            registry=r,
+        )
         self.cache_lookups = Counter(
             "reviews_cache_lookups_total", "Texts looked up.", ["result"], registry=r
         )
@@ -109,6 +115,8 @@ class WorkerMetrics:
             self.transactions.labels(outcome)
         for reason in REASONS:
             self.strange.labels(reason)
+        for stage in ("first", "last"):
+            self.cascade.labels(stage)
         for result in ("hit", "miss", "error"):
             self.cache_lookups.labels(result)
         for outcome in ("swapped", "refused"):

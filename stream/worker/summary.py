@@ -64,6 +64,7 @@ def summarize(
         unread_dates=sum(event.unread_date for event in events),
         audited=sum(event.audited for event in events),
         cache_hits=sum(event.cached for event in events),
+        first_stage=sum(event.prediction.by_first for event in events if event.prediction),
         categories={
             category: CategoryCount(
                 published=published[category],

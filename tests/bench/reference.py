@@ -50,7 +50,7 @@ def bench_reference(
     """
     sample = sample_of(texts)
     ours = Classifier.load(bundled, "cpu", threads)
-    ids = ours.tokenize(sample).ids
+    ids = ours.last.tokenize(sample).ids
     plain, exported = _write_reference(bundled, ids[::4], work)
     reference = split_classifier(plain, threads, SPLIT_TOKENS)
     ours_split = split_classifier(bundled, threads, SPLIT_TOKENS)

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from stream.model.classifier import Classifier
 from stream.model.folder import TOKENIZER, verify
 from stream.model.inference import open_graph
+from stream.model.stage import Stage
 from stream.settings import Settings
 from tests.faults.doubles import FaultyGraph, JumpingClock, Trap, report
 
@@ -48,7 +49,7 @@ class Controls:
             float(os.environ.get(ROW_MS, "0")) / 1000,
         )
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        return Classifier(manifest, tokenizer, graph, settings.model.chunk_tokens)
+        return Classifier(manifest, Stage(tokenizer, graph, manifest, settings.model.chunk_tokens))
 
     async def obey(self) -> None:
         """Do what the harness says until it is gone."""

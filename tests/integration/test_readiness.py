@@ -56,7 +56,7 @@ async def test_a_partition_that_stands_ends_readiness_and_says_where(kafka, topi
     await create_topics(settings)
     topics = settings.topic_names
     classifier = tiny_classifier(tmp_path / "model")
-    classifier._graph = graph = GatedGraph(classifier._graph)
+    classifier.last._graph = graph = GatedGraph(classifier.last._graph)
     async with running_worker(settings, classifier) as worker:
         await readiness_when(worker, 200)
         await send(kafka, topics.incoming, [(b"k", GOOD)])

@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from training.cli import (
         calibrate,
+        cascade,
         compare,
         evaluate,
         label,
@@ -34,4 +35,5 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Learning")(retrain.retrain)
     app.command("relabel-auto", rich_help_panel="Learning")(relabel.relabel_auto)
     app.add_typer(label.app, name="label", rich_help_panel="Learning")
+    model.app.command()(cascade.cascade)
     app.add_typer(model.app, name="model", rich_help_panel="Learning")

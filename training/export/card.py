@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -33,6 +34,8 @@ _NAMES: Final = {
     "foreign_rows": "Texts asked about whose category was left out of the training",
     "foreign_published": "Of them, share that would be published as another category",
     "held_out_products": "Products held out as wholes: none of their reviews was trained on",
+    "first_stage_share": "Share that the first stage decides",
+    "agreement_with_last_stage": "Same category as the last stage alone",
     "rows_known_to_the_base": "Rows whose labels the base had learned before: they flatter",
 }
 _LANGUAGES: Final = {
@@ -42,6 +45,8 @@ _LANGUAGES: Final = {
     "fr": "French",
     "ru": "Russian",
 }
+_FRONT_MATTER: Final = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+_HEADING: Final = re.compile(r"^(#+ )", re.MULTILINE)
 # Fewer texts of a category than this teach some of its words, and not the category.
 _FEW: Final = 20
 # What of the configuration a reader wants to see; all of it is in `training.json`.
@@ -86,6 +91,56 @@ def model_card(
         _limits(dataset),
     )
     return "\n".join(sections)
+
+
+def cascade_card(manifest: Manifest, held: HeldOut, first: str, last: str) -> str:
+    """Return the card of a model of two stages: of the whole, then those of the stages by themselves.
+
+    Args:
+        manifest: of the whole.
+        held: what temperature, thresholds and scores stand on.
+        first: card of the first stage's folder; empty if it has none.
+        last: likewise, of the last one's.
+    """
+    sections = (
+        _front_matter(manifest),
+        _stages(manifest),
+        _scores(manifest, held),
+        _decisions(manifest),
+        _of_stage("first", first),
+        _of_stage("last", last),
+    )
+    return "\n".join(sections)
+
+
+def _stages(manifest: Manifest) -> str:
+    stage = manifest.first_stage
+    assert stage is not None  # noqa: S101 - it is the card of a cascade
+    lines = [
+        f"# {manifest.name}\n",
+        (
+            f"Sorts {active_taxonomy().task} ({category_count()} categories) in two stages. The first one, "
+            f"of the family `{stage.family}`, reads every text and decides where its own calibrated "
+            "confidence reaches what is below; the last one reads the others. Scores, thresholds and "
+            f"promise are of both together. Made {manifest.created_at} by version "
+            f"{manifest.code_version} from model {stage.version}.\n"
+        ),
+        "| category | the first stage decides from |",
+        "|---|---:|",
+        *(
+            f"| {slug} | {'never' if value > 1 else f'{value:.4f}'} |"
+            for slug, value in stage.keep.items()
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _of_stage(which: str, card: str) -> str:
+    """Return a stage's own card as a section: without its front matter, its headings one step lower."""
+    body = _FRONT_MATTER.sub("", card, count=1)
+    lowered = _HEADING.sub(r"#\1", body).strip() or "It has no card of its own."
+    return f"## The {which} stage by itself\n\n{lowered}\n"
 
 
 def _front_matter(manifest: Manifest) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from stream.errors import ModelError
 from stream.model.classifier import Classifier
-from stream.model.folder import CPU_GRAPH
+from stream.model.folder import graph_bytes
 from stream.settings import GateSettings, ModelSettings
 from stream.text import normalize
 from training.gate.verdict import Check, Speed
@@ -99,7 +99,7 @@ def measure_speed(candidate: Loaded, serving: Loaded | None, texts: Sequence[str
             taken.append(time.perf_counter() - started)
     # The quickest round: whatever made the others slower was not the model.
     ms = [min(taken) * 1000 / len(sample) for taken in seconds]
-    sizes = [(model.folder / CPU_GRAPH).stat().st_size for model in models]
+    sizes = [graph_bytes(model.folder, model.model.manifest) for model in models]
     return Speed(
         candidate_ms=ms[0],
         serving_ms=None if serving is None else ms[1],

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import active_taxonomy, all_categories, category_count
-from stream.model.folder import PromisedPrecision, Reference
+from stream.model.folder import Manifest, PromisedPrecision, Reference
 from training.measures.calibration import (
     choose_thresholds,
     confidence_histogram,
@@ -88,7 +88,12 @@ def promised(kept: Sequence[Promise]) -> dict[str, PromisedPrecision]:
 
 
 def fit_rule(
-    held: HeldOut, precision: float, unknown_share: float, *, guarantee: bool = False
+    held: HeldOut,
+    precision: float,
+    unknown_share: float,
+    *,
+    guarantee: bool = False,
+    no_bolder_than: Manifest | None = None,
 ) -> ManifestRule:
     """Fit temperature and thresholds, and measure on the same rows.
 
@@ -109,11 +114,15 @@ def fit_rule(
         precision: wanted among what is published.
         unknown_share: of word pieces that are not in the vocabulary.
         guarantee: that the precision is kept with 95% confidence, category by category.
+        no_bolder_than: a model whose temperature is taken, and below whose thresholds none is: for
+            rows that flatter, because their labels had been learned.
     """
     truth, stream = held.truth, held.of_the_stream
     warm = stream if stream.sum() >= _ENOUGH else np.ones_like(stream)
     temperature = 1.0
-    if len(truth) >= LEAST_MEASURED:
+    if no_bolder_than is not None:
+        temperature = no_bolder_than.temperature
+    elif len(truth) >= LEAST_MEASURED:
         temperature = round(fit_temperature(held.logits[warm], truth[warm]), _DIGITS)
     probabilities = softmax(held.logits, temperature)
     foreign = np.empty((0, category_count()))
@@ -127,6 +136,9 @@ def fit_rule(
         precision,
         guarantee=guarantee,
     )
+    if no_bolder_than is not None:
+        least = [no_bolder_than.thresholds[slug] for slug in active_taxonomy().slugs]
+        thresholds = np.maximum(thresholds, least)
     seen, true = probabilities[stream], truth[stream]
     best = seen.argmax(axis=1)
     metrics = _counts(held, stream)

@@ -29,7 +29,7 @@ class VersionRecord(_Record):
     added_at: datetime
     added_by: str
     why: str = ""
-    size_bytes: int = Field(description="Of the graph that runs on the CPU.")
+    size_bytes: int = Field(description="Of what runs on the CPU: the graph, or both of a cascade.")
     metrics: dict[str, float] = Field(default_factory=dict, description="The manifest's own.")
     training_digest: str = ""
     lineage: dict[str, Any] = Field(

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from stream.account import account_name
 from stream.errors import ModelError
-from stream.model.folder import CPU_GRAPH, MANIFEST, Manifest, file_digest, verify
+from stream.model.folder import MANIFEST, Manifest, file_digest, graph_bytes, verify
 from stream.private_files import sync_folder
 from training.registry.errors import (
     NothingToRollBack,
@@ -148,7 +148,7 @@ class Registry:
                 added_at=now(),
                 added_by=self.user,
                 why=why,
-                size_bytes=(folder / CPU_GRAPH).stat().st_size,
+                size_bytes=graph_bytes(folder, manifest),
                 metrics=manifest.metrics,
                 training_digest=manifest.training_digest,
                 lineage=dict(lineage or {}),

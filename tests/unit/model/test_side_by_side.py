@@ -7,9 +7,9 @@ import pytest
 from tokenizers import Tokenizer
 
 from schemas import category_count
-from stream.model.classifier import Classifier
 from stream.model.folder import CPU_GRAPH, TOKENIZER, read_manifest
 from stream.model.inference import OnnxGraph
+from stream.model.stage import Stage
 from tests.support.tiny_model import write_tiny_model
 
 CALLS = 2
@@ -30,14 +30,14 @@ class MeetingGraph:
         return np.repeat(lengths, category_count(), axis=1).astype(np.float32)
 
 
-def _classifier(folder, graph):
+def _stage(folder, graph):
     write_tiny_model(folder)
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    return Classifier(read_manifest(folder), tokenizer, graph, chunk_tokens=0)
+    return Stage(tokenizer, graph, read_manifest(folder), chunk_tokens=0)
 
 
 def test_calls_of_one_batch_run_side_by_side_and_every_row_gets_its_own_answer(tmp_path):
-    logits, _ = _classifier(tmp_path, MeetingGraph()).logits([[1] * 60, [1] * 120])
+    logits, _ = _stage(tmp_path, MeetingGraph()).logits([[1] * 60, [1] * 120])
     assert logits[:, 0].tolist() == [60, 120]
 
 
@@ -49,7 +49,7 @@ def test_a_call_that_raises_is_not_mistaken_for_an_answer(tmp_path):
             return np.zeros((len(input_ids), category_count()), np.float32)
 
     with pytest.raises(ValueError, match="out of luck"):
-        _classifier(tmp_path, Failing()).logits([[1] * 60, [1] * 120])
+        _stage(tmp_path, Failing()).logits([[1] * 60, [1] * 120])
 
 
 def test_a_cpu_graph_takes_as_many_calls_side_by_side_as_it_is_given_threads(tmp_path):

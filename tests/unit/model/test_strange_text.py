@@ -142,7 +142,7 @@ def test_signs_and_digits_are_no_pieces_of_words():
 )
 def test_the_bundled_model_is_not_believed_about_words_that_it_does_not_know(bundled, text):
     normal = normalize(text)
-    (ids,) = bundled.tokenize([normal]).ids
+    (ids,) = bundled.entry.tokenize([normal]).ids
     assert bundled.strange(normal, len(ids)) == UNKNOWN_WORDS
 
 
@@ -207,7 +207,7 @@ def test_a_dirty_text_has_the_category_of_the_clean_one_or_is_asked_about(bundle
 def test_few_real_reviews_are_flagged_wrongly(bundled):
     with REAL.open(encoding="utf-8", newline="") as file:
         texts = [normalize(row["text"]) for row in csv.DictReader(file)]
-    tokens = [len(ids) for ids in bundled.tokenize(texts).ids]
+    tokens = [len(ids) for ids in bundled.entry.tokenize(texts).ids]
     flagged = [
         text
         for text, count in zip(texts, tokens, strict=True)

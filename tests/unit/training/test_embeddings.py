@@ -67,7 +67,7 @@ def test_what_is_served_says_what_the_regression_says(reviews, quick, tmp_path):
     train_family("embeddings", reviews, tmp_path / "model", quick)
     served = Classifier.load(tmp_path / "model", device="cpu")
     said = fit_family("embeddings", reviews, quick).logits(reviews.normalized)
-    logits, _ = served.logits(served.tokenize(reviews.normalized).ids)
+    logits = served.infer(reviews.normalized).logits
     assert (logits.argmax(axis=1) == said.argmax(axis=1)).mean() > 0.95
 
 

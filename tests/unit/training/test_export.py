@@ -81,9 +81,9 @@ def test_an_exported_model_knows_what_it_was_taught(exported, reviews):
 def test_the_graph_for_a_gpu_names_the_same_categories(exported, reviews):
     folder, _ = exported
     classifier = Classifier.load(folder, device="cpu")
-    ids = classifier.tokenize(reviews.normalized).ids
+    ids = classifier.last.tokenize(reviews.normalized).ids
     half = graph_logits(folder / "model.fp16.onnx", ids, 0)
-    assert Parity.of(classifier.logits(ids)[0], half).agreement > 0.95
+    assert Parity.of(classifier.last.logits(ids)[0], half).agreement > 0.95
 
 
 def test_the_card_says_how_good_the_model_is_and_where_it_ends(exported):

@@ -104,7 +104,7 @@ async def test_reviews_that_wait_for_room_in_the_micro_batch_are_committed_befor
 ):
     gate = threading.Event()
     classifier = tiny_classifier(tmp_path)
-    classifier._graph = GatedGraph(classifier._graph, gate)
+    classifier.last._graph = GatedGraph(classifier.last._graph, gate)
     consumer, stop = EndlessConsumer(), asyncio.Event()
     transactions = Transactions(lambda _: CommittingProducer(committed))
     worker = Worker(load_settings(), classifier, transactions=transactions)

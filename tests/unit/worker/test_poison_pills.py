@@ -44,7 +44,7 @@ def _work(offset, text):
 
 
 async def _classify(classifier, raises, texts):
-    classifier._graph = RaisingGraph(classifier._graph, raises)
+    classifier.last._graph = RaisingGraph(classifier.last._graph, raises)
     metrics = WorkerMetrics()
     cache = PredictionCache(CacheSettings(url=""), metrics)
     classification = Classification(ServedModels(classifier), cache, metrics)
@@ -57,7 +57,7 @@ async def _classify(classifier, raises, texts):
 
 async def test_only_the_text_that_raises_is_rejected(tmp_path):
     classifier = tiny_classifier(tmp_path)
-    (guilty,) = classifier.tokenize([POISON]).ids
+    (guilty,) = classifier.entry.tokenize([POISON]).ids
     events = await _classify(classifier, lambda rows: guilty in rows.tolist(), TEXTS)
     assert [event.text for event in events if event.rejection] == [POISON]
     (rejected,) = (event for event in events if event.rejection)
@@ -80,7 +80,7 @@ async def test_a_model_that_fails_on_everything_rejects_nothing_and_is_an_error(
 
 async def test_a_shadow_that_fails_on_everything_is_dropped_and_the_worker_goes_on(tmp_path):
     shadow = tiny_classifier(tmp_path / "shadow")
-    shadow._graph = RaisingGraph(shadow._graph, lambda _: True)
+    shadow.last._graph = RaisingGraph(shadow.last._graph, lambda _: True)
     metrics = WorkerMetrics()
     models = ServedModels(tiny_classifier(tmp_path / "serving"))
     models.shadow = shadow
