@@ -171,7 +171,7 @@ def _topic_configuration(policy: TopicPolicy) -> dict[str, Any]:
     configuration: dict[str, Any] = {"cleanup.policy": [policy.cleanup]}
     for name, value in policy.config().items():
         if name != "cleanup.policy":
-            configuration[name] = int(value)
+            configuration[name] = int(value) if value.lstrip("-").isdecimal() else value
     return configuration
 
 
