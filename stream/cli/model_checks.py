@@ -24,7 +24,8 @@ async def configured_model(settings: Settings) -> list[Finding]:
         Classifier.load, model.folder, model.device, model.threads, model.chunk_tokens
     )
     name = f"{classifier.manifest.name} {classifier.version} on {classifier.device}"
-    return [Finding("model", "ok", f"{name}, self-test passed ({model.folder})")]
+    stages = "both stages' self-tests" if classifier.cascaded else "self-test"
+    return [Finding("model", "ok", f"{name}, {stages} passed ({model.folder})")]
 
 
 async def signatures(settings: Settings) -> list[Finding]:

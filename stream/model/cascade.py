@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from stream.model.folder import (
 )
 from stream.model.inference import Device, OnnxGraph, open_graph
 from stream.model.stage import Inference, Stage
+
+# Word pieces of a first stage's call: with tables instead of products 2048 are a quarter faster than 512.
+FIRST_CALL_TOKENS: Final = 2048
 
 
 class PassOn:
@@ -106,7 +110,8 @@ def open_stages(
         manifest: its own.
         device: see :func:`~stream.model.inference.open_graph`.
         threads: likewise.
-        chunk_tokens: see :class:`~stream.model.stage.Stage`.
+        chunk_tokens: of the last stage, see :class:`~stream.model.stage.Stage`; the first one's calls
+            are larger.
 
     Raises:
         ModelError: a graph cannot be opened.
@@ -120,6 +125,6 @@ def open_stages(
         Tokenizer.from_file(str(folder / FIRST_TOKENIZER)),
         OnnxGraph(folder / FIRST_GRAPH, threads),
         manifest.first_stage,
-        chunk_tokens,
+        max(chunk_tokens, FIRST_CALL_TOKENS),
     )
     return ModelCascade(first, PassOn.of(manifest.first_stage, manifest.categories), last)

@@ -1,14 +1,23 @@
 """A model of two stages serves as one: outcomes, metrics and summaries, and the way in and out."""
 
 import asyncio
+import json
 from collections import Counter
 
 import pytest
 
-from schemas import BatchSummary, CategorizedReview, Review, decode, encode
+from schemas import (
+    BatchSummary,
+    CategorizedReview,
+    Review,
+    all_categories,
+    decode,
+    encode,
+)
 from stream.kafka.topics import create_topics
 from stream.model.classifier import Classifier
 from stream.worker.app import Worker
+from tests.support.command_line import reviews
 from tests.support.pipeline import (
     WAIT_SECONDS,
     pipeline_settings,
@@ -104,3 +113,26 @@ async def test_a_cascade_is_announced_served_and_left_again_like_any_model(
         assert counted(worker) == {"first": 9, "last": 1}
     boots = {review_id: category for review_id, category in found.items() if review_id[-1] == "1"}
     assert boots == {"r1": 1, "r11": 2, "r21": 1}
+
+
+def test_the_command_makes_a_folder_that_the_other_commands_take_for_one_model(tmp_path):
+    write_tiny_model(tmp_path / "cheap", mistakes=MISTAKEN)
+    write_tiny_model(tmp_path / "exact")
+    words = [KEYWORDS[number % 9] for number in range(1200)]
+    # Twice: surely; once: less so.
+    texts = [f"{word} {word if n % 2 else ''} {n}" for n, word in enumerate(words)]
+    rows = [f"{text},{all_categories()[n % 9]}" for n, text in enumerate(texts)]
+    (tmp_path / "labels.csv").write_text("\n".join(["text,category", *rows]), encoding="utf-8")
+    (tmp_path / "new.csv").write_text("text\nсапоги сапоги\nчайник чайник\n", encoding="utf-8")
+    made = reviews(
+        *("model", "cascade", "cheap", "exact", "--validation", "labels.csv", "-o", "both"),
+        *("--precision", "0.9"),
+        cwd=tmp_path,
+    )
+    assert made.returncode == 0, made.stderr
+    assert "decides" in made.stderr
+    found = reviews("classify", "new.csv", "--model", "both", "-o", "out.jsonl", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    categories = [json.loads(line)["category"] for line in lines]
+    assert categories == ["footwear", "household-appliances"]
