@@ -143,7 +143,7 @@ async def _run(base: Settings, texts: Sequence[str], rate: float, seconds: float
     opened = OpenPartitions(1)
     async with fresh_topics(base) as settings:
         with workers(settings, 1, None, opened) as usage:
-            reading = asyncio.create_task(_read(settings, len(gaps)))
+            reading = asyncio.create_task(arrivals(settings, len(gaps)))
             await opened.spread_over(settings.topics.partitions)
             due = await _send(settings, texts, np.cumsum(gaps))
             async with asyncio.timeout(_LATEST_SECONDS):
@@ -193,8 +193,8 @@ async def _send(settings: Settings, texts: Sequence[str], schedule: Moments) -> 
     return due
 
 
-async def _read(settings: Settings, count: int) -> Moments:
-    """Read outputs until all are there, and return when each was."""
+async def arrivals(settings: Settings, count: int) -> Moments:
+    """Read outputs until all are there, and return when each was, seconds since 1970."""
     topics: TopicNames = settings.topic_names
     consumer = observer(settings.kafka)
     await consumer.start()

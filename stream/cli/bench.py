@@ -81,6 +81,24 @@ def latency(
 
 
 @app.command()
+def quiet(
+    input_file: Input = EXAMPLES,
+    rounds: Rounds = 3,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="Of waiting, and of the trickle, a round.")
+    ] = 60,
+    servers: Servers = None,
+    output: Output = _OUTPUT,
+) -> None:
+    """A worker with little to do: cold start, processor time while idle, one review a second."""
+    from stream.bench.quiet import bench_quiet
+
+    with broker(servers) as settings, err.status("measuring a quiet worker: minutes a round"):
+        report = bench_quiet(settings, read_texts(input_file), rounds, seconds)
+    _show(report, output, "quiet")
+
+
+@app.command()
 def scaling(
     input_file: Input = EXAMPLES,
     rounds: Rounds = 3,

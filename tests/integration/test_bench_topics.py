@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from stream.bench.cluster import fresh_topics
+from stream.bench.quiet import bench_quiet
 from stream.bench.scaling import bench_backlog
 from stream.kafka.topics import list_topics
 from stream.settings import load_settings
@@ -43,6 +44,14 @@ def test_a_benchmark_leaves_no_topic(settings, monkeypatch):
     bench_backlog(settings, ["чайник кипит", "сапоги жмут"], 1000)
     asyncio.run(_gone(settings, "bench-"))
     assert asyncio.run(list_topics(settings.kafka)) - before <= _OF_THE_BROKER
+
+
+def test_a_quiet_worker_is_measured_from_its_start_to_its_last_review(settings):
+    report = bench_quiet(settings, ["чайник кипит", "сапоги жмут"], rounds=1, seconds=4)
+    start, idle, p50, p99 = (figure.median for figure in report.figures)
+    assert 0 < start < 120
+    assert 0 < idle < 1000, "it waits; a busy core would be a second a second"
+    assert 0 < p50 <= p99
 
 
 _OF_THE_BROKER = {"__consumer_offsets", "__transaction_state"}
