@@ -142,23 +142,25 @@ async def _send(
     """Return how many were delivered, and whether that was cut short."""
     from stream.clients import ReviewProducer
 
-    async with ReviewProducer(settings) as producer:
-        with progress_over(rows, "publishing") as progress:
-            signals = StopSignals(ends_within=_PATIENCE)
+    # Heard from when the broker answers, for as long as something may be in flight.
+    with contextlib.ExitStack() as heard:
+        async with ReviewProducer(settings) as producer:
+            with progress_over(rows, "publishing") as progress:
+                signals = heard.enter_context(StopSignals(ends_within=_PATIENCE))
 
-            def show(delivered: int) -> None:
-                task = progress.task_ids[0]
-                progress.update(task, completed=rows.bytes_read, done=delivered)
-                if unfinished is not None:
-                    unfinished.note(skipped + delivered)
+                def show(delivered: int) -> None:
+                    task = progress.task_ids[0]
+                    progress.update(task, completed=rows.bytes_read, done=delivered)
+                    if unfinished is not None:
+                        unfinished.note(skipped + delivered)
 
-            def until_stopped() -> Iterator[Review]:
-                for review in itertools.islice(rows.reviews(limit), skipped, None):
-                    if signals.stop.is_set():
-                        return
-                    yield review
+                def until_stopped() -> Iterator[Review]:
+                    for review in itertools.islice(rows.reviews(limit), skipped, None):
+                        if signals.stop.is_set():
+                            return
+                        yield review
 
-            sent = await producer.send_many(until_stopped(), show)
+                sent = await producer.send_many(until_stopped(), show)
     stopped = signals.stop.is_set()
     if unfinished is not None and not stopped:
         unfinished.forget()

@@ -7,11 +7,12 @@ import faulthandler
 import os
 import signal
 import threading
-from typing import Final
+from typing import Final, Self
 
 import structlog
 
 _FAILED: Final = 1
+_HEARD: Final = (signal.SIGTERM, signal.SIGINT)
 
 _log = structlog.get_logger(__name__)
 
@@ -19,7 +20,8 @@ _log = structlog.get_logger(__name__)
 class StopSignals:
     """SIGTERM and Ctrl-C as an event, instead of an exception in the middle of something.
 
-    Make it while the event loop runs.
+    Make it while the event loop runs. As a context it holds until the context ends: then the bound is
+    lifted, and signals are what they were to the loop. Otherwise it holds to the end of the process.
 
     Args:
         ends_within: seconds that the process may take to end after the first signal. Then it is ended,
@@ -32,16 +34,28 @@ class StopSignals:
         self.first: signal.Signals | None = None
         """Which it was."""
         self._ends_within = ends_within
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal, number)
+        self._timer: threading.Timer | None = None
+        self._loop = asyncio.get_running_loop()
+        for number in _HEARD:
+            self._loop.add_signal_handler(number, self._on_signal, number)
+
+    def __enter__(self) -> Self:
+        """Return itself: it listens already."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Listen no more, and let the process take its time."""
+        for number in _HEARD:
+            self._loop.remove_signal_handler(number)
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self.first is None and self._ends_within is not None:
             # A thread: the loop may be what does not end.
-            timer = threading.Timer(self._ends_within, _end_process, (self._ends_within,))
-            timer.daemon = True
-            timer.start()
+            self._timer = threading.Timer(self._ends_within, _end_process, (self._ends_within,))
+            self._timer.daemon = True
+            self._timer.start()
         self.first = self.first or number
         self.stop.set()
 

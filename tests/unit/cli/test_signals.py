@@ -1,10 +1,14 @@
 """How a command hears that it is to end, and what happens when it does not."""
 
+import asyncio
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
+
+from stream.cli.signals import StopSignals
 
 WAIT_SECONDS = 60
 COMMAND = """
@@ -46,3 +50,15 @@ def test_a_command_that_does_not_end_is_ended_with_a_log_line_and_all_stacks():
     assert "process_did_not_end" in said + logged  # where logs go is not set up here
     assert "SIGTERM" not in said
     assert "most recent call first" in logged
+
+
+async def test_what_was_stopped_and_has_ended_is_not_ended_later(monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr("stream.cli.signals._end_process", lambda _: ended.set())
+    with StopSignals(ends_within=1.0) as signals:
+        signal.raise_signal(signal.SIGTERM)
+        await signals.stop.wait()
+    assert not await asyncio.to_thread(ended.wait, 1.5)
+    with StopSignals(ends_within=0.2):
+        signal.raise_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(ended.wait, WAIT_SECONDS)
