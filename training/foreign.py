@@ -12,6 +12,7 @@ Documents", 2017.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,7 +23,7 @@ from training.data.dataset import Dataset
 from training.distillation import fit_family
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig
-from training.out_of_fold import measured_rows
+from training.split import MeasuredRows
 
 # Of the categories, so many at a time: a model of much fewer is another one.
 _GROUPS: Final = 5
@@ -30,27 +31,48 @@ _GROUPS: Final = 5
 _LEAST_CATEGORIES: Final = 4
 
 
-def check_foreign(dataset: Dataset, config: TrainConfig) -> None:
-    """Refuse, before anything is trained, what :func:`foreign_logits` could ask about no text.
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is left out of trainings, part by part, to ask about it.
+
+    Attributes:
+        categories: ids of those that are left out together, int64 [categories of the part].
+        asked: rows that may be asked about: of the stream, measured, with a category, bool [rows].
+    """
+
+    categories: tuple[NDArray[np.int64], ...]
+    asked: NDArray[np.bool_]
+
+
+def left_out_of(dataset: Dataset, measured: MeasuredRows, config: TrainConfig) -> LeftOut:
+    """Decide which categories are left out together, and whose texts are asked about.
 
     Args:
         dataset: all rows.
+        measured: those whose labels can be measured on.
         config: how it is to be trained.
 
     Raises:
         DataError: there are too few categories to leave some out, or no text of the stream has one.
     """
-    _groups(dataset, config.seed)
-    if not _own(dataset, config).any():
+    categories = _groups(dataset, config.seed)
+    asked = _own(dataset, measured)
+    if not asked.any():
         raise DataError(
             "foreign texts need labels of the stream, to leave their category out: there are none that "
             "can be trusted",
             "train without --foreign, or label some of your reviews",
         )
+    return LeftOut(tuple(categories), asked)
 
 
 def foreign_logits(
-    name: str, dataset: Dataset, held: int, config: TrainConfig, progress: Progress
+    name: str,
+    dataset: Dataset,
+    parts: LeftOut,
+    held: int,
+    config: TrainConfig,
+    progress: Progress,
 ) -> NDArray[np.float32]:
     """Return logits of texts whose category was left out of the training, float32 [texts, categories].
 
@@ -60,23 +82,19 @@ def foreign_logits(
     Args:
         name: of the family.
         dataset: all rows.
+        parts: of the categories, each left out of a training of its own.
         held: how many rows are held out with their categories known.
         config: how each is trained, and the share.
         progress: is told how far it is.
-
-    Raises:
-        DataError: there are too few categories to leave some out.
     """
     share = config.foreign_share
     wanted = math.ceil(held * share / (1 - share))
-    own = _own(dataset, config)
-    groups = _groups(dataset, config.seed)
     found: list[NDArray[np.float32]] = []
-    for number, group in enumerate(groups, start=1):
+    for number, group in enumerate(parts.categories, start=1):
         if sum(map(len, found)) >= wanted:
             break
         left_out = np.isin(dataset.categories, group)
-        asked = dataset.take(left_out & own)
+        asked = dataset.take(left_out & parts.asked)
         if not len(asked):
             continue
         folder = config.checkpoints and config.checkpoints / f"foreign-{number}"
@@ -95,11 +113,12 @@ def foreign_logits(
     return logits[chosen_rows]
 
 
-def _own(dataset: Dataset, config: TrainConfig) -> NDArray[np.bool_]:
+def _own(dataset: Dataset, measured: MeasuredRows) -> NDArray[np.bool_]:
     """Tell which rows may be asked about: of the stream, with a category that can be left out."""
     of_the_stream = np.array([origin.of_the_stream for origin in dataset.origin], dtype=np.bool_)
-    named: NDArray[np.bool_] = dataset.categories != active_taxonomy().none_id
-    return measured_rows(dataset, config) & of_the_stream & named
+    named = dataset.categories != active_taxonomy().none_id
+    found = np.isin(np.arange(len(dataset)), measured.places)
+    return np.asarray(found & of_the_stream & named, dtype=np.bool_)
 
 
 def _groups(dataset: Dataset, seed: int) -> list[NDArray[np.int64]]:

@@ -22,11 +22,12 @@ from training.distillation import fit_family
 from training.encoders.checkpoints import local_checkpoint
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
-from training.foreign import check_foreign, foreign_logits
+from training.foreign import foreign_logits, left_out_of
 from training.measures.held_out import HeldOut
 from training.measures.rule import fit_rule
 from training.models.family import UnknownFamily, family
 from training.out_of_fold import out_of_fold
+from training.split import Split, measured_rows, split_of
 from training.writable import check_replaceable
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def train_family(
     progress: Progress = silent,
     *,
     calibration: Dataset | None = None,
+    split: Split | None = None,
     options: FolderOptions | None = None,
 ) -> Manifest:
     """Train, calibrate, export and check a model folder that the worker can serve.
@@ -60,6 +62,7 @@ def train_family(
         config: how.
         progress: is told how far it is.
         calibration: labelled rows that are in no training set.
+        split: of ``dataset`` by ``config``, where the caller has it already.
         options: what else goes into the folder.
 
     Raises:
@@ -72,13 +75,19 @@ def train_family(
         raise DataError("there is nothing to train on", "label some reviews first")
     check_replaceable(folder)
     config = config or TrainConfig()
+    if calibration is None:
+        split = split or split_of(dataset, config)
+    left_out = None
     if config.foreign_share:
-        check_foreign(dataset, config)
+        measured = split.measured if split else measured_rows(dataset, config)
+        left_out = left_out_of(dataset, measured, config)
     # torch when needed.
     from training.export.cpu_graph import Sample  # noqa: PLC0415
     from training.export.folder import FolderOptions, Made, write_folder  # noqa: PLC0415
 
-    held = None if calibration is not None else out_of_fold(name, dataset, config, progress)
+    held = None
+    if calibration is None and split is not None:
+        held = out_of_fold(name, dataset, split, config, progress)
     final = config
     if config.checkpoints is not None:
         final = config.model_copy(update={"checkpoints": config.checkpoints / "final"})
@@ -88,8 +97,8 @@ def train_family(
     if held is None:
         rows = cast("Dataset", calibration)
         held = HeldOut(rows, model.logits(rows.normalized))
-    if config.foreign_share:
-        asked = foreign_logits(name, dataset, len(held.rows), config, progress)
+    if left_out is not None:
+        asked = foreign_logits(name, dataset, left_out, len(held.rows), config, progress)
         held = replace(held, foreign=asked)
     sample = Sample.of(model, dataset.normalized)
     unknown = sample.share_of(model.encoder.unknown_id)

@@ -24,7 +24,8 @@ FLOORS = {
     ),
     "training": (
         "errors", "writable", "registry", "data", "words", "measures", "calibrate", "encoders",
-        "fit", "gate", "pretraining", "models", "distillation", "out_of_fold", "foreign", "export", "cascade", "train",
+        "fit", "split", "gate", "pretraining", "models", "distillation", "out_of_fold", "foreign", "export", "cascade",
+        "train",
         "comparison", "labelling", "relabeller", "retrain", "starter", "tracking", "cli",
     ),
 }  # fmt: skip

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from training.data.dataset import Dataset
     from training.data.unstated import Unstated
     from training.fit.config import TrainConfig
+    from training.split import Split
     from training.tracking.tracker import Tracker
 
 
@@ -143,13 +144,12 @@ def compare(
     _check_names(what, family or [], base)
     unstated = unstated_of(labels_by, reading_as)
     dataset = read_labels(labels or [], unstated)
-    tests = None if out_of_fold else _tests(test or [], unstated)
+    tests = {} if out_of_fold else _tests(test or [], unstated)
     # From here on scikit-learn and torch: a mistake above is answered without waiting for them.
     candidates = _candidates(what, family or [], base)
     dataset = _training_rows(dataset, guessed)
     candidates = _with_enough(candidates, dataset)
-    if held_out is FoldRows.PRODUCTS:
-        _check_products(dataset, candidates[0].config)
+    split = _split(dataset, candidates[0].config, held_out) if out_of_fold else None
     if dry_run:
         for candidate in candidates:
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
@@ -163,7 +163,15 @@ def compare(
     reference = None if what in {What.FAMILIES, What.CURVE} else candidates[0].name
     try:
         table = _compared(
-            what, candidates, dataset, tests, seeds, work, output, reference, tracker_of(track)
+            what,
+            candidates,
+            dataset,
+            split or tests,
+            seeds,
+            work,
+            output,
+            reference,
+            tracker_of(track),
         )
     except KeyboardInterrupt:
         note("stopped; the same command goes on after the last finished run or epoch")
@@ -185,41 +193,40 @@ def _compared(
     what: What,
     candidates: list[Candidate],
     dataset: Dataset,
-    tests: dict[str, Dataset] | None,
+    ground: Split | dict[str, Dataset],
     seeds: int,
     work: Path,
     output: Path,
     reference: str | None,
     tracker: Tracker,
 ) -> list[Line]:
-    """Train, score on the test sets (without any, out of fold), write the report, keep records."""
-    from training.comparison.compare import (
-        OUT_OF_FOLD,
-        compare_out_of_fold,
-        scored_out_of_fold,
-    )
+    """Train, score on the test sets or out of fold, write the report, keep records."""
+    from training.comparison.compare import OUT_OF_FOLD, compare_out_of_fold
     from training.comparison.compare import compare as on_tests
     from training.comparison.report import write_report
+    from training.split import Split
     from training.tracking.records import add_report, add_run, comparison_record
 
-    scored = tests or {OUT_OF_FOLD: scored_out_of_fold(candidates, dataset)}
-    if tests is None:
-        _tell_of_known(scored[OUT_OF_FOLD], candidates[0].config)
+    if isinstance(ground, Split):
+        scored = {OUT_OF_FOLD: dataset.take(ground.measured.places)}
+        _tell_of_known(ground)
         if not any(dataset.product):
             note("no column product or source: rows are held out at random, which may flatter")
-        tell_of_products(dataset, candidates[0].config)
+        tell_of_products(dataset, candidates[0].config, ground)
+    else:
+        scored = ground
     record = comparison_record(what, candidates, dataset, scored, seeds)
     with stage_bars() as progress, tracker.run(record) as kept:
 
         def keep(candidate: Candidate, config: TrainConfig, run: Run, key: str) -> None:
             add_run(tracker, kept, candidate, config, run, key, scored)
 
-        if tests is None:
+        if isinstance(ground, Split):
             runs, _ = compare_out_of_fold(
-                candidates, dataset, range(seeds), work, progress, finished=keep
+                candidates, dataset, range(seeds), work, progress, keep, ground.measured
             )
         else:
-            runs = on_tests(candidates, dataset, tests, range(seeds), work, progress, finished=keep)
+            runs = on_tests(candidates, dataset, scored, range(seeds), work, progress, keep)
         table = write_report(output, candidates, runs, dataset, scored, reference)
         add_report(kept, output, page=tracker.pages)
     return table
@@ -243,29 +250,31 @@ def _with_enough(candidates: list[Candidate], dataset: Dataset) -> list[Candidat
     return kept
 
 
-def _check_products(dataset: Dataset, config: TrainConfig) -> None:
-    """Refuse to hold out products where there are too few of them.
+def _split(dataset: Dataset, config: TrainConfig, held_out: FoldRows | None) -> Split:
+    """Decide what is held out, the folds of the first seed among it.
 
     Raises:
-        InputError: rows do not name theirs, or without some of them nothing is left to learn from.
+        DataError: no label can be trusted, or none can be held out.
+        InputError: products are wanted, and rows do not name theirs, or without some of them nothing is
+            left to learn from.
     """
-    from training.out_of_fold import parts_of
+    from training.split import split_of
 
-    if not parts_of(dataset, config).products:
+    split = split_of(dataset, config)
+    if held_out is FoldRows.PRODUCTS and not split.products:
         raise InputError(
             f"the labels name {len(set(dataset.product) - {''})} products: too few to hold some out",
             "leave out --held-out, or add a column product",
         )
+    return split
 
 
-def _tell_of_known(scored: Dataset, config: TrainConfig) -> None:
+def _tell_of_known(split: Split) -> None:
     """Say how much of what is scored the base has learned before."""
-    from training.encoders.known import known
-
-    if count := int(known(scored, str(config.encoder)).sum()):
+    if count := split.measured.known:
         note(
-            f"the base has learned {count} of the {len(scored)} scored texts before: scores flatter. "
-            "[bold]--encoder[/bold] with one from `reviews pretrain` mends that"
+            f"the base has learned {count} of the {len(split.measured.places)} scored texts before: "
+            "scores flatter. [bold]--encoder[/bold] with one from `reviews pretrain` mends that"
         )
 
 

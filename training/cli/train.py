@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from training.data.dataset import Dataset
     from training.data.unstated import Unstated
     from training.fit.config import TrainConfig
+    from training.split import Split
     from training.tracking.tracker import Tracker
 
 STARTER: Final = "starter"
@@ -320,6 +321,7 @@ def _family(
 ) -> Manifest:
     from training.data.dataset import check_learnable, check_measurable, read_test_dataset
     from training.encoders.checkpoints import local_checkpoint
+    from training.split import split_of
     from training.train import check_servable, check_teachers, train_family
     from training.writable import check_replaceable
 
@@ -329,7 +331,7 @@ def _family(
     local_checkpoint(str(config.encoder))
     check_replaceable(output)
     dataset = read_labels(files.labels, files.unstated)
-    validation, calibration = files.validation, None
+    validation, calibration, split = files.validation, None, None
     if validation is not None:
         calibration = read_test_dataset(validation, files.unstated)
     if calibration is not None:
@@ -343,7 +345,8 @@ def _family(
     else:
         check_measurable(dataset)
         check_learnable(dataset)
-        tell_of_products(dataset, config)
+        split = split_of(dataset, config)
+        tell_of_products(dataset, config, split)
     _tell_of_language(family, dataset, config)
     # torch and what else a training needs: a mistake above is answered without waiting for them.
     from training.export.folder import FolderOptions
@@ -352,24 +355,24 @@ def _family(
     options = FolderOptions(name=family, half_graph=half)
     with stage_bars() as progress, tracker.run(training_record(family, config)) as run:
         manifest = train_family(
-            family, dataset, output, config, progress, calibration=calibration, options=options
+            family,
+            dataset,
+            output,
+            config,
+            progress,
+            calibration=calibration,
+            split=split,
+            options=options,
         )
         add_training(run, output, manifest)
     return manifest
 
 
-def tell_of_products(dataset: Dataset, config: TrainConfig) -> None:
-    """Say whether what is measured is of goods that the model did not see.
-
-    Raises:
-        DataError: nothing can be measured on the labels.
-    """
-    from training.out_of_fold import parts_of
-
+def tell_of_products(dataset: Dataset, config: TrainConfig, split: Split) -> None:
+    """Say whether what is measured is of goods that the model did not see."""
     products = len(set(dataset.product) - {""})
-    found = parts_of(dataset, config)
-    if found.products:
-        note(f"{found.products} products are held out as wholes: scores are of unseen goods")
+    if split.products:
+        note(f"{split.products} products are held out as wholes: scores are of unseen goods")
     elif products and config.held_out == "rows":
         note(f"rows are held out at random: their {products} products were trained on")
     elif products:

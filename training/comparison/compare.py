@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,8 @@ from training.fit.config import Progress, TrainConfig, silent
 from training.fit.lineage import decided_by
 from training.models.baselines import Majority
 from training.models.family import family
-from training.out_of_fold import measured_rows, out_of_fold
+from training.out_of_fold import out_of_fold
+from training.split import MeasuredRows, Split, measured_rows, split_of
 
 OUT_OF_FOLD: Final = "out of fold"
 """Name of the test set that a comparison out of fold scores."""
@@ -137,6 +139,7 @@ def compare_out_of_fold(
     work: Path,
     progress: Progress = silent,
     finished: Finished = unrecorded,
+    measured: MeasuredRows | None = None,
 ) -> tuple[list[Run], Dataset]:
     """Train every candidate once a fold and seed, and score each trusted row by the model without it.
 
@@ -149,32 +152,32 @@ def compare_out_of_fold(
         work: keeps finished runs.
         progress: is told how far it is.
         finished: is told of each run.
+        measured: the rows to score, where they have been chosen already.
 
     Returns:
         The runs, and the rows that their logits belong to.
+
+    Raises:
+        DataError: no label can be trusted, or none can be held out.
     """
+    first = candidates[0].config
+    rows = measured or measured_rows(dataset, first)
+
+    @cache
+    def split(seed: int) -> Split:
+        return split_of(dataset, first.model_copy(update={"seed": seed}), rows)
 
     def train(candidate: Candidate, config: TrainConfig, told: Progress) -> Run:
         started = time.perf_counter()
-        held = out_of_fold(candidate.family, dataset, config, told)
+        held = out_of_fold(candidate.family, dataset, split(config.seed), config, told)
         seconds = time.perf_counter() - started
         logits = {OUT_OF_FOLD: held.logits}
         return Run(candidate.name, config.seed, logits, (), seconds, 0, 0.0, 0.0)
 
-    scored = scored_out_of_fold(candidates, dataset)
-    first = candidates[0].config
+    scored = dataset.take(rows.places)
     parts = [dataset.digest, f"{OUT_OF_FOLD} {first.folds} {first.held_out}", scored.digest]
     runs = _runs(candidates, seeds, parts, work, train, progress, finished)
     return runs, scored
-
-
-def scored_out_of_fold(candidates: Sequence[Candidate], dataset: Dataset) -> Dataset:
-    """Return the rows that :func:`compare_out_of_fold` scores.
-
-    Raises:
-        DataError: no label can be trusted.
-    """
-    return dataset.take(measured_rows(dataset, candidates[0].config))
 
 
 def part_of(dataset: Dataset, share: float, seed: int) -> Dataset:
@@ -332,7 +335,11 @@ def _read(folder: Path, candidate: Candidate, seed: int) -> Run | None:
         return None
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        with np.load(folder / "logits.npz", allow_pickle=False) as arrays:
+        # numpy leaves a file open that it opened itself and could not read.
+        with (
+            (folder / "logits.npz").open("rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
             logits = {name.removeprefix("test "): arrays[name] for name in arrays.files}
         losses = tuple(record.pop("losses"))
         return Run(

@@ -28,6 +28,7 @@ _SOURCES: Final = (
     "training/words",
     "training/distillation.py",
     "training/out_of_fold.py",
+    "training/split.py",
     "stream/text",
 )
 _LIBRARIES: Final = (

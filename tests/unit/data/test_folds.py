@@ -10,7 +10,8 @@ from training.data.folds import folds_by_product
 from training.errors import DataError
 from training.fit.config import TrainConfig, silent
 from training.measures.rule import fit_rule
-from training.out_of_fold import out_of_fold, parts_of
+from training.out_of_fold import out_of_fold
+from training.split import split_of
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 8), st.sampled_from(["", "", "шторы", "пылесос", "лобзик"])),
@@ -76,7 +77,7 @@ def test_rows_at_random_flatter_what_a_model_makes_of_goods_that_it_never_saw(he
     texts, categories, products = zip(*goods, *nothing, strict=True)
     data = labelled(texts, categories, "person", product=products)
     config = TrainConfig(held_out=held_out, folds=3)
-    held = out_of_fold("ngrams", data, config, silent)
+    held = out_of_fold("ngrams", data, split_of(data, config), config, silent)
     curtains = np.array([text.startswith("складки") for text in held.rows.texts])
     said = held.logits[curtains].argmax(axis=1)
     assert bool((said == held.truth[curtains]).all()) is right
@@ -102,12 +103,12 @@ def test_products_are_held_out_only_where_something_is_left_to_learn_and_every_r
 ):
     """Reviews of one shop, its name in the column `source`, once were "scored" by no model at all."""
     data = dataset(rows)
-    found = parts_of(data, TrainConfig(folds=3))
+    found = split_of(data, TrainConfig(folds=3))
     assert found.products == products
     held = np.sort(np.concatenate([part.held for part in found.parts]))
     assert held.tolist() == list(range(len(data)))
     for part in found.parts:
-        assert not part.training[found.measured[part.held]].any()
+        assert not part.training[found.measured.places[part.held]].any()
         assert len(np.unique(data.categories[part.training])) > 1
 
 
@@ -115,12 +116,13 @@ def test_products_are_held_out_only_where_something_is_left_to_learn_and_every_r
 def test_labels_of_which_none_can_be_held_out_are_refused_before_anything_is_trained(held_out):
     same = labelled(["спасибо"] * 40, [0, 8] * 20, "person", product=["дрель"] * 40)
     with pytest.raises(DataError, match="too much alike"):
-        parts_of(same, TrainConfig(held_out=held_out))
+        split_of(same, TrainConfig(held_out=held_out))
     with pytest.raises(DataError, match="2 labels are too few"):
-        parts_of(dataset([(0, "а"), (1, "б")]), TrainConfig(held_out=held_out))
+        split_of(dataset([(0, "а"), (1, "б")]), TrainConfig(held_out=held_out))
 
 
 def test_how_many_products_were_held_out_is_in_the_figures():
     rows = [*PER_CATEGORY, *[(0, "чайник")] * 12, *[(4, "плед")] * 12]
-    held = out_of_fold("ngrams", dataset(rows), TrainConfig(folds=2), silent)
+    data, config = dataset(rows), TrainConfig(folds=2)
+    held = out_of_fold("ngrams", data, split_of(data, config), config, silent)
     assert fit_rule(held, 0.9, 0.0).metrics["held_out_products"] == 4

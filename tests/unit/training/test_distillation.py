@@ -16,6 +16,7 @@ from training.measures.calibration import softmax
 from training.models.family import UnknownFamily
 from training.models.variants import variants
 from training.out_of_fold import out_of_fold
+from training.split import split_of
 from training.train import check_teachers, fit_family
 
 pytestmark = pytest.mark.slow
@@ -109,7 +110,7 @@ def test_out_of_fold_and_on_a_test_set_no_held_text_is_learned_from(
     fit = training.fit.loop.fit_module
     monkeypatch.setattr("training.fit.loop.fit_module", fit_module)
     config = _taught(quick.model_copy(update={"epochs": 1, "folds": 2}), path, "majority")
-    held = out_of_fold("lstm", reviews, config, _silent)
+    held = out_of_fold("lstm", reviews, split_of(reviews, config), config, _silent)
     assert len(learned) == 2
     assert not set.intersection(*learned) & set(held.rows.normalized)
     test = {"test": reviews.take([0, 1, 2])}

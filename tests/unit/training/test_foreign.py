@@ -6,11 +6,13 @@ import pytest
 from schemas import active_taxonomy, using
 from tests.support.taxonomies import bank
 from training.data.dataset import labelled
+from training.encoders.known import known
 from training.errors import DataError
-from training.foreign import foreign_logits
+from training.foreign import foreign_logits, left_out_of
 from training.measures.calibration import softmax
 from training.measures.held_out import HeldOut
 from training.measures.rule import fit_rule, said_of_foreign
+from training.split import measured_rows
 from training.train import train_family
 
 COUNT = 600
@@ -26,6 +28,12 @@ def answers(count, best, lowest, highest, seed=0):
     logits = np.zeros((count, 9), dtype=np.float32)
     logits[np.arange(count), best] = np.random.default_rng(seed).uniform(lowest, highest, count)
     return logits
+
+
+def asked(rows, held, config):
+    """Return what models say of texts whose category they did not learn."""
+    parts = left_out_of(rows, measured_rows(rows, config), config)
+    return foreign_logits("static", rows, parts, held, config, lambda *_: None)
 
 
 @pytest.fixture
@@ -85,7 +93,7 @@ def test_a_model_says_what_it_does_with_texts_of_no_category(held, tmp_path):
 
 
 def test_a_text_is_asked_of_a_model_that_did_not_learn_its_category(reviews, wanting):
-    found = foreign_logits("static", reviews, len(reviews), wanting, lambda *_: None)
+    found = asked(reviews, len(reviews), wanting)
     assert len(found) == np.ceil(len(reviews) * 0.2 / 0.8)
     # The family gives a category without rows a logit below all others; "none of these" is always learned.
     absent = found <= -60
@@ -95,7 +103,7 @@ def test_a_text_is_asked_of_a_model_that_did_not_learn_its_category(reviews, wan
 
 
 def test_no_category_is_left_out_twice_for_want_of_rows(reviews, wanting):
-    few = foreign_logits("static", reviews, 10 * len(reviews), wanting, lambda *_: None)
+    few = asked(reviews, 10 * len(reviews), wanting)
     others = reviews.categories != active_taxonomy().none_id
     assert len(few) == others.sum()
 
@@ -109,6 +117,20 @@ def test_a_training_with_foreign_texts_publishes_no_more_and_says_what_it_asked(
     assert manifest.metrics["foreign_rows"] == np.ceil(len(reviews) * 0.2 / 0.8)
     assert "foreign_rows" not in without.metrics
     assert manifest.metrics["published_coverage"] <= without.metrics["published_coverage"]
+
+
+def test_which_rows_are_held_out_is_decided_once_in_a_training(
+    reviews, wanting, tmp_path, monkeypatch
+):
+    calls = []
+
+    def counted(dataset, base):
+        calls.append(base)
+        return known(dataset, base)
+
+    monkeypatch.setattr("training.split.known", counted)
+    train_family("static", reviews, tmp_path / "model", wanting)
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -128,4 +150,4 @@ def test_what_leaves_nothing_to_ask_is_refused_before_a_training(
 def test_of_three_categories_none_can_be_left_out(wanting):
     rows = labelled([f"отзыв {n}" for n in range(30)], np.arange(30) % 3, "person")
     with pytest.raises(DataError, match="foreign texts need 4 categories"):
-        foreign_logits("static", rows, 30, wanting, lambda *_: None)
+        left_out_of(rows, measured_rows(rows, wanting), wanting)

@@ -10,7 +10,8 @@ from training.data.parts import examples_file, held_out_file
 from training.encoders.checkpoints import CheckpointError
 from training.encoders.known import FILE, known, write_known
 from training.fit.config import TrainConfig
-from training.out_of_fold import measured_rows, out_of_fold
+from training.out_of_fold import out_of_fold
+from training.split import measured_rows, split_of
 from training.train import train_family
 
 
@@ -43,14 +44,14 @@ def test_a_base_of_another_make_is_not_suspected(taught, quick):
 def test_only_texts_that_are_new_to_the_base_are_measured_on(taught):
     old, config = taught
     both = join(old, rows_of("сапоги", count=130))
-    assert measured_rows(both, config).tolist() == [False] * 120 + [True] * 130
+    assert measured_rows(both, config).places.tolist() == list(range(120, 250))
 
 
 def test_where_too_few_are_new_all_are_measured_on_and_it_is_said_how_many_are_known(taught):
     old, config = taught
     both = join(old, rows_of("сапоги", count=10))
-    assert measured_rows(both, config).all()
-    held = out_of_fold("majority", both, config, lambda *_: None)
+    assert len(measured_rows(both, config).places) == len(both)
+    held = out_of_fold("majority", both, split_of(both, config), config, lambda *_: None)
     assert (len(held.rows), held.known) == (130, 120)
 
 
