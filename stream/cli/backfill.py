@@ -45,15 +45,14 @@ def backfill(
     result with REVIEWS_TOPICS__OUTPUT_SUFFIX set to the suffix.
     """
     from stream.model.classifier import Classifier
-    from stream.operations.backfill import Backfill, backfill_settings
+    from stream.operations.backfill import Backfill
     from stream.worker.gc_tuning import tuned_gc
 
     if not suffix.strip("."):
         raise typer.BadParameter("a suffix is needed: the live topics are not written to")
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     sections = {"model": {"folder": model}} if model is not None else {}
-    given = settings_from(servers, prefix, topics={"output_suffix": suffix}, **sections)
-    settings = backfill_settings(given, suffix)
+    settings = settings_from(servers, prefix, topics={"output_suffix": suffix}, **sections)
     job = Backfill(settings, since if since.tzinfo else since.replace(tzinfo=UTC))
     with err.status("classifying past reviews"):
         if dry_run:

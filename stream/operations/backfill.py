@@ -42,13 +42,12 @@ class BackfillReport:
     topics: tuple[str, ...]
 
 
-def backfill_settings(settings: Settings, suffix: str) -> Settings:
-    """Return settings whose outcomes go to topics with a suffix, under a group of their own."""
-    prefix = settings.topics.prefix
+def _of_its_worker(settings: Settings) -> Settings:
+    """Return settings under which a worker does a backfill: a group of its own, one model, no port."""
+    group = f"{settings.topics.prefix}.backfill{settings.topics.output_suffix}"
     return settings.model_copy(
         update={
-            "topics": settings.topics.model_copy(update={"output_suffix": suffix}),
-            "worker": settings.worker.model_copy(update={"group": f"{prefix}.backfill{suffix}"}),
+            "worker": settings.worker.model_copy(update={"group": group}),
             # The model is the one that was asked for, whatever is announced meanwhile.
             "model": settings.model.model_copy(update={"watch": False}),
             "http": settings.http.model_copy(update={"enabled": False}),
@@ -62,12 +61,12 @@ class Backfill:
     Events that arrive while it runs may be taken along.
 
     Args:
-        settings: those of :func:`backfill_settings`.
+        settings: with the suffix of the topics that outcomes go to; it names the run, too.
         since: time of the first event (Kafka's timestamp), with a time zone.
     """
 
     def __init__(self, settings: Settings, since: datetime) -> None:
-        self._settings = settings
+        self._settings = _of_its_worker(settings)
         self._since_ms = int(since.timestamp() * 1000)
         self._first: dict[TopicPartition, int] = {}
         self._targets: dict[TopicPartition, int] = {}

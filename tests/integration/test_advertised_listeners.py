@@ -6,12 +6,12 @@ import struct
 
 import pytest
 
+from deploy.local.ports import free_ports
 from stream.errors import BrokerError
 from stream.kafka.topics import list_topics
 from stream.settings import load_settings
 from tests.faults.kafka_proxy import KafkaProxy
 from tests.support.command_line import assert_one_clear_line, reviews
-from tests.support.redis_servers import free_ports
 
 pytestmark = pytest.mark.kafka
 

@@ -11,6 +11,7 @@ import redis
 import structlog
 
 from deploy.local import LocalRedis
+from deploy.local.ports import free_ports
 from schemas import category_count
 from stream.cli.checks import _queue, _redis
 from stream.redis.connection import connect
@@ -19,7 +20,7 @@ from stream.worker.cache import CachedPrediction, PredictionCache
 from stream.worker.metrics import WorkerMetrics
 from tests.faults.redis_proxy import Mode, RedisProxy
 from tests.support.pipeline import WAIT_SECONDS
-from tests.support.redis_servers import free_ports, redis_on_port, sentinel_on_port
+from tests.support.redis_servers import redis_on_port, sentinel_on_port
 
 VERSION, PRINT = "a" * 16, "b" * 32
 EVERYBODY = ("user default on nopass ~* &* +@all",)

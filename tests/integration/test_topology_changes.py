@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
+from deploy.local.ports import free_ports
 from schemas import CategorizedReview, Category, Review, encode
 from stream.clients import CategoryConsumer
 from stream.kafka.clients import observer
@@ -24,7 +25,6 @@ from tests.support.pipeline import (
     source_of,
 )
 from tests.support.queue import add_people, queue_settings, reviewer, running_queue, task
-from tests.support.redis_servers import free_ports
 from tests.support.tiny_model import tiny_classifier
 
 pytestmark = pytest.mark.kafka

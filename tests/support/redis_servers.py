@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -14,15 +13,6 @@ import redis
 from deploy.local.redis import redis_server
 
 START_SECONDS = 60
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 @contextlib.contextmanager
@@ -42,15 +32,8 @@ def redis_on_port(
         str(server or redis_server()), *("--port", str(port), "--bind", "127.0.0.1"),
         *("--dir", str(folder), "--save", ""), *arguments,
     ]  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            with redis.Redis(port=port, protocol=2) as client:
-                _until_it_answers(client, process)
-                yield client
-        finally:
-            process.kill()
-            process.wait()
+    with _running(command, folder, port) as client:
+        yield client
 
 
 @contextlib.contextmanager
@@ -67,6 +50,13 @@ def sentinel_on_port(folder: Path, port: int, service: str, primary: int) -> Ite
         *(str(redis_server()), str(config), "--sentinel"),
         *("--port", str(port), "--bind", "127.0.0.1"),
     ]
+    with _running(command, folder, port) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str], folder: Path, port: int) -> Iterator[redis.Redis]:
+    """Run a server until the block ends; what it says goes to a file of the folder."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:

@@ -60,6 +60,27 @@ def test_every_command_in_a_guide_exists_with_its_options(guide, root):
             raise AssertionError(f"{guide.name}: `{words}`: {error}") from None
 
 
+def anchors_of(page):
+    """Yield what a page's headings are called in a link, as GitHub makes it of them."""
+    for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+        yield re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=named)
+def test_every_link_to_a_heading_finds_it(guide):
+    text = guide.read_text(encoding="utf-8")
+    for target, heading in re.findall(r"\]\(([^)#:]*\.md)?#([^)]+)\)", text):
+        page = guide.parent / target if target else guide
+        assert heading in anchors_of(page), f"{guide.name} links to {target}#{heading}"
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=named)
+def test_every_test_that_a_guide_names_is_there(guide):
+    files = {file.name for file in (ROOT / "tests").rglob("*.py")}
+    text = guide.read_text(encoding="utf-8")
+    assert not set(re.findall(r"\b(test_\w+\.py)\b", text)) - files
+
+
 @pytest.mark.parametrize("guide", GUIDES, ids=named)
 def test_every_link_to_a_file_leads_somewhere(guide):
     text = guide.read_text(encoding="utf-8")

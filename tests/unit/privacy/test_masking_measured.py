@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.masking import KINDS, items, measure, plain_reviews, table
 
-GUIDE = Path(__file__).parents[3] / "deploy" / "docs" / "security.md"
+GUIDE = Path(__file__).parents[3] / "deploy" / "docs" / "privacy.md"
 
 
 @pytest.fixture(scope="module")
