@@ -23,7 +23,7 @@ SECONDS = 120
 _BLOCK = re.compile(r"```(sh|python)\n(.*?)```", re.DOTALL)
 _COMMENT = re.compile(r"\s+#.*")
 # These are typed in block by block below.
-WHOLE = {"producers.md", "consumers.md"}
+WHOLE = {"producers.md", "files.md", "consumers.md"}
 OTHERS = [
     ROOT / "README.md",
     *(path for path in sorted(DOCS.glob("*.md")) if path.name not in WHOLE),
@@ -131,8 +131,8 @@ def type_in(language, block, variables):
     return done.stdout
 
 
-@pytest.mark.parametrize(("language", "block"), blocks("producers.md"))
-def test_what_the_producers_guide_shows_works(language, block, variables):
+@pytest.mark.parametrize(("language", "block"), [*blocks("producers.md"), *blocks("files.md")])
+def test_what_the_guides_for_senders_show_works(language, block, variables):
     type_in(language, block, variables)
 
 

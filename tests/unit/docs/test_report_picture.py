@@ -1,4 +1,4 @@
-"""The report that the producers' guide shows is the one that its picture was drawn of."""
+"""The report that the guide for files shows is the one that its picture was drawn of."""
 
 from pathlib import Path
 
