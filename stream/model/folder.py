@@ -229,7 +229,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not folder.is_dir():
         raise ModelError(
             f"there is no model folder {folder}",
-            "set REVIEWS_MODEL__FOLDER, or make one with `reviews train starter`",
+            "set REVIEWS_MODEL__FOLDER, or make one with `reviews train`",
         )
     try:
         data = path.read_bytes()

@@ -208,11 +208,9 @@ def test_ways_are_shown_against_doing_without_and_with_how_to_take_one_up(folder
         (("train", "xgboost"), "there is no family 'xgboost'"),
         (("train", "ngrams"), "baseline"),
         (("train", "bert", "--track", "sqlite:///a.db"), "cannot write to sqlite:"),
-        (("train", "starter"), "needs the raw reviews"),
-        (("train", "starter", "labels.csv"), "labels and an encoder of its own"),
         (("train", "bert", "--unlabelled", "more.csv"), "need a teacher"),
         (("train", "bert", "--teacher", "bert=absent/base"), "absent/base is not on this machine"),
-        (("train", "starter", "--data", ".", "--teacher", "xgboost"), "no family 'xgboost'"),
+        (("train", "bert", "--teacher", "xgboost"), "no family 'xgboost'"),
         (
             ("compare", "--out-of-fold", "--held-out", "products"),
             "the labels name 0 products: too few to hold some out",

@@ -25,8 +25,7 @@ FLOORS = {
     "training": (
         "errors", "writable", "registry", "data", "words", "measures", "calibrate", "encoders",
         "fit", "split", "gate", "pretraining", "models", "distillation", "out_of_fold", "foreign", "export", "cascade",
-        "train",
-        "comparison", "labelling", "relabeller", "retrain", "starter", "tracking", "cli",
+        "train", "comparison", "labelling", "relabeller", "retrain", "tracking", "cli",
     ),
 }  # fmt: skip
 

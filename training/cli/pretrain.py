@@ -107,7 +107,7 @@ def _write_e5(rows: list[str], output: Path, epochs: int | None, as_json: bool) 
         DataError: its package is not installed.
     """
     from training.pretraining.checkpoint import write_checkpoint
-    from training.starter.e5 import pretrained_encoder, read_image, weights_file
+    from training.pretraining.e5 import pretrained_encoder, read_image, weights_file
 
     if epochs is not None:
         raise InputError(
@@ -143,7 +143,7 @@ def _encoder(
     progress: Progress,
 ) -> Encoder:
     from training.encoders.encoder import Shape, load_encoder
-    from training.starter.base import blank_encoder
+    from training.pretraining.blank import blank_encoder
 
     if base is not None:
         return load_encoder(base)

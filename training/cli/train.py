@@ -1,4 +1,4 @@
-"""`reviews train`: one family on one's own labels, or the bundled starter model from nothing."""
+"""`reviews train`: one family on one's own labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from training.split import Split
     from training.tracking.tracker import Tracker
 
-STARTER: Final = "starter"
 # Share of words that a base cannot read, and texts to tell it by.
 _FOREIGN: Final = 0.3
 _LOOKED_AT: Final = 500
@@ -78,7 +77,7 @@ def train(
         str,
         typer.Argument(
             help="bert, lora, mlp, lstm, static, bert-lstm, bert-lstm-attention, -dropout, "
-            "embeddings, hybrid; or starter."
+            "embeddings, hybrid."
         ),
     ],
     labels: Annotated[
@@ -92,10 +91,6 @@ def train(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Model folder; an older model is replaced.")
     ] = Path("build/model"),
-    data: Annotated[
-        Path | None,
-        typer.Option(help="For `starter`: the folder of raw reviews.", show_default=False),
-    ] = None,
     work: Annotated[
         Path, typer.Option(help="Keeps what is on the way, to go on after Ctrl-C.")
     ] = Path("build/training"),
@@ -164,16 +159,8 @@ def train(
     _add_teachers(chosen, teacher or [], unlabelled)
     tracker = tracker_of(track)
     try:
-        if family == STARTER:
-            if labels or validation or encoder:
-                raise InputError(
-                    "`reviews train starter` has labels and an encoder of its own",
-                    "name a family to train on others: reviews train bert LABELS",
-                )
-            manifest = _starter(data, output, work, chosen, half, tracker)
-        else:
-            files = _Files(labels or [], validation, unstated_of(labels_by, reading_as))
-            manifest = _family(family, files, output, work, chosen, half, tracker)
+        files = _Files(labels or [], validation, unstated_of(labels_by, reading_as))
+        manifest = _family(family, files, output, work, chosen, half, tracker)
     except KeyboardInterrupt:
         note("stopped; the same command goes on after the last finished epoch")
         raise typer.Exit(130) from None
@@ -283,31 +270,6 @@ def read_labels(files: list[Path], unstated: Unstated) -> Dataset:
         named = ", ".join(map(str, files))
         raise DataError(f"{named}: no labelled review", "label some reviews first")
     return rows
-
-
-def _starter(
-    data: Path | None,
-    output: Path,
-    work: Path,
-    given: dict[str, Any],
-    half: bool,
-    tracker: Tracker,
-) -> Manifest:
-    if data is None:
-        raise InputError(
-            "`reviews train starter` needs the raw reviews", "add --data ../shared/data"
-        )
-    from training.data.unstated import Unstated
-    from training.starter.recipe import StarterPlan, plan_of, train_starter
-    from training.tracking.records import add_training, training_record
-    from training.train import check_teachers
-
-    plan = plan_of(config_of(given, StarterPlan().training), half_graph=half)
-    check_teachers(plan.training)
-    with stage_bars() as progress, tracker.run(training_record(STARTER, plan.training)) as run:
-        manifest = train_starter(data, output, work / STARTER, plan, progress, Unstated(tell=note))
-        add_training(run, output, manifest)
-    return manifest
 
 
 def _family(

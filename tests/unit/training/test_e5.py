@@ -8,7 +8,7 @@ import torch
 
 from training.encoders.encoder import load_encoder
 from training.errors import DataError
-from training.starter.e5 import (
+from training.pretraining.e5 import (
     PREFIX,
     pretrained_encoder,
     read_image,

@@ -5,7 +5,7 @@ import numpy as np
 from stream.model.classifier import Classifier
 from training.encoders.encoder import Encoder
 from training.models.static import begins_of, silent_pieces, spelled
-from training.starter.e5 import tokenizer_of
+from training.pretraining.e5 import tokenizer_of
 from training.train import fit_family, train_family
 
 PIECES = ("<s>", "<pad>", "</s>", "<unk>", "\u2581", "\u2581card", "s", "\u2581query", ":")

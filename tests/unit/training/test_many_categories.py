@@ -15,8 +15,8 @@ from training.encoders.vocabulary import learn_tokenizer, spelled_share
 from training.export.folder import self_test_texts
 from training.fit.config import TrainConfig
 from training.fit.noise import disturb
-from training.starter.base import blank_encoder
-from training.starter.e5 import tokenizer_of
+from training.pretraining.blank import blank_encoder
+from training.pretraining.e5 import tokenizer_of
 from training.train import train_family
 
 CATEGORIES = 77

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from stream.errors import DiskFull
+from tests.bench.bundled_model.encoder import starter_encoder
+from tests.bench.bundled_model.recipe import StarterPlan, plan_of
 from training.encoders.encoder import load_encoder
 from training.errors import TrainingError
 from training.fit.config import TrainConfig
 from training.fit.runtime import autocast
 from training.pretraining.checkpoint import pretrain_to, run_record
 from training.pretraining.mlm import PretrainConfig, pretrain
-from training.starter.base import starter_encoder
-from training.starter.recipe import StarterPlan, plan_of
 from training.train import fit_family
 from training.writable import is_complete
 
@@ -135,7 +135,7 @@ def test_pretraining_another_base_does_not_take_up_the_former(reviews, tiny_enco
 def starter(reviews, tiny_encoder, tmp_path, monkeypatch):
     """Make the starter's encoder, from a base of milliseconds; tells whether it was pretrained."""
     monkeypatch.setattr(
-        "training.starter.base.blank_encoder", lambda *_: load_encoder(tiny_encoder)
+        "tests.bench.bundled_model.encoder.blank_encoder", lambda *_: load_encoder(tiny_encoder)
     )
 
     def make(texts=reviews.normalized, **options):

@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Final
 
 from stream.model.folder import Manifest
-from training.data.dataset import Dataset
-from training.data.unstated import PERSON_ASSUMED, Unstated
-from training.export.folder import FolderOptions
-from training.fit.config import Distillation, Imbalance, Progress, TrainConfig, silent
-from training.pretraining.mlm import PretrainConfig
-from training.starter.base import starter_encoder
-from training.starter.e5 import pretrained_encoder, read_image, weights_file
-from training.starter.texts import (
+from tests.bench.bundled_model.encoder import starter_encoder
+from tests.bench.bundled_model.texts import (
     Recipe,
     held_out,
     pretraining_texts,
     starter_dataset,
     unlabelled_texts,
 )
+from training.data.dataset import Dataset
+from training.data.unstated import PERSON_ASSUMED, Unstated
+from training.export.folder import FolderOptions
+from training.fit.config import Distillation, Imbalance, Progress, TrainConfig, silent
+from training.pretraining.e5 import pretrained_encoder, read_image, weights_file
+from training.pretraining.mlm import PretrainConfig
 from training.train import train_family
 from training.writable import check_replaceable
 
@@ -95,7 +95,7 @@ def train_starter(
     """Label, pretrain, train, calibrate, export.
 
     Args:
-        data: the folder of the real reviews, see :func:`training.labelling.ensemble.starter_labels`.
+        data: the folder of the real reviews, see :func:`tests.bench.bundled_model.soft_labels.starter_labels`.
         folder: where the model goes.
         work: keeps dataset and encoder; the encoder is taken up if it would be made the same today.
         plan: how; see :class:`Plan`.

@@ -2,10 +2,10 @@
 
 import pytest
 
+from tests.bench.bundled_model.texts import pretraining_texts, shop_rows, unlabelled_texts
 from training.data.dataset import labelled
 from training.data.unstated import Unstated
 from training.errors import DataError
-from training.starter.texts import pretraining_texts, shop_rows, unlabelled_texts
 
 VALIDATED = (
     "id,text,category_id,category,source,product\nv1,Пылесосит,0,household-appliances,s1,робот\n"

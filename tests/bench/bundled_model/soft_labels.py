@@ -2,7 +2,7 @@
 
 For the models::
 
-    from training.labelling.ensemble import starter_labels
+    from tests.bench.bundled_model.soft_labels import starter_labels
 
     labels = starter_labels(Path("../shared/data"))     # train.csv and reviews.csv, ~8,000 rows
     labels.ids, labels.texts                            # lists of str, texts as they were written

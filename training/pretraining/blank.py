@@ -1,9 +1,8 @@
-"""The starter's base encoder: vocabulary, word vectors, masked-language pretraining."""
+"""A new encoder before it is pretrained: vocabulary, and word vectors where there are any."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -11,47 +10,15 @@ import torch
 
 from schemas import active_taxonomy
 from stream.text import normalize
-from training.encoders.encoder import Encoder, Shape, load_encoder, new_encoder
+from training.encoders.encoder import Encoder, Shape, new_encoder
 from training.encoders.vocabulary import learn_tokenizer, product_forms
 from training.encoders.word_vectors import WordVectors, piece_vectors
-from training.fit.config import Progress, silent
-from training.pretraining.checkpoint import is_made_of, pretrain_to
-from training.pretraining.mlm import PretrainConfig
 from training.words.morphology import analyse, forms
 from training.words.rules import RULES
 from training.words.templates import TEMPLATES, bundled_templates
 
-STARTER_SHAPE: Final = Shape(layers=3, width=256, heads=4, inner=1024, positions=128)
 _WORD_LETTERS: Final = 3
 _RUSSIAN: Final = "ru"
-
-
-def starter_encoder(
-    texts: Sequence[str],
-    folder: Path,
-    config: PretrainConfig,
-    progress: Progress = silent,
-    shape: Shape = STARTER_SHAPE,
-) -> Encoder:
-    """Make the base encoder, or load the one that an earlier call finished.
-
-    An interrupted call goes on where it was. An encoder that was made of other texts, in another way
-    or by other code is made anew.
-
-    Args:
-        texts: normalised, to learn vocabulary and language from.
-        folder: gets the checkpoint, see :func:`training.pretraining.checkpoint.pretrain_to`.
-        config: of the pretraining; its ``checkpoints`` are set here.
-        progress: is told how far it is.
-        shape: of a new encoder.
-    """
-    progress("vocabulary and word vectors", 0, 1)
-    encoder = blank_encoder(texts, shape, config.seed)
-    progress("vocabulary and word vectors", 1, 1)
-    if is_made_of(folder, encoder, texts, config):
-        return load_encoder(folder)
-    pretrain_to(folder, encoder, texts, config, progress)
-    return encoder
 
 
 def blank_encoder(texts: Sequence[str], shape: Shape, seed: int) -> Encoder:

@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 
 from stream.text import normalize
+from tests.bench.bundled_model.soft_labels import SoftLabels, starter_labels
 from training.data.dataset import SYNTHETIC_WEIGHT, Dataset, dataset_of, join, read_labelled_dataset
 from training.data.files import read_items, read_labelled, read_votes
 from training.data.origins import Origin
 from training.data.parts import examples_file, held_out_files
 from training.data.unstated import PERSON_ASSUMED, Unstated
-from training.labelling.ensemble import SoftLabels, starter_labels
 from training.words.templates import synthetic_dataset
 
 SHOPS: Final = Path("real")
@@ -113,11 +113,6 @@ def pretraining_texts(
     without = set(() if but is None else but.normalized) | {""}
     texts = dict.fromkeys([*dataset.normalized, *map(normalize, further)])
     return [text for text in texts if text not in without]
-
-
-def gold(data: Path) -> Dataset:
-    """Read the gold labels: for reporting, never for fitting."""
-    return read_labelled_dataset(data / "gold_dev.csv", _READ)
 
 
 def _case_rows(labels: SoftLabels, data: Path) -> Dataset:
