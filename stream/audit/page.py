@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import Final
 
 from stream.audit.precision import Measured, title_of
+from stream.reports.pages import render
 
-_FOLDER = Path(__file__).resolve().parent
+_TEMPLATE: Final = Path(__file__).with_name("page.html")
 
 
 def page(
@@ -29,10 +29,8 @@ def page(
         promised: precision; None: nothing was promised.
         made_at: when the audits were read.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER), undefined=StrictUndefined, autoescape=True
-    )
-    return environment.get_template("page.html").render(
+    return render(
+        _TEMPLATE,
         found=found,
         over_time=over_time,
         broken=broken,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr
@@ -12,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
 from stream.credentials import MASK, shown_address, shown_command
+from stream.reports.markdown import table
 from stream.settings import BUNDLED_MODEL, Settings, config_file
 from stream.settings.mistakes import variable
 
@@ -58,14 +61,12 @@ def settings_in_force(settings: Settings) -> Iterator[SettingInForce]:
 def reference_markdown() -> str:
     """Return the reference of all settings as Markdown, one table a section."""
     lines = ["# Settings", "", _ABOUT]
-    heading = "none yet"
-    for section, option, field in _options():
-        if section != heading:
-            heading = section
-            lines += ["", *_heading(section)]
-            lines += ["| environment | default | meaning |", "|---|---|---|"]
-        cells = (f"`{variable(section, option)}`", _default(field), _meaning(field))
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    for section, options in groupby(_options(), key=itemgetter(0)):
+        rows = [
+            (f"`{variable(section, option)}`", _default(field), _meaning(field))
+            for _, option, field in options
+        ]
+        lines += ["", *_heading(section), *table(("environment", "default", "meaning"), rows)]
     return "\n".join(lines) + "\n"
 
 

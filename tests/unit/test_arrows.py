@@ -17,13 +17,13 @@ FORBIDDEN = {
 # Inside a room, from the ground up: an entry imports only from entries that stand before it.
 FLOORS = {
     "stream": (
-        "account", "containers", "credentials", "errors", "intervals", "listing", "privacy", "sampling", "seal",
+        "account", "containers", "credentials", "errors", "intervals", "listing", "privacy", "reports", "sampling", "seal",
         "terminal", "text", "categories", "files", "private_files", "settings", "logs",
         "redis", "taxonomies", "tracing", "web", "kafka", "exactly_once", "guard", "model", "acl", "clients",
         "queue", "audit", "worker", "monitor", "operations", "bench", "demo", "cli",
     ),
     "training": (
-        "errors", "writable", "registry", "data", "words", "measures", "calibrate", "encoders",
+        "drawing", "errors", "writable", "registry", "data", "words", "measures", "calibrate", "encoders",
         "fit", "split", "gate", "pretraining", "models", "distillation", "out_of_fold", "foreign", "export", "cascade",
         "train", "comparison", "labelling", "relabeller", "retrain", "tracking", "cli",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stream.reports.markdown import table as columns
 from training.comparison.table import Line
 from training.measures.metrics import Interval
 
@@ -30,15 +31,15 @@ def markdown(table: Sequence[Line], reference: str) -> str:
         ]
     head += ["MB int8", "texts/s"] if timed else []
     head.append("training s")
-    out = [_row(head), _row(["---", *["---:"] * (len(head) - 1)])]
-    out += [_row(_cells(line, tests, timed)) for line in table]
+    out = columns(head, [_cells(line, tests, timed) for line in table], range(1, len(head)))
     for test in tests:
         names = list(table[0].scores[test].by_category)
-        out += ["", f"F1 by category, {test}:", "", _row(["", *names])]
-        out.append(_row(["---", *["---:"] * len(names)]))
-        for line in table:
-            values = line.scores[test].by_category
-            out.append(_row([line.name, *(f"{values[name]:.3f}" for name in names)]))
+        rows = [
+            [line.name, *(f"{line.scores[test].by_category[name]:.3f}" for name in names)]
+            for line in table
+        ]
+        out += ["", f"F1 by category, {test}:", ""]
+        out += columns(["", *names], rows, range(1, len(names) + 1))
     return "\n".join(out) + "\n"
 
 
@@ -59,7 +60,3 @@ def _cells(line: Line, tests: Sequence[str], timed: bool) -> list[str]:
         cells.append(f"{line.megabytes:.1f}" if line.megabytes else "")
         cells.append(f"{line.per_second:,.0f}" if line.per_second else "")
     return [*cells, f"{line.seconds:.0f}"]
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -15,24 +15,17 @@ from schemas import all_categories
 from training.comparison.compare import Run
 from training.comparison.table import Line, TestScore, calibrated
 from training.data.dataset import Dataset
+from training.drawing import BLUE, FAINT, GRID, INK, ORANGE, STYLE
 from training.measures.calibration import reliability, risk_coverage, softmax
 from training.measures.metrics import confusion
 
-_STYLE: Final[dict[Any, Any]] = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#9aa5b1",
-    "axes.labelcolor": "#1f2933",
-}
-_BLUE, _ORANGE = "#2563eb", "#d97706"
 _DPI: Final = 140
 
 
 def f1_plot(path: Path, table: Sequence[Line]) -> None:
     """Draw each candidate's weighted F1 with its interval, the best on top, a panel a test set."""
     tests = list(table[0].scores)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.6 * len(tests) + 1.6, 0.42 * len(table) + 1.2))
         panels: Any = figure.subplots(1, len(tests), sharey=True, squeeze=False)[0]
         places = np.arange(len(table))[::-1]
@@ -40,10 +33,10 @@ def f1_plot(path: Path, table: Sequence[Line]) -> None:
             found = [line.scores[test].weighted for line in table]
             values = np.array([one.value for one in found])
             spread = np.array([[one.value - one.low, one.high - one.value] for one in found]).T
-            axes.errorbar(values, places, xerr=np.maximum(spread, 0), fmt="o", color=_BLUE)
+            axes.errorbar(values, places, xerr=np.maximum(spread, 0), fmt="o", color=BLUE)
             axes.set_title(test, fontsize=10)
             axes.set_xlabel("weighted F1, 95% interval")
-            axes.grid(axis="x", color="#e4e7eb")
+            axes.grid(axis="x", color=GRID)
         panels[0].set_yticks(places, [line.name for line in table])
         _save(figure, path)
 
@@ -53,12 +46,12 @@ def confusion_plot(path: Path, truth: NDArray[np.int64], predicted: NDArray[np.i
     cells = confusion(truth, predicted)
     share = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
     names = [category.slug for category in all_categories()]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.6, 5.6))
         axes: Any = figure.subplots()
         axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.argwhere(cells > 0):
-            colour = "white" if share[row, column] > 0.5 else "#1f2933"  # noqa: PLR2004 - half
+            colour = "white" if share[row, column] > 0.5 else INK  # noqa: PLR2004 - half
             axes.text(column, row, cells[row, column], ha="center", va="center", color=colour)
         axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
         axes.set_yticks(range(len(names)), names)
@@ -84,15 +77,15 @@ def calibration_plot(
     bars = reliability(said, true, 10)
     curves = [risk_coverage(softmax(run.logits[test]), truth) for run in runs]
     risk = np.mean([curve.risk for curve in curves], axis=0)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.6, 3.6))
         left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.32})
         least = max(0.0, min(0.9, *(min(bar.confidence, bar.accuracy) for bar in bars)) - 0.05)
-        left.plot([least, 1], [least, 1], "--", color="#9aa5b1")
-        left.plot([b.confidence for b in bars], [b.accuracy for b in bars], "o-", color=_BLUE)
+        left.plot([least, 1], [least, 1], "--", color=FAINT)
+        left.plot([b.confidence for b in bars], [b.accuracy for b in bars], "o-", color=BLUE)
         left.set(xlabel="confidence", ylabel="accuracy", xlim=(least, 1.02), ylim=(least, 1.02))
         left.set_title(f"expected calibration error {score.calibration_error:.3f}", fontsize=10)
-        right.plot(curves[0].coverage, risk, color=_ORANGE)
+        right.plot(curves[0].coverage, risk, color=ORANGE)
         right.set(xlabel="share published, surest first", ylabel="share of errors among them")
         right.set_title(f"area under the curve {score.risk_area:.4f}", fontsize=10)
         right.set_ylim(bottom=0)
@@ -110,11 +103,11 @@ def curve_plot(path: Path, table: Sequence[Line], shares: Mapping[str, float]) -
     tests = list(table[0].scores)
     rising = sorted(table, key=lambda line: shares[line.name])
     places = [100 * shares[line.name] for line in rising]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.6 * len(tests) + 1.0, 3.6))
         panels: Any = figure.subplots(1, len(tests), squeeze=False)[0]
         for axes, test in zip(panels, tests, strict=True):
-            for name, colour in (("weighted", _BLUE), ("macro", _ORANGE)):
+            for name, colour in (("weighted", BLUE), ("macro", ORANGE)):
                 found = [getattr(line.scores[test], name) for line in rising]
                 values = np.array([one.value for one in found])
                 spread = np.array([[one.value - one.low, one.high - one.value] for one in found]).T
@@ -126,7 +119,7 @@ def curve_plot(path: Path, table: Sequence[Line], shares: Mapping[str, float]) -
             axes.minorticks_off()
             axes.set_title(test, fontsize=10)
             axes.set(xlabel="share of the rows trained on", ylabel="F1, 95% interval")
-            axes.grid(axis="y", color="#e4e7eb")
+            axes.grid(axis="y", color=GRID)
             axes.legend(frameon=False, fontsize=8)
         _save(figure, path)
 
@@ -137,7 +130,7 @@ def losses_plot(path: Path, runs: Sequence[Run]) -> None:
     for run in runs:
         if run.losses:
             groups.setdefault(run.candidate, []).append(run.losses)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7, 3.6))
         axes: Any = figure.subplots()
         for name, losses in groups.items():

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from schemas import all_categories
+from stream.reports.pages import render
 from training.comparison.categories import category_lines
 from training.comparison.compare import Candidate, Run
 from training.comparison.markdown import markdown
@@ -23,6 +23,7 @@ from training.comparison.table import Line, lines, mean_probabilities
 from training.data.dataset import Dataset
 from training.data.origins import counted
 
+_TEMPLATE: Final = Path(__file__).with_name("page.html")
 PAGE: Final = "index.html"
 TABLE: Final = "table.md"
 RECORD: Final = "comparison.json"
@@ -98,10 +99,8 @@ def write_report(
     scored = json.dumps(made | {"results": _results(table)}, indent=2, ensure_ascii=False)
     (folder / RECORD).write_text(scored + "\n", encoding="utf-8")
     (folder / TABLE).write_text(markdown(table, reference or table[0].name), encoding="utf-8")
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-    )
-    page = environment.get_template("page.html").render(
+    page = render(
+        _TEMPLATE,
         rows=len(dataset),
         origins=", ".join(f"{count} {origin}" for origin, count in dataset.origins().items()),
         basis="Means over the seeds; 95% intervals over the rows of the test set and the seeds.",

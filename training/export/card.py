@@ -11,6 +11,7 @@ import numpy as np
 
 from schemas import active_taxonomy, all_categories, category_count
 from stream.model.folder import CPU_GRAPH, Manifest, PromisedPrecision
+from stream.reports.markdown import table
 from training.data.dataset import Dataset
 from training.data.origins import Origin, counted
 from training.export.cpu_graph import LEAST_AGREEMENT
@@ -47,6 +48,7 @@ _LANGUAGES: Final = {
 }
 _FRONT_MATTER: Final = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _HEADING: Final = re.compile(r"^(#+ )", re.MULTILINE)
+_CERTAIN: Final = "at least, with 95% confidence"
 # Fewer texts of a category than this teach some of its words, and not the category.
 _FEW: Final = 20
 # What of the configuration a reader wants to see; all of it is in `training.json`.
@@ -190,16 +192,14 @@ def _data(dataset: Dataset) -> str:
             "The texts are not part of the model's folder; where it holds a base for a successor, hashes "
             "of them are (`known.npy`), so that nothing is measured on them again.\n"
         ),
-        "| category | rows |",
-        "|---|---:|",
-        *(f"| {name} | {count} |" for name, count in counts.items()),
+        *table(("category", "rows"), [(name, str(n)) for name, n in counts.items()], numbers=[1]),
         "",
     ]
     return "\n".join(lines)
 
 
 def _scores(manifest: Manifest, held: HeldOut) -> str:
-    rows = (f"| {_NAMES.get(name, name)} | {value:g} |" for name, value in manifest.metrics.items())
+    rows = [(_NAMES.get(name, name), f"{value:g}") for name, value in manifest.metrics.items()]
     lines = [
         "## Scores\n",
         (
@@ -207,9 +207,7 @@ def _scores(manifest: Manifest, held: HeldOut) -> str:
             "thresholds were fitted to them as well, which flatters precision and coverage a little. "
             f"{_whose(held.rows.origin)}\n"
         ),
-        "| | |",
-        "|---|---:|",
-        *rows,
+        *table(("", ""), rows, numbers=[1]),
         "",
         *(f"{sentence}\n" for sentence in not_said(manifest.metrics)),
         *(f"{sentence}\n" for sentence in said_of_foreign(manifest.metrics)),
@@ -233,6 +231,11 @@ def _whose(origins: Sequence[Origin]) -> str:
 
 
 def _decisions(manifest: Manifest) -> str:
+    header = ("category", "threshold", "held out", "published", "right", _CERTAIN)
+    rows = [
+        (slug, _threshold(value), *_promise(manifest.promises.get(slug)))
+        for slug, value in manifest.thresholds.items()
+    ]
     lines = [
         "## Decisions\n",
         (
@@ -241,12 +244,7 @@ def _decisions(manifest: Manifest) -> str:
             "otherwise.\n"
         ),
         _promised(manifest),
-        "| category | threshold | held out | published | right | at least, with 95% confidence |",
-        "|---|---:|---:|---:|---:|---:|",
-        *(
-            f"| {slug} | {_threshold(value)} | {_promise(manifest.promises.get(slug))} |"
-            for slug, value in manifest.thresholds.items()
-        ),
+        *table(header, rows, numbers=range(1, len(header))),
         "",
     ]
     return "\n".join(lines)
@@ -262,11 +260,12 @@ def _promised(manifest: Manifest) -> str:
     )
 
 
-def _promise(found: PromisedPrecision | None) -> str:
+def _promise(found: PromisedPrecision | None) -> tuple[str, str, str, str]:
+    """Return what was held out, published, right among it, and what that promises."""
     if found is None or not found.published:
-        return f"{found.rows if found else ''} | 0 | | "
+        return str(found.rows) if found else "", "0", "", ""
     right = f"{found.right / found.published:.1%}"
-    return f"{found.rows:,} | {found.published:,} | {right} | {found.lower:.1%}"
+    return f"{found.rows:,}", f"{found.published:,}", right, f"{found.lower:.1%}"
 
 
 def _threshold(value: float) -> str:
@@ -288,6 +287,7 @@ def _training(name: str, config: TrainConfig) -> str:
 
 
 def _graphs(graphs: Graphs) -> str:
+    rows = [(name, f"{p.agreement:.2%}", f"{p.largest:.3g}") for name, p in graphs.parity.items()]
     lines = [
         "## Graphs\n",
         (
@@ -295,9 +295,7 @@ def _graphs(graphs: Graphs) -> str:
             f"{graphs.cpu} one: the first in a fixed order that names the module's category on "
             f"{LEAST_AGREEMENT:.1%} of them.\n"
         ),
-        "| graph | same category | largest difference of a logit |",
-        "|---|---:|---:|",
-        *(f"| {name} | {p.agreement:.2%} | {p.largest:.3g} |" for name, p in graphs.parity.items()),
+        *table(("graph", "same category", "largest difference of a logit"), rows, numbers=[1, 2]),
         "",
     ]
     return "\n".join(lines)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from training.gate.pages import STYLE, interval_picture
+from stream.reports.markdown import table
+from stream.reports.pages import render
 from training.gate.verdict import AuditFindings, Check, FrozenScores, GateVerdict, SetFindings
 from training.registry.files import write_atomically
 
+_TEMPLATE: Final = Path(__file__).with_name("page.html")
+# A difference smaller than this is drawn as one, and not as wide as the page.
+_LEAST_SPAN: Final = 0.02
 _BLESSINGS: Final = (("infrastructure", "Infrastructure"), ("metrics", "Metrics"))
 Row = Sequence[str]
 
@@ -26,36 +29,36 @@ def write_report(verdict: GateVerdict, folder: Path) -> Path:
 
 def as_markdown(verdict: GateVerdict) -> str:
     """Return the report as Markdown."""
-    lines = [f"# {_headline(verdict)}", "", f"{verdict.at:%Y-%m-%d %H:%M} UTC.", ""]
+    lines = [f"# {_headline(verdict)}", "", f"{_at(verdict)}.", ""]
     lines += [f"- {reason}" for reason in _reasons(verdict)]
     for title, header, rows in _tables(verdict):
-        lines += ["", f"## {title}", "", _line(header), _line(["---"] * len(header))]
-        lines += [_line(row) for row in rows]
+        lines += ["", f"## {title}", "", *table(header, rows)]
     return "\n".join(lines) + "\n"
 
 
 def as_html(verdict: GateVerdict) -> str:
     """Return the report as one page without scripts or anything from elsewhere."""
-    verdict_class = "passed" if verdict.passed else "refused"
-    parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8>",
-        "<meta name=viewport content='width=device-width, initial-scale=1'>",
-        f"<title>{html.escape(_headline(verdict))}</title><style>{STYLE}</style><main>",
-        f"<h1 class={verdict_class}>{html.escape(_headline(verdict))}</h1>",
-        f"<p class=when>{verdict.at:%Y-%m-%d %H:%M} UTC</p><ul>",
-        *(f"<li>{html.escape(reason)}</li>" for reason in _reasons(verdict)),
-        "</ul>",
-    ]
-    if picture := _picture(verdict.sets):
-        parts.append(picture)
-    for title, header, rows in _tables(verdict):
-        parts += [f"<h2>{html.escape(title)}</h2>", _html_table(header, rows)]
-    return "\n".join([*parts, "</main></html>"]) + "\n"
+    compared = [(s.name, s.difference) for s in verdict.sets if s.difference is not None]
+    ends = (abs(value) for _, found in compared for value in (found.low, found.high))
+    return render(
+        _TEMPLATE,
+        verdict=verdict,
+        headline=_headline(verdict),
+        at=_at(verdict),
+        reasons=_reasons(verdict),
+        compared=compared,
+        span=max([_LEAST_SPAN, *ends]) * 1.1,
+        tables=list(_tables(verdict)),
+    )
 
 
 def _headline(verdict: GateVerdict) -> str:
     word = "may serve" if verdict.passed else "is refused"
     return f"Model {verdict.candidate} {word}"
+
+
+def _at(verdict: GateVerdict) -> str:
+    return f"{verdict.at:%Y-%m-%d %H:%M} UTC"
 
 
 def _reasons(verdict: GateVerdict) -> list[str]:
@@ -133,25 +136,5 @@ def _speed_rows(verdict: GateVerdict) -> list[Row]:
     ]
 
 
-def _picture(sets: Sequence[SetFindings]) -> str:
-    compared = [(s.name, s.difference) for s in sets if s.difference is not None]
-    return interval_picture("Weighted F1, candidate minus serving", compared) if compared else ""
-
-
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _line(cells: Row) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _html_table(header: Row, rows: Sequence[Row]) -> str:
-    head = "".join(f"<th scope=col>{html.escape(cell)}</th>" for cell in header)
-    body = "".join(
-        f"<tr{' class=failed' if row[0] == 'FAILED' else ''}>"
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
-        + "</tr>"
-        for row in rows
-    )
-    return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"

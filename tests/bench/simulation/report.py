@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from stream.reports.markdown import table
 from tests.bench.simulation.curve import Point, labels_needed, mean_curve
 from tests.bench.simulation.orders import ORDERS
 from training.registry.files import write_atomically
@@ -42,14 +43,13 @@ def as_markdown(points: Sequence[Point]) -> str:
         + ", ".join(f"{order} {mean_curve(points, order)[-1][1]:.3f}" for order in ORDERS)
         + ".",
         "",
-        f"| weighted F1 | {' | '.join(ORDERS)} |",
-        "|---" * (len(ORDERS) + 1) + "|",
     ]
+    rows = []
     for share in _TARGETS:
         target = start + share * (end - start)
         needed = {order: labels_needed(points, order, target) for order in ORDERS}
-        cells = [_cell(n, needed["random"]) for n in needed.values()]
-        lines.append(f"| {target:.3f} | " + " | ".join(cells) + " |")
+        rows.append([f"{target:.3f}", *(_cell(n, needed["random"]) for n in needed.values())])
+    lines += table(["weighted F1", *ORDERS], rows)
     return "\n".join(lines) + "\n"
 
 

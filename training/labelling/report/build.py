@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from schemas import all_categories
+from stream.reports.markdown import table
+from stream.reports.pages import render
 from training.errors import DataError
 from training.labelling.noise import SuspiciousLabel
 from training.labelling.report.figures import Figures, LabellerFigures, LlmFigures
 from training.labelling.report.plots import bars_plot, calibration_plot, curve_plot
 from training.measures.metrics import CategoryScore, Interval, category_scores, confusion
 
-_FOLDER: Final = Path(__file__).parent
+_TEMPLATE: Final = Path(__file__).with_name("page.html")
 _SHOWN_CHARS: Final = 400
 _SHOWN_NOISE: Final = 40
 _BINS: Final = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01)
@@ -41,11 +42,7 @@ def write_report(
     Raises:
         DataError: the folder cannot be written to.
     """
-    # Autoescape is on: a review's text is a stranger's.
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined
-    )
-    page = environment.get_template("page.html").render(_context(figures, noise))
+    page = render(_TEMPLATE, **_context(figures, noise))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "index.html").write_text(page, encoding="utf-8")
@@ -68,16 +65,16 @@ def summary(figures: Figures) -> str:
             (c.name, _flat(_share(c.accuracy)), _flat(_score(c.f1)), c.note)
             for c in figures.contenders
         ]
-        lines += _table(("who", "accuracy", "weighted F1", ""), rows)
+        lines += table(("who", "accuracy", "weighted F1", ""), rows)
     lines += ["", "## Labeller by labeller", ""]
     shown = _labeller_rows(figures)
     columns = ("name", "coverage", "overlap", "conflict", "decided", "precision", "f1", "speed")
-    lines += _table(columns, [tuple(_flat(row[column]) for column in columns) for row in shown])
+    lines += table(columns, [tuple(_flat(row[column]) for column in columns) for row in shown])
     if figures.llm is not None:
         lines += ["", "## LLM", "", *[f"- {name}: {value}" for name, value in _llm(figures.llm)]]
     lines += ["", "## Categories", ""]
     fields = ("name", "labelled", "validated", "voted", "why", "precision", "recall", "f1")
-    lines += _table(fields, [tuple(_flat(row[f]) for f in fields) for row in _categories(figures)])
+    lines += table(fields, [tuple(_flat(row[f]) for f in fields) for row in _categories(figures)])
     lines += ["", "In brackets: 95% intervals, Wilson for shares, bootstrap for F1."]
     return "\n".join(lines) + "\n"
 
@@ -286,12 +283,6 @@ def _noise(figures: Figures, noise: Sequence[SuspiciousLabel] | None) -> dict[st
             for s in noise[:_SHOWN_NOISE]
         ],
     }
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-    head = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    return head + ["| " + " | ".join(row) + " |" for row in cells]
 
 
 def _percent(share: float) -> str:

@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-_INK: Final = "#1f2933"
-_FAINT: Final = "#9aa5b1"
-_ACCENT: Final = "#2563eb"
-_WARM: Final = "#d97706"
-# Text stays text: small files, and a reader can search and copy it.
-# Any: the stubs name every key of matplotlib as a literal.
-_STYLE: Final[dict[Any, Any]] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "reviews",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.edgecolor": _FAINT,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
+from training.drawing import BLUE, FAINT, GRID, ORANGE, STYLE
 
 
 def curve_plot(points: Sequence[tuple[float, float]], used: float, f1: float) -> str:
@@ -38,19 +20,19 @@ def curve_plot(points: Sequence[tuple[float, float]], used: float, f1: float) ->
         used: the share that the cascade sends.
         f1: what it reaches with it.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _canvas(5.4, 3.2)
-        axes.plot(*zip(*points, strict=True), color=_ACCENT, linewidth=2)
-        axes.plot([used], [f1], "o", color=_WARM, markersize=8)
+        axes.plot(*zip(*points, strict=True), color=BLUE, linewidth=2)
+        axes.plot([used], [f1], "o", color=ORANGE, markersize=8)
         axes.annotate(
-            "the cascade", (used, f1), xytext=(8, 6), textcoords="offset points", color=_WARM
+            "the cascade", (used, f1), xytext=(8, 6), textcoords="offset points", color=ORANGE
         )
         axes.set_xlabel("share of reviews sent to the LLM, least sure first")
         axes.set_ylabel("weighted F1, cross-validated")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         low = min(*(f for _, f in points), f1)
         axes.set_ylim(max(low - 0.03, 0), 1.005)
-        axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
+        axes.grid(axis="y", color=GRID, linewidth=0.8)
         return _svg(figure)
 
 
@@ -61,11 +43,11 @@ def bars_plot(counts: Mapping[str, int], unit: str) -> str:
         counts: by name.
         unit: what is counted.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _canvas(4.9, 0.6 + 0.32 * max(len(counts), 1))
         names = list(counts)[::-1]
         values = [counts[name] for name in names]
-        axes.barh(names, values, color=[_WARM if n == "people" else _ACCENT for n in names])
+        axes.barh(names, values, color=[ORANGE if n == "people" else BLUE for n in names])
         for i, value in enumerate(values):
             axes.text(value, i, f" {value:,}", va="center")
         axes.set_xlabel(unit)
@@ -81,13 +63,11 @@ def calibration_plot(bins: Sequence[tuple[float, float, int]]) -> str:
     Args:
         bins: (mean probability, share right, reviews).
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _canvas(3.4, 3.2)
-        axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=1, linestyle="--")
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--")
         for sure, right, reviews in bins:
-            axes.plot(
-                [sure], [right], "o", color=_ACCENT, markersize=4 + reviews**0.5 / 2, alpha=0.8
-            )
+            axes.plot([sure], [right], "o", color=BLUE, markersize=4 + reviews**0.5 / 2, alpha=0.8)
         axes.set_xlim(0, 1.03)
         axes.set_ylim(0, 1.03)
         axes.set_xlabel("probability given")
