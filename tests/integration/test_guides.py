@@ -75,6 +75,7 @@ ELSEWHERE = {
     r"reviews consume footwear accessories": "goes on for ever; typed in with --drain below",
     r"reviews (label|train|retrain|pretrain|compare|calibrate|evaluate)\b.*|python -m (training|tests\.bench)\..*": "minutes of "
     "training: test_cli_train.py, test_cli_label.py, test_registry_retrain_command.py",
+    r"reviews relabel-auto": "an ensemble that was fitted: test_relabeller.py",
     r"reviews guard release .*": "a category that is held: test_guard.py",
     r"reviews quality.*": "audits that people decided: test_audit.py",
     r"reviews taxonomy .*|reviews classify test.csv .*|reviews produce test.csv|reviews consume card_arrival": "a "
