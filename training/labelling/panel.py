@@ -22,7 +22,7 @@ from training.labelling.zero_shot import ZeroShotLabeller
 
 
 def cheap_panel(settings: LabelSettings, model_folder: Path | None = None) -> Panel:
-    """Load the cheap labellers, the most believable first. Who is not at hand leaves a note.
+    """Load the cheap labellers, the most believable first; a note for each that is not installed.
 
     Args:
         settings: which labellers, and where their weights are.
