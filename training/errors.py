@@ -6,7 +6,7 @@
     ├── DataError                   a file of reviews, labels or votes cannot be used      exit 2
     └── LabellingError              the auto-labeller cannot go on                        exit 1
         ├── RulesError              the rule file or a dictionary is wrong                exit 2
-        ├── LabellerUnavailable     a labeller's weights or endpoint are not at hand      exit 3
+        ├── LabellerUnavailable     a labeller's weights or endpoint are absent          exit 3
         └── BudgetSpent             the LLM's token budget is used up                     exit 1
 """
 
@@ -36,7 +36,7 @@ class RulesError(LabellingError):
 
 
 class LabellerUnavailable(LabellingError):
-    """A labeller's weights, vectors or endpoint are not at hand; the others can go on."""
+    """A labeller's weights, vectors or endpoint are absent; the others can go on."""
 
     exit_code = 3
 

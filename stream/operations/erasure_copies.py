@@ -20,7 +20,7 @@ from stream.kafka.topics import list_topics, partitions_of, topic_configs
 from stream.settings import Settings
 from stream.text import normalize
 
-# How often whoever waits is told how far the search is.
+# How often the command says how far the search is.
 _TELL_EVERY: Final = 10_000
 
 
@@ -109,7 +109,7 @@ class _Search:
     def __init__(self, review_id: str, configs: dict[str, dict[str, str]]) -> None:
         self._id = review_id
         self._key = review_id.encode("utf-8", "surrogatepass")
-        # Whoever publishes without a key, or with another one, names the review in the value only.
+        # A producer without keys, or with others, names the review in the value only.
         quoted = json.dumps(review_id)[1:-1].encode()
         raw = json.dumps(review_id, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
         self._spellings = {quoted, raw}

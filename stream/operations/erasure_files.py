@@ -60,7 +60,7 @@ def data_files(learning: LearningSettings, more: Iterable[Path] = ()) -> Iterato
 def erase_rows(path: Path, review_id: str, texts: frozenset[str], *, dry_run: bool) -> int:
     """Take out of a file every row with this id or one of these texts; return how many.
 
-    The file is replaced in one step: whoever reads it meets the old one or the new one.
+    The file is replaced in one step: a reader meets the old one or the new one.
 
     Args:
         path: JSON lines, or CSV with a header and columns parted by commas, semicolons or tabs.
@@ -119,7 +119,7 @@ def _json_lines(content: str, is_wanted: Callable[[Row], bool]) -> tuple[str, in
     for line in content.split("\n"):
         try:
             row = json.loads(line)
-        except (ValueError, RecursionError):  # no JSON, or nested to break whoever reads it
+        except (ValueError, RecursionError):  # no JSON, or nested to break its readers
             row = None
         if isinstance(row, dict) and is_wanted(row.items()):
             erased += 1

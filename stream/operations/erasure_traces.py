@@ -1,6 +1,6 @@
 """What still tells of an erased review: pages with its text, hashes of it, and places we cannot look into.
 
-None of it is changed here. A page is made anew or deleted by whoever made it; a model's hashes belong to
+None of it is changed here. The people who made a page make it anew or delete it; a model's hashes belong to
 what its version is a digest of.
 """
 

@@ -186,7 +186,7 @@ def _run(
 
 
 def load_panel(settings: Settings) -> Panel:
-    """Load the cheap labellers and say who is not at hand."""
+    """Load the cheap labellers and say which are not installed."""
     from training.labelling.panel import cheap_panel
 
     with err.status("loading the labellers"):

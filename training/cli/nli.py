@@ -57,7 +57,7 @@ def nli(
     *,
     reading_as: Options,
 ) -> None:
-    """Train an NLI checkpoint; `reviews label` lets it vote where no other one is at hand.
+    """Train an NLI checkpoint; `reviews label` lets it vote where no other one is installed.
 
     Some minutes on a CPU. Ctrl-C keeps the finished epochs: the same command goes on there.
     """

@@ -1,4 +1,4 @@
-"""Who votes in a run: the labellers that the settings name and that are at hand."""
+"""Which labellers vote in a run: those that the settings name and that are installed."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def open_llm(
 
     Raises:
         DataError: the file of kept answers cannot be read.
-        LabellerUnavailable: the local model is not at hand.
+        LabellerUnavailable: the local model is not on this machine.
     """
     if recorded is not None:
         yield recorded

@@ -1,4 +1,4 @@
-"""Recorded answers as a labeller: results that can be reproduced with no LLM at hand.
+"""Recorded answers as a labeller: results that can be reproduced without an LLM.
 
 Answers are found by the text that was asked about, so that the labeller is asked as any other is;
 several answers about one text are averaged.

@@ -60,7 +60,7 @@ class Panel:
     Attributes:
         cheap: asked about every review, the most believable first.
         llm: asked about what the cheap ones leave open; None for none.
-        notes: one line for each labeller that is not at hand.
+        notes: one line for each labeller that is not installed.
     """
 
     cheap: tuple[Labeller, ...]

@@ -29,7 +29,7 @@ class ZeroShotLabeller:
         """Load a checkpoint: a folder, or the name of one that was downloaded before.
 
         Raises:
-            LabellerUnavailable: it is not at hand, or was not made for entailment.
+            LabellerUnavailable: it is not on this machine, or was not made for entailment.
             RulesError: the taxonomy's hypotheses are wrong.
         """
         from transformers import pipeline  # noqa: PLC0415 - seconds that only this labeller needs
