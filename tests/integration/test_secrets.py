@@ -8,11 +8,11 @@ import pytest
 from pydantic import SecretStr
 
 from deploy.local import LocalRedis
-from deploy.local.secured import redis_acl
 from stream.demo.worker_process import free_port
 from stream.settings import Settings
 from tests.support.command_line import SECONDS, reviews, running, wait_for_line
 from tests.support.secured import ADMIN, password_of, secured_broker
+from tests.support.secured_servers import redis_acl
 from tests.support.tiny_model import write_tiny_model
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]

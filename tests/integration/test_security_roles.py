@@ -13,7 +13,6 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from redis.exceptions import ConnectionError as NoConnection
 
 from deploy.local import LocalRedis
-from deploy.local.secured import redis_acl
 from schemas import Category, Label, ModelAnnouncement, Review, TopicNames, encode
 from stream.acl import ROLES, redis_rules, role_rules
 from stream.acl.apply import grant
@@ -32,6 +31,7 @@ from tests.support.pipeline import WAIT_SECONDS, read_outputs, read_topic, runni
 from tests.support.queue import add_people, reviewer, running_queue, task
 from tests.support.rights import rights_of
 from tests.support.secured import ADMIN, password_of, secured_broker
+from tests.support.secured_servers import redis_acl
 from tests.support.tiny_model import tiny_classifier
 from tests.support.tls_proxy import tls_in_front_of
 from training.registry.announce import announce

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local import LocalKafka
-from deploy.local.secured import MUTUAL, SECURE, Keys, TokenIssuer, secured_kafka
 from stream.acl import ROLES
 from stream.settings import KafkaSettings
 from tests.support.certificates import Authority, Issuer
+from tests.support.secured_servers import MUTUAL, SECURE, Keys, TokenIssuer, secured_kafka
 
 ADMIN = "admin"
 

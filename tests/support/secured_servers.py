@@ -1,6 +1,6 @@
-"""An embedded Kafka and Redis that let in only who may: TLS, SASL, ACLs. For tests of just that.
+"""An embedded Kafka and Redis that ask who comes: TLS, SASL, ACLs.
 
-The plaintext listener that every embedded broker has stays, on loopback, and whoever comes through
+The plaintext listener that every embedded broker has stays, on loopback, and who comes through
 it is the super-user: that is how the broker talks to itself. Clients under test use :data:`SECURE`.
 """
 
