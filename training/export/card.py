@@ -118,6 +118,7 @@ def cascade_card(manifest: Manifest, held: HeldOut, first: str, last: str) -> st
 def _stages(manifest: Manifest) -> str:
     stage = manifest.first_stage
     assert stage is not None  # noqa: S101 - it is the card of a cascade
+    rows = [(slug, "never" if value > 1 else f"{value:.4f}") for slug, value in stage.keep.items()]
     lines = [
         f"# {manifest.name}\n",
         (
@@ -127,12 +128,7 @@ def _stages(manifest: Manifest) -> str:
             f"promise are of both together. Made {manifest.created_at} by version "
             f"{manifest.code_version} from model {stage.version}.\n"
         ),
-        "| category | the first stage decides from |",
-        "|---|---:|",
-        *(
-            f"| {slug} | {'never' if value > 1 else f'{value:.4f}'} |"
-            for slug, value in stage.keep.items()
-        ),
+        *table(("category", "the first stage decides from"), rows, numbers=[1]),
         "",
     ]
     return "\n".join(lines)
