@@ -83,7 +83,7 @@ def _worker(settings: Settings) -> tuple[AclRule, ...]:
         on_topic(names.guard, _READ),
         *(on_topic(name, _WRITE) for name in (*names.outputs(), names.batches)),
         on_group(group, _READ),
-        # One id for each partition of the incoming topic: stream/exactly_once/transactional_producer.py.
+        # One id for each partition of the incoming topic, or one a worker: stream/exactly_once.
         transactions_under(f"{group}.{names.incoming}."),
     )
 

@@ -112,7 +112,7 @@ def measure_capacity(
 
 
 def measure_latency(
-    settings: Settings, texts: Sequence[str], rate: float, seconds: float
+    settings: Settings, texts: Sequence[str], rate: float, seconds: float, partitions: int = 4
 ) -> Latencies:
     """Run one worker under a steady load, on topics of its own, which are removed afterwards.
 
@@ -121,8 +121,9 @@ def measure_latency(
         texts: real reviews.
         rate: reviews a second.
         seconds: length of the measurement, after warming up.
+        partitions: of the input.
     """
-    run = asyncio.run(_run(settings, texts, rate, seconds))
+    run = asyncio.run(_run(settings, texts, rate, seconds, partitions))
     warm = run.due >= run.due[0] + _WARM_UP_SECONDS
     measured = (run.received - run.due)[warm] * 1000
     p50, p99, p999 = np.percentile(measured, [50, 99, 99.9]).tolist()
@@ -136,12 +137,14 @@ class _Run:
     stages: dict[str, float]
 
 
-async def _run(base: Settings, texts: Sequence[str], rate: float, seconds: float) -> _Run:
+async def _run(
+    base: Settings, texts: Sequence[str], rate: float, seconds: float, partitions: int = 4
+) -> _Run:
     gaps = np.random.default_rng(_SEED).exponential(
         1 / rate, int(rate * (seconds + _WARM_UP_SECONDS))
     )
     opened = OpenPartitions(1)
-    async with fresh_topics(base) as settings:
+    async with fresh_topics(base, partitions) as settings:
         with workers(settings, 1, None, opened) as usage:
             reading = asyncio.create_task(arrivals(settings, len(gaps)))
             await opened.spread_over(settings.topics.partitions)

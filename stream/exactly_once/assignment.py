@@ -168,6 +168,7 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
         self._consumer.pause(*partitions)
         if self._ending:  # the group deals anew while we leave it: whoever stays takes them over
             return
+        self._transactions.assigned(self._consumer, self._options.instance)
         for tp in partitions:
             processor = PartitionProcessor(
                 tp,
@@ -214,6 +215,8 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
                 task.cancel()
             await asyncio.wait(running, timeout=_CANCEL_AGAIN)
         self._metrics.partitions.set(len(self._processors))
+        if partitions is None:
+            await self._transactions.close()
 
     def _doubt_the_name(self) -> None:
         """Say that another member seems to have our name: to aiokafka that is an unknown error."""

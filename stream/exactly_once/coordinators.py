@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from aiokafka import TopicPartition
@@ -22,6 +22,7 @@ from aiokafka.protocol.transaction import (
 )
 
 from stream.kafka.broker_errors import ErrorClass, classify_error
+from stream.kafka.membership import MemberOffsetCommit, Membership, NotedOffset
 
 # A coordinator answers "concurrent transactions" until the former transaction's end is written to
 # its partitions: milliseconds. (aiokafka's own producer waits 20 ms each time.)
@@ -140,15 +141,34 @@ class GroupOffsets:
         self._coordinator = Coordinator(client, CoordinationType.GROUP, group)
 
     async def commit(
-        self, transaction: TransactionCoordinator, tp: TopicPartition, offset: int, note: str = ""
+        self,
+        transaction: TransactionCoordinator,
+        offsets: Mapping[TopicPartition, NotedOffset],
+        membership: Membership | None = None,
     ) -> None:
-        """Make the offset, and a note that is kept with it, part of the transaction."""
-        request = TxnOffsetCommitRequest(
-            transaction.transactional_id,
-            self._group,
-            transaction.producer_id,
-            transaction.epoch,
-            [(tp.topic, [(tp.partition, offset, note)])],
+        """Make offsets part of the transaction.
+
+        Args:
+            transaction: that names the group.
+            offsets: what is committed.
+            membership: in whose name. None: the group refuses nobody.
+
+        Raises:
+            Fenced: that is no member of the group's current generation.
+            BrokerError: the broker is too old to look at the member.
+        """
+        by_topic: dict[str, list[tuple[int, int, str]]] = {}
+        for tp, next_ in offsets.items():
+            by_topic.setdefault(tp.topic, []).append((tp.partition, next_.offset, next_.note))
+        producer = transaction.producer_id, transaction.epoch
+        request = (
+            TxnOffsetCommitRequest(
+                transaction.transactional_id, self._group, *producer, list(by_topic.items())
+            )
+            if membership is None
+            else MemberOffsetCommit(
+                transaction.transactional_id, self._group, producer, membership, offsets
+            )
         )
         await self._coordinator.ask(request, _codes_by_partition)
 
@@ -158,4 +178,4 @@ def _code(reply: Any) -> list[int]:
 
 
 def _codes_by_partition(reply: Any) -> list[int]:
-    return [code for _topic, partitions in reply.errors for _partition, code in partitions]
+    return [code for _topic, partitions, *_ in reply.errors for _partition, code, *_ in partitions]

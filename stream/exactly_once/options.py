@@ -22,6 +22,8 @@ class TransactionOptions:
     """How long the leader of a partition may wait for its replicas."""
     compression: str = "none"
     """Of batches: none, gzip or lz4."""
+    shared: bool = False
+    """Whether all partitions of a member are answered in one transaction, or each in its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from aiokafka.errors import (
 from stream.errors import BrokerError
 from stream.exactly_once.input_record import InputRecord
 from stream.exactly_once.message import Message
-from stream.exactly_once.transactional_producer import TransactionalProducer
+from stream.exactly_once.transactional_producer import PartitionProducer
 from stream.exactly_once.transactions import Transactions
 from stream.kafka.broker_errors import Fenced
 from stream.kafka.size_limits import RecordsTooLarge
@@ -88,7 +88,7 @@ class PartitionProcessor:
         self._reopen_after_fence = reopen_after_fence
         self._on_abort = on_abort
         self._on_commit = on_commit
-        self._producer: TransactionalProducer | None = None
+        self._producer: PartitionProducer | None = None
         self._inbox: list[PartitionBatch] = []
         self._changed = asyncio.Condition()
         self._in_flight = 0

@@ -10,7 +10,8 @@ from typing import Final
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream.exactly_once.transactional_producer import TransactionalProducer, transactional_id
+from stream.exactly_once.former_owner import FormerOwners
+from stream.exactly_once.transactional_producer import PartitionProducer, transactional_id
 from stream.kafka.offsets import OffsetPending, committed_offset
 from stream.kafka.transaction_state import commit_was_decided
 
@@ -32,18 +33,25 @@ class Recovery:
         consumer: started, of the group; its connections are used.
         group: whose committed offset counts.
         outputs: every topic that the partition's transactions publish to.
+        former: settles transactions that the partition's former owner shared among partitions.
     """
 
     def __init__(
-        self, tp: TopicPartition, consumer: AIOKafkaConsumer, group: str, outputs: Sequence[str]
+        self,
+        tp: TopicPartition,
+        consumer: AIOKafkaConsumer,
+        group: str,
+        outputs: Sequence[str],
+        former: FormerOwners | None = None,
     ) -> None:
         self._tp = tp
         self._consumer = consumer
         self._group = group
         self._outputs = outputs
+        self._former = former
         self._commit_decided: bool | None = None
 
-    async def start(self, producer: TransactionalProducer) -> int:
+    async def start(self, producer: PartitionProducer) -> int:
         """Start the producer and return the offset to go on from.
 
         Raises:
@@ -57,6 +65,8 @@ class Recovery:
             self._commit_decided = decided
         await producer.start()
         committed = await self._settled_offset(producer)
+        if self._former is not None:
+            await self._former.watch(self._tp, self._consumer)
         if committed is None:
             committed = (await self._consumer.beginning_offsets([self._tp]))[self._tp]
             end = (await self._consumer.end_offsets([self._tp]))[self._tp]
@@ -71,7 +81,11 @@ class Recovery:
                 )
         return int(committed)
 
-    async def _settled_offset(self, producer: TransactionalProducer) -> int | None:
+    async def _settled_offset(self, producer: PartitionProducer) -> int | None:
+        if self._former is not None:
+            with contextlib.suppress(OffsetPending):
+                return await committed_offset(self._consumer, self._group, self._tp, settled=True)
+            await self._former.settle(self._tp, self._consumer)
         try:
             return await committed_offset(self._consumer, self._group, self._tp, settled=True)
         except OffsetPending:

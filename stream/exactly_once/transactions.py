@@ -7,9 +7,12 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from stream.exactly_once.former_owner import FormerOwners
 from stream.exactly_once.options import TransactionOptions
 from stream.exactly_once.recovery import Recovery
-from stream.exactly_once.transactional_producer import TransactionalProducer
+from stream.exactly_once.shared_transactions import JoiningProducer, SharedTransactions
+from stream.exactly_once.transactional_producer import PartitionProducer, TransactionalProducer
+from stream.kafka.membership import Membership, membership_of
 from stream.kafka.size_limits import SizeLimits
 
 
@@ -31,10 +34,32 @@ class Transactions:
         self._options = options
         self._outputs = outputs
         self.limits = limits or SizeLimits()
+        self._membership: Membership | None = None
+        self._shared: SharedTransactions | None = None
+        self._former = FormerOwners(options, outputs)
 
-    def producer(self, tp: TopicPartition) -> TransactionalProducer:
+    def assigned(self, consumer: Any, instance: str | None) -> None:
+        """Note in whose name partitions commit that the group has just assigned.
+
+        Args:
+            consumer: the member.
+            instance: its own name, if it has one.
+        """
+        if self._options.shared:
+            self._membership = membership_of(consumer, instance)
+        if self._shared is not None:
+            self._shared.renew()
+
+    def producer(self, tp: TopicPartition) -> PartitionProducer:
         """Return a producer, not started, for an input partition."""
-        return TransactionalProducer(self._options, tp, self.limits)
+        membership = self._membership
+        if membership is None:
+            return TransactionalProducer(self._options, tp, self.limits)
+        if self._shared is None:
+            self._shared = SharedTransactions(self._options, tp.topic, self._outputs, self.limits)
+            self._former.ours = self._shared.transactional_id
+        own = TransactionalProducer(self._options, tp, self.limits, membership)
+        return JoiningProducer(tp, own, self._shared, membership)
 
     def recovery(self, tp: TopicPartition, consumer: Any) -> Recovery:
         """Return what settles former transactions of an input partition.
@@ -43,4 +68,10 @@ class Transactions:
             tp: the partition.
             consumer: started, of the group.
         """
-        return Recovery(tp, consumer, self._options.group, self._outputs)
+        return Recovery(tp, consumer, self._options.group, self._outputs, self._former)
+
+    async def close(self) -> None:
+        """End the transactions that partitions share. No producer is of use afterwards."""
+        await self._former.close()
+        if self._shared is not None:
+            await self._shared.close()

@@ -11,6 +11,7 @@ from aiokafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
     DuplicateSequenceNumber,
+    IllegalGenerationError,
     InvalidProducerEpoch,
     KafkaError,
     KafkaStorageError,
@@ -20,13 +21,20 @@ from aiokafka.errors import (
     NotEnoughReplicasError,
     NotLeaderForPartitionError,
     OperationNotAttempted,
+    RebalanceInProgressError,
     RequestTimedOutError,
+    UnknownMemberIdError,
     UnknownTopicOrPartitionError,
     for_code,
 )
 
 # A producer with the same transactional id has a newer epoch. aiokafka 0.14 has no class for 90.
 _FENCED: Final = frozenset({InvalidProducerEpoch.errno, 90})
+# The group has gone on without this member, or deals its partitions anew (KIP-447). aiokafka 0.14 has
+# no class for 82: a member with the same instance name has come (KIP-345).
+_NO_MEMBER: Final = frozenset(
+    {IllegalGenerationError.errno, RebalanceInProgressError.errno, UnknownMemberIdError.errno, 82}
+)
 # Written before (the answer was lost), or another partition of the request says why it was not.
 _DONE: Final = frozenset({0, DuplicateSequenceNumber.errno, OperationNotAttempted.errno})
 _RETRY_SOON: Final = ConcurrentTransactions.errno
@@ -48,7 +56,7 @@ _RETRY_ELSEWHERE: Final = frozenset(
 
 
 class Fenced(Exception):
-    """Another producer took the transactional id over: the partition has a new owner."""
+    """Another producer took the transactional id over, or the group gave the partition away."""
 
 
 class ErrorClass(Enum):
@@ -65,12 +73,14 @@ def classify_error(codes: Iterable[int]) -> ErrorClass:
     Asking again is safe: nothing was done where a code says so, and records carry sequence numbers.
 
     Raises:
-        Fenced: the transactional id has a newer owner.
+        Fenced: the transactional id has a newer owner, or the group has gone on without the member.
         KafkaError: the broker refuses; asking again would not help.
     """
     found = set(codes)
     if found & _FENCED:
         raise Fenced("a producer with a newer epoch has the transactional id")
+    if found & _NO_MEMBER:
+        raise Fenced("the group has gone on without this member")
     refused = found - _DONE - _RETRY_ELSEWHERE - {_RETRY_SOON}
     if refused:
         error: KafkaError = for_code(min(refused))()

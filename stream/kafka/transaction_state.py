@@ -48,7 +48,11 @@ async def commit_was_decided(consumer: AIOKafkaConsumer, transactional_id: str) 
     Raises:
         KafkaError: the broker cannot be reached or refuses.
     """
-    client = client_of(consumer)
+    return await last_decision(client_of(consumer), transactional_id)
+
+
+async def last_decision(client: Any, transactional_id: str) -> bool | None:
+    """Return the same, asked through a started ``AIOKafkaClient``; see :func:`commit_was_decided`."""
     while True:
         try:
             node = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
@@ -57,6 +61,30 @@ async def commit_was_decided(consumer: AIOKafkaConsumer, transactional_id: str) 
             return None
         except _MOVING:
             await asyncio.sleep(_BACKOFF_SECONDS)
+
+
+async def ongoing_since(client: Any, transactional_id: str) -> int | None:
+    """Return since when a transaction is open, in milliseconds of the broker's clock; None: none is.
+
+    None as well if the broker does not say.
+
+    Args:
+        client: a started ``AIOKafkaClient``; its connections are used.
+        transactional_id: whose.
+
+    Raises:
+        KafkaError: the broker cannot be reached or refuses.
+    """
+    try:
+        node = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
+        reply = await client.send(node, DescribeTransaction(transactional_id))
+    except IncompatibleBrokerVersion:
+        return None
+    ((code, _id, state, _timeout_ms, started_ms, *_),) = reply.transactions
+    if code in {_UNKNOWN_ID, _UNKNOWN_REQUEST} or state != "Ongoing":
+        return None
+    raise_for(code)
+    return int(started_ms)
 
 
 def decision_in(reply: Any) -> bool | None:

@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from stream.clients.consumer import DeadLetter, dead_letter
 from stream.exactly_once.message import Message
-from stream.exactly_once.transactional_producer import TransactionalProducer
+from stream.exactly_once.transactional_producer import PartitionProducer
 from stream.kafka.offsets import committed_note
 from stream.kafka.size_limits import SizeLimits, message_bytes
 from stream.operations.replay_choice import Choice, Left, mark_of
@@ -107,7 +107,7 @@ class PartitionReplay:
         consumer: Any,
         tp: TopicPartition,
         end: int,
-        producer: TransactionalProducer | None,
+        producer: PartitionProducer | None,
     ) -> None:
         self._task = task
         self._consumer = consumer

@@ -49,6 +49,11 @@ class WorkerSettings(Section):
         description="After this the broker aborts a silent worker's transaction. Short, because "
         "an open transaction stalls every read_committed reader of its partitions.",
     )
+    transactions: Literal["partition", "worker"] = Field(
+        "partition",
+        description="What a transaction is for: one input partition, or all that a worker has, which is "
+        "fewer and larger ones. Kafka 2.5 or newer.",
+    )
     session_timeout_ms: PositiveInt = Field(10_000, description="Silent for longer: evicted.")
     instance: str | None = Field(
         None,

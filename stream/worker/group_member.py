@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from stream.exactly_once.options import MemberOptions, TransactionOptions
@@ -29,7 +30,9 @@ def member_options(settings: Settings) -> MemberOptions:
     """Return how a worker takes part in its group."""
     worker = settings.worker
     return MemberOptions(
-        transactions=transaction_options(settings, worker.group),
+        transactions=replace(
+            transaction_options(settings, worker.group), shared=worker.transactions == "worker"
+        ),
         name=worker.name,
         instance=worker.instance,
         session_timeout_ms=worker.session_timeout_ms,

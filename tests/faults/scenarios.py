@@ -117,7 +117,28 @@ CLUSTER: Final = (
 
 DISK: Final = Scenario("disk full", outages.full_disk, 1, rate=200)
 
-SCENARIOS: Final = (*WORKERS, *REDIS, *NETWORK, *BROKER, *OTHERS, *CLUSTER)
+_TOGETHER: Final = frozenset(
+    {
+        *("kill between send and commit", "kill during commit", "kill while taking over", "zombie"),
+        *("scale 1-4-1", "rolling restart", "partition added", "broker killed"),
+        *("step END_TXN", "step TXN_OFFSET_COMMIT", "one of three killed"),
+    }
+)
+_TOGETHER_QUICK: Final = frozenset({"kill during commit", "zombie"})
+
+TOGETHER: Final = tuple(
+    replace(
+        scenario,
+        name=f"{scenario.name}, one transaction a worker",
+        quick=int(scenario.name in _TOGETHER_QUICK),
+        environment={**scenario.environment, "REVIEWS_WORKER__TRANSACTIONS": "worker"},
+    )
+    for scenario in (*WORKERS, *NETWORK, *BROKER, *OTHERS, *CLUSTER)
+    if scenario.name in _TOGETHER
+)
+"""Where transactions matter, again with ``REVIEWS_WORKER__TRANSACTIONS=worker``."""
+
+SCENARIOS: Final = (*WORKERS, *REDIS, *NETWORK, *BROKER, *OTHERS, *CLUSTER, *TOGETHER)
 
 # The loops have no place for unsure and malformed events.
 _PLAIN: Final = Mix(unsure=0.0, malformed=0.0)

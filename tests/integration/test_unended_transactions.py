@@ -49,7 +49,7 @@ async def producer(settings, topics):
     options = transaction_options(settings, settings.worker.group)
     producer = TransactionalProducer(options, TopicPartition(topics.incoming, 0))
     await producer.start()
-    await producer._write([Message(topics.relabel, b"k", LEFT[0], [])], 7)
+    await producer.write([Message(topics.relabel, b"k", LEFT[0], [])], 7)
     yield producer
     await producer.discard()
 
@@ -100,7 +100,7 @@ async def test_a_replay_ends_what_the_former_one_left_and_nothing_is_there_twice
     options = transaction_options(settings, DeadLetterReplay(settings).group)
     former = TransactionalProducer(options, TopicPartition(topics.dead_letter, 0))
     await former.start()
-    await former._write([Message(topics.incoming, b"k", LEFT[0], [])], 1)
+    await former.write([Message(topics.incoming, b"k", LEFT[0], [])], 1)
     former.start = started
 
     class FormerOnes(Transactions):

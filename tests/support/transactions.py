@@ -17,6 +17,12 @@ class Transactions:
         self.limits = limits or SizeLimits()
         self._begin = begin
 
+    def assigned(self, consumer, instance):
+        """Nobody asks for a member's name."""
+
+    async def close(self):
+        """Nothing is shared."""
+
     def recovery(self, tp, consumer):
         """Return one that has nothing to settle."""
         return NothingToSettle(self._begin)

@@ -234,7 +234,10 @@ def relabeller_options(settings: Settings) -> MemberOptions:
     return replace(
         options,
         transactions=replace(
-            options.transactions, group=label.group, timeout_ms=label.transaction_timeout_ms
+            options.transactions,
+            group=label.group,
+            timeout_ms=label.transaction_timeout_ms,
+            shared=False,
         ),
         stall_seconds=max(options.stall_seconds, _STALL_SECONDS),
     )

@@ -31,7 +31,7 @@ class CancellationSwallower:
 
 async def test_a_cancellation_during_discard_reaches_the_partition_processor():
     producer = TransactionalProducer(transaction_options(load_settings(), "g"), TP)
-    producer._client = CancellationSwallower()
+    producer._producer._client = CancellationSwallower()
     discarding = asyncio.create_task(producer.discard())
     await asyncio.sleep(0)
     await asyncio.sleep(0)

@@ -52,6 +52,12 @@ def test_a_group_coordinator_is_looked_for_asked_and_given_up_by_these_names():
     assert parameters(GroupCoordinator.coordinator_dead) == []
 
 
+def test_a_group_coordinator_keeps_its_generation_and_the_members_id():
+    source = inspect.getsource(GroupCoordinator.__init__)
+    for name in ("self.generation =", "self.member_id ="):
+        assert name in source
+
+
 def test_an_admin_client_sends_what_it_has_no_method_for():
     assert inspect.iscoroutinefunction(AIOKafkaAdminClient._send_request)
     assert parameters(AIOKafkaAdminClient._send_request)[0] == "request"

@@ -1,0 +1,158 @@
+"""Offsets that a transaction commits in the name of a group's member, who may be refused (KIP-447).
+
+A group's coordinator takes them only from a member of the current generation: whoever lost its
+partitions and has not heard so cannot commit. aiokafka 0.14 sends version 0 of the request, in which
+no member is named, and nobody is refused: version 3 is defined here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.transaction import TxnOffsetCommitRequest_v0
+from aiokafka.protocol.types import Int16, Int32, Int64
+
+from stream.errors import BrokerError
+from stream.kafka.flexible import NO_TAGS, STRING, groups, message
+from stream.kafka.private import coordinator_of
+
+_UNKNOWN_LEADER_EPOCH: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A member of a consumer group, in one generation of it."""
+
+    generation: int
+    member_id: str
+    instance: str | None = None
+    """Its own name in the group (KIP-345)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotedOffset:
+    """The offset to go on from, and what is kept beside it."""
+
+    offset: int
+    note: str = ""
+    """4 KB at most."""
+
+
+def membership_of(consumer: AIOKafkaConsumer, instance: str | None) -> Membership:
+    """Return what a member's coordinator knows it as just now.
+
+    Take it when partitions are assigned, and keep it with them. Asked later it may be that of another
+    assignment, or of none: a member that was thrown out would commit as if it had no group.
+
+    Args:
+        consumer: started, with partitions assigned by the group.
+        instance: the member's own name, if it has one.
+    """
+    coordinator = coordinator_of(consumer)
+    # Generation -1 is how somebody commits who is no member, and the group would refuse nothing.
+    return Membership(max(coordinator.generation, 0), coordinator.member_id, instance)
+
+
+class _MemberOffsetsReply(Response):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = 28
+    API_VERSION = 3
+    SCHEMA = message(
+        ("throttle_time_ms", Int32),
+        (
+            "errors",
+            groups(
+                ("topic", STRING),
+                ("partition_errors", groups(("partition", Int32), ("error_code", Int16))),
+            ),
+        ),
+    )
+
+
+class _MemberOffsetCommitV3(RequestStruct):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = 28
+    API_VERSION = 3
+    RESPONSE_TYPE = _MemberOffsetsReply
+    FLEXIBLE_VERSION = True
+    SCHEMA = message(
+        ("transactional_id", STRING),
+        ("group_id", STRING),
+        ("producer_id", Int64),
+        ("producer_epoch", Int16),
+        ("generation_id", Int32),
+        ("member_id", STRING),
+        ("group_instance_id", STRING),
+        (
+            "topics",
+            groups(
+                ("topic", STRING),
+                (
+                    "partitions",
+                    groups(
+                        ("partition", Int32),
+                        ("offset", Int64),
+                        ("leader_epoch", Int32),
+                        ("metadata", STRING),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+class MemberOffsetCommit(Request[TxnOffsetCommitRequest_v0 | _MemberOffsetCommitV3]):  # type: ignore[misc]
+    """TxnOffsetCommit that names the member.
+
+    Args:
+        transactional_id: of the producer.
+        group: whose offsets.
+        producer: its id and epoch.
+        membership: who commits.
+        offsets: what is committed.
+    """
+
+    API_KEY = 28
+
+    def __init__(
+        self,
+        transactional_id: str,
+        group: str,
+        producer: tuple[int, int],
+        membership: Membership,
+        offsets: Mapping[TopicPartition, NotedOffset],
+    ) -> None:
+        self._transactional_id = transactional_id
+        self._group = group
+        self._producer = producer
+        self._membership = membership
+        self._offsets = offsets
+
+    def build(self, request_struct_class: Any) -> Any:
+        """Return the request as it goes over the wire.
+
+        Raises:
+            BrokerError: the broker does not know the member in it, and would refuse nobody.
+        """
+        if request_struct_class is TxnOffsetCommitRequest_v0:
+            raise BrokerError(
+                "a broker before Kafka 2.5 cannot refuse a worker that lost its partitions",
+                "set REVIEWS_WORKER__TRANSACTIONS=partition",
+            )
+        topics: dict[str, list[Any]] = {}
+        for tp, next_ in self._offsets.items():
+            entry = (tp.partition, next_.offset, _UNKNOWN_LEADER_EPOCH, next_.note, NO_TAGS)
+            topics.setdefault(tp.topic, []).append(entry)
+        member = self._membership
+        return request_struct_class(
+            self._transactional_id,
+            self._group,
+            *self._producer,
+            member.generation,
+            member.member_id,
+            member.instance,
+            [(topic, partitions, NO_TAGS) for topic, partitions in topics.items()],
+            NO_TAGS,
+        )

@@ -1,0 +1,70 @@
+"""Offsets in the name of a member: what goes over the wire, and what a refusal means."""
+
+from types import SimpleNamespace
+
+import pytest
+from aiokafka import TopicPartition
+
+from stream.errors import BrokerError
+from stream.kafka.broker_errors import Fenced, classify_error
+from stream.kafka.membership import MemberOffsetCommit, Membership, NotedOffset, membership_of
+
+VERSIONS = {28: (0, 5)}
+OFFSETS = {TopicPartition("in", 2): NotedOffset(7, "note")}
+
+
+def request(instance=None, offsets=OFFSETS):
+    membership = Membership(5, "member", instance)
+    return MemberOffsetCommit("id", "group", (9, 1), membership, offsets)
+
+
+@pytest.mark.parametrize(
+    ("instance", "wire"), [(None, b"\x00"), ("pod-1", b"\x06pod-1")], ids=["dynamic", "static"]
+)
+def test_a_member_is_named_as_the_protocol_has_it(instance, wire):
+    # TxnOffsetCommitRequest.json of Kafka, version 3: lengths are one more than they are.
+    assert (
+        request(instance).prepare(VERSIONS).encode()
+        == (
+            b"\x03id"
+            b"\x06group"
+            b"\x00\x00\x00\x00\x00\x00\x00\x09"  # producer id
+            b"\x00\x01"  # its epoch
+            b"\x00\x00\x00\x05"  # generation
+            b"\x07member" + wire + b"\x02\x03in"  # one topic
+            b"\x02\x00\x00\x00\x02"  # one partition
+            b"\x00\x00\x00\x00\x00\x00\x00\x07"  # offset
+            b"\xff\xff\xff\xff"  # no leader's epoch
+            b"\x05note\x00\x00\x00"
+        )
+    )
+
+
+def test_partitions_of_one_topic_stand_together():
+    offsets = {TopicPartition("in", number): NotedOffset(number) for number in range(3)}
+    built = request(offsets=offsets).prepare(VERSIONS)
+    ((topic, partitions, _),) = built.topics
+    assert (topic, [(number, offset) for number, offset, *_ in partitions]) == (
+        "in",
+        [(0, 0), (1, 1), (2, 2)],
+    )
+
+
+def test_a_broker_that_would_refuse_nobody_is_not_asked():
+    with pytest.raises(BrokerError, match=r"Kafka 2\.5"):
+        request().prepare({28: (0, 2)})
+
+
+@pytest.mark.parametrize(
+    ("generation", "named"), [(5, 5), (0, 0), (-1, 0)], ids=["member", "first", "thrown out"]
+)
+def test_whoever_was_thrown_out_does_not_commit_as_if_it_had_no_group(generation, named):
+    coordinator = SimpleNamespace(generation=generation, member_id="m")
+    member = membership_of(SimpleNamespace(_coordinator=coordinator), "pod-1")
+    assert member == Membership(named, "m", "pod-1")
+
+
+@pytest.mark.parametrize("code", [22, 25, 27, 82])
+def test_a_group_that_went_on_without_the_member_fences_it(code):
+    with pytest.raises(Fenced):
+        classify_error([0, code])
