@@ -255,3 +255,31 @@ def test_ctrl_c_says_how_much_is_done_and_again_asks_the_llm_only_for_the_rest(t
     assert "The same command with --force goes on" in told
     assert rerun.returncode == 0, rerun.stderr
     assert asked_again == {normalize(text) for text in WEATHER} - asked
+
+
+def test_what_was_sold_is_a_reason_beside_the_others(tmp_path):
+    rows = [
+        {"id": f"r{i}", "text": f"{text} {i}", "product": "костюм"}
+        for i, text in enumerate(["Костюм сел после стирки", "Спасибо, пришло вовремя"] * 3)
+    ]
+    write_lines(tmp_path / "in.jsonl", rows)
+    ran = reviews("label", "in.jsonl", "--sold", "product", cwd=tmp_path, **OFFLINE)
+    assert ran.returncode == 0, ran.stderr
+    lines = (tmp_path / "labelled.jsonl").read_text(encoding="utf-8").splitlines()
+    said = [json.loads(line)["reasons"]["sold"] for line in lines]
+    assert said == ["names what was sold: костюм", "shows nothing of what was sold: костюм"] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--sold", "goods"), "no review has a column 'goods'"),
+        (("--sold", "product", "--save-ensemble"), "the stream does not say what was sold"),
+    ],
+)
+def test_evidence_that_nobody_has_is_refused_before_anything_is_asked(tmp_path, options, said):
+    write_lines(tmp_path / "in.jsonl", [{"text": "Платье село", "product": "платье"}])
+    ran = reviews("label", "in.jsonl", *options, cwd=tmp_path, **OFFLINE)
+    assert ran.returncode == 2
+    assert said in " ".join(ran.stderr.split())
+    assert not (tmp_path / "labelled.jsonl").exists()

@@ -41,6 +41,15 @@ Validated = Annotated[
         show_default=False,
     ),
 ]
+Sold = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column with what was sold, a product's or a category's name: evidence, unless a text shows "
+        "nothing of it.",
+        show_default=False,
+    ),
+]
 Recorded = Annotated[
     str | None,
     typer.Option(
@@ -83,6 +92,7 @@ def run(
     validated: Validated = None,
     labels_by: LabelsBy = None,
     recorded: Recorded = None,
+    sold: Sold = None,
     precision: Annotated[
         float | None,
         typer.Option(help="Wanted of what is decided; else 0.95.", min=0.5, max=0.999),
@@ -127,9 +137,21 @@ def run(
         require_new_file(output, force=force)
         if report is not None:
             require_own_folder(report, "summary.md", "# Labelling summary", force=force)
-    items = read_items(file, unstated_of(reading_as=reading_as))
+    if sold is not None and save_ensemble:
+        raise InputError(
+            "the stream does not say what was sold: an ensemble that leans on it cannot decide there",
+            "leave out --sold or --save-ensemble",
+        )
+    items = read_items(file, unstated_of(None, reading_as, sold))
+    if sold is not None and not any(item.sold for item in items):
+        raise InputError(
+            f"{file}: no review has a column {sold!r} that says what was sold",
+            "name the column as the file does",
+        )
     known = (
-        [] if validated is None else read_validated(validated, unstated_of(labels_by, reading_as))
+        []
+        if validated is None
+        else read_validated(validated, unstated_of(labels_by, reading_as, sold))
     )
     if save_ensemble:
         distinct = {row.item.normalized for row in known}
@@ -138,8 +160,10 @@ def run(
     everyone = [*items, *(row.item for row in known)]
     repeated = _recorded(recorded, everyone)
     panel = load_panel(settings)
-    from training.labelling.panel import open_llm
+    from training.labelling.panel import open_llm, with_sold
 
+    if sold is not None:
+        panel = with_sold(panel, everyone)
     with open_llm(settings.label, repeated) as llm:
         if dry_run:
             _show_plan(settings, items, known, panel, fates)

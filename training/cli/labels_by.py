@@ -23,7 +23,9 @@ LabelsBy = Annotated[
 ]
 
 
-def unstated_of(labels_by: Origin | None = None, reading_as: Options | None = None) -> Unstated:
+def unstated_of(
+    labels_by: Origin | None = None, reading_as: Options | None = None, sold: str | None = None
+) -> Unstated:
     """Return what is assumed of such files; each assumption is told on standard error."""
     from rich.markup import escape
 
@@ -31,5 +33,5 @@ def unstated_of(labels_by: Origin | None = None, reading_as: Options | None = No
     from training.data.unstated import Unstated
 
     return Unstated(
-        labels_by or Origin.PERSON, lambda line: note(escape(line)), reading_as or Options()
+        labels_by or Origin.PERSON, lambda line: note(escape(line)), reading_as or Options(), sold
     )

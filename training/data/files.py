@@ -35,10 +35,17 @@ _TOLD_ROWS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class UnlabelledReview:
-    """A review to be labelled: its id, and its text as it was written."""
+    """A review to be labelled.
+
+    Attributes:
+        id: its id.
+        text: as it was written.
+        sold: name of the product that it is about, or of its category; empty where nobody asked for it.
+    """
 
     id: str
     text: str
+    sold: str = ""
 
     @property
     def normalized(self) -> str:
@@ -288,7 +295,7 @@ def _readable(
                 counted_here.add(row)
                 continue
             taken += 1
-            yield _item(number, row), row
+            yield _item(number, row, unstated.sold), row
         for remark in table.remarks.told():
             unstated.tell(f"{path}: {remark}")
     if left_out is None:
@@ -316,11 +323,13 @@ def _bad(path: Path, row: BadRow, more: str = "") -> DataError:
     return DataError(f"{path}, line {row.line}: {row.problem}{more}", remedy)
 
 
-def _item(number: int, row: LabelRow) -> UnlabelledReview:
+def _item(number: int, row: LabelRow, sold: str | None) -> UnlabelledReview:
     name = row.review_id or f"row-{number}"
     marked = str(row.fields.get("synthetic") or "").lower() in {"true", "1"}
     return UnlabelledReview(
-        name if not marked or name.startswith(SYNTHETIC) else SYNTHETIC + name, row.text
+        name if not marked or name.startswith(SYNTHETIC) else SYNTHETIC + name,
+        row.text,
+        "" if sold is None else str(row.fields.get(sold) or "").strip(),
     )
 
 

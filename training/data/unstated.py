@@ -27,11 +27,13 @@ class Unstated:
         tell: is told, line by line, what a file was understood as, what was assumed and what was left
             out.
         options: how it is made, as far as somebody said.
+        sold: the column that says what was sold; None where no evidence is made of it.
     """
 
     origin: Origin = Origin.PERSON
     tell: Callable[[str], None] = _nobody
     options: Options = _ANYTHING
+    sold: str | None = None
 
     @property
     def tells(self) -> bool:

@@ -108,6 +108,13 @@ class HeuristicLabeller:
         probabilities[silent] = 0
         return Votes(probabilities.astype(np.float32), tuple(reasons))
 
+    def spoken_of(self, text: str) -> frozenset[int]:
+        """Return the numbers of the categories that any rule finds in a normalised text."""
+        evidence = _weigh(self._lexicon.find(text), self._indirect)
+        return frozenset(
+            category for (category, _), weight in evidence.weights.items() if weight > 0
+        )
+
 
 def _weigh(found: Hits, indirect: Category | None) -> _Evidence:
     """Add up the hits of one text."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from stream.settings import LabelSettings
+from training.data.files import UnlabelledReview
 from training.errors import LabellerUnavailable
 from training.labelling.classifier_voter import ClassifierLabeller
 from training.labelling.dictionary import DictionaryLabeller
@@ -17,6 +19,7 @@ from training.labelling.llm.local import LocalCausalLabeller
 from training.labelling.llm.voter import LlmLabeller
 from training.labelling.recorded import RecordedLabeller
 from training.labelling.run import Llm, Panel
+from training.labelling.sold import SoldLabeller
 from training.labelling.votes import Labeller
 from training.labelling.zero_shot import ZeroShotLabeller
 
@@ -48,6 +51,19 @@ def cheap_panel(settings: LabelSettings, model_folder: Path | None = None) -> Pa
     if settings.classifier_votes and model_folder is not None:
         cheap.append(ClassifierLabeller.load(model_folder))
     return Panel(tuple(cheap), None, tuple(notes), frozenset(spreadable))
+
+
+def with_sold(panel: Panel, reviews: Sequence[UnlabelledReview]) -> Panel:
+    """Return the labellers with one more that goes by what was sold, after the rules that it reads with.
+
+    Args:
+        panel: without it.
+        reviews: that say what was sold; a text that is asked about again is known by them.
+    """
+    rules = next((one for one in panel.cheap if isinstance(one, HeuristicLabeller)), None)
+    sold = SoldLabeller.of(reviews, rules)
+    first = int(rules is not None)
+    return replace(panel, cheap=(*panel.cheap[:first], sold, *panel.cheap[first:]))
 
 
 def _zero_shot(settings: LabelSettings) -> ZeroShotLabeller:

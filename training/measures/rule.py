@@ -198,7 +198,7 @@ def said_of_foreign(metrics: Mapping[str, float]) -> list[str]:
         return [
             (
                 f"Of {rows} texts whose category was left out of a training, {share:.1%} would be published as "
-                "another one; its thresholds and promises hold with them."
+                "another one; its thresholds were chosen with them."
             )
         ]
     if active_taxonomy().none is not None:
