@@ -127,6 +127,7 @@ def make_cascade(
     precision: float | None = None,
     guarantee: bool = False,
     loss: float = LOSS,
+    training_digest: str = "",
 ) -> MadeCascade:
     """Write a model folder of two stages. The files of the exact one stay what they are in it.
 
@@ -141,6 +142,8 @@ def make_cascade(
         precision: wanted among what is published; None: what the exact model was asked for.
         guarantee: that it is kept with 95% confidence.
         loss: share of the reviews that the exact model may have right and the cascade wrong.
+        training_digest: of the rows that both models and the labels are a part of; else the exact
+            model's is kept.
 
     Raises:
         DataError: too few labels.
@@ -174,6 +177,8 @@ def make_cascade(
         "agreement_with_last_stage": float(agrees.mean()),
     }
     manifest = _manifest(last.manifest, stage, rule, measured, wanted, guarantee)
+    if training_digest:
+        manifest = manifest.model_copy(update={"training_digest": training_digest})
     written = _write(first, last, manifest, held, output)
     share = measured["first_stage_share"]
     truth = judged.categories

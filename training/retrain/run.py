@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas import Label, active_taxonomy, highest
+from stream.errors import ModelError
 from stream.model.folder import GPU_GRAPH, MANIFEST, read_manifest
 from stream.settings import Settings
 from training.data.dataset import Dataset
@@ -120,7 +121,8 @@ def retrain(
     _check_news(registry.state(), lineage)
     assembled.training.write(folder / "dataset.jsonl")
     write_atomically(folder / "lineage.json", lineage.model_dump_json(indent=2) + "\n")
-    train = train or _exporting(half_graph=_has_gpu_graph(registry, settings))
+    half, first = _has_gpu_graph(registry, settings), _first_family(registry, settings)
+    train = train or _exporting(half_graph=half, first=first)
     model = _train(assembled, plan, folder, progress, train)
     serving = ensure_champion(registry, settings)
     record = registry.add(
@@ -258,7 +260,8 @@ def _teaches(label: Label) -> bool:
 
 def _check_news(state: State, lineage: Lineage) -> None:
     for record in state.versions:
-        if record.training_digest == lineage.digest and record.family == lineage.family:
+        family = record.family.rpartition("+")[2]  # of a cascade the last stage's
+        if record.training_digest == lineage.digest and family == lineage.family:
             raise NothingToLearn(
                 f"version {record.number} was trained on exactly these {lineage.rows} texts",
                 "decide more reviews, or name another --family or --base",
@@ -267,13 +270,26 @@ def _check_news(state: State, lineage: Lineage) -> None:
 
 def _has_gpu_graph(registry: Registry, settings: Settings) -> bool:
     """Tell whether what serves now can run on a GPU; its successor shall too."""
+    return (_served_folder(registry, settings) / GPU_GRAPH).is_file()
+
+
+def _first_family(registry: Registry, settings: Settings) -> str | None:
+    """Return the family of the first stage of what serves now; its successor shall have one, too."""
+    try:
+        stage = read_manifest(_served_folder(registry, settings)).first_stage
+    except ModelError:  # none is there yet, or one of other categories
+        return None
+    return stage.family if stage else None
+
+
+def _served_folder(registry: Registry, settings: Settings) -> Path:
     state = registry.state()
     if state.champion is None:
-        return (settings.model.folder / GPU_GRAPH).is_file()
-    return (registry.path(registry.resolve(state.champion, state)) / GPU_GRAPH).is_file()
+        return settings.model.folder
+    return registry.path(registry.resolve(state.champion, state))
 
 
-def _exporting(*, half_graph: bool) -> Trainer:
+def _exporting(*, half_graph: bool, first: str | None = None) -> Trainer:
     def train(
         family: str, dataset: Dataset, folder: Path, config: TrainConfig, progress: Progress
     ) -> Any:
@@ -281,6 +297,10 @@ def _exporting(*, half_graph: bool) -> Trainer:
         from training.train import train_family  # noqa: PLC0415 - likewise
 
         options = FolderOptions(name=family, half_graph=half_graph)
+        if first is not None:
+            from training.retrain.cascade import train_cascade  # noqa: PLC0415 - likewise
+
+            return train_cascade(first, family, dataset, folder, config, progress, options)
         return train_family(family, dataset, folder, config, progress, options=options)
 
     return train
