@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from stream.files import Options
     from stream.settings import Settings
     from training.data.files import LabelledItem
+    from training.labelling.augment.quality_filter import QualityFilter
     from training.labelling.augment.run import CandidateTally
-    from training.labelling.augment.sieve import Sieve
     from training.labelling.augment.sources import CandidateSource
     from training.labelling.votes import Labeller
 
@@ -99,8 +99,8 @@ def augment(
     tally = CandidateTally()
     stopped = False
     if wanted:
-        sieve = _sieve(settings, there, evaluation or [])
-        stopped = _write(wanted, source, sieve, tally, output)
+        quality_filter = _quality_filter(settings, there, evaluation or [])
+        stopped = _write(wanted, source, quality_filter, tally, output)
     _close(wanted, tally, output)
     if stopped:
         note("[yellow]stopped: run the same command again to go on[/yellow]")
@@ -126,15 +126,17 @@ def _written(output: Path) -> list[LabelledItem]:
     return rows
 
 
-def _sieve(settings: Settings, there: list[LabelledItem], evaluation: list[Path]) -> Sieve:
+def _quality_filter(
+    settings: Settings, there: list[LabelledItem], evaluation: list[Path]
+) -> QualityFilter:
     from training.data.files import read_labelled
     from training.data.parts import held_out_files
-    from training.labelling.augment.sieve import Sieve
+    from training.labelling.augment.quality_filter import QualityFilter
 
     files = [*held_out_files(), *evaluation]
     measured = [row.item.text for path in files for row in read_labelled(path)]
     with err.status("loading the checks"):
-        return Sieve(_checks(settings), measured, [row.item.text for row in there])
+        return QualityFilter(_checks(settings), measured, [row.item.text for row in there])
 
 
 def _checks(settings: Settings) -> list[Labeller]:
@@ -157,7 +159,7 @@ def _checks(settings: Settings) -> list[Labeller]:
 def _write(
     wanted: dict[Category, int],
     source: CandidateSource,
-    sieve: Sieve,
+    quality_filter: QualityFilter,
     tally: CandidateTally,
     output: Path,
 ) -> bool:
@@ -168,7 +170,7 @@ def _write(
     with bars() as progress, progress("generating", sum(wanted.values())) as advance:
         try:
             with _appending(output) as file:
-                for example in generate(wanted, source, sieve, tally):
+                for example in generate(wanted, source, quality_filter, tally):
                     file.write(json.dumps(example.row(), ensure_ascii=False) + "\n")
                     file.flush()
                     advance(1)

@@ -1,4 +1,4 @@
-"""The cascade: cheap labellers first, the dear one only where they are not sure together, then people.
+"""The cascade: cheap labellers first, the expensive one only where they are not sure together, then people.
 
 Fitting looks at votes about validated reviews, deciding at votes about any reviews; neither calls a
 labeller, so that the same votes can be decided again under other thresholds for nothing.
@@ -105,12 +105,12 @@ class Cascade:
 
     Attributes:
         cheap: the labellers that every review goes through.
-        dear: the same and the LLM, for the rest; None without an LLM.
+        expensive: the same and the LLM, for the rest; None without an LLM.
         prior: shares and fates of the categories.
     """
 
     cheap: Combination
-    dear: Combination | None
+    expensive: Combination | None
     prior: Prior
 
     def decide(self, votes: Sequence[Votes]) -> CascadeDecisions:
@@ -138,15 +138,15 @@ class Cascade:
             rows: numbers of the reviews that the LLM was asked about, int64 [n].
             votes: all labellers' votes on those reviews, the LLM's last.
         """
-        if self.dear is None or not len(rows):
+        if self.expensive is None or not len(rows):
             return decisions
-        posterior = self.dear.posterior(votes)
+        posterior = self.expensive.posterior(votes)
         category = posterior.argmax(axis=1)
-        sure = (posterior.max(axis=1) >= self.dear.decides) & ~self.prior.to_people[category]
+        sure = (posterior.max(axis=1) >= self.expensive.decides) & ~self.prior.to_people[category]
         probabilities, categories = decisions.probabilities.copy(), decisions.category.copy()
         decided = np.array(decisions.decided_by, dtype=object)
         probabilities[rows], categories[rows] = posterior, category
-        decided[rows] = np.where(sure, self.dear.names[-1], PEOPLE)
+        decided[rows] = np.where(sure, self.expensive.names[-1], PEOPLE)
         return CascadeDecisions(probabilities, categories, tuple(decided))
 
 
@@ -183,8 +183,8 @@ def add_llm(
     asked = np.any([~vote.abstained for vote in llm.values()], axis=0)
     rows = np.flatnonzero(asked | (known != UNKNOWN))
     votes = {name: vote.take(rows) for name, vote in {**cheap, **llm}.items()}
-    dear = fit_combination(votes, known[rows], cascade.prior.shares, precision)
-    return replace(cascade, dear=dear)
+    expensive = fit_combination(votes, known[rows], cascade.prior.shares, precision)
+    return replace(cascade, expensive=expensive)
 
 
 def assume_cascade(
@@ -199,8 +199,8 @@ def assume_cascade(
     sure of is decided.
     """
     prior = prior or assumed_prior(list(cheap.values()), fates)
-    dear = _assumed({**cheap, **llm}, prior.shares) if llm else None
-    return Cascade(_assumed(cheap, prior.shares), dear, prior)
+    expensive = _assumed({**cheap, **llm}, prior.shares) if llm else None
+    return Cascade(_assumed(cheap, prior.shares), expensive, prior)
 
 
 def _assumed(votes: Mapping[str, Votes], prior: Matrix) -> Combination:

@@ -68,9 +68,9 @@ def cross_validate(
         probabilities[held], category[held] = result.probabilities, result.category
         decided[held], asked[held] = result.decided_by, where
         cheap_only[held] = cascade.cheap.posterior([v.take(held) for v in cheap.values()])
-        if cascade.dear is not None:
+        if cascade.expensive is not None:
             every = [v.take(held) for v in (*cheap.values(), *llm.values())]
-            all_asked[held] = cascade.dear.posterior(every)
+            all_asked[held] = cascade.expensive.posterior(every)
     decisions = CascadeDecisions(probabilities[rows], category[rows], tuple(decided[rows]))
     curve = _curve(known[rows], cheap_only[rows], all_asked[rows]) if llm else ()
     return CrossValidated(known[rows], decisions, asked[rows], curve)

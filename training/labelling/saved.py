@@ -84,7 +84,7 @@ def save_ensemble(cascade: Cascade, path: Path, fitted: Fitted) -> Ensemble:
         "fitted": asdict(fitted) | {"at": fitted.at.isoformat()},
         "prior": _prior_fields(cascade.prior),
         "cheap": _combination_fields(cascade.cheap),
-        "dear": cascade.dear and _combination_fields(cascade.dear),
+        "dear": cascade.expensive and _combination_fields(cascade.expensive),
     }
     text = json.dumps(fields, indent=1, ensure_ascii=False)
     part = path.with_name(f".{path.name}.part")

@@ -67,9 +67,9 @@ class Decider:
             )
         self._cheap = [at_hand[name] for name in cascade.cheap.names]
         self._cascade = cascade
-        fitted = cascade.dear is not None and panel.llm is not None
+        fitted = cascade.expensive is not None and panel.llm is not None
         # Thresholds of one LLM say nothing about another: an unknown one is not asked.
-        known = fitted and cascade.dear is not None and cascade.dear.names[-1]
+        known = fitted and cascade.expensive is not None and cascade.expensive.names[-1]
         self._llm = panel.llm if panel.llm is not None and panel.llm.name == known else None
 
     def decide(self, tasks: Sequence[RelabelTask]) -> list[Decision | None]:

@@ -23,9 +23,9 @@ from training.data.files import (
 from training.data.parts import held_out_file
 from training.errors import BudgetSpent, DataError, RulesError
 from training.gate.frozen import read_frozen
-from training.labelling.augment import sieve as sieves
+from training.labelling.augment import quality_filter as sieves
+from training.labelling.augment.quality_filter import QualityFilter
 from training.labelling.augment.run import CandidateTally, augment, lacking
-from training.labelling.augment.sieve import Sieve
 from training.labelling.augment.sources import LlmSource, TemplateSource
 from training.labelling.output import write_rows
 from training.labelling.sample import draw_sample
@@ -70,7 +70,7 @@ SHOES = WordCheck("rules", {"сапоги": FOOTWEAR})
 
 
 def sift(text, checks=(SHOES,), evaluation=(), present=()):
-    (fate,) = Sieve(checks, evaluation, present).sift([text], FOOTWEAR)
+    (fate,) = QualityFilter(checks, evaluation, present).sift([text], FOOTWEAR)
     return fate
 
 
@@ -99,7 +99,7 @@ def test_a_text_that_is_there_already_is_not_said_again():
 
 
 def test_of_two_equal_candidates_the_first_is_kept():
-    fates = Sieve((SHOES,), (), ()).sift(["сапоги жмут", "Сапоги жмут."], FOOTWEAR)
+    fates = QualityFilter((SHOES,), (), ()).sift(["сапоги жмут", "Сапоги жмут."], FOOTWEAR)
     assert [fate.dropped for fate in fates] == [None, sieves.DUPLICATE]
 
 
@@ -122,7 +122,7 @@ def test_a_source_that_says_nothing_new_is_left_alone():
         Lines("сапоги жмут", "сапоги скользят", "сапоги жмут", "сапоги скользят"),
         CandidateTally(),
     )
-    kept = list(augment({FOOTWEAR: 9}, source, Sieve((SHOES,), (), ()), tally))
+    kept = list(augment({FOOTWEAR: 9}, source, QualityFilter((SHOES,), (), ()), tally))
     assert [example.text for example in kept] == ["сапоги жмут", "сапоги скользят"]
     assert source.turns < 9
     assert tally.dropped[sieves.DUPLICATE] > 0
@@ -271,6 +271,6 @@ def test_generated_reviews_are_not_drawn_into_the_sample_that_a_person_checks():
 def test_the_held_out_reviews_themselves_would_never_be_kept():
     held_out = [row.item.text for row in read_labelled(held_out_file())]
     everything = WordCheck("any", {"": Category("tableware")})
-    sieve = Sieve((everything,), held_out, ())
-    fates = sieve.sift(held_out[:20], Category("tableware"))
+    quality_filter = QualityFilter((everything,), held_out, ())
+    fates = quality_filter.sift(held_out[:20], Category("tableware"))
     assert {fate.dropped for fate in fates} == {sieves.EVALUATION}

@@ -114,7 +114,7 @@ def test_a_saved_cascade_decides_as_before(tmp_path, known, cheap, llm):
     assert before.decided_by == after.decided_by
     assert after.probabilities == pytest.approx(before.probabilities)
     every = [*cheap.values(), *llm.values()]
-    assert loaded.dear.posterior(every) == pytest.approx(cascade.dear.posterior(every))
+    assert loaded.expensive.posterior(every) == pytest.approx(cascade.expensive.posterior(every))
     assert loaded.prior.fates == cascade.prior.fates
 
 

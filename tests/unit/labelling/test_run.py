@@ -73,12 +73,12 @@ def cheap():
     return WordLabeller("cheap", {"платье": CLOTHING, "доставка": NO_PRODUCT})
 
 
-def dear():
+def expensive():
     return WordLabeller("llm", {kind: category.id for kind, category in KINDS.items()})
 
 
 def test_the_llm_is_asked_about_the_open_and_the_validated_ones_only():
-    llm = dear()
+    llm = expensive()
     run = run_labelling(items(30), validated(), Panel((cheap(),), llm))
     asked = [text for text in llm.asked if "номер" in text]
     assert asked

@@ -11,7 +11,7 @@ from typing import Final
 from schemas import Category, all_categories
 from stream.text import normalize
 from training.data.files import SYNTHETIC, LabelledItem
-from training.labelling.augment.sieve import Sieve
+from training.labelling.augment.quality_filter import QualityFilter
 from training.labelling.augment.sources import CandidateSource
 
 # So many requests in a row that bring nothing new: the source has said what it has to say.
@@ -63,14 +63,17 @@ def lacking(
 
 
 def augment(
-    wanted: Mapping[Category, int], source: CandidateSource, sieve: Sieve, tally: CandidateTally
+    wanted: Mapping[Category, int],
+    source: CandidateSource,
+    quality_filter: QualityFilter,
+    tally: CandidateTally,
 ) -> Iterator[Example]:
     """Yield what is kept, one by one, so that whoever stops loses nothing.
 
     Args:
         wanted: how many reviews of which category.
         source: writes the candidates.
-        sieve: judges them.
+        quality_filter: judges them.
         tally: is kept up to date.
 
     Raises:
@@ -81,7 +84,7 @@ def augment(
         turn = barren = 0
         while tally.kept[category] < count and barren < _BARREN:
             before = tally.kept[category]
-            for sifted in sieve.sift(source.write(category, source.batch, turn), category):
+            for sifted in quality_filter.sift(source.write(category, source.batch, turn), category):
                 if sifted.dropped is not None:
                     tally.dropped[sifted.dropped] += 1
                 elif tally.kept[category] < count:

@@ -239,8 +239,8 @@ def _beside(vote: Votes, others: Sequence[Votes]) -> tuple[NDArray[np.bool_], ND
 
 def _calibration(run: LabellingRun, name: str) -> Calibration | None:
     combination = run.cascade.cheap
-    if name == run.llm_name and run.cascade.dear is not None:
-        combination = run.cascade.dear
+    if name == run.llm_name and run.cascade.expensive is not None:
+        combination = run.cascade.expensive
     if not combination.scores:  # nothing was measured
         return None
     return dict(zip(combination.names, combination.calibrations, strict=True)).get(name)
@@ -293,7 +293,7 @@ def _judged(
 
 def _combined(run: LabellingRun, votes: Mapping[str, Votes], known: Known) -> list[Contender]:
     """Judge every aggregator on all labellers, the LLM asked about everything."""
-    combination = run.cascade.dear or run.cascade.cheap
+    combination = run.cascade.expensive or run.cascade.cheap
     heard = combination.heard(list(votes.values()))
     shares = run.cascade.prior.shares
     found = []

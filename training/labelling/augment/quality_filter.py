@@ -1,4 +1,4 @@
-"""What becomes of a candidate: kept if it says what it should, and nobody has said it before."""
+"""Which written reviews are kept: those that say what they should, and that nobody has said before."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sifted:
     dropped: str | None = None
 
 
-class Sieve:
+class QualityFilter:
     """Checks candidates against labellers, evaluation sets, and what was kept before.
 
     Args:
