@@ -71,7 +71,8 @@ def _own(taxonomy: Taxonomy) -> Iterator[PartFinding]:
     yield PartFinding("categories", "good", f"{count}, in {', '.join(taxonomy.languages)}")
     if taxonomy.none is None:
         said = (
-            "no category means “none of these”: whatever comes gets one of them, or is asked about"
+            "no category means “none of these”: whatever comes gets one of them, or is asked about; "
+            "`reviews train --foreign 0.05` keeps the precision although so much of it is foreign"
         )
         yield PartFinding("none of these", "weak", said)
     else:

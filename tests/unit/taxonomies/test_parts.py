@@ -25,6 +25,12 @@ def test_an_absent_part_says_what_it_is_for_and_what_is_missing(tmp_path):
     assert "that labeller abstains" in finding.said
 
 
+def test_without_a_category_for_none_of_these_it_says_how_precision_is_kept(tmp_path):
+    (finding,) = [f for f in check(bank(tmp_path, 3)) if f.subject == "none of these"]
+    assert finding.state == "weak"
+    assert "--foreign" in finding.said
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
