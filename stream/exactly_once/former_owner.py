@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -22,6 +22,8 @@ from stream.kafka.transaction_state import ongoing_since
 _GRACE_SECONDS: Final = 0.5
 # Ours is settled by ourselves, a few requests after it failed.
 _OWN_SECONDS: Final = 10.0
+# As is what another new owner of other partitions has begun to settle.
+_OTHERS_SECONDS: Final = 5.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
 # A busy producer that lives ends one transaction in much less.
 _STUCK_SECONDS: Final = 3.0
@@ -37,11 +39,18 @@ class FormerOwners:
     Args:
         options: connection, group and timeouts.
         outputs: every topic that transactions publish to.
+        make_producer: makes the producer that takes a former owner's id.
     """
 
-    def __init__(self, options: TransactionOptions, outputs: Sequence[str]) -> None:
+    def __init__(
+        self,
+        options: TransactionOptions,
+        outputs: Sequence[str],
+        make_producer: Callable[[TransactionOptions, str], GroupProducer] = GroupProducer,
+    ) -> None:
         self._options = options
         self._outputs = outputs
+        self._make_producer = make_producer
         self._lock = asyncio.Lock()
         self._decided: dict[str, bool | None] = {}
         self._watching: dict[str, asyncio.Task[None]] = {}
@@ -102,13 +111,17 @@ class FormerOwners:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def _shut_out(self, former: str, tp: TopicPartition, consumer: Any) -> None:
-        producer = GroupProducer(self._options, former)
+        producer = self._make_producer(self._options, former)
         try:
             await producer.connect()
             # Only before the id is initialised is known what was decided last.
             decided = await producer.was_committed()
             if decided is not None:
                 self._decided[former] = decided
+            elif former not in self._decided and await self._is_settled(
+                tp, consumer, _OTHERS_SECONDS
+            ):
+                return  # another new owner has initialised it, knows, and is at it
             await producer.initialise()
             _log.warning("former_owner_shut_out", transactional_id=former, partition=tp.partition)
             if not await self._is_settled(tp, consumer, 0.0):

@@ -26,6 +26,7 @@ from stream.cli.bench import EXAMPLES, broker, read_texts
 from stream.cli.console import note
 from stream.kafka.clients import offset_observer
 from stream.kafka.private import client_of, known_partitions
+from stream.kafka.topics import await_leaders
 from stream.settings import Settings, load_settings
 
 MODES: Final = ("partition", "worker")
@@ -73,6 +74,9 @@ async def _drain(
 ) -> dict[str, float]:
     opened = OpenPartitions(1)
     async with fresh_topics(base, partitions, cache={"url": None}) as settings:
+        await await_leaders(
+            settings.kafka, [policy.name for policy in settings.topic_names.policies()]
+        )
         await publish(settings, numbered(texts, reviews))
         with workers(settings, 1, 0.0, opened) as used:
             await opened.spread_over(partitions)
@@ -91,7 +95,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--reviews", type=int, default=60_000)
+    parser.add_argument("--capacity", type=float, help="reviews/s that are the whole load")
     parser.add_argument("--loads", type=float, nargs="*", default=[0.1, 0.5])
+    parser.add_argument("--loaded-partitions", type=int, nargs="*", default=[4, 16])
     parser.add_argument("--partitions", type=int, nargs="*", default=[4, 16, 64])
     parser.add_argument("--output", type=Path, default=Path("build/bench/transactions.json"))
     arguments = parser.parse_args()
@@ -107,13 +113,14 @@ def main() -> None:
         settings = {mode: _with(base, mode) for mode in MODES}
         for mode in MODES:  # the broker compiles its code
             asyncio.run(_drain(settings[mode], texts, arguments.reviews, 16))
-        alone = model_alone(base, texts)
-        capacity = measure_capacity(base, texts, alone, arguments.seconds)
-        note(f"model alone {alone:,.0f}/s, capacity {capacity:,.0f}/s")
+        capacity = arguments.capacity or measure_capacity(
+            base, texts, model_alone(base, texts), arguments.seconds
+        )
+        note(f"capacity {capacity:,.0f}/s")
         for turn in range(arguments.rounds):
             order = MODES if turn % 2 == 0 else MODES[::-1]
             for load in arguments.loads:
-                for partitions in (4, 16):
+                for partitions in arguments.loaded_partitions:
                     for mode in order:
                         what = f"{load:.0%} load, {partitions} partitions"
                         rate = capacity * load
@@ -126,7 +133,7 @@ def main() -> None:
                     what = f"free model, {partitions} partitions"
                     drain = _drain(settings[mode], texts, arguments.reviews, partitions)
                     add(what, mode, asyncio.run(drain))
-    _report(found, arguments.output, {"capacity": capacity, "model_alone": alone})
+    _report(found, arguments.output, {"capacity": capacity})
 
 
 def _report(found: dict[str, dict[str, list[float]]], output: Path, facts: dict[str, Any]) -> None:
