@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from stream.bench.cluster import OpenPartitions, drained, fresh_topics, numbered, publish, workers
 from stream.bench.latency import measure_capacity, measure_latency
@@ -89,6 +90,16 @@ async def _drain(
     }
 
 
+def _drained(
+    settings: Settings, texts: list[str], reviews: int, partitions: int
+) -> dict[str, float]:
+    while True:
+        try:
+            return asyncio.run(_drain(settings, texts, reviews, partitions))
+        except KafkaError as error:  # a busy broker has not taken all new partitions in
+            note(f"once more: {error!r}")
+
+
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -112,7 +123,7 @@ def main() -> None:
     with broker(None) as base:
         settings = {mode: _with(base, mode) for mode in MODES}
         for mode in MODES:  # the broker compiles its code
-            asyncio.run(_drain(settings[mode], texts, arguments.reviews, 16))
+            _drained(settings[mode], texts, arguments.reviews, 16)
         capacity = arguments.capacity or measure_capacity(
             base, texts, model_alone(base, texts), arguments.seconds
         )
@@ -131,8 +142,7 @@ def main() -> None:
             for partitions in arguments.partitions:
                 for mode in order:
                     what = f"free model, {partitions} partitions"
-                    drain = _drain(settings[mode], texts, arguments.reviews, partitions)
-                    add(what, mode, asyncio.run(drain))
+                    add(what, mode, _drained(settings[mode], texts, arguments.reviews, partitions))
     _report(found, arguments.output, {"capacity": capacity})
 
 
