@@ -1,5 +1,7 @@
 """Whatever is sent to the running queue and the running monitor, they answer as they are described."""
 
+import importlib
+
 import pytest
 
 from tests.support.api_properties import document_of, examine
@@ -15,6 +17,16 @@ pytestmark = [
 ]
 # Of each kind of request for each operation: some seconds. `python -m tests.faults.fuzz_api` asks more.
 EXAMPLES = 10
+
+
+@pytest.fixture(autouse=True, scope="module")
+def loaded():
+    """Load the tester before a server does something in its thread.
+
+    pytest parses the tester's modules as it imports them, and CPython 3.11 raises a SystemError when
+    two threads make syntax trees at once (gh-106905).
+    """
+    importlib.import_module("schemathesis.specs.openapi.schemas")
 
 
 @pytest.mark.kafka
