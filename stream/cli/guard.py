@@ -69,7 +69,7 @@ def release(
     settings = settings_from(servers, prefix)
     wanted = active_taxonomy().find(category)
     if wanted is None:
-        raise InputError(f"{category} is no category", "`reviews taxonomy show` lists them")
+        raise InputError(f"{category} is no category", "`reviews taxonomy check` lists them")
     held = list(asyncio.run(read_holds(settings)).of(wanted))
     if not held:
         raise InputError(f"{wanted} is not held", "`reviews guard` lists what is")

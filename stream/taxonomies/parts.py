@@ -41,7 +41,11 @@ PARTS: Final = (
         "heldout.jsonl", "labelled texts to measure on", "name some: `--test`, REVIEWS_GATE__FROZEN"
     ),
     Part("canaries.jsonl", "texts that every model must get right", "the gate tries none"),
-    Part("demo.jsonl", "the stream that `reviews demo` plays", "name a file: `reviews demo FILE`"),
+    Part(
+        "demo.jsonl",
+        "the stream that `reviews demo` plays",
+        "name a file: `reviews demo --input FILE`",
+    ),
     Part("templates.toml", "sentences for `reviews label augment`", "it needs --llm"),
 )
 

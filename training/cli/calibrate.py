@@ -80,7 +80,9 @@ def calibrate(
     err.print(_scores(done))
     err.print(promise_table(done.manifest))
     out.print(str(output), markup=False)
-    note(f"try it: [bold]reviews classify FILE --model {output}[/bold]; serve it through the gate:")
+    note(
+        f"try it: [bold]reviews classify FILE -o OUTPUT --model {output}[/bold]; serve it through the gate:"
+    )
     note(f"      [bold]reviews model add {output}[/bold], then [bold]reviews model promote[/bold]")
 
 

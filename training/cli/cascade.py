@@ -78,7 +78,9 @@ def cascade(
             "its own thresholds are kept, or higher ones[/yellow]"
         )
     out.print(str(output), markup=False)
-    note(f"try it: [bold]reviews classify FILE --model {output}[/bold]; serve it through the gate:")
+    note(
+        f"try it: [bold]reviews classify FILE -o OUTPUT --model {output}[/bold]; serve it through the gate:"
+    )
     note(f"      [bold]reviews model add {output}[/bold], then [bold]reviews model promote[/bold]")
 
 

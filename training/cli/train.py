@@ -392,7 +392,7 @@ def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:
         f"model [bold]{manifest.version}[/bold] is in {folder}; its card is {folder / 'README.md'}"
     )
     note(
-        f"next: [bold]reviews classify FILE --model {folder}[/bold], or "
+        f"next: [bold]reviews classify FILE -o OUTPUT --model {folder}[/bold], or "
         f"[bold]reviews model add {folder}[/bold]"
     )
 
