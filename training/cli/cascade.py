@@ -72,6 +72,13 @@ def cascade(
         return
     err.print(_table(made))
     err.print(promise_table(made.manifest))
+    _, last, both = made.stages
+    if both.cpu_ms >= last.cpu_ms:
+        note(
+            "[yellow]together they take as long as the exact model alone, or longer: the first stage decides "
+            "too little for what it costs. Serve the exact model, or try a better cheap one, a lower "
+            "--precision or a higher --loss[/yellow]"
+        )
     if count := int(made.manifest.metrics.get(_KNOWN, 0)):
         note(
             f"[yellow]the exact model had learned the labels of these {count} rows: figures flatter, and "

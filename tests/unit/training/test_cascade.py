@@ -1,9 +1,12 @@
 """Two finished models become one of two stages, and what it promises is promised of the whole."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from stream.errors import ModelError
 from stream.model.classifier import Classifier
@@ -12,7 +15,8 @@ from stream.text import short_fingerprint
 from tests.support.tiny_cascade import write_tiny_cascade
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
 from training.calibrate import calibrate
-from training.cascade import keep_thresholds, make_cascade
+from training.cascade import MadeCascade, StageFigures, keep_thresholds, make_cascade
+from training.cli.cascade import cascade
 from training.data.dataset import labelled
 from training.errors import DataError
 from training.measures.calibration import NEVER
@@ -153,6 +157,32 @@ def test_a_stage_that_has_two_is_refused(stages, tmp_path):
     with pytest.raises(ModelError, match="two stages already"):
         make_cascade(stages[0], tmp_path / "two", stream(400), tmp_path / "both")
     assert not (tmp_path / "both").exists()
+
+
+def test_a_model_before_itself_is_refused(stages, tmp_path):
+    with pytest.raises(ModelError, match="are one model") as caught:
+        make_cascade(stages[1], stages[1], stream(400), tmp_path / "both")
+    assert "cheaper" in caught.value.remedy
+    assert not (tmp_path / "both").exists()
+
+
+@pytest.mark.parametrize(("both_ms", "said_so"), [(1.1, True), (0.4, False)])
+def test_a_first_stage_that_costs_more_than_it_saves_is_said(
+    stages, tmp_path, monkeypatch, both_ms, said_so
+):
+    (tmp_path / "labels.csv").write_text("text,category\nplain dress,clothing\n")
+    first = StageFigures("first", share=0.0, accuracy=1.0, weighted_f1=1.0, cpu_ms=0.1)
+    figures = (first, replace(first, cpu_ms=1.0), replace(first, cpu_ms=both_ms))
+    made = MadeCascade(read_manifest(stages[1]), figures)
+    monkeypatch.setattr("training.cascade.make_cascade", lambda *_, **__: made)
+    notes = []
+    monkeypatch.setattr("training.cli.cascade.note", notes.append)
+    command = typer.Typer()
+    command.command()(cascade)
+    words = [*map(str, stages), "--validation", str(tmp_path / "labels.csv")]
+    ran = CliRunner().invoke(command, [*words, "--output", str(tmp_path / "both")])
+    assert ran.exit_code == 0, ran.output
+    assert any("Serve the exact model" in note for note in notes) is said_so
 
 
 def test_a_stage_that_biases_fit_to_another_stream_is_refused(stages, tmp_path):
