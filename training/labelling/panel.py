@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from stream.listing import some
 from stream.settings import LabelSettings
 from training.data.files import UnlabelledReview
-from training.errors import LabellerUnavailable
+from training.errors import DataError, LabellerUnavailable
 from training.labelling.classifier_voter import ClassifierLabeller
 from training.labelling.dictionary import DictionaryLabeller
 from training.labelling.embedding import TransformerEmbedder
@@ -59,9 +60,17 @@ def with_sold(panel: Panel, reviews: Sequence[UnlabelledReview]) -> Panel:
     Args:
         panel: without it.
         reviews: that say what was sold; a text that is asked about again is known by them.
+
+    Raises:
+        DataError: of nothing that was sold a name or rule tells the category, as of article numbers.
     """
     rules = next((one for one in panel.cheap if isinstance(one, HeuristicLabeller)), None)
     sold = SoldLabeller.of(reviews, rules)
+    if not sold.tells_any():
+        raise DataError(
+            f"no name or rule tells the category of anything that was sold: {some(sold.names)}",
+            "name a column of products or categories with --sold, or leave it out",
+        )
     first = int(rules is not None)
     return replace(panel, cheap=(*panel.cheap[:first], sold, *panel.cheap[first:]))
 

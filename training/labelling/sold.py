@@ -72,6 +72,15 @@ class SoldLabeller:
                 found.setdefault(fingerprint(review.normalized), set()).add(review.sold)
         return cls({text: frozenset(names) for text, names in found.items()}, rules)
 
+    @property
+    def names(self) -> list[str]:
+        """What was sold, each once, in the order of the alphabet."""
+        return sorted({name for sold in self._sold.values() for name in sold})
+
+    def tells_any(self) -> bool:
+        """Tell whether a name or rule tells the category of anything that was sold."""
+        return any(self._category_of(name) is not None for name in self.names)
+
     def label(self, texts: Sequence[str]) -> Votes:
         """Vote on normalised texts."""
         probabilities = np.zeros((len(texts), category_count()), dtype=np.float32)

@@ -6,6 +6,7 @@ from schemas import Category, active_taxonomy, using
 from stream.text import normalize
 from tests.support.taxonomies import bank
 from training.data.files import UnlabelledReview
+from training.errors import DataError
 from training.labelling.heuristic import HeuristicLabeller
 from training.labelling.panel import with_sold
 from training.labelling.run import Panel, run_labelling
@@ -82,3 +83,10 @@ def test_it_votes_in_a_run_beside_the_rules(rules):
     run = run_labelling(reviews, [], with_sold(Panel((rules,)), reviews))
     assert list(run.votes) == ["heuristic", "sold"]
     assert set(run.votes["sold"].choices.tolist()) == {Category("clothing").id}
+
+
+def test_a_column_of_article_numbers_is_refused_since_it_tells_nothing(rules):
+    reviews = [UnlabelledReview(str(n), "Сел после стирки", str(1000 + n)) for n in range(3)]
+    with pytest.raises(DataError, match="1000, 1001, 1002") as caught:
+        with_sold(Panel((rules,)), reviews)
+    assert "--sold" in caught.value.remedy
