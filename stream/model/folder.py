@@ -30,6 +30,7 @@ REQUIRED_FILES: Final = (CPU_GRAPH, TOKENIZER)
 FIRST_STAGE_FILES: Final = (FIRST_GRAPH, FIRST_TOKENIZER)
 """What a cascade needs besides."""
 _DIGEST_CHUNK: Final = 1 << 20
+_RESTORE: Final = "restore the folder from the registry"
 
 # Anything else made every probability NaN: all reviews became tasks that no reader could parse.
 _Threshold = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -262,7 +263,7 @@ def parse_manifest(data: bytes, folder: Path) -> Manifest:
 
 
 def _unreadable(path: Path, error: Exception) -> ModelError:
-    return ModelError(f"{path} cannot be read: {error}", "restore the folder from the registry")
+    return ModelError(f"{path} cannot be read: {error}", _RESTORE)
 
 
 def verify(folder: Path) -> Manifest:
@@ -275,18 +276,18 @@ def verify(folder: Path) -> Manifest:
     for name, wanted in manifest.files.items():
         path = folder / name
         if Path(name).name != name:
-            raise ModelError(f"{folder}: the manifest names a file outside: {name!r}")
+            raise ModelError(f"{folder}: the manifest names a file outside: {name!r}", _RESTORE)
         if not path.is_file():
-            raise ModelError(f"{folder}: {name} is absent", "restore the folder from the registry")
+            raise ModelError(f"{folder}: {name} is absent", _RESTORE)
         if file_digest(path) != wanted:
             raise ModelError(
                 f"{folder}: {name} is damaged (its SHA-256 is not the manifest's)",
-                "restore the folder from the registry",
+                _RESTORE,
             )
     if content_version(manifest.files, _decision(manifest)) != manifest.version:
         raise ModelError(
             f"{folder}: temperature, thresholds, bias or files were changed without the version",
-            "restore the folder from the registry",
+            _RESTORE,
         )
     return manifest
 
@@ -295,15 +296,17 @@ def _check_contract(folder: Path, manifest: Manifest) -> None:
     _check_taxonomy(folder, manifest)
     _check_text_version(folder, manifest.text_version)
     if missing := [slug for slug in manifest.categories if slug not in manifest.thresholds]:
-        raise ModelError(f"{folder}: no threshold for {', '.join(missing)}")
+        raise ModelError(f"{folder}: no threshold for {', '.join(missing)}", _RESTORE)
     required: tuple[str, ...] = REQUIRED_FILES
     if (first := manifest.first_stage) is not None:
         _check_text_version(folder, first.text_version)
         required += FIRST_STAGE_FILES
         if missing := [slug for slug in manifest.categories if slug not in first.keep]:
-            raise ModelError(f"{folder}: the first stage does not say when to keep {some(missing)}")
+            raise ModelError(
+                f"{folder}: the first stage does not say when to keep {some(missing)}", _RESTORE
+            )
     if missing := [name for name in required if name not in manifest.files]:
-        raise ModelError(f"{folder}: the manifest does not list {', '.join(missing)}")
+        raise ModelError(f"{folder}: the manifest does not list {', '.join(missing)}", _RESTORE)
 
 
 def _check_text_version(folder: Path, version: int) -> None:

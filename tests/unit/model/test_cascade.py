@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from stream.errors import ModelError
 from stream.model.cascade import ModelCascade, PassOn
 from stream.model.classifier import Classifier
-from stream.model.folder import graph_bytes, verify, write_manifest
+from stream.model.folder import graph_bytes, read_manifest, verify, write_manifest
 from stream.model.stage import Inference
 from tests.support.tiny_cascade import write_tiny_cascade
 from tests.support.tiny_model import KEYWORDS
@@ -153,8 +153,18 @@ def test_what_the_first_stage_keeps_is_part_of_the_version(folder):
 
 def test_a_first_stage_without_a_threshold_for_a_category_is_refused(folder):
     edit(folder, keep={"clothing": 0.9})
-    with pytest.raises(ModelError, match="does not say when to keep"):
+    with pytest.raises(ModelError, match="does not say when to keep") as caught:
         verify(folder)
+    assert "restore the folder" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["first.onnx", "first.tokenizer.json"])
+def test_a_manifest_that_does_not_list_the_first_stage_says_what_to_do(folder, name):
+    (folder / name).unlink()
+    write_manifest(folder, read_manifest(folder))
+    with pytest.raises(ModelError, match=f"does not list {name}") as caught:
+        verify(folder)
+    assert "restore the folder" in caught.value.remedy
 
 
 def test_the_size_of_a_model_counts_both_graphs(folder):
