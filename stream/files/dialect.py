@@ -97,8 +97,9 @@ def layout_of(
         best = max(found, key=lambda f: f[1])
         return replace(best[0], skip=skip)
     best_sample = max(candidates, key=lambda sample: sample.likeness)
-    if wanted.text or wanted.id:
+    if wanted:
         _refuse_absent(candidates, wanted)
+    if wanted.text or wanted.id:
         return replace(best_sample.by_position(wanted), skip=skip)
     is_table = best_sample.is_table and (must_be_table or best_sample.dialect.delimiter == "\t")
     if not (is_table or must_be_table or delimiter):

@@ -205,9 +205,12 @@ def test_a_number_of_no_column_is_refused_however_long(number):
         read("id,text,more\n1,чайник,2\n", wanted=Wanted(text=(number,)))
 
 
-def test_a_column_that_is_not_there_is_named_with_those_that_are():
+@pytest.mark.parametrize(
+    "wanted", [Wanted(text=("мнение",)), Wanted(id="мнение"), Wanted(label="мнение")]
+)
+def test_a_column_that_is_not_there_is_named_with_those_that_are(wanted):
     with pytest.raises(InputError, match=r"no column 'мнение'.*«id», «text»"):
-        read("id,text\n1,чайник\n", wanted=Wanted(text=("мнение",)))
+        read("id,text\n1,чайник\n", wanted=wanted)
 
 
 @pytest.mark.parametrize(
