@@ -46,12 +46,16 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ) -> None:
     """Make a taxonomy from labelled texts: categories, telling words, what is mixed up."""
+    from rich.markup import escape
+
     from stream.taxonomies.labels import read_labelled_texts
     from stream.taxonomies.proposal import propose
     from stream.taxonomies.writing import write_proposal
 
     with err.status("reading the labels"):
-        rows = read_labelled_texts(labels, text_column or [], label_column)
+        rows = read_labelled_texts(
+            labels, text_column or [], label_column, lambda line: note(escape(line))
+        )
         proposal = propose(rows, none)
     written = write_proposal(proposal, output, name or output.resolve().name, force=force)
     _tell(proposal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from stream.errors import InputError
@@ -11,7 +11,10 @@ from stream.files.columns import listed
 
 
 def read_labelled_texts(
-    path: Path, text_columns: Sequence[str] = (), label_column: str | None = None
+    path: Path,
+    text_columns: Sequence[str] = (),
+    label_column: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[str, str]]:
     """Yield each row's text and its label as the file writes it. Rows without either are left out.
 
@@ -19,6 +22,7 @@ def read_labelled_texts(
         path: of the file, in any form that ``reviews produce`` reads.
         text_columns: else those that are known by their names.
         label_column: likewise.
+        say: is told which columns those are.
 
     Raises:
         InputError: it cannot be read, or no column is known to hold labels.
@@ -32,6 +36,7 @@ def read_labelled_texts(
                 f"{path}: no column is known to hold labels; there are {listed(file.table.names)}",
                 "name it with --label-column",
             )
+        say(f"{path.name}: {file.table.said_of_labels}")
         for row in file:
             if not isinstance(row, BadRow):
                 label = row.fields.get(labels[0])

@@ -64,6 +64,14 @@ def test_labels_are_found_under_the_names_that_people_give_their_column(tmp_path
     assert list(read_labelled_texts(path)) == [("where is my card", "card_arrival")]
 
 
+def test_of_two_columns_that_may_hold_labels_it_is_said_which_is_read(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text("text,intent,category\nwhere is my card,card_arrival,cards\n", encoding="utf-8")
+    said = []
+    assert list(read_labelled_texts(path, say=said.append)) == [("where is my card", "cards")]
+    assert said == ["train.csv: CSV, `,`; text from «text»; label from «category»"]
+
+
 def test_a_file_without_labels_is_refused_with_the_columns_that_it_has(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text("text,what\nwhere is my card,card_arrival\n", encoding="utf-8")
