@@ -120,7 +120,10 @@ def _without_header(
     """Take the first sheet that holds anything by what stands in it."""
     for position, name in enumerate(workbook.sheet_names):
         table = workbook.get_sheet_by_index(position)
-        rows = [cells for _, cells in _beginning(table)]
+        found = _beginning(table)
+        if header := _header_in(found, Wanted()):
+            known_columns(header[1], wanted)  # refuses what was named and is not there
+        rows = [cells for _, cells in found]
         names = unique_names([""] * max(map(len, rows), default=0))
         if not rows:
             continue

@@ -211,6 +211,8 @@ def test_a_number_of_no_column_is_refused_however_long(number):
 def test_a_column_that_is_not_there_is_named_with_those_that_are(wanted):
     with pytest.raises(InputError, match=r"no column 'мнение'.*«id», «text»"):
         read("id,text\n1,чайник\n", wanted=wanted)
+    with pytest.raises(InputError, match=r"no column 'мнение'.*«id», «text»"):
+        read(workbook([["id", "text"], ["1", "чайник"]]), "reviews.xlsx", wanted=wanted)
 
 
 @pytest.mark.parametrize(
