@@ -108,7 +108,7 @@ def _left_off(unfinished: Unfinished | None, *, resume: bool) -> int:
     with contextlib.suppress(InputError):  # it has changed: a file of its own
         if before := unfinished.delivered():
             note(
-                f"[yellow]a stopped run has sent {before:,} reviews of it: they are sent again, under "
+                f"[yellow]an earlier run has sent {before:,} reviews of it: they are sent again, under "
                 "the same ids; --resume goes on after them[/yellow]"
             )
     return 0
@@ -142,6 +142,7 @@ async def _send(
     """Return how many were delivered, and whether that was cut short."""
     from stream.clients import ReviewProducer
 
+    most = None if limit is None else skipped + limit
     # Heard from when the broker answers, for as long as something may be in flight.
     with contextlib.ExitStack() as heard:
         async with ReviewProducer(settings) as producer:
@@ -155,7 +156,7 @@ async def _send(
                         unfinished.note(skipped + delivered)
 
                 def until_stopped() -> Iterator[Review]:
-                    for review in itertools.islice(rows.reviews(limit), skipped, None):
+                    for review in itertools.islice(rows.reviews(most), skipped, None):
                         if signals.stop.is_set():
                             return
                         yield review
@@ -163,5 +164,8 @@ async def _send(
                 sent = await producer.send_many(until_stopped(), show)
     stopped = signals.stop.is_set()
     if unfinished is not None and not stopped:
-        unfinished.forget()
+        if sent == limit:  # it may have more
+            unfinished.note(skipped + sent, at_once=True)
+        else:
+            unfinished.forget()
     return sent, stopped

@@ -77,8 +77,17 @@ def test_ctrl_c_says_how_many_are_there_and_resume_sends_the_rest(produce):
 
 def test_without_resume_it_says_what_is_sent_twice(produce):
     produce(ctrl_c_at="3")
-    assert "a stopped run has sent 4" in " ".join(produce().stderr.split())
+    assert "an earlier run has sent 4" in " ".join(produce().stderr.split())
     assert len(Broker.taken) == 14
+
+
+def test_a_limit_counts_what_this_run_sends_and_the_rest_is_gone_on_with(produce):
+    produce(ctrl_c_at="3")
+    for sent in (2, 2, 2, 0):
+        ran = produce("--resume", "--limit", "2", "--json")
+        assert (ran.exit_code, json.loads(ran.stdout)["sent"]) == (0, sent)
+    assert Broker.taken == [str(n) for n in range(10)]
+    assert "no stopped run" in produce("--resume").exception.message
 
 
 def test_a_file_that_has_changed_is_not_gone_on_with(tmp_path):
