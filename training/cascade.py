@@ -147,7 +147,7 @@ def make_cascade(
 
     Raises:
         DataError: too few labels.
-        ModelError: a folder cannot be used, or is no single stage, or both are the same model.
+        ModelError: a folder cannot be used, or is no single stage.
     """
     rows, learned = _usable(labels, exact)
     if len(rows) < LEAST_ROWS:
@@ -156,11 +156,6 @@ def make_cascade(
             f"label at least {LEAST_ROWS} reviews that neither model was trained on",
         )
     first, last = _Asked.about(cheap, rows), _Asked.about(exact, rows)
-    if first.manifest.version == last.manifest.version:
-        raise ModelError(
-            f"{cheap} and {exact} are one model, which would be asked twice",
-            "name a cheaper model first: `reviews train static` makes one",
-        )
     wanted = precision or last.manifest.asked_precision or _PRECISION
     choosing = folds_of(rows.categories, 2, seed=0) == 0
     stage = _first_stage(first, last, rows, choosing, wanted, loss, guarantee, learned)

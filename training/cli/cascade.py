@@ -56,11 +56,17 @@ def cascade(
     reading_as: Options,
 ) -> None:
     """Put a cheap model before an exact one: it decides what it is sure enough of, at a fraction of the cost."""
+    from stream.model.folder import read_manifest
     from training.cascade import make_cascade
     from training.data.dataset import read_test_dataset
 
     if output.exists():
         raise InputError(f"{output} exists", "name a new folder with --output")
+    if read_manifest(cheap).version == read_manifest(exact).version:
+        raise InputError(
+            f"{cheap} and {exact} are one model, which would be asked twice",
+            "name a cheaper model first: `reviews train static` makes one",
+        )
     rows = read_test_dataset(validation, unstated_of(labels_by, reading_as))
     with err.status("asking both models"):
         made = make_cascade(
