@@ -1,8 +1,9 @@
 """A linear model of word pieces, their letters and their pairs: no state, a few look-ups a text.
 
 Fitted as support vector machines on tf-idf, each category against the others (Joachims, "Text
-Categorization with Support Vector Machines", 1998), in seconds and from nothing: its vocabulary is that
-of the texts. What is served is a table of each kind of features, with a row for each piece or pair; a
+Categorization with Support Vector Machines", 1998), and beside them a multinomial regression with a
+smaller say, in seconds and from nothing: its vocabulary is that of the texts. Both are linear, so their
+sum is, too, and costs nothing when it is served. What is served is a table of each kind of features, with a row for each piece or pair; a
 piece's row of letters holds the weights of all its n-grams.
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags, eye, hstack
+from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -48,6 +50,12 @@ _LONGEST_EMPTY: Final = 16
 _LEAST_TEXTS: Final = 2
 # Between 0.25 and 1 it makes no difference, out of fold.
 _INVERSE_REGULARISATION: Final = 0.5
+# The regression errs on other texts. Of five shares of it, a fifth is best on five folds of 77 intents:
+# 0.9091 instead of 0.9083, no more than chance may give, at no cost when it is served. Alone: 0.905.
+_REGRESSION: Final = 0.2
+_REGRESSION_INVERSE_REGULARISATION: Final = 30.0
+# It converges in about thirty.
+_MOST_STEPS: Final = 200
 # Margins are about one apart where a softmax wants several.
 _SHARPNESS: Final = 4.0
 # Logit of a category without rows: below that of any other.
@@ -86,22 +94,46 @@ class StaticModel(NeuralModel):
         blocks = blocks_of(encoder, ids)
         progress("support vectors", 2, 3)
         features = csr_matrix(hstack([block.scaled for block in blocks]))
-        machine = cls.machine(dataset, features, config.seed)
+        linear = Linear.fit(dataset, features, config.seed)
         progress("support vectors", 3, 3)
-        module = StaticClassifier(blocks, encoder, machine)
+        module = StaticClassifier(blocks, encoder, linear)
         return cls(module, encoder, config.max_length)
-
-    @staticmethod
-    def machine(dataset: Dataset, features: csr_matrix, seed: int) -> LinearSVC:
-        """Fit one machine a category."""
-        sure = dataset.probabilities.max(axis=1) * dataset.weight
-        machine = LinearSVC(C=_INVERSE_REGULARISATION, random_state=seed)
-        return machine.fit(features, dataset.categories, sample_weight=sure)
 
     @property
     def parameters(self) -> int:
         """How many numbers are looked up."""
         return sum(p.numel() for p in self.module.parameters())
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A linear model of features.
+
+    Attributes:
+        categories: ids of those that have rows, int64 [present].
+        weights: of each feature, float64 [present, features].
+        bias: float64 [present].
+    """
+
+    categories: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, dataset: Dataset, features: csr_matrix, seed: int) -> Linear:
+        """Fit one machine a category, and a regression of all; see the module."""
+        sure = dataset.probabilities.max(axis=1) * dataset.weight
+        machine = LinearSVC(C=_INVERSE_REGULARISATION, random_state=seed)
+        machine.fit(features, dataset.categories, sample_weight=sure)
+        regression = LogisticRegression(C=_REGRESSION_INVERSE_REGULARISATION, max_iter=_MOST_STEPS)
+        # It works on all weights at once, most of which no text has: seven times as fast without them.
+        met = np.flatnonzero(features.getnnz(axis=0))
+        regression.fit(features[:, met].astype(np.float32), dataset.categories, sample_weight=sure)
+        weights, bias = machine.coef_, machine.intercept_ + _REGRESSION * regression.intercept_
+        weights[:, met] += _REGRESSION * regression.coef_
+        if len(weights) == 1:  # of two categories the library keeps one row
+            weights, bias = np.concatenate([-weights, weights]), np.concatenate([-bias, bias])
+        return cls(machine.classes_, weights * _SHARPNESS, bias * _SHARPNESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +249,7 @@ class ServedBlock(nn.Module):
 class StaticClassifier(nn.Module):
     """The tables of all blocks, added up."""
 
-    def __init__(self, blocks: Sequence[Block], encoder: Encoder, machine: LinearSVC) -> None:
+    def __init__(self, blocks: Sequence[Block], encoder: Encoder, linear: Linear) -> None:
         super().__init__()
         begins = begins_of(encoder.tokenizer)
         speaks = np.ones(len(begins))
@@ -226,19 +258,16 @@ class StaticClassifier(nn.Module):
         self.speaks: Tensor
         self.register_buffer("begins", torch.from_numpy(begins))
         self.register_buffer("speaks", _floats(speaks))
-        weights, bias = machine.coef_ * _SHARPNESS, machine.intercept_ * _SHARPNESS
-        if len(weights) == 1:  # of two categories the library keeps one row
-            weights, bias = np.concatenate([-weights, weights]), np.concatenate([-bias, bias])
         ends = np.cumsum([block.of_units.shape[1] for block in blocks])
         tables = []
-        for block, own in zip(blocks, np.split(weights, ends[:-1], axis=1), strict=True):
+        for block, own in zip(blocks, np.split(linear.weights, ends[:-1], axis=1), strict=True):
             rows = np.zeros((block.of_units.shape[0], category_count()))
-            rows[:, machine.classes_] = block.of_units @ own.T
+            rows[:, linear.categories] = block.of_units @ own.T
             tables.append(ServedBlock(rows, block.squares))
         self.pieces, self.letters, self.neighbours, self.pairs = tables
         self.bias = nn.Parameter(torch.full((category_count(),), _IMPOSSIBLE), requires_grad=False)
         with torch.no_grad():
-            self.bias[machine.classes_] = _floats(bias)
+            self.bias[linear.categories] = _floats(linear.bias)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return logits [rows, categories] for int64 [rows, length] ids and mask."""
