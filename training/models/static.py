@@ -2,7 +2,7 @@
 
 Fitted as support vector machines on tf-idf, each category against the others (Joachims, "Text
 Categorization with Support Vector Machines", 1998), and beside them a multinomial regression with a
-smaller say, in seconds and from nothing: its vocabulary is that of the texts. Both are linear, so their
+smaller say, from nothing: its vocabulary is that of the texts. Both are linear, so their
 sum is, too, and costs nothing when it is served. What is served is a table of each kind of features, with a row for each piece or pair; a
 piece's row of letters holds the weights of all its n-grams.
 """
