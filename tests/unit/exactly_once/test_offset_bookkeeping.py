@@ -7,24 +7,22 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
 from stream.exactly_once.message import Message
 from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
 from stream.exactly_once.recovery import Recovery
 from stream.kafka.broker_errors import Fenced
-from stream.worker.input_event import InputEvent
 from stream.worker.microbatch import MicroBatcher
+from tests.support.interleavings import event_of, run_interleavings, turns
 
 TP = TopicPartition("reviews.incoming", 0)
 FURTHEST = []
@@ -146,7 +144,7 @@ class Bookkeeping(RuleBasedStateMachine):
         first = self.consumer.position
         self.consumer.position += count
         if self.owner.accepting:
-            events = [_work(self.owner, offset) for offset in range(first, first + count)]
+            events = [event_of(self.owner, offset) for offset in range(first, first + count)]
             self.batcher.add(events)
             self.owner.add_in_flight(count)
 
@@ -196,38 +194,13 @@ class Bookkeeping(RuleBasedStateMachine):
 
     def _settle(self):
         """Run everything that can run now. Back-offs are made to pass at once by the test."""
-        self.loop.run_until_complete(_turns(40))
-
-
-async def _turns(count):
-    for _ in range(count):
-        await _sleep(0)
-
-
-_sleep = asyncio.sleep
-
-
-def _work(processor, offset):
-    record = ConsumerRecord(TP.topic, 0, offset, 0, 0, None, b"", None, -1, -1, ())
-    return InputEvent(processor, processor.epoch, record, 0.0)
+        self.loop.run_until_complete(turns(40))
 
 
 @pytest.mark.slow
 @pytest.mark.no_cover
 def test_no_interleaving_commits_past_an_unpublished_review(monkeypatch):
-    async def committed_offset(consumer, group, tp, settled):
-        return consumer.broker.committed
-
-    async def commit_was_decided(consumer, transactional_id):
-        return None
-
-    monkeypatch.setattr("stream.exactly_once.recovery.committed_offset", committed_offset)
-    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", commit_was_decided)
-    monkeypatch.setattr(
-        "stream.exactly_once.partition_processor.asyncio.sleep", lambda _: _sleep(0)
-    )
-    run_state_machine_as_test(
-        Bookkeeping,
-        settings=settings(max_examples=60, stateful_step_count=12, deadline=None),
+    run_interleavings(
+        Bookkeeping, monkeypatch, lambda broker, _: broker.committed, examples=60, steps=12
     )
     assert sum(offset > 0 for offset in FURTHEST) > 20, "most runs must come to a commit"

@@ -7,11 +7,10 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from stream.exactly_once.message import Message
 from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
@@ -22,7 +21,7 @@ from stream.kafka.membership import Membership
 from stream.kafka.size_limits import SizeLimits
 from stream.settings import load_settings
 from stream.worker.group_member import transaction_options
-from stream.worker.input_event import InputEvent
+from tests.support.interleavings import event_of, run_interleavings, turns
 
 TPS = [TopicPartition("reviews.incoming", number) for number in range(3)]
 SHARED = []
@@ -202,7 +201,7 @@ class SharedBookkeeping(RuleBasedStateMachine):
             if not owner.accepting:
                 continue
             owner.add_in_flight(count)
-            events = [_event(owner, offset) for offset in range(first, first + count)]
+            events = [event_of(owner, offset) for offset in range(first, first + count)]
             messages = [Message("out", None, b"%d" % event.record.offset, []) for event in events]
             part = PartitionBatch(events, messages, lambda _: None)
             task = self.loop.create_task(owner.publish(part))
@@ -244,40 +243,18 @@ class SharedBookkeeping(RuleBasedStateMachine):
 
     def _settle(self):
         """Run everything that can run now. Back-offs are made to pass at once by the test."""
-        self.loop.run_until_complete(_turns(60))
-
-
-async def _turns(count):
-    for _ in range(count):
-        await _sleep(0)
-
-
-_sleep = asyncio.sleep
-
-
-def _event(processor, offset):
-    tp = processor.tp
-    record = ConsumerRecord(tp.topic, tp.partition, offset, 0, 0, None, b"", None, -1, -1, ())
-    return InputEvent(processor, processor.epoch, record, 0.0)
+        self.loop.run_until_complete(turns(60))
 
 
 @pytest.mark.slow
 @pytest.mark.no_cover
 def test_no_interleaving_of_shared_transactions_passes_or_doubles_a_review(monkeypatch):
-    async def committed_offset(consumer, group, tp, settled):
-        return consumer.broker.committed[tp]
-
-    async def commit_was_decided(consumer, transactional_id):
-        return None
-
-    monkeypatch.setattr("stream.exactly_once.recovery.committed_offset", committed_offset)
-    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", commit_was_decided)
-    monkeypatch.setattr(
-        "stream.exactly_once.partition_processor.asyncio.sleep", lambda _: _sleep(0)
-    )
-    run_state_machine_as_test(
+    run_interleavings(
         SharedBookkeeping,
-        settings=settings(max_examples=40, stateful_step_count=8, deadline=None),
+        monkeypatch,
+        lambda broker, tp: broker.committed[tp],
+        examples=40,
+        steps=8,
     )
     # Between 18 and 57 of them in ten runs; without any, nothing was shown.
     assert any(partitions > 1 for partitions in SHARED), "no run came to share"
