@@ -31,6 +31,8 @@ def read_labelled_texts(
     with open_reviews(path, Options(wanted=wanted)) as file:
         columns = file.table.columns
         labels = columns.label
+        if not labels and next(iter(file), None) is None:
+            raise InputError(f"{path} holds no rows", "name a file of labelled texts")
         if not labels:
             raise InputError(
                 f"{path}: no column is known to hold labels; there are {listed(file.table.names)}",

@@ -55,11 +55,13 @@ def calibrate(
     from training.calibrate import calibrate as fit
     from training.data.dataset import read_test_dataset
     from training.data.files import read_items
+    from training.writable import check_replaceable
 
     settings = settings_from(None, None)
     folder = model or settings.model.folder
     if output.exists():
         raise InputError(f"{output} exists", "name a new folder with --output")
+    check_replaceable(output)
     rows = read_test_dataset(labels)
     more = [item.normalized for item in read_items(unlabelled)] if unlabelled else []
     with err.status("fitting"):

@@ -59,9 +59,11 @@ def cascade(
     from stream.model.folder import read_manifest
     from training.cascade import make_cascade
     from training.data.dataset import read_test_dataset
+    from training.writable import check_replaceable
 
     if output.exists():
         raise InputError(f"{output} exists", "name a new folder with --output")
+    check_replaceable(output)
     if read_manifest(cheap).version == read_manifest(exact).version:
         raise InputError(
             f"{cheap} and {exact} are one model, which would be asked twice",

@@ -79,6 +79,14 @@ def test_a_file_without_labels_is_refused_with_the_columns_that_it_has(tmp_path)
         list(read_labelled_texts(path))
 
 
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_an_empty_file_is_refused_as_one(tmp_path, content):
+    path = tmp_path / "labels.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match="holds no rows"):
+        list(read_labelled_texts(path))
+
+
 def test_words_that_tell_a_category_are_found_and_those_of_all_are_not():
     words = {word.words for word in propose(rows()).categories[1].telling}
     assert {"refund", "money"} <= words

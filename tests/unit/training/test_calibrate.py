@@ -4,11 +4,15 @@ import errno
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
+import training.cli.calibrate as commands
 from stream.model.classifier import Classifier
 from stream.model.folder import verify
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
 from training.calibrate import calibrate, fit_biases, label_shift
+from training.cli.cascade import cascade
 from training.data.dataset import labelled
 from training.errors import DataError
 from training.measures.calibration import softmax
@@ -96,3 +100,20 @@ def test_a_calibration_that_fails_half_way_leaves_nothing_behind(model, tmp_path
     with pytest.raises(OSError, match="No space"):
         calibrate(model, stream(300), tmp_path / "mine")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("command", [commands.calibrate, cascade])
+def test_where_nothing_can_be_written_it_is_said_before_anything_is_computed(
+    command, model, tmp_path
+):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("text,category\nplain dress,clothing\n")
+    words = {
+        commands.calibrate: [str(labels), "--model", str(model)],
+        cascade: [str(model), str(model), "--validation", str(labels)],
+    }[command]
+    app = typer.Typer()
+    app.command()(command)
+    ran = CliRunner().invoke(app, [*words, "--output", str(labels / "folder")])
+    assert isinstance(ran.exception, DataError)
+    assert "nothing can be written to" in ran.exception.message
