@@ -47,6 +47,18 @@ def model(
 
 
 @app.command()
+def gpu(input_file: Input = EXAMPLES, rounds: Rounds = 3, output: Output = _OUTPUT) -> None:
+    """Encoders of three sizes on a GPU, beside the CPU, and their share of the GPU's peak."""
+    from stream.bench.gpu import bench_gpu
+
+    settings = settings_from(None, None)
+    with err.status("measuring the GPU: some minutes"):
+        reports = bench_gpu(settings.model.folder, read_texts(input_file), rounds)
+    for report in reports:
+        _show(report, output, report.title.lower().replace(", ", "-").replace(" ", ""))
+
+
+@app.command()
 def pipeline(
     input_file: Input = EXAMPLES,
     rounds: Rounds = 3,

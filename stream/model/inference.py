@@ -81,14 +81,7 @@ class CudaGraph:
 
     def __init__(self, path: Path, threads: int, longest: int) -> None:
         self._longest = longest
-        _load_cuda()
-        self._session = _open(path, session_options(threads), [CUDA, "CPUExecutionProvider"])
-        if CUDA not in self._session.get_providers():
-            raise ModelError(
-                "ONNX Runtime found no usable GPU",
-                "check the driver, and that onnxruntime-gpu was installed after onnxruntime "
-                "(deploy/docs/deployment.md, GPU), or set REVIEWS_MODEL__DEVICE=cpu",
-            )
+        self._session = gpu_session(path, threads)
 
     def run(
         self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]
@@ -116,6 +109,27 @@ def bucketed(
 def gpu_available() -> bool:
     """Tell whether this build of ONNX Runtime can use a GPU."""
     return CUDA in ort.get_available_providers()
+
+
+def gpu_session(path: Path, threads: int = 0) -> ort.InferenceSession:
+    """Open a graph on the GPU.
+
+    Args:
+        path: of the graph.
+        threads: for what runs on the CPU all the same; 0 for all cores.
+
+    Raises:
+        ModelError: the graph cannot be opened, or no GPU can be used.
+    """
+    _load_cuda()
+    session = _open(path, session_options(threads), [CUDA, "CPUExecutionProvider"])
+    if CUDA not in session.get_providers():
+        raise ModelError(
+            "ONNX Runtime found no usable GPU",
+            "check the driver, and that onnxruntime-gpu was installed after onnxruntime "
+            "(deploy/docs/deployment.md, GPU), or set REVIEWS_MODEL__DEVICE=cpu",
+        )
+    return session
 
 
 def open_graph(folder: Path, device: Device, threads: int, longest: int) -> Graph:
