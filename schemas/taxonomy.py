@@ -40,6 +40,7 @@ from schemas.toml import read_toml
 
 VARIABLE: Final = "REVIEWS_TAXONOMY"
 FILE: Final = "taxonomy.toml"
+_WHICH: Final = "name the folder of a taxonomy, or make one with `reviews taxonomy init`"
 MARKETPLACE: Final = (
     Path(__file__).resolve().parent.parent / "deploy" / "taxonomies" / "marketplace"
 )
@@ -326,10 +327,11 @@ def load_taxonomy(path: Path) -> Taxonomy:
     except OSError as error:
         raise TaxonomyError(
             f"the taxonomy {file} cannot be read: {error.strerror}",
-            "name the folder of a taxonomy, or make one with `reviews taxonomy init`",
+            _WHICH,
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise TaxonomyError(f"{file} is not TOML: {error}", "correct that line") from None
+        remedy = "correct that line" if file.suffix == Path(FILE).suffix else _WHICH
+        raise TaxonomyError(f"{file} is not TOML: {error}", remedy) from None
     if not isinstance(data, dict) or "folder" in data:
         raise TaxonomyError(f"{file}: unknown entry folder", "remove it")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -19,6 +20,12 @@ MAX_VALUE: Final = 2_000
 """Characters of one value that are logged; a traceback may have ten times as many."""
 _MAX_ITEMS: Final = 50
 _MAX_DEPTH: Final = 4
+
+# As Python's errors name a server: ('127.0.0.1', 9092), with two more figures for IPv6. After "Connect
+# call failed" its figures would be taken for a telephone number.
+_SERVER: Final = re.compile(
+    r"\('([0-9.]{7,15}|[0-9a-fA-F:]{2,39}(?:%\w{1,15})?)', ([0-9]{1,5})(?:, [0-9]+){0,2}\)"
+)
 
 Clean = Callable[[str], str]
 
@@ -112,7 +119,7 @@ def _cleaner(kinds: frozenset[Kind]) -> Callable[[Any, str, dict[str, Any]], dic
 
     def clean(text: str, limit: int = MAX_VALUE) -> str:
         cut = text[:limit]
-        masked = hide_accounts(redact(cut, kinds) if kinds else cut)
+        masked = hide_accounts(_masked(cut, kinds) if kinds else cut)
         shown = visible(masked, one_line=limit == MAX_VALUE)
         rest = len(text) - limit
         return f"{shown}… ({rest:,} more characters)" if rest > 0 else shown
@@ -128,6 +135,17 @@ def _cleaner(kinds: frozenset[Kind]) -> Callable[[Any, str, dict[str, Any]], dic
         }
 
     return step
+
+
+def _masked(text: str, kinds: frozenset[Kind]) -> str:
+    """Mask what is personal in a text; a server's address is not."""
+    parts, last = [], 0
+    for server in _SERVER.finditer(text):
+        host, port = server.groups()
+        named = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        parts += [redact(text[last : server.start()], kinds), named]
+        last = server.end()
+    return "".join([*parts, redact(text[last:], kinds)])
 
 
 def _cleaned(value: Any, clean: Clean, depth: int = 0) -> Any:

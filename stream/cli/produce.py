@@ -79,7 +79,11 @@ def produce(
     if dry_run:
         valid, sent = _shown(rows, limit, as_json=as_json), 0
     else:
-        sent, stopped = asyncio.run(_send(rows, limit, settings, unfinished, skipped))
+        try:
+            sent, stopped = asyncio.run(_send(rows, limit, settings, unfinished, skipped))
+        except KeyboardInterrupt:  # later ones are heard: see _send
+            note("[yellow]stopped before Kafka answered: nothing was sent[/yellow]")
+            raise typer.Exit(130) from None
         valid = sent
     seconds = time.monotonic() - started
     if as_json:

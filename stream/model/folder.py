@@ -305,6 +305,11 @@ def _check_contract(folder: Path, manifest: Manifest) -> None:
             raise ModelError(
                 f"{folder}: the first stage does not say when to keep {some(missing)}", _RESTORE
             )
+        if foreign := [slug for slug in first.keep if slug not in manifest.categories]:
+            raise ModelError(
+                f"{folder}: the first stage keeps {some(foreign)}, which the model does not know",
+                _RESTORE,
+            )
     if missing := [name for name in required if name not in manifest.files]:
         raise ModelError(f"{folder}: the manifest does not list {', '.join(missing)}", _RESTORE)
 

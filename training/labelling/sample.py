@@ -84,6 +84,8 @@ class CheckedFile:
             # The last letter may be cut off as well.
             content = path.read_bytes()
             text = codecs.getincrementaldecoder("utf-8")().decode(content)
+            if ",".join(COLUMNS).startswith(text):  # the header itself was cut off
+                content, text = b"", ",".join(COLUMNS)
             header, *rows = list(csv.reader(io.StringIO(text, newline="")))
         except OSError as error:
             raise _unusable(path, error) from None

@@ -219,6 +219,7 @@ def test_ctrl_c_is_130_without_a_traceback():
         connection.close()
     assert process.returncode == 130
     assert "Traceback" not in said
+    assert "nothing was sent" in said
 
 
 def test_a_strangers_text_cannot_drive_the_terminal():

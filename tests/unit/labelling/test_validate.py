@@ -106,6 +106,14 @@ def test_it_goes_on_where_it_ended(labelled):
     assert sorted(row[0] for row in both) == ["r0", "r1", "r2", "r3"]
 
 
+@pytest.mark.parametrize("written", [0, 1, 2, 10, 34])
+def test_a_file_that_broke_off_in_its_header_is_begun_anew(tmp_path, written):
+    path = tmp_path / "checked.csv"
+    path.write_text(",".join(COLUMNS)[:written], "utf-8")
+    CheckedFile(path)
+    assert path.read_text("utf-8").splitlines() == [",".join(COLUMNS)]
+
+
 @pytest.mark.parametrize("cut", [1, 4, 9, 20, 30])
 def test_an_answer_that_was_cut_off_is_asked_for_again(labelled, cut):
     whole, _ = validate(labelled, "1\n1\nq\n")

@@ -158,6 +158,12 @@ def test_a_first_stage_without_a_threshold_for_a_category_is_refused(folder):
     assert "restore the folder" in caught.value.remedy
 
 
+def test_a_first_stage_that_keeps_a_category_of_another_model_is_refused(folder):
+    edit(folder, keep=dict.fromkeys(verify(folder).thresholds, 0.9) | {"boats": 0.9})
+    with pytest.raises(ModelError, match="keeps boats, which the model does not know"):
+        verify(folder)
+
+
 @pytest.mark.parametrize("name", ["first.onnx", "first.tokenizer.json"])
 def test_a_manifest_that_does_not_list_the_first_stage_says_what_to_do(folder, name):
     (folder / name).unlink()

@@ -168,6 +168,14 @@ def test_a_taxonomy_that_is_not_there_says_how_to_make_one(tmp_path):
     assert "taxonomy init" in caught.value.remedy
 
 
+def test_a_file_of_labels_in_a_taxonomys_place_is_told_what_to_do_with_it(tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("text,label\nhi,greeting\n", encoding="utf-8")
+    with pytest.raises(TaxonomyError, match="is not TOML") as caught:
+        load_taxonomy(labels)
+    assert "taxonomy init" in caught.value.remedy
+
+
 def test_names_may_change_under_a_model_but_not_what_it_says(tmp_path):
     text = BASE
     digest = load_taxonomy(written(tmp_path, text)).digest

@@ -89,6 +89,18 @@ def test_passwords_in_addresses_are_hidden(capsys):
     assert said == "no answer of http://**********@host:1/x"
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("('127.0.0.1', 9092)", "127.0.0.1:9092"), ("('::1', 9092, 0, 0)", "[::1]:9092")],
+)
+def test_the_address_of_a_server_that_cannot_be_reached_is_no_telephone_number(
+    capsys, address, shown
+):
+    said = f"[Errno 111] Connect call failed {address}, call +7 912 345-67-89"
+    configure_logs(LogSettings(format="json"))
+    assert lines(capsys, error=said)["error"].endswith(f"failed {shown}, call [phone]")
+
+
 def test_figures_and_positions_stay(capsys):
     configure_logs(LogSettings(format="json"))
     said = lines(
