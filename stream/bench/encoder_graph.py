@@ -166,7 +166,7 @@ class _Draft:
         *,
         outputs: Sequence[str] = (),
         domain: str = "",
-        **attributes: object,
+        **attributes: Any,
     ) -> str:
         from onnx import helper  # noqa: PLC0415 - not a serving package
 
