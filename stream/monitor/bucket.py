@@ -63,6 +63,8 @@ class Bucket:
     late: int = 0
     """Reviews of batches that came after their window was closed: in totals, in no window."""
     cache_hits: int = 0
+    first_stage: int = 0
+    """Decided by the first stage of a cascade."""
     tokens: int = 0
     unknown_tokens: int = 0
     queue_seconds: float = 0.0
@@ -93,6 +95,7 @@ class Bucket:
             dead=summary.dead,
             deleted=summary.deleted,
             cache_hits=summary.cache_hits,
+            first_stage=summary.first_stage,
             tokens=summary.tokens,
             unknown_tokens=summary.unknown_tokens,
             queue_seconds=summary.queue_seconds * summary.reviews,
@@ -143,6 +146,12 @@ class Bucket:
         return self.relabelled / self.classified if self.classified else None
 
     @property
+    def first_stage_share(self) -> float | None:
+        """Share of what a model computed that the first stage of a cascade decided; None: there is none."""
+        computed = self.classified - self.cache_hits
+        return min(self.first_stage / computed, 1.0) if self.first_stage and computed > 0 else None
+
+    @property
     def mean_confidence(self) -> float | None:
         """Mean confidence of the classified; None: there were none."""
         total = sum(tally.confidence for tally in self.categories.values())
@@ -188,6 +197,7 @@ _SUMS: Final = (
     "deleted",
     "late",
     "cache_hits",
+    "first_stage",
     "tokens",
     "unknown_tokens",
     "queue_seconds",

@@ -161,6 +161,7 @@ def _window(engine: Engine) -> dict[str, Any]:
         "confidence": _round(window.mean_confidence),
         "relabel_share": _round(window.relabel_share),
         "cache_share": _round(window.cache_hits / window.reviews if window.reviews else None),
+        "first_stage_share": _round(window.first_stage_share),
         "unknown_share": _round(window.unknown_share),
         "delay": _round(last_minute.worst_delay) if last_minute.batches else None,
         "histogram": window.histogram,

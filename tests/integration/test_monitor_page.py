@@ -251,6 +251,17 @@ async def test_too_few_reviews_for_an_alert_are_named_as_the_reason(page):
         assert await page.locator(".alert.calm").count() == 0
 
 
+async def test_of_a_model_of_two_stages_the_page_says_how_much_the_first_decided(page):
+    engine = Engine(MonitorSettings(), clock=lambda: EPOCH + 900.0)
+    engine.apply_batch(0, 0, summary(EPOCH + 890, published=8, relabelled=3, first_stage=6))
+    registry = MonitorMetrics(engine).registry
+    async with MonitorServer(MonitorSettings(port=0), engine, registry, dict) as server:
+        await signed_in(page, server)
+        note = page.locator("#tile-confidence .note")
+        assert "60" in (said := await note.inner_text())
+        assert "решила первая ступень" in said
+
+
 async def test_calm_is_calm(page):
     engine = watched_engine(drifting=False)
     registry = MonitorMetrics(engine).registry

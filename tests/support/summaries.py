@@ -25,6 +25,7 @@ def summary(
     processed_at=None,
     tokens=100,
     unknown=1,
+    first_stage=0,
 ):
     classified = published + relabelled
     histogram = [0] * 20
@@ -41,6 +42,7 @@ def summary(
         relabelled=relabelled,
         dead=dead,
         cache_hits=1,
+        first_stage=first_stage,
         categories={
             category: CategoryCount(
                 published=published,

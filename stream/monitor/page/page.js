@@ -109,13 +109,15 @@ function drawTiles({ window: now, series, broker, totals }) {
   const window = fill("inWindow", minutes(now.seconds));
   const sureSeries = series.reviews.map((all, i) => (all > series.dead[i] ? 1 - series.relabelled[i] / (all - series.dead[i]) : null));
   const workers = `${now.workers.length} ${plural(now.workers.length, word("workers"))}`;
+  const answered = [`${share(now.cache_share, 0)} ${word("cache")}`];
+  if (now.first_stage_share !== null) answered.push(fill("firstStage", share(now.first_stage_share, 0)));
   const delay = now.delay === null ? ["—"] : seconds(now.delay);
   one("#tiles").replaceChildren(
     tile("throughput", [rate(now.per_second), word("perSecond")], `${workers}, ${number(totals.reviews)} ${word("total")}`, series.reviews, "--accent"),
     tile("lag", [broker.lag === null ? "—" : number(broker.lag)], broker.lag === null ? word("unknown") : word("lagUnit"), broker.past.map((p) => p[1]), "--c1"),
     tile("delay", delay, word("fromArrival"), series.delay, "--c7"),
     tile("sure", [share(sure)], window, sureSeries, "--c3"),
-    tile("confidence", [now.confidence === null ? "—" : number(now.confidence, 3)], `${share(now.cache_share, 0)} ${word("cache")}`, series.confidence, "--c6"),
+    tile("confidence", [now.confidence === null ? "—" : number(now.confidence, 3)], answered.join(", "), series.confidence, "--c6"),
     tile("backlog", [number(broker.backlog)], `${number(broker.settled)} ${word("settled")}`, broker.past.map((p) => p[2]), "--c5"),
   );
 }

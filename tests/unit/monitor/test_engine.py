@@ -120,6 +120,19 @@ def test_the_series_of_a_snapshot_hold_every_review_of_their_time(span):
     assert counted == total.published + total.relabelled
 
 
+def test_what_the_first_stage_decided_is_a_share_of_what_was_computed():
+    engine = new_engine()
+    engine.apply_batch(0, 0, summary(EPOCH + 890, published=8, relabelled=3, first_stage=6))
+    # One of the eleven came from the cache.
+    assert snapshot(engine, 900)["window"]["first_stage_share"] == 0.6
+
+
+def test_a_model_of_one_stage_has_no_share_of_a_first_one():
+    engine = new_engine()
+    engine.apply_batch(0, 0, summary(EPOCH + 890))
+    assert snapshot(engine, 900)["window"]["first_stage_share"] is None
+
+
 def test_a_snapshot_of_nothing_is_one():
     shown = snapshot(new_engine(), 900)
     assert shown["totals"]["reviews"] == 0
