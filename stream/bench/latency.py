@@ -10,7 +10,8 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import TopicNames
-from stream.bench.cluster import OpenPartitions, fresh_topics, numbered, workers
+from stream.bench.cluster import OpenPartitions, WorkerUsage, fresh_topics, numbered, workers
 from stream.bench.pipeline import model_alone
 from stream.bench.report import BenchmarkReport, Figure
 from stream.kafka.clients import bulk_producer, observer
@@ -38,6 +39,16 @@ _LATEST_SECONDS: Final = 60.0
 
 Moments = NDArray[np.float64]
 """Seconds, one for each review, in the order in which they are sent."""
+
+Serve = Callable[[Settings, OpenPartitions], AbstractContextManager[Sequence[WorkerUsage]]]
+"""Runs what answers the reviews, and tells which partitions it reads."""
+
+
+def one_worker(
+    settings: Settings, opened: OpenPartitions
+) -> AbstractContextManager[Sequence[WorkerUsage]]:
+    """Run one worker with the real model."""
+    return workers(settings, 1, None, opened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,11 @@ def bench_latency(
 
 
 def measure_capacity(
-    settings: Settings, texts: Sequence[str], rate: float, seconds: float
+    settings: Settings,
+    texts: Sequence[str],
+    rate: float,
+    seconds: float,
+    serve: Serve = one_worker,
 ) -> float:
     """Return the reviews a second that come out while more than that come in.
 
@@ -105,16 +120,22 @@ def measure_capacity(
         texts: real reviews.
         rate: at which they come in: more than the worker can do.
         seconds: length of the measurement, after warming up.
+        serve: what is measured.
     """
-    run = asyncio.run(_run(settings, texts, rate, seconds))
+    run = asyncio.run(_run(settings, texts, rate, seconds, serve=serve))
     begin, end = run.due[0] + _WARM_UP_SECONDS, run.due[-1]
     return float(np.sum((run.received > begin) & (run.received <= end)) / (end - begin))
 
 
 def measure_latency(
-    settings: Settings, texts: Sequence[str], rate: float, seconds: float, partitions: int = 4
+    settings: Settings,
+    texts: Sequence[str],
+    rate: float,
+    seconds: float,
+    partitions: int = 4,
+    serve: Serve = one_worker,
 ) -> Latencies:
-    """Run one worker under a steady load, on topics of its own, which are removed afterwards.
+    """Run one worker, or another one, under a steady load, on topics of its own, which are removed afterwards.
 
     Args:
         settings: connection and model.
@@ -122,8 +143,9 @@ def measure_latency(
         rate: reviews a second.
         seconds: length of the measurement, after warming up.
         partitions: of the input.
+        serve: what is measured.
     """
-    run = asyncio.run(_run(settings, texts, rate, seconds, partitions))
+    run = asyncio.run(_run(settings, texts, rate, seconds, partitions, serve))
     warm = run.due >= run.due[0] + _WARM_UP_SECONDS
     measured = (run.received - run.due)[warm] * 1000
     p50, p99, p999 = np.percentile(measured, [50, 99, 99.9]).tolist()
@@ -138,14 +160,19 @@ class _Run:
 
 
 async def _run(
-    base: Settings, texts: Sequence[str], rate: float, seconds: float, partitions: int = 4
+    base: Settings,
+    texts: Sequence[str],
+    rate: float,
+    seconds: float,
+    partitions: int = 4,
+    serve: Serve = one_worker,
 ) -> _Run:
     gaps = np.random.default_rng(_SEED).exponential(
         1 / rate, int(rate * (seconds + _WARM_UP_SECONDS))
     )
     opened = OpenPartitions(1)
     async with fresh_topics(base, partitions) as settings:
-        with workers(settings, 1, None, opened) as usage:
+        with serve(settings, opened) as usage:
             reading = asyncio.create_task(arrivals(settings, len(gaps)))
             await opened.spread_over(settings.topics.partitions)
             due = await _send(settings, texts, np.cumsum(gaps))
