@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.faults import report, suite
 from tests.faults.experiment import OURS, Injection, Result
-from tests.faults.scenarios import COMPARED, DISK, SCENARIOS
+from tests.faults.scenarios import COMPARED, DISK, SCENARIOS, TOGETHER
 
 _OUT: Final = Path("build/faults.json")
 _messages: Final = Console(stderr=True)
@@ -28,6 +28,10 @@ def main(
         list[str] | None, typer.Option(help="Scenarios with this in their name; repeatable.")
     ] = None,
     repeats: Annotated[int, typer.Option(help="Faults in each scenario; 0: its own.")] = 0,
+    transactions: Annotated[
+        suite.Transactions | None,
+        typer.Option(help="One transaction a partition, or one a worker; each scenario's own."),
+    ] = None,
     references: Annotated[
         bool, typer.Option(help="Also put aiokafka's documented loop and Faust through it.")
     ] = True,
@@ -40,7 +44,11 @@ def main(
     # The harness' own clients live through every outage as well, and would fill the screen.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     seed = seed or random.SystemRandom().randrange(1, 10**6)
-    plans = suite.plan((*SCENARIOS, DISK), quick=quick, only=only or [])
+    if transactions is None:
+        plans = suite.plan((*SCENARIOS, DISK), quick=quick, only=only or [])
+    else:
+        singly = [s for s in (*SCENARIOS, DISK) if s not in TOGETHER]
+        plans = suite.under(transactions, suite.plan(singly, quick=quick, only=only or []))
     if references and not quick:
         plans += suite.reference_plans(COMPARED, only=only or [])
     if not plans:

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,13 @@ from tests.faults.scenarios import DISK
 _DISK_MEGABYTES: Final = 400
 # Reviews per second of each scenario when several run at the same time on two cores.
 _TOGETHER_RATE: Final = 150
+
+
+class Transactions(StrEnum):
+    """What ``REVIEWS_WORKER__TRANSACTIONS`` may be."""
+
+    PARTITION = "partition"
+    WORKER = "worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +75,12 @@ async def run(
             p
             for p in plans
             if (p.scenario.brokers, tuple(p.scenario.properties.items())) == (brokers, properties)
-            and p.scenario is not DISK
+            and p.scenario.name != DISK.name
         ]
         arena = Arena(folder / f"cluster-{number}", brokers, dict(properties))
         results += await _in_arena(arena, here, seed, watcher, deadline)
     for plan in plans:
-        if plan.scenario is DISK:
+        if plan.scenario.name == DISK.name:
             results += await _on_small_disk(folder / "disk", plan, seed, watcher, deadline)
     return results
 
@@ -105,6 +113,18 @@ def plan(scenarios: Iterable[Scenario], *, quick: bool, only: Sequence[str]) -> 
     if quick:
         return [Plan(s, s.quick or 1) for s in chosen if s.quick or only]
     return [Plan(s, s.repeats) for s in chosen]
+
+
+def under(transactions: Transactions, plans: Iterable[Plan]) -> list[Plan]:
+    """Let the workers of these plans commit one transaction a partition, or one a worker."""
+    variable = {"REVIEWS_WORKER__TRANSACTIONS": transactions.value}
+    return [
+        replace(
+            plan,
+            scenario=replace(plan.scenario, environment={**plan.scenario.environment, **variable}),
+        )
+        for plan in plans
+    ]
 
 
 def reference_plans(scenarios: Iterable[Scenario], *, only: Sequence[str]) -> list[Plan]:
