@@ -6,7 +6,7 @@ the new one, and may lie in the midst of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
@@ -31,9 +31,22 @@ async def topic_ids(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> dict[s
         KafkaError: no broker answers.
     """
     client = client_of(consumer)
+    return await ids_of_topics(client.send, client.get_random_node(), topics)
+
+
+async def ids_of_topics(
+    send: Callable[[Any, Any], Awaitable[Any]], node: Any, topics: Iterable[str]
+) -> dict[str, str]:
+    """Return the same, asked of one broker.
+
+    Args:
+        send: sends a request to a broker and returns its reply.
+        node: the broker.
+        topics: names.
+    """
     try:
-        reply = await client.send(client.get_random_node(), _DescribeTopics(*topics))
-    except IncompatibleBrokerVersion:
+        reply = await send(node, _DescribeTopics(*topics))
+    except (IncompatibleBrokerVersion, NotImplementedError):
         return {}
     return {
         name: f"{high & (2**64 - 1):016x}{low & (2**64 - 1):016x}"

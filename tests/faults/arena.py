@@ -16,6 +16,7 @@ from deploy.local import LocalKafka, LocalRedis
 from deploy.local.ports import free_ports
 from schemas import TopicNames
 from tests.faults.kafka_proxy import KafkaProxy, Rule
+from tests.faults.quotas import HARNESS
 from tests.faults.redis_proxy import RedisProxy
 from tests.support.tiny_model import write_tiny_model
 
@@ -148,6 +149,22 @@ class Arena:
                 await admin.create_partitions({name: NewPartitions(count) for name in names})
         return count
 
+    async def recreate(self, topics: TopicNames) -> None:
+        """Delete the incoming topic and make it anew, as it was."""
+        async with self._admin() as admin:
+            (incoming,) = await admin.describe_topics([topics.incoming])
+            await admin.delete_topics([topics.incoming])
+            (policy,) = [p for p in topics.policies() if p.name == topics.incoming]
+            new = NewTopic(
+                policy.name,
+                len(incoming["partitions"]),
+                self.brokers,
+                topic_configs=policy.config(),
+            )
+            # Deleting takes its time; until then the name is taken.
+            while (await admin.create_topics([new])).topic_errors[0][1]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
     async def empty_cache(self) -> None:
         """Forget what earlier experiments have left in Redis, or no text would reach the model."""
         async with Redis.from_url(self.redis.url) as client:
@@ -160,7 +177,9 @@ class Arena:
 
     @contextlib.asynccontextmanager
     async def _admin(self) -> AsyncIterator[Any]:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.direct, request_timeout_ms=30_000)
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self.direct, client_id=HARNESS, request_timeout_ms=30_000
+        )
         await admin.start()
         try:
             yield admin

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,7 @@ from typing import Any, Final
 from schemas import TopicNames
 from tests.faults.arena import Arena
 from tests.faults.fleet import Fleet
-from tests.faults.ledger import Verdict, check
+from tests.faults.ledger import Input, Verdict, check
 from tests.faults.load import Load
 from tests.faults.progress import Progress
 from tests.faults.reading import inputs, open_transactions, outcome, read_to_end, summed_up
@@ -165,6 +166,7 @@ class Experiment:
         self.fleet = Fleet([str(arena.model)], self._environment(), self.folder, pipeline.command)
         workload = Workload(self.topics.prefix, seed, scenario.mix)
         self.load = Load(arena.direct, self.topics.incoming, workload, scenario.rate)
+        self._former: list[Input] = []
         self._pipeline = pipeline
         self._seconds = seconds
         self._progress = Progress(arena.direct, self.group, self.topics.incoming)
@@ -177,6 +179,26 @@ class Experiment:
     async def committed(self) -> dict[int, int]:
         """Return the group's committed offset by input partition; empty while no broker answers."""
         return await self._progress.committed()
+
+    async def recreate_incoming(self, *, unseen: bool = False) -> None:
+        """Wait until all that was sent is decided; then delete the incoming topic and make it anew.
+
+        Args:
+            unseen: whether the workers are frozen before; whoever asks lets them go on.
+
+        Raises:
+            TimeoutError: it was not decided.
+        """
+        await self.load.finish()
+        if not await self._reached(self.load.ends):
+            raise TimeoutError("what was sent before the topic was deleted was not decided")
+        self._former += await self._inputs()
+        if unseen:
+            for member in self.fleet.members:
+                member.signal(signal.SIGSTOP)
+        await self.arena.recreate(self.topics)
+        self.load.ends.clear()
+        await self.load.start()
 
     async def run(self, repeats: int, on_injection: Callable[[Injection], None]) -> Result:
         """Run the scenario; what goes wrong in it is part of the result."""
@@ -276,10 +298,13 @@ class Experiment:
             summaries = summed_up(await read_to_end(servers, [topics.batches]))
         return check(
             self.load.acknowledged,
-            inputs(await read_to_end(servers, [topics.incoming])),
+            [*self._former, *await self._inputs()],
             [outcome(record, topics) for record in records],
             summaries,
         )
+
+    async def _inputs(self) -> list[Input]:
+        return inputs(await read_to_end(self.arena.direct, [self.topics.incoming]))
 
     def _environment(self) -> dict[str, str]:
         servers = self.arena.proxied if self.scenario.proxied else self.arena.direct

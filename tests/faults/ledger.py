@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 Position = tuple[int, int]
-"""Partition and offset on the input topic."""
+"""Partition and offset on the input topic; a topic that was deleted and made anew begins at 0 again."""
+Places = Mapping[Position, set[str]]
+"""Which events had a position: one, unless the topic was made anew."""
 
 
 DELETED: Final = "deleted"
@@ -108,14 +110,17 @@ def check(
 
     Args:
         sent: acknowledged events by uid.
-        inputs: everything on the input topic; it may hold events whose acknowledgement was lost.
+        inputs: everything that was on the input topic; it may hold events whose acknowledgement was
+            lost.
         outcomes: everything committed on the output topics.
         summed_up: how many reviews of each input partition the batch summaries count, if the
             pipeline publishes any.
     """
-    positions = {event.position: event.uid for event in inputs}
+    positions: defaultdict[Position, set[str]] = defaultdict(set)
+    for event in inputs:
+        positions[event.position].add(event.uid)
     silent = {uid for uid, event in sent.items() if event.route == DELETED}
-    expected = (set(positions.values()) | sent.keys()) - silent
+    expected = set().union(sent, *positions.values()) - silent
     found = list(outcomes)
     counts = Counter(outcome.uid for outcome in found)
     return Verdict(
@@ -133,13 +138,14 @@ def check(
 
 def _examples(
     expected: set[str],
-    positions: Mapping[Position, str],
+    positions: Places,
     found: list[Outcome],
     counts: Counter[str],
 ) -> list[str]:
     places: defaultdict[str, list[Position]] = defaultdict(list)
-    for position, uid in positions.items():
-        places[uid].append(position)
+    for position, uids in positions.items():
+        for uid in uids:
+            places[uid].append(position)
     lost = [f"{uid} at {places[uid]} has no outcome" for uid in sorted(expected - counts.keys())]
     twice = [
         f"{o.uid} at {places[o.uid]}: {o.route} for {o.source} at {o.partition}@{o.offset}"
@@ -149,13 +155,11 @@ def _examples(
     return lost[:_EXAMPLES] + twice[:_EXAMPLES]
 
 
-def _is_wrong(
-    outcome: Outcome, sent: Mapping[str, Sent], positions: Mapping[Position, str]
-) -> bool:
+def _is_wrong(outcome: Outcome, sent: Mapping[str, Sent], positions: Places) -> bool:
     event = sent.get(outcome.uid)
     if event is not None and event.route != outcome.route:
         return True
-    return outcome.source is not None and positions.get(outcome.source) != outcome.uid
+    return outcome.source is not None and outcome.uid not in positions.get(outcome.source, ())
 
 
 def _inversions(sent: Mapping[str, Sent], outcomes: Iterable[Outcome]) -> int:
@@ -180,7 +184,9 @@ def _inversions(sent: Mapping[str, Sent], outcomes: Iterable[Outcome]) -> int:
     return inversions
 
 
-def _miscounted(summed_up: Mapping[int, int], positions: Iterable[Position]) -> int:
+def _miscounted(summed_up: Mapping[int, int], positions: Places) -> int:
     """Return by how much summaries and input differ, summed over the partitions."""
-    there = Counter(partition for partition, _ in positions)
+    there: Counter[int] = Counter()
+    for (partition, _offset), uids in positions.items():
+        there[partition] += len(uids)
     return sum(abs(there[p] - summed_up.get(p, 0)) for p in there.keys() | summed_up.keys())

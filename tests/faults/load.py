@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from tests.faults.ledger import Sent
+from tests.faults.quotas import HARNESS
 from tests.faults.workload import Event, Workload
 
 # Events go out in small groups: timers finer than this cost more than they smooth.
@@ -44,8 +45,17 @@ class Load:
         self._pending: set[asyncio.Future[Any]] = set()
 
     async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.finish()
+
+    async def start(self) -> None:
+        """Begin to send, also again after :meth:`finish`."""
         self._producer = AIOKafkaProducer(
             bootstrap_servers=self._servers,
+            client_id=HARNESS,
             enable_idempotence=True,
             acks="all",
             linger_ms=5,
@@ -54,10 +64,6 @@ class Load:
         )
         await self._producer.start()
         self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.finish()
 
     async def finish(self) -> None:
         """Stop sending and wait for the outstanding acknowledgements. May be called twice."""

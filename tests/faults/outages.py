@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from redis.asyncio import Redis
 
 from tests.faults.experiment import SESSION_SECONDS, Experiment, Injector
 from tests.faults.kafka_proxy import Action, Rule
+from tests.faults.quotas import throttled
 from tests.faults.redis_proxy import Mode
 from tests.faults.wire import Api
 
@@ -209,6 +211,29 @@ async def added_partition(run: Experiment) -> str:
     return f"a partition added: {count}"
 
 
+async def recreated_topic(run: Experiment) -> str:
+    """Delete the incoming topic and make it anew; every second time the workers see nothing of it.
+
+    They are frozen then until the new topic has become longer than the old one: where they were reading
+    lies in the midst of it.
+    """
+    unseen = len(run.result.injections) % 2 == 1
+    longest = max(run.load.ends.values())
+    await run.recreate_incoming(unseen=unseen)
+    if not unseen:
+        return "the incoming topic deleted and made anew"
+    rate, run.load.rate = run.load.rate, 20 * run.load.rate
+    try:
+        async with asyncio.timeout(_STRIKE_SECONDS):
+            while min(run.load.ends.values(), default=0) <= longest:  # noqa: ASYNC110 - as the load ticks
+                await asyncio.sleep(0.05)
+    finally:
+        run.load.rate = rate
+        for member in run.fleet.members:
+            member.signal(signal.SIGCONT)
+    return f"the incoming topic made anew and longer than before ({longest}), unseen by the workers"
+
+
 async def foreign_transaction(run: Experiment) -> str:
     """Let somebody else's transaction hang on the input, past the session time-out, then end it."""
     producer = AIOKafkaProducer(
@@ -233,6 +258,25 @@ async def moved_brokers(run: Experiment) -> str:
     """Let the brokers come back under another address."""
     await run.arena.move_brokers()
     return "brokers moved to other ports"
+
+
+# Kafka's names; a worker under the scenario's load writes some 100 KB a second and reads as much.
+_QUOTAS: Final = (
+    {"producer_byte_rate": 30_000.0},
+    {"consumer_byte_rate": 20_000.0},
+    {"request_percentage": 0.5},
+    {"producer_byte_rate": 1_000.0, "consumer_byte_rate": 1_000.0, "request_percentage": 0.5},
+)
+
+
+async def throttling_broker(run: Experiment) -> str:
+    """Hold the workers to quotas far below what they need, then lift them."""
+    quotas = _QUOTAS[len(run.result.injections) % len(_QUOTAS)]
+    seconds = run.random.uniform(4, 2 * SESSION_SECONDS)
+    async with throttled(run.arena.direct, quotas):
+        await asyncio.sleep(seconds)
+    named = ", ".join(f"{name}={value:g}" for name, value in quotas.items())
+    return f"throttled for {seconds:.1f} s: {named}"
 
 
 async def quiet(run: Experiment) -> str:

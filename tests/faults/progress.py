@@ -10,6 +10,8 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from tests.faults.quotas import HARNESS
+
 # Resolution of the recovery times.
 _POLL_SECONDS: Final = 0.1
 
@@ -34,7 +36,7 @@ class Progress:
         try:
             if self._admin is None:
                 self._admin = AIOKafkaAdminClient(
-                    bootstrap_servers=self._servers, request_timeout_ms=3000
+                    bootstrap_servers=self._servers, client_id=HARNESS, request_timeout_ms=3000
                 )
                 await self._admin.start()
             offsets = await self._admin.list_consumer_group_offsets(self._group)

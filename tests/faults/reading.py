@@ -18,6 +18,7 @@ from schemas import (
     decode,
 )
 from tests.faults.ledger import Input, Outcome
+from tests.faults.quotas import HARNESS
 from tests.faults.workload import UID_HEADER
 
 # Only bounds a failure.
@@ -99,6 +100,7 @@ def _consumer(servers: str, topics: Iterable[str], isolation: str) -> Any:
     return AIOKafkaConsumer(
         *topics,
         bootstrap_servers=servers,
+        client_id=HARNESS,
         isolation_level=isolation,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

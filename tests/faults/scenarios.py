@@ -60,6 +60,7 @@ _ARENA_OF_ITS_OWN: Final = {"num.network.threads": "3"}
 
 OTHERS: Final = (
     Scenario("partition added", outages.added_partition, 4, environment=_LOOKS_OFTEN),
+    Scenario("topic recreated", outages.recreated_topic, 4, environment=_LOOKS_OFTEN),
     Scenario("foreign transaction hangs", outages.foreign_transaction, 4),
     Scenario(
         "brokers move",
@@ -69,6 +70,7 @@ OTHERS: Final = (
         environment=_LOOKS_OFTEN,
         properties=_ARENA_OF_ITS_OWN,
     ),
+    Scenario("broker throttles", outages.throttling_broker, 4),
     Scenario("transactional ids expire", outages.quiet, 4, properties=outages.EXPIRES_SOON),
 )
 """What other people's clusters do."""

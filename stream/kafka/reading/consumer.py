@@ -19,6 +19,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.group import SyncGroupRequest
 
 from schemas import ContractError, NotJson, TooLarge
 from stream.kafka.private import client_of, read_fetches_with
@@ -32,6 +33,7 @@ from stream.kafka.reading.batches import (
     read_batch,
 )
 from stream.kafka.reading.bounds import Bounds
+from stream.kafka.reading.by_id import TopicMeant
 from stream.kafka.reading.records import HEADER_BYTES, BatchHeader
 from stream.kafka.reading.unreadable import Unreadable, mark_of
 
@@ -59,16 +61,22 @@ def read_bounded(consumer: AIOKafkaConsumer, bounds: Bounds) -> None:
     """
     client = client_of(consumer)
     reading, send = _Reading(bounds), client.send
+    meant = TopicMeant(send)
 
     async def send_and_read(node: Any, request: Any, *args: Any, **options: Any) -> Any:
-        reply = await send(node, request, *args, **options)
         if isinstance(request, FetchRequest):
             positions = {
                 TopicPartition(topic, partition): offset
                 for topic, partitions in request.topics
                 for partition, offset, _ in partitions
             }
+            reply = await meant.fetch(node, request, *args, **options)
             await reading.read(reply, positions)
+            return reply
+        reply = await send(node, request, *args, **options)
+        if isinstance(request, SyncGroupRequest):
+            # Partitions were dealt out: positions are asked for next.
+            await meant.learn(node, consumer.subscription())
         return reply
 
     client.send = send_and_read
