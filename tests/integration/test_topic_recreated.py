@@ -3,11 +3,15 @@
 import asyncio
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import Category
+from stream.kafka.clients import observer
+from stream.kafka.connection import start
 from stream.kafka.topics import await_leaders, create_topics, delete_topics
 from tests.support.pipeline import (
+    PARTITIONS,
     WAIT_SECONDS,
     pipeline_settings,
     read_outputs,
@@ -67,6 +71,35 @@ async def test_a_worker_decides_all_of_the_new_incoming_topic(kafka, topics, tmp
     offsets = sorted(offset for p, offset in (source_of(r, topics) for r in records))
     assert offsets == sorted([*range(BEFORE), *range(AFTER)])
     assert {source_of(r, topics)[0] for r in records} == {partition}
+
+
+async def test_a_reader_that_saw_nothing_of_it_reads_all_of_the_new_topic(kafka, topics):
+    settings = pipeline_settings(kafka, topics.prefix, topics={"partitions": PARTITIONS})
+    await send(kafka, topics.incoming, reviews(0, BEFORE))
+    reader = observer(settings.kafka)
+    await start(reader, settings.kafka)
+    try:
+        partitions = [TopicPartition(topics.incoming, number) for number in range(PARTITIONS)]
+        reader.assign(partitions)
+        before = await values_of(reader, BEFORE)
+        reader.pause(*partitions)
+        await recreate(settings, topics.incoming)
+        await send(kafka, topics.incoming, reviews(100, AFTER))
+        reader.resume(*partitions)
+        after = await values_of(reader, AFTER)
+    finally:
+        await reader.stop()
+    assert len(before) == BEFORE
+    assert sorted(after) == sorted(value for _, value in reviews(100, AFTER))
+
+
+async def values_of(reader, count):
+    values = []
+    async with asyncio.timeout(WAIT_SECONDS):
+        while len(values) < count:
+            found = await reader.getmany(timeout_ms=200)
+            values += [record.value for records in found.values() for record in records]
+    return values
 
 
 async def test_the_queue_asks_all_of_the_new_relabel_topic(

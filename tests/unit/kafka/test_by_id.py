@@ -1,0 +1,104 @@
+"""Fetching by a topic's id, as aiokafka's fetcher sees it."""
+
+import struct
+from types import SimpleNamespace
+
+import pytest
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    OffsetOutOfRangeError,
+    UnknownTopicOrPartitionError,
+)
+from aiokafka.protocol.fetch import FetchRequest
+from structlog.testing import capture_logs
+
+from stream.kafka.reading.by_id import TopicMeant
+
+NODE, POSITION = 1, 7
+OLD, NEW = (-5, 1), (6, 2)
+UNKNOWN_TOPIC_ID = 100
+FETCH = FetchRequest(500, 1, 1000, 1, [("t", [(0, POSITION, 1000)])])
+
+
+class Broker:
+    """Answers as a broker does whose topic ``t`` has an id, or none."""
+
+    def __init__(self, topic_id, *, knows_ids=True):
+        self.topic_id = topic_id
+        self.knows_ids = knows_ids
+        self.asked = []
+
+    async def send(self, node, request):
+        assert node == NODE
+        self.asked.append(request)
+        if request.API_KEY == 3:
+            code = 0 if self.topic_id else 3
+            return SimpleNamespace(
+                topics=[(code, "t", *(self.topic_id or (0, 0)), False, [], 0, {})]
+            )
+        if isinstance(request, FetchRequest):
+            return SimpleNamespace(topics=[("t", [(0, 0, 10, 10, 0, [], -1, b"named")])])
+        if not self.knows_ids:
+            raise IncompatibleBrokerVersion("fetches by name only")
+        ((high, low, partitions, _tags),) = request.prepare({1: (4, 18)}).topics
+        code = 0 if (high, low) == self.topic_id else UNKNOWN_TOPIC_ID
+        entries = [(number, code, 10, 10, 0, [], -1, b"", {}) for number, *_ in partitions]
+        return SimpleNamespace(topics=[(high, low, entries, {})])
+
+    @property
+    def fetches(self):
+        return [request for request in self.asked if request.API_KEY == 1]
+
+
+def errors_in(reply):
+    return [(topic, error) for topic, entries in reply.topics for _number, error, *_ in entries]
+
+
+async def fetched(meant):
+    return errors_in(await meant.fetch(NODE, FETCH))
+
+
+async def test_a_topic_is_asked_by_its_id_and_answered_by_its_name():
+    broker = Broker(OLD)
+    reply = await TopicMeant(broker.send).fetch(NODE, FETCH)
+    assert reply.topics == [("t", [(0, 0, 10, 10, 0, [], -1, b"")])]
+    (request,) = broker.fetches
+    data = request.prepare({1: (4, 18)}).encode()
+    assert struct.pack(">qq", *OLD) in data
+    assert struct.pack(">iiq", 0, -1, POSITION) in data
+
+
+async def test_the_position_in_a_topic_that_was_made_anew_is_gone_once():
+    broker = Broker(OLD)
+    meant = TopicMeant(broker.send)
+    await fetched(meant)
+    broker.topic_id = NEW
+    with capture_logs() as logs:
+        assert await fetched(meant) == [("t", OffsetOutOfRangeError.errno)]
+        assert await fetched(meant) == [("t", 0)]
+    assert [line["event"] for line in logs] == ["topic_recreated"]
+
+
+async def test_a_topic_that_was_deleted_is_meant_until_it_is_there_again():
+    broker = Broker(OLD)
+    meant = TopicMeant(broker.send)
+    await fetched(meant)
+    broker.topic_id = None
+    assert await fetched(meant) == [("t", UnknownTopicOrPartitionError.errno)]
+    broker.topic_id = NEW
+    assert await fetched(meant) == [("t", OffsetOutOfRangeError.errno)]
+
+
+async def test_what_was_learned_at_a_rebalance_is_meant_from_then():
+    broker = Broker(OLD)
+    meant = TopicMeant(broker.send)
+    await fetched(meant)
+    broker.topic_id = NEW
+    await meant.learn(NODE, ["t"])
+    assert await fetched(meant) == [("t", 0)]
+
+
+@pytest.mark.parametrize("broker", [Broker(None), Broker(OLD, knows_ids=False)])
+async def test_it_is_asked_by_name_where_the_broker_has_no_ids(broker):
+    reply = await TopicMeant(broker.send).fetch(NODE, FETCH)
+    assert reply.topics[0][1][0][-1] == b"named"
