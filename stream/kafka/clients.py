@@ -22,6 +22,7 @@ from stream.kafka.connection import connection_options, without_client
 from stream.kafka.private import ask_elsewhere, client_of
 from stream.kafka.reachability import metadata
 from stream.kafka.reading import BoundedConsumer, Bounds
+from stream.kafka.throttling import tell_of_throttling
 from stream.settings import KafkaSettings
 
 COMMITTED: Final = "read_committed"
@@ -124,7 +125,7 @@ def admin_client(kafka: KafkaSettings) -> AIOKafkaAdminClient:
     """Return a client that creates, describes and deletes."""
     connection = connection_options(kafka)
     admin = AIOKafkaAdminClient(**connection)
-    _remember_addresses(client_of(admin), connection)
+    _prepare(client_of(admin), connection)
     return admin
 
 
@@ -135,7 +136,7 @@ def bare_client(connection: Mapping[str, Any]) -> AIOKafkaClient:
         connection: as of :func:`~stream.kafka.connection.connection_options`.
     """
     client = AIOKafkaClient(**connection)
-    _remember_addresses(client, connection)
+    _prepare(client, connection)
     return client
 
 
@@ -147,18 +148,20 @@ def _reader(
 ) -> AIOKafkaConsumer:
     usual: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest"}
     consumer = kind(**connection, isolation_level=isolation, **(usual | options))
-    _remember_addresses(client_of(consumer), connection)
+    _prepare(client_of(consumer), connection)
     return consumer
 
 
 def _producer(kafka: KafkaSettings, **options: Any) -> AIOKafkaProducer:
     connection = connection_options(kafka)
     producer = AIOKafkaProducer(**connection, **options)
-    _remember_addresses(producer.client, connection)
+    _prepare(producer.client, connection)
     return producer
 
 
-def _remember_addresses(client: AIOKafkaClient, connection: Mapping[str, Any]) -> None:
+def _prepare(client: AIOKafkaClient, connection: Mapping[str, Any]) -> None:
+    """Give connections what aiokafka's lack: eyes for quotas, a memory for addresses."""
+    tell_of_throttling(client)
     servers = connection["bootstrap_servers"]
 
     async def ask_anew(cluster: Any, topics: Any) -> bool:

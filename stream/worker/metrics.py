@@ -6,6 +6,7 @@ import contextlib
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from stream.kafka.throttling import throttling
 from stream.model.strange_text import REASONS
 
 # From under a millisecond (an idle worker's stage) to the transaction time-out.
@@ -110,6 +111,12 @@ class WorkerMetrics:
             ["role"],
             registry=r,
         )
+        self.throttled = Gauge(
+            "reviews_broker_throttled_seconds",
+            "How long brokers have held this process to quotas, summed over connections.",
+            registry=r,
+        )
+        self.throttled.set_function(lambda: throttling.seconds)
         # Known from the start: a rate over a series that appears with its first event misses it.
         for outcome in ("committed", "fenced", "in-doubt"):
             self.transactions.labels(outcome)
