@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -73,10 +74,13 @@ class Decisions:
 
     Args:
         rules: how time is cut.
+        clock: seconds since 1970. Who decided by a clock that runs ahead decided now: a stretch of time in
+            the year 2099 would make all others too old to be kept.
     """
 
-    def __init__(self, rules: TimeRules) -> None:
+    def __init__(self, rules: TimeRules, clock: Callable[[], float] = time.time) -> None:
         self._rules = rules
+        self._clock = clock
         self._asked: dict[str, str] = {}
         self.restore((), ())
 
@@ -122,7 +126,7 @@ class Decisions:
         is_same = known == precedence(label)
         if former is not None and not is_same and not _holds_over(former, label):
             return [], None
-        word = dict(former) if is_same and former else _word(label, former, self._rules)
+        word = dict(former) if is_same and former else self._word(label, former)
         # Delivered again after a crash: each count knows whether it holds it already.
         changes = self._count(partition, offset, word)
         if is_same:
@@ -147,6 +151,10 @@ class Decisions:
         """Return the last word about a review; None: nobody has said anything."""
         return self._words.get(review_id)
 
+    def starts(self) -> list[int]:
+        """Return where stretches of time begin in which something was decided, in order."""
+        return sorted(self._counts)
+
     def window(self, start: float, end: float) -> Decided:
         """Return the decisions made in ``[start, end)``."""
         total = Decided()
@@ -155,6 +163,23 @@ class Decisions:
                 for part in parts.values():
                     total.add(part)
         return total
+
+    def _word(self, label: Label, former: Word | None) -> Word:
+        held = ("start", "category", "by", "settled")
+        was = former if former is not None and former["settled"] and "start" in former else None
+        at = min(label.decided_at.timestamp(), self._clock())
+        return {
+            "precedence": precedence(label),
+            "settled": not label.withdrawn,
+            "print": fingerprint(normalize(label.text)),
+            "category": label.category.slug if label.category else None,
+            "by": label.decided_by,
+            # Decided in bulk with what resembles it, or imported: somebody may have seen the answer.
+            "unseen": label.decided_by == "person" and label.shown_blind,
+            "at": at,
+            "start": self._rules.start_of(at),
+            "was": {name: was[name] for name in held} if was is not None else None,
+        }
 
     def _waits(self, review_id: str) -> bool:
         asked, word = self._asked.get(review_id), self._words.get(review_id)
@@ -192,23 +217,6 @@ class Decisions:
                 yield Change(f"{partition}/{start}", None)
             if not self._counts[start]:
                 del self._counts[start]
-
-
-def _word(label: Label, former: Word | None, rules: TimeRules) -> Word:
-    held = ("start", "category", "by", "settled")
-    was = former if former is not None and former["settled"] and "start" in former else None
-    return {
-        "precedence": precedence(label),
-        "settled": not label.withdrawn,
-        "print": fingerprint(normalize(label.text)),
-        "category": label.category.slug if label.category else None,
-        "by": label.decided_by,
-        # Decided in bulk with what resembles it, or imported: somebody may have seen the answer.
-        "unseen": label.decided_by == "person" and label.shown_blind,
-        "at": label.decided_at.timestamp(),
-        "start": rules.start_of(label.decided_at.timestamp()),
-        "was": {name: was[name] for name in held} if was is not None else None,
-    }
 
 
 def _holds_over(former: Mapping[str, Any], label: Label) -> bool:

@@ -93,7 +93,7 @@ class Engine:
         self.clock = clock
         self.started_at = clock()
         self.history = History(rules, settings.baseline_reviews)
-        self.decisions = Decisions(rules)
+        self.decisions = Decisions(rules, clock)
         self.references = References(self.history.baseline, settings.baseline_reviews)
         guard = GuardSettings() if guard is None else guard
         self.holds = Holds(DecisionSeal(guard, "")) if holds is None else holds
@@ -175,10 +175,11 @@ class Engine:
         if not starts or not watermark:
             return []
         closed: list[Windows] = []
+        moments = {*starts, *self.decisions.starts()}
         for name, kind in self.kinds.items():
             after = max(self.marks.get(name, 0.0), starts[0])
             found = 0
-            for end in kind.ends_in(after, watermark):
+            for end in kind.ends_in(moments, after, watermark):
                 if found == _CLOSED_AT_ONCE:
                     break
                 if windows := self._windows(name, end - kind.length, end, final=True):

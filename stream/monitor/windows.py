@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,12 +20,17 @@ class WindowKind:
     length: int
     hop: int
 
-    def ends_in(self, after: float, until: float) -> Iterator[int]:
-        """Yield the ends of windows in ``(after, until]``, in order."""
-        end = (math.floor(after / self.hop) + 1) * self.hop
-        while end <= until:
-            yield end
-            end += self.hop
+    def ends_in(self, moments: Iterable[float], after: float, until: float) -> list[int]:
+        """Return the ends in ``(after, until]`` of windows that hold one of some moments, in order.
+
+        A record may be dated 1970 or 2099: what lies between is not walked through.
+        """
+        ends: set[int] = set()
+        for moment in moments:
+            first = (math.floor(max(moment, after) / self.hop) + 1) * self.hop
+            last = min(moment + self.length, until)
+            ends.update(range(first, math.floor(last) + 1, self.hop))
+        return sorted(ends)
 
     def open_at(self, event_time: float) -> tuple[int, int]:
         """Return start and end of the newest window that holds a moment."""

@@ -386,8 +386,8 @@ class Worker:
         metrics.transactions.labels("committed").inc()
         metrics.stage_seconds.labels("commit").observe(seconds)
         metrics.stage_seconds.labels("total").observe(time.monotonic() - events[0].arrived)
-        oldest = min(event.record.timestamp for event in events) / 1000
-        metrics.end_to_end_seconds.observe(max(time.time() - oldest, 0.0))
+        if dated := [e.record.timestamp for e in events if e.record.timestamp >= 0]:
+            metrics.end_to_end_seconds.observe(max(time.time() - min(dated) / 1000, 0.0))
         slugs = all_categories()
         outcomes = Counter(_outcome(event, slugs) for event in events)
         for (route, label), count in outcomes.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from schemas import CONFIDENCE_BINS, BatchSummary, Category, CategoryCount, all_categories
 from stream.kafka.reading import moment_of
@@ -44,7 +45,10 @@ def summarize(
             expected[category] += event.confidence
         histogram[min(int(event.confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1
     first, last = events[0], events[-1]
-    timestamps = [event.record.timestamp for event in events]
+    processed_at = datetime.now(UTC)
+    # Without a timestamp (Kafka says -1) nobody knows when a review was sent.
+    dated = [event.record.timestamp for event in events if event.record.timestamp >= 0]
+    moments = [moment_of(timestamp) for timestamp in dated] or [processed_at]
     waited = sum(max(timings.started - event.arrived, 0.0) for event in events)
     return BatchSummary(
         worker=worker,
@@ -80,6 +84,7 @@ def summarize(
         queue_seconds=waited / len(events),
         tokenize_seconds=timings.tokenize,
         inference_seconds=timings.inference,
-        first_event_at=moment_of(min(timestamps)),
-        last_event_at=moment_of(max(timestamps)),
+        first_event_at=min(moments),
+        last_event_at=max(moments),
+        processed_at=processed_at,
     )
