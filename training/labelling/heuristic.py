@@ -169,19 +169,20 @@ def _scores(evidence: _Evidence, indirect: Category | None) -> list[float]:
     if evidence.first_named is not None:
         scores[evidence.first_named] += _FIRST_NAMED
     if indirect is not None:
-        scores[indirect.id] += _indirectly(evidence, indirect.id, none)
+        scores[indirect.id] += _indirectly(evidence, indirect.id)
     for claiming in {category for category, tier in evidence.weights if tier == "child"}:
         child = evidence.get(claiming, "child")
         again = _CHILD_AGAIN * (child - _CHILD_WEIGHT)
         scores[claiming] = max(scores) + _CHILD_ONCE + again - evidence.of_tier("adult")
     if none is not None:
-        scores[none] = _nothing_said(evidence)
+        # What belongs to no other category can be named as well.
+        scores[none] = max(scores[none], _nothing_said(evidence))
     return scores
 
 
-def _indirectly(evidence: _Evidence, category: int, none: int | None) -> float:
+def _indirectly(evidence: _Evidence, category: int) -> float:
     """Return what parts, size, fit and material say for the category that they speak for."""
-    others = (c for c in range(category_count()) if c not in {category, none})
+    others = (c for c in range(category_count()) if c != category)
     rival = max((evidence.get(c, "product") for c in others), default=0.0)
     named = evidence.get(category, "product")
     return evidence.get(category, *_INDIRECT) * (

@@ -45,6 +45,14 @@ def test_it_knows_an_easy_review_of_each_category(labeller, text, category):
         ("4: cloth and sewing", "Швы кривые, торчат нитки", Category("clothing")),
         ("5: no product", "Цвет как на фото, упаковка целая", Category("no-product")),
         ("6: nothing to read", "!!! ...", Category("no-product")),
+        (
+            "7: goods of no category",
+            "Крем хороший, мягкий, баночка маленькая",
+            Category("no-product"),
+        ),
+        ("7: a mattress is furniture", "Матрас отличный, в меру мягкий", Category("no-product")),
+        ("4: its cover is not", "Наматрасник на резинке", Category("home-textiles")),
+        ("2: goods of no category, for a child", "Детский крем", Category("kids")),
     ],
 )
 def test_it_follows_the_codebook(labeller, rule, text, category):
@@ -53,6 +61,15 @@ def test_it_follows_the_codebook(labeller, rule, text, category):
 
 def test_a_number_of_a_phone_is_no_phone(labeller):
     assert said(labeller, "Курьер спросил номер телефона") == Category("no-product")
+
+
+def test_of_goods_of_no_category_and_others_the_first_named_counts(labeller):
+    assert said(labeller, "Шампунь и полотенце") == Category("no-product")
+    assert said(labeller, "Полотенце и шампунь") == Category("home-textiles")
+
+
+def test_where_food_is_kept_is_not_what_was_bought(labeller):
+    assert said(labeller, "Храню сыр в холодильнике") == Category("no-product")
 
 
 def test_it_abstains_where_an_unknown_noun_may_be_the_product(labeller):
