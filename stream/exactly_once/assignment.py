@@ -44,7 +44,8 @@ class ProcessorMetrics(Protocol):
 class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """Runs a processor for every assigned partition; drains and closes it before that is given away.
 
-    aiokafka rebalances eagerly: everything is revoked, then assigned anew.
+    Processors of partitions that stay go on undisturbed while the group deals them anew
+    (:mod:`stream.kafka.cooperative`).
 
     Args:
         options: of this member of the group.
@@ -70,7 +71,7 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
         self._ending = False
         self._assigned_at: deque[float] = deque(maxlen=_DOUBTED_ASSIGNMENTS)
         self.joined = False
-        """Whether the group has assigned partitions (maybe none) and no rebalance is under way."""
+        """Whether the group has assigned partitions, or none, and did not take all of them back since."""
 
     def attach(self, consumer: AIOKafkaConsumer) -> None:
         """Name the consumer that processors seek, pause and resume."""
@@ -162,7 +163,10 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
         return sum(processor.held for processor in self._processors.values())
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Open processors. It returns at once: the group must not wait for transactions to settle."""
+        """Open processors of new partitions, beside those that are open.
+
+        It returns at once: the group must not wait for transactions to settle.
+        """
         assert self._consumer is not None  # noqa: S101 - attach() comes first
         partitions = sorted(assigned)
         self._consumer.pause(*partitions)
@@ -185,16 +189,16 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
             )
             task.add_done_callback(self._processor_ended)
             self._tasks[tp] = task
-        self._metrics.partitions.set(len(partitions))
+        self._metrics.partitions.set(len(self._processors))
         self.joined = True
         _log.info("assigned", partitions=[tp.partition for tp in partitions])
         self._doubt_the_name()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Commit what is on its way, then let the processors go."""
-        self.joined = False
         if partitions := [tp for tp in revoked if tp in self._processors]:
             _log.info("revoked", partitions=sorted(tp.partition for tp in partitions))
+        self.joined = self.joined and len(partitions) < len(self._processors)
         await self.close(partitions)
 
     async def close(self, partitions: Iterable[TopicPartition] | None = None) -> None:

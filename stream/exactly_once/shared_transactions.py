@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from collections.abc import Sequence
 from typing import Any, Final
@@ -26,7 +27,7 @@ from stream.exactly_once.group_producer import GroupProducer, PartitionResult
 from stream.exactly_once.message import Message
 from stream.exactly_once.options import TransactionOptions
 from stream.exactly_once.transactional_producer import TransactionalProducer
-from stream.kafka.broker_errors import Fenced
+from stream.kafka.broker_errors import Fenced, GenerationRefused
 from stream.kafka.membership import Membership, NotedOffset
 from stream.kafka.size_limits import RecordsTooLarge, SizeLimits
 
@@ -37,6 +38,8 @@ _PATIENCE: Final = 1 / 3
 _CANCEL_AGAIN: Final = 1.0
 _FIRST_BACKOFF: Final = 0.1
 _LAST_BACKOFF: Final = 5.0
+# A member that keeps its partitions hears of the new generation within milliseconds.
+_NEXT_GENERATION_SECONDS: Final = 0.02
 _FAILURES: Final = (Fenced, RecordsTooLarge, BrokerError, KafkaError, TimeoutError, OSError)
 
 _log = structlog.get_logger(__name__)
@@ -49,6 +52,7 @@ class _Waiting:
         self.tp = tp
         self.result = result
         self.membership = membership
+        self.since = time.monotonic()
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def end(self, error: BaseException | None = None) -> None:
@@ -171,6 +175,8 @@ class SharedTransactions:
                         self._fail(self._waiting, error)
                         wait = backoff * random.uniform(0.5, 1.5)  # noqa: S311 - spreads reconnects
                         backoff = min(backoff * 2, _LAST_BACKOFF)
+                    elif isinstance(error, GenerationRefused):
+                        wait = _NEXT_GENERATION_SECONDS
                     _log.warning("shared_transaction_failed", error=repr(error), retry_in=wait)
                 finally:
                     self._is_open = False
@@ -222,6 +228,9 @@ class SharedTransactions:
         try:
             await asyncio.wait([self._under_way])
             _raise_failure_of(self._under_way)
+        except GenerationRefused as error:
+            self._take_up_again(taken, error)
+            raise
         except BaseException as error:
             self._under_way.cancel()
             self._fail(taken, error)
@@ -231,6 +240,15 @@ class SharedTransactions:
         self._in_doubt.clear()
         for waiting in taken:
             waiting.end()
+
+    def _take_up_again(self, refused: list[_Waiting], error: GenerationRefused) -> None:
+        """Keep what may be committed in the next generation: nothing of it was in this one."""
+        until = time.monotonic() - self._seconds
+        kept = [w for w in refused if not w.membership.is_over and w.since > until]
+        self._fail([w for w in refused if w not in kept], error)
+        if kept:
+            self._waiting = [*kept, *self._waiting]
+            self._arrived.set()
 
     def _fail(self, which: list[_Waiting], error: BaseException) -> None:
         if isinstance(error, asyncio.CancelledError):
@@ -293,10 +311,21 @@ class JoiningProducer:
             result = PartitionResult(messages, NotedOffset(next_offset, note))
             await self._shared.commit(self._tp, result, self._membership)
             return
-        await self._own.commit(messages, next_offset, note)
+        await self._commit_alone(messages, next_offset, note)
         if self._shared.is_open:
             self._has_joined = True
             await self._own.discard()
+
+    async def _commit_alone(self, messages: Sequence[Message], next_offset: int, note: str) -> None:
+        generation = self._membership.generation
+        try:
+            await self._own.commit(messages, next_offset, note)
+        except GenerationRefused as refused:
+            if await self._membership.moves_on(generation):
+                raise KafkaError(
+                    "the group dealt anew while a transaction was under way"
+                ) from refused
+            raise
 
     async def end_unended(self, topics: Sequence[str], *, commit: bool) -> None:
         """End what a former owner that had not joined left; see :class:`TransactionalProducer`."""

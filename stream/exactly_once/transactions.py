@@ -36,6 +36,7 @@ class Transactions:
         self.limits = limits or SizeLimits()
         self._membership: Membership | None = None
         self._shared: SharedTransactions | None = None
+        self._counts: dict[str, int] = {}
         self._former = FormerOwners(options, outputs)
 
     def assigned(self, consumer: Any, instance: str | None) -> None:
@@ -45,10 +46,16 @@ class Transactions:
             consumer: the member.
             instance: its own name, if it has one.
         """
-        if self._options.shared:
-            self._membership = membership_of(consumer, instance)
-        if self._shared is not None:
+        if not self._options.shared:
+            return
+        self._membership = membership_of(consumer, instance)
+        counts = {
+            topic: len(consumer.partitions_for_topic(topic) or ())
+            for topic in {tp.topic for tp in consumer.assignment()}
+        }
+        if self._shared is not None and counts != self._counts:
             self._shared.renew()
+        self._counts = counts
 
     def producer(self, tp: TopicPartition) -> PartitionProducer:
         """Return a producer, not started, for an input partition."""

@@ -30,11 +30,11 @@ from aiokafka.errors import (
 
 # A producer with the same transactional id has a newer epoch. aiokafka 0.14 has no class for 90.
 _FENCED: Final = frozenset({InvalidProducerEpoch.errno, 90})
-# The group has gone on without this member, or deals its partitions anew (KIP-447). aiokafka 0.14 has
-# no class for 82: a member with the same instance name has come (KIP-345).
-_NO_MEMBER: Final = frozenset(
-    {IllegalGenerationError.errno, RebalanceInProgressError.errno, UnknownMemberIdError.errno, 82}
-)
+# The group has gone on without this member (KIP-447). aiokafka 0.14 has no class for 82: a member with
+# the same instance name has come (KIP-345).
+_NO_MEMBER: Final = frozenset({UnknownMemberIdError.errno, 82})
+# Or it deals its partitions anew, with this member or without.
+_OLD_GENERATION: Final = frozenset({IllegalGenerationError.errno, RebalanceInProgressError.errno})
 # Written before (the answer was lost), or another partition of the request says why it was not.
 _DONE: Final = frozenset({0, DuplicateSequenceNumber.errno, OperationNotAttempted.errno})
 _RETRY_SOON: Final = ConcurrentTransactions.errno
@@ -59,6 +59,13 @@ class Fenced(Exception):
     """Another producer took the transactional id over, or the group gave the partition away."""
 
 
+class GenerationRefused(Fenced):
+    """The group is in a newer generation than the one that was named. Nothing was committed.
+
+    A member that keeps its partitions may try again in the new one.
+    """
+
+
 class ErrorClass(Enum):
     """What to do next with a request."""
 
@@ -74,6 +81,7 @@ def classify_error(codes: Iterable[int]) -> ErrorClass:
 
     Raises:
         Fenced: the transactional id has a newer owner, or the group has gone on without the member.
+        GenerationRefused: or it is in a newer generation.
         KafkaError: the broker refuses; asking again would not help.
     """
     found = set(codes)
@@ -81,6 +89,8 @@ def classify_error(codes: Iterable[int]) -> ErrorClass:
         raise Fenced("a producer with a newer epoch has the transactional id")
     if found & _NO_MEMBER:
         raise Fenced("the group has gone on without this member")
+    if found & _OLD_GENERATION:
+        raise GenerationRefused("the group is in a newer generation")
     refused = found - _DONE - _RETRY_ELSEWHERE - {_RETRY_SOON}
     if refused:
         error: KafkaError = for_code(min(refused))()

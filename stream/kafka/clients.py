@@ -19,7 +19,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 
 from stream.kafka.connection import connection_options, without_client
-from stream.kafka.private import ask_elsewhere, client_of
+from stream.kafka.cooperative.coordinator import CooperativeSticky
+from stream.kafka.private import ask_elsewhere, client_of, coordinate_by_assignor
 from stream.kafka.reachability import metadata
 from stream.kafka.reading import BoundedConsumer, Bounds
 from stream.kafka.throttling import tell_of_throttling
@@ -29,6 +30,8 @@ COMMITTED: Final = "read_committed"
 _ALL: Final = "read_uncommitted"
 
 _log = structlog.get_logger(__name__)
+
+coordinate_by_assignor()
 
 
 def observer(kafka: KafkaSettings, *, asks_about: str | None = None) -> AIOKafkaConsumer:
@@ -70,7 +73,7 @@ def group_reader(
 def group_member(
     connection: Mapping[str, Any], group: str, batch_bytes: int, **options: Any
 ) -> AIOKafkaConsumer:
-    """Return a member of a group that commits by transactions.
+    """Return a member of a group that commits by transactions, and stops only for partitions that it loses.
 
     Args:
         connection: as of :func:`~stream.kafka.connection.connection_options`.
@@ -78,8 +81,15 @@ def group_member(
         batch_bytes: how large a batch of records may become.
         options: timeouts and sizes, as ``AIOKafkaConsumer`` calls them.
     """
-    bounds = Bounds(batch_bytes=batch_bytes)
-    return _reader(BoundedConsumer, connection, COMMITTED, group_id=group, bounds=bounds, **options)
+    return _reader(
+        BoundedConsumer,
+        connection,
+        COMMITTED,
+        group_id=group,
+        bounds=Bounds(batch_bytes=batch_bytes),
+        partition_assignment_strategy=(CooperativeSticky,),
+        **options,
+    )
 
 
 def idempotent_producer(kafka: KafkaSettings, **options: Any) -> AIOKafkaProducer:

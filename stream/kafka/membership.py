@@ -7,6 +7,8 @@ no member is named, and nobody is refused: version 3 is defined here.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,16 +23,36 @@ from stream.kafka.flexible import NO_TAGS, STRING, groups, message
 from stream.kafka.private import coordinator_of
 
 _UNKNOWN_LEADER_EPOCH: Final = -1
+# The reply that tells a member of the new generation is on its way, or the member is not meant.
+_SOON_SECONDS: Final = 1.0
+_LOOK_AGAIN_SECONDS: Final = 0.01
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Membership:
-    """A member of a consumer group, in one generation of it."""
+    """A member of a consumer group.
+
+    It is the same one as long as the member loses no partition that it did not give up itself.
+    """
 
     generation: int
+    """It moves on when the group deals anew and the member keeps what it has."""
     member_id: str
     instance: str | None = None
     """Its own name in the group (KIP-345)."""
+    is_over: bool = False
+    """Whether the group went on without the member, and may have given away all that it had."""
+
+    async def moves_on(self, generation: int) -> bool:
+        """Return whether the member is in a newer generation, or will be in a moment.
+
+        Args:
+            generation: that the group has refused.
+        """
+        until = time.monotonic() + _SOON_SECONDS
+        while self.generation == generation and not self.is_over and time.monotonic() < until:  # noqa: ASYNC110 - at most a second
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        return self.generation != generation and not self.is_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +75,9 @@ def membership_of(consumer: AIOKafkaConsumer, instance: str | None) -> Membershi
         instance: the member's own name, if it has one.
     """
     coordinator = coordinator_of(consumer)
+    known: Membership | None = getattr(coordinator, "membership", None)
+    if known is not None:  # it is kept up to date
+        return known
     # Generation -1 is how somebody commits who is no member, and the group would refuse nothing.
     return Membership(max(coordinator.generation, 0), coordinator.member_id, instance)
 

@@ -6,12 +6,15 @@ first. A test of arrows sees to it that no other module reaches into what is not
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
+from aiokafka.consumer import consumer as consumers
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.errors import AuthenticationFailedError
+from aiokafka.structs import OffsetAndMetadata
 
 # There is no public way to any of these.
 # ruff: noqa: SLF001
@@ -105,6 +108,53 @@ def read_fetches_with(records: Callable[[Any, Callable[[Any], Any]], Any]) -> No
     """
     usual = fetcher.MemoryRecords
     fetcher.MemoryRecords = lambda data: records(data, usual)
+
+
+def coordinate_by_assignor() -> None:
+    """Let a consumer's first assignor name the coordinator's class, in the whole process.
+
+    Assignors without a ``coordinator`` get the usual one.
+    """
+    usual = consumers.GroupCoordinator
+
+    def make(*args: Any, assignors: Any, **options: Any) -> Any:
+        kind = getattr(assignors[0], "coordinator", usual)
+        return kind(*args, assignors=assignors, **options)
+
+    consumers.GroupCoordinator = make
+
+
+async def metadata_is_known(client: Any) -> None:
+    """Return when no update of the metadata is under way."""
+    await client._maybe_wait_metadata()
+
+
+def reassign(subscriptions: Any, partitions: Iterable[Any]) -> None:
+    """Change what a subscribed consumer is assigned, and leave alone what stays.
+
+    aiokafka replaces the whole assignment: fetches under way are thrown away, and positions asked for
+    anew. What is new here is paused, at a position that means nothing: the fetcher asks for none.
+
+    Args:
+        subscriptions: the consumer's ``SubscriptionState``.
+        partitions: all that are assigned from now on.
+    """
+    subscription = subscriptions.subscription
+    wanted = frozenset(partitions)
+    if subscription.assignment is None:
+        subscriptions.assign_from_subscribed(set())
+    assignment = subscription.assignment
+    states = assignment._tp_state
+    for tp in assignment.tps - wanted:
+        # It stays among the states: a fetch that is under way will look for it.
+        states[tp].pause()
+        states[tp].update_committed(OffsetAndMetadata(fetcher.UNKNOWN_OFFSET, ""))
+    for tp in wanted - assignment.tps:
+        states[tp] = TopicPartitionState(assignment)
+        states[tp].pause()
+        states[tp].seek(0)
+    assignment._topic_partitions = wanted
+    subscriptions._notify_assignment_waiters()
 
 
 class OutspokenAuthenticator(OAuthAuthenticator):  # type: ignore[misc]  # aiokafka ships no types

@@ -1,0 +1,66 @@
+"""What a member tells its group when it joins: topics, and the partitions that it keeps (KIP-429, KIP-792)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka import TopicPartition
+from aiokafka.protocol.types import Array, Bytes, Int16, Int32, Schema, String
+
+_VERSION: Final = 2
+_NO_GENERATION: Final = -1
+_PARTITIONS: Final = Array(("topic", String("utf-8")), ("partitions", Array(Int32)))
+_FIELDS: Final = (
+    ("version", Int16),
+    ("topics", Array(String("utf-8"))),
+    ("user_data", Bytes),
+    ("owned_partitions", _PARTITIONS),  # since version 1
+    ("generation_id", Int32),  # since version 2
+)
+_FIELDS_OF: Final = {0: 3, 1: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A member's subscription, and what it owns while the group deals anew."""
+
+    topics: frozenset[str]
+    owned: frozenset[TopicPartition] = frozenset()
+    generation: int = _NO_GENERATION
+    """In which it was given what it owns."""
+
+    def encode(self) -> bytes:
+        """Return it as a consumer protocol's subscription, version 2."""
+        owned = by_topic(self.owned)
+        encoded: bytes = Schema(*_FIELDS).encode(
+            (_VERSION, sorted(self.topics), b"", owned, self.generation)
+        )
+        return encoded
+
+    @classmethod
+    def decode(cls, data: bytes) -> Claim:
+        """Return what a member of any version claims; the first one knew of no owned partitions.
+
+        Raises:
+            ValueError: those are no subscription's bytes.
+        """
+        version = int.from_bytes(data[:2], signed=True)
+        fields = _FIELDS[: _FIELDS_OF.get(version, len(_FIELDS))]
+        _version, topics, _user_data, *others = Schema(*fields).decode(io.BytesIO(data))
+        owned = others[0] if others else []
+        return cls(
+            frozenset(topics),
+            frozenset(TopicPartition(topic, n) for topic, numbers in owned for n in numbers),
+            others[1] if len(others) > 1 else _NO_GENERATION,
+        )
+
+
+def by_topic(partitions: Iterable[TopicPartition]) -> list[tuple[str, list[int]]]:
+    """Return partitions as the group's protocol lists them."""
+    grouped: dict[str, list[int]] = {}
+    for tp in sorted(partitions):
+        grouped.setdefault(tp.topic, []).append(tp.partition)
+    return list(grouped.items())
