@@ -79,6 +79,13 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
         joined: bool = await super()._do_rejoin_group(subscription)
         return joined
 
+    async def _stop_heartbeat_task(self) -> None:
+        # Two generations may follow so fast that it has not begun: aiokafka would be cancelled with it.
+        task, self._heartbeat_task = self._heartbeat_task, None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+
     async def _send_req(self, request: Any) -> Any:
         if isinstance(request, JoinGroupRequest):
             reply = await self._send_apart(self._with_claims())

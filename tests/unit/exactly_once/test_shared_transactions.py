@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from stream.exactly_once.group_producer import PartitionResult
 from stream.exactly_once.message import Message
 from stream.exactly_once.shared_transactions import JoiningProducer, SharedTransactions
-from stream.kafka.broker_errors import Fenced
+from stream.kafka.broker_errors import Fenced, GenerationRefused
 from stream.kafka.membership import Membership, NotedOffset
 from stream.kafka.size_limits import SizeLimits
 from stream.settings import load_settings
@@ -117,6 +117,50 @@ async def test_who_comes_while_a_transaction_is_under_way_is_in_the_next(shared,
 async def test_no_transaction_holds_two_generations_of_the_group(shared, broker):
     await asyncio.gather(commit(shared, ONE), commit(shared, TWO, Membership(6, "member")))
     assert broker.transactions == [{0}, {1}]
+
+
+async def test_what_an_old_generation_was_refused_is_committed_in_the_next(shared, broker):
+    member = Membership(5, "member")
+    broker.commits.clear()
+    broker.failures = [GenerationRefused("6 by now")]
+    taking_part = [commit(shared, tp, member) for tp in (ONE, TWO)]
+    await broker.begun.acquire()
+    member.generation = 6
+    broker.commits.set()
+    await asyncio.gather(*taking_part)
+    assert broker.transactions == [{0, 1}]
+    assert broker.asked.count("initialise") > 1  # what was left of the refused one is settled first
+
+
+async def test_who_lost_its_partitions_does_not_try_again(shared, broker):
+    member = Membership(5, "member")
+    broker.commits.clear()
+    broker.failures = [GenerationRefused("6 by now")]
+    taking_part = commit(shared, ONE, member)
+    await broker.begun.acquire()
+    member.is_over = True
+    broker.commits.set()
+    with pytest.raises(Fenced):
+        await taking_part
+    assert broker.transactions == []
+
+
+async def test_who_gives_its_partition_up_leaves_what_is_to_be_tried_again(shared, broker):
+    member = Membership(5, "member")
+    broker.commits.clear()
+    broker.failures = [GenerationRefused("6 by now")]
+    leaving, staying = commit(shared, ONE, member), commit(shared, TWO, member)
+    await broker.begun.acquire()
+    broker.opens.clear()
+    broker.commits.set()
+    async with asyncio.timeout(30):
+        while shared.is_open:  # noqa: ASYNC110 - in turns
+            await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    broker.opens.set()
+    await staying
+    assert broker.transactions == [{1}]
 
 
 async def test_all_that_took_part_hear_of_a_failure_and_nobody_else(shared, broker):

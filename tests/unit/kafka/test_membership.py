@@ -1,12 +1,13 @@
 """Offsets in the name of a member: what goes over the wire, and what a refusal means."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
 
 from stream.errors import BrokerError
-from stream.kafka.broker_errors import Fenced, classify_error
+from stream.kafka.broker_errors import Fenced, GenerationRefused, classify_error
 from stream.kafka.membership import MemberOffsetCommit, Membership, NotedOffset, membership_of
 
 VERSIONS = {28: (0, 5)}
@@ -68,3 +69,32 @@ def test_whoever_was_thrown_out_does_not_commit_as_if_it_had_no_group(generation
 def test_a_group_that_went_on_without_the_member_fences_it(code):
     with pytest.raises(Fenced):
         classify_error([0, code])
+
+
+def test_an_old_generation_is_told_apart_from_a_member_that_is_none():
+    for code in (22, 27):
+        with pytest.raises(GenerationRefused):
+            classify_error([code])
+    for code in (25, 82):
+        with pytest.raises(Fenced) as refused:
+            classify_error([code])
+        assert not isinstance(refused.value, GenerationRefused)
+
+
+async def test_a_member_that_keeps_its_partitions_hears_of_the_next_generation():
+    member = Membership(5, "m")
+    waiting = asyncio.create_task(member.moves_on(5))
+    await asyncio.sleep(0)
+    member.generation = 6
+    assert await waiting
+
+
+async def test_a_member_that_was_thrown_out_does_not_wait_for_the_next_generation():
+    member = Membership(5, "m", is_over=True)
+    assert not await member.moves_on(5)
+
+
+def test_a_coordinator_that_knows_its_membership_is_believed():
+    known = Membership(7, "m")
+    coordinator = SimpleNamespace(generation=3, member_id="m", membership=known)
+    assert membership_of(SimpleNamespace(_coordinator=coordinator), None) is known

@@ -11,8 +11,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
+from aiokafka.consumer import consumer as consumers
 from aiokafka.consumer import fetcher
-from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
 from aiokafka.protocol.fetch import FetchRequest
@@ -56,6 +58,74 @@ def test_a_group_coordinator_keeps_its_generation_and_the_members_id():
     source = inspect.getsource(GroupCoordinator.__init__)
     for name in ("self.generation =", "self.member_id ="):
         assert name in source
+
+
+def test_a_consumer_makes_its_coordinator_by_a_name_that_can_be_replaced():
+    assert "= GroupCoordinator(" in inspect.getsource(AIOKafkaConsumer.start)
+    assert "assignors=self._partition_assignment_strategy," in inspect.getsource(
+        AIOKafkaConsumer.start
+    )
+    assert consumers.GroupCoordinator is not GroupCoordinator  # clients has replaced it
+
+
+def test_a_group_coordinator_has_what_the_cooperative_one_overrides_and_calls():
+    for name, expected in {
+        "_on_join_prepare": ["previous_assignment"],
+        "_do_rejoin_group": ["subscription"],
+        "_perform_assignment": ["response"],
+        "_on_join_complete": ["generation", "member_id", "protocol", "member_assignment_bytes"],
+        "_stop_heartbeat_task": [],
+        "_start_heartbeat_task": [],
+        "request_rejoin": [],
+        "start_commit_offsets_refresh_task": ["assignment"],
+        "_get_metadata_snapshot": [],
+    }.items():
+        assert parameters(getattr(GroupCoordinator, name)) == expected, name
+    source = inspect.getsource(GroupCoordinator)
+    for name in (
+        *("_group_subscription", "_subscription", "_client", "_cluster", "_metadata_snapshot"),
+        *("_session_timeout_ms", "_rebalance_timeout_ms", "_group_instance_id", "_heartbeat_task"),
+    ):
+        assert f"self.{name}" in source, name
+    # Positional: ours names two of them otherwise.
+    assert "self.generation, self.member_id, protocol, member_assignment_bytes" in source
+
+
+def test_joining_sends_its_requests_through_the_coordinator_and_deals_by_it():
+    source = inspect.getsource(CoordinatorGroupRebalance)
+    assert source.count("await self._coordinator._send_req(request)") == 2
+    assert "await self._coordinator._perform_assignment(response)" in source
+    # A loop that joins once for each: there must be one.
+    assert "for assignor in self._assignors:" in source
+
+
+async def test_an_assignment_changes_without_being_replaced():
+    subscriptions = SubscriptionState()
+    subscriptions.subscribe({"t"})
+    stays, goes, comes = (TopicPartition("t", number) for number in range(3))
+    private.reassign(subscriptions, [stays, goes])
+    subscriptions.seek(stays, 42)
+    subscriptions.resume(stays)
+    assignment = subscriptions.subscription.assignment
+    asked = assignment.state_value(goes).fetch_committed()
+    heard = subscriptions.wait_for_assignment()
+    private.reassign(subscriptions, [stays, comes])
+    assert subscriptions.subscription.assignment is assignment
+    assert assignment.active
+    assert subscriptions.assigned_partitions() == {stays, comes}
+    assert subscriptions.paused_partitions() == {comes}
+    assert assignment.state_value(stays).position == 42
+    assert assignment.state_value(comes).has_valid_position  # or the fetcher asks for one
+    assert assignment.state_value(goes).paused
+    assert asked.done()  # or the fetcher would wait for it for ever
+    assert heard.done()
+
+
+def test_a_fetcher_asks_the_assignment_for_states_and_partitions_each_time():
+    source = inspect.getsource(fetcher.Fetcher)
+    assert "for tp in assignment.tps:" in source
+    assert "assignment.state_value(tp)" in source
+    assert "if tp_state.paused:" in inspect.getsource(fetcher.FetchResult.check_assignment)
 
 
 def test_an_admin_client_sends_what_it_has_no_method_for():
