@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
-from stream.kafka.cooperative.claims import Claim
+from stream.kafka.cooperative.subscription import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Deal:
     """Given to nobody until their owners have given them up: the group has to deal once more."""
 
 
-def deal(partitions: Iterable[TopicPartition], claims: Mapping[str, Claim]) -> Deal:
+def deal(partitions: Iterable[TopicPartition], claims: Mapping[str, Subscription]) -> Deal:
     """Return the next assignment.
 
     Members of the same topics get as many partitions as each other, or one more. As many as that
@@ -47,7 +47,7 @@ def deal(partitions: Iterable[TopicPartition], claims: Mapping[str, Claim]) -> D
 
 
 def _owners(
-    known: Collection[TopicPartition], claims: Mapping[str, Claim]
+    known: Collection[TopicPartition], claims: Mapping[str, Subscription]
 ) -> tuple[dict[str, set[TopicPartition]], set[TopicPartition]]:
     """Return what each member owns; and what several claim that were given it in one generation.
 
@@ -87,7 +87,7 @@ def _kept(total: int, owned: Mapping[str, set[TopicPartition]]) -> dict[str, set
 def _fill(
     free: Iterable[TopicPartition],
     kept: Mapping[str, set[TopicPartition]],
-    claims: Mapping[str, Claim],
+    claims: Mapping[str, Subscription],
 ) -> None:
     """Add each free partition to whoever of its subscribers has fewest."""
     for tp in sorted(free):

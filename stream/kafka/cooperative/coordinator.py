@@ -24,7 +24,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
 from stream.kafka.cooperative.assignor import deal
-from stream.kafka.cooperative.claims import Claim, by_topic
+from stream.kafka.cooperative.subscription import Subscription, by_topic
 from stream.kafka.membership import Membership
 from stream.kafka.private import metadata_is_known, reassign
 
@@ -108,7 +108,7 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
 
     def _with_claims(self) -> Any:
         topics = self._subscription.topics
-        claim = Claim(frozenset(topics), self._owned, self._owned_since)
+        claim = Subscription(frozenset(topics), self._owned, self._owned_since)
         return JoinGroupRequest(
             self.group_id,
             self._session_timeout_ms,
@@ -150,7 +150,9 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
         if response.group_protocol != PROTOCOL:
             eager: Mapping[str, Any] = await super()._perform_assignment(response)
             return eager
-        claims = {member: Claim.decode(data) for member, *_instance, data in response.members}
+        claims = {
+            member: Subscription.decode(data) for member, *_instance, data in response.members
+        }
         topics = frozenset[str]().union(*(claim.topics for claim in claims.values()))
         # The leader joins again whenever the number of their partitions changes.
         self._group_subscription = topics

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.kafka.cooperative.assignor import deal
-from stream.kafka.cooperative.claims import Claim
+from stream.kafka.cooperative.subscription import Subscription
 
 TOPICS = frozenset({"reviews"})
 
@@ -20,14 +20,14 @@ def partitions(count):
 def joined(claims, dealt, generation):
     """What members claim when they join again: what they were given, and not what they gave up."""
     return {
-        member: Claim(claim.topics, dealt.given[member], generation)
+        member: Subscription(claim.topics, dealt.given[member], generation)
         for member, claim in claims.items()
     }
 
 
 def settled(count, members):
     """Members among whom everything was dealt."""
-    claims = {member: Claim(TOPICS) for member in members}
+    claims = {member: Subscription(TOPICS) for member in members}
     return joined(claims, deal(partitions(count), claims), 1)
 
 
@@ -38,7 +38,7 @@ def groups(draw):
     members = draw(st.lists(st.text("abcdef", min_size=1, max_size=3), min_size=1, unique=True))
     owners = draw(st.lists(st.sampled_from([None, *members]), min_size=count, max_size=count))
     claims = {
-        member: Claim(
+        member: Subscription(
             TOPICS,
             frozenset(
                 tp for tp, owner in zip(partitions(count), owners, strict=True) if owner == member
@@ -106,7 +106,7 @@ def test_the_order_in_which_members_are_listed_means_nothing(group):
 
 def test_who_joins_gets_its_share_and_only_that_moves():
     before = settled(16, ["a", "b", "c"])
-    claims = {**before, "d": Claim(TOPICS)}
+    claims = {**before, "d": Subscription(TOPICS)}
     first, second = twice(partitions(16), claims)
     assert first.given["d"] == frozenset()
     assert len(first.withheld) == 4
@@ -138,13 +138,16 @@ def test_partitions_of_a_deleted_topic_are_given_to_nobody():
 
 def test_of_two_claims_that_of_the_later_generation_holds():
     (one,) = partitions(1)
-    claims = {"a": Claim(TOPICS, frozenset({one}), 4), "b": Claim(TOPICS, frozenset({one}), 5)}
+    claims = {
+        "a": Subscription(TOPICS, frozenset({one}), 4),
+        "b": Subscription(TOPICS, frozenset({one}), 5),
+    }
     assert deal([one], claims).given == {"a": frozenset(), "b": frozenset({one})}
 
 
 def test_a_partition_that_two_claim_alike_is_given_up_by_both_first():
     (one,) = partitions(1)
-    claims = {member: Claim(TOPICS, frozenset({one}), 5) for member in "ab"}
+    claims = {member: Subscription(TOPICS, frozenset({one}), 5) for member in "ab"}
     first, second = twice([one], claims)
     assert first.withheld == {one}
     assert second.given == {"a": frozenset({one}), "b": frozenset()}
@@ -152,7 +155,11 @@ def test_a_partition_that_two_claim_alike_is_given_up_by_both_first():
 
 def test_members_get_partitions_of_the_topics_that_they_read():
     other = TopicPartition("other", 0)
-    claims = {"a": Claim(TOPICS), "b": Claim(frozenset({"other"})), "c": Claim(frozenset())}
+    claims = {
+        "a": Subscription(TOPICS),
+        "b": Subscription(frozenset({"other"})),
+        "c": Subscription(frozenset()),
+    }
     dealt = deal([*partitions(3), other, TopicPartition("nobody's", 0)], claims)
     assert dealt.given == {"a": frozenset(partitions(3)), "b": frozenset({other}), "c": frozenset()}
     assert dealt.withheld == frozenset()

@@ -11,8 +11,8 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import JoinGroupRequest_v5
 
-from stream.kafka.cooperative.claims import Claim, by_topic
 from stream.kafka.cooperative.coordinator import PROTOCOL, CooperativeCoordinator
+from stream.kafka.cooperative.subscription import Subscription, by_topic
 
 TOPIC = "reviews"
 ZERO, ONE, TWO, THREE = (TopicPartition(TOPIC, number) for number in range(4))
@@ -157,8 +157,10 @@ async def test_it_joins_with_all_that_it_has_and_offers_the_eager_protocol_as_we
     (request, _group), *_ = member.client.sent[2:]
     protocols = claimed(request)
     assert list(protocols) == [PROTOCOL, EAGER]
-    assert Claim.decode(protocols[PROTOCOL]) == Claim(frozenset({TOPIC}), frozenset({ZERO, TWO}), 7)
-    assert Claim.decode(protocols[EAGER]) == Claim(frozenset({TOPIC}))
+    assert Subscription.decode(protocols[PROTOCOL]) == Subscription(
+        frozenset({TOPIC}), frozenset({ZERO, TWO}), 7
+    )
+    assert Subscription.decode(protocols[EAGER]) == Subscription(frozenset({TOPIC}))
 
 
 async def test_no_heartbeat_and_no_offset_waits_behind_the_request_to_join(member):
@@ -187,7 +189,7 @@ async def test_who_was_thrown_out_gives_up_everything_before_it_joins(member):
     assert membership.generation == 1  # the group is to refuse it
     assert not member.coordinator.membership.is_over
     (request, _group), *_ = member.client.sent[2:]
-    assert Claim.decode(claimed(request)[PROTOCOL]).owned == frozenset()
+    assert Subscription.decode(claimed(request)[PROTOCOL]).owned == frozenset()
 
 
 async def test_a_failed_attempt_to_join_costs_no_partition(member):
@@ -225,8 +227,8 @@ async def test_among_eager_members_it_is_eager_and_afterwards_it_is_not(member):
 async def test_a_leader_deals_by_what_members_claim(member):
     await join(member, 1, [ZERO])
     member.client.cluster.partitions_for_topic = lambda _: {0, 1}
-    other = Claim(frozenset({TOPIC}))
-    mine = Claim(frozenset({TOPIC}), frozenset({ZERO, ONE}), 1)
+    other = Subscription(frozenset({TOPIC}))
+    mine = Subscription(frozenset({TOPIC}), frozenset({ZERO, ONE}), 1)
     joined = reply(2, members=[("me", None, mine.encode()), ("new", None, other.encode())])
     given = await member.coordinator._perform_assignment(joined)
     assert {name: one.partitions() for name, one in given.items()} == {"me": [ZERO], "new": []}

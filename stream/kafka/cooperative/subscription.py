@@ -24,7 +24,7 @@ _FIELDS_OF: Final = {0: 3, 1: 4}
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Subscription:
     """A member's subscription, and what it owns while the group deals anew."""
 
     topics: frozenset[str]
@@ -41,7 +41,7 @@ class Claim:
         return encoded
 
     @classmethod
-    def decode(cls, data: bytes) -> Claim:
+    def decode(cls, data: bytes) -> Subscription:
         """Return what a member of any version claims; the first one knew of no owned partitions.
 
         Raises:

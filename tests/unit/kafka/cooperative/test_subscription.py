@@ -8,11 +8,11 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.kafka.cooperative.claims import Claim
+from stream.kafka.cooperative.subscription import Subscription
 
 NAMES = st.text(min_size=1, max_size=9)
 CLAIMS = st.builds(
-    Claim,
+    Subscription,
     st.frozensets(NAMES, max_size=3),
     st.frozensets(st.builds(TopicPartition, NAMES, st.integers(0, 2**31 - 1)), max_size=9),
     st.integers(-1, 2**31 - 1),
@@ -35,31 +35,31 @@ TOPICS = frozenset({"reviews"})
 
 @given(CLAIMS)
 def test_what_was_claimed_is_read_again(claim):
-    assert Claim.decode(claim.encode()) == claim
+    assert Subscription.decode(claim.encode()) == claim
 
 
-def test_it_is_version_two_of_a_consumers_subscription():
-    encoded = Claim(TOPICS, THREE_AND_FIVE, 7).encode()
+def test_it_is_version_two_of_the_consumer_protocols():
+    encoded = Subscription(TOPICS, THREE_AND_FIVE, 7).encode()
     assert encoded == struct.pack(">h", 2) + HEAD + OWNED + number(7)
 
 
 @pytest.mark.parametrize(
     ("data", "claim"),
     [
-        (struct.pack(">h", 0) + HEAD, Claim(TOPICS)),
-        (struct.pack(">h", 1) + HEAD + OWNED, Claim(TOPICS, THREE_AND_FIVE)),
+        (struct.pack(">h", 0) + HEAD, Subscription(TOPICS)),
+        (struct.pack(">h", 1) + HEAD + OWNED, Subscription(TOPICS, THREE_AND_FIVE)),
         (
             struct.pack(">h", 3) + HEAD + OWNED + number(7) + text("rack"),
-            Claim(TOPICS, THREE_AND_FIVE, 7),
+            Subscription(TOPICS, THREE_AND_FIVE, 7),
         ),
-        (RoundRobinPartitionAssignor.metadata(["reviews"]).encode(), Claim(TOPICS)),
+        (RoundRobinPartitionAssignor.metadata(["reviews"]).encode(), Subscription(TOPICS)),
     ],
     ids=["the first version", "owned partitions", "a rack, too", "aiokafka's"],
 )
 def test_members_of_other_versions_are_understood(data, claim):
-    assert Claim.decode(data) == claim
+    assert Subscription.decode(data) == claim
 
 
 def test_what_is_no_subscription_is_refused():
     with pytest.raises(ValueError, match="unpack"):
-        Claim.decode(b"\x00\x02\x00")
+        Subscription.decode(b"\x00\x02\x00")
