@@ -63,6 +63,7 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
         self._owned: frozenset[TopicPartition] = frozenset()
         self._owned_since = -1
         self._group_subscription: frozenset[str] | None
+        self._heartbeat_task: asyncio.Task[None] | None
         self._is_eager = False
 
     async def _on_join_prepare(self, previous_assignment: Any) -> None:
