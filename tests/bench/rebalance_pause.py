@@ -43,10 +43,10 @@ PARTITIONS: Final = 16
 WORKERS: Final = 4
 _EVERY_SECONDS: Final = 0.125
 # The default heartbeat is a second; whoever is to hear of a rebalance has heard, and all is quiet again.
-_WINDOW_SECONDS: Final = 6.0
-_SETTLE_SECONDS: Final = 3.0
+_WINDOW_SECONDS: Final = 4.0
+_SETTLE_SECONDS: Final = 2.0
 # A JVM is slow until it has compiled what it runs.
-_WARM_SECONDS: Final = 10.0
+_WARM_SECONDS: Final = 8.0
 
 
 class Commits:

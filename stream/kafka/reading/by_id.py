@@ -91,8 +91,16 @@ class TopicMeant:
             if any(error in _ANOTHER_TOPIC for _, error, *_ in partitions):
                 became = await self._look_again(node, name, topic_id)
             entries = [
-                (number, became if error in _ANOTHER_TOPIC else error, *others)
-                for number, error, *others, _tags in partitions
+                (
+                    number,
+                    became if error in _ANOTHER_TOPIC else error,
+                    *ends,
+                    # Pairs, as aiokafka takes them apart: the flexible version has tags behind each.
+                    [(producer, first) for producer, first, _tags in aborted or ()],
+                    replica,
+                    data,
+                )
+                for number, error, *ends, aborted, replica, data, _tags in partitions
             ]
             topics.append((name, entries))
         reply.topics = topics

@@ -26,6 +26,7 @@ class Broker:
     def __init__(self, topic_id, *, knows_ids=True):
         self.topic_id = topic_id
         self.knows_ids = knows_ids
+        self.aborted = []
         self.asked = []
 
     async def send(self, node, request):
@@ -42,7 +43,7 @@ class Broker:
             raise IncompatibleBrokerVersion("fetches by name only")
         ((high, low, partitions, _tags),) = request.prepare({1: (4, 18)}).topics
         code = 0 if (high, low) == self.topic_id else UNKNOWN_TOPIC_ID
-        entries = [(number, code, 10, 10, 0, [], -1, b"", {}) for number, *_ in partitions]
+        entries = [(n, code, 10, 10, 0, self.aborted, -1, b"", {}) for n, *_ in partitions]
         return SimpleNamespace(topics=[(high, low, entries, {})])
 
     @property
@@ -66,6 +67,16 @@ async def test_a_topic_is_asked_by_its_id_and_answered_by_its_name():
     data = request.prepare({1: (4, 18)}).encode()
     assert struct.pack(">qq", *OLD) in data
     assert struct.pack(">iiq", 0, -1, POSITION) in data
+
+
+@pytest.mark.parametrize(
+    ("told", "read"), [([(4, 2, {}), (5, 3, {})], [(4, 2), (5, 3)]), (None, [])]
+)
+async def test_transactions_that_were_aborted_are_told_as_pairs(told, read):
+    broker = Broker(OLD)
+    broker.aborted = told
+    reply = await TopicMeant(broker.send).fetch(NODE, FETCH)
+    assert reply.topics == [("t", [(0, 0, 10, 10, 0, read, -1, b"")])]
 
 
 async def test_the_position_in_a_topic_that_was_made_anew_is_gone_once():
