@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import ConnectionError, ResponseError  # noqa: A004 - redis-py's own
+
+from stream.redis.trouble import HANGS_UP
 
 _TRIAL_MS: Final = 1000
 
@@ -31,7 +33,8 @@ async def server_facts(redis: Redis) -> ServerFacts:
     await redis.ping()
     try:
         told: dict[str, Any] = await redis.info()
-    except ResponseError:
+    except (ResponseError, ConnectionError):
+        # A proxy that does not know INFO refuses it, or hangs up (twemproxy); it has answered just now.
         return ServerFacts("one that tells nothing of itself", evicts=False)
     # Valkey calls itself Redis 7.2 for the sake of old clients.
     name = "Valkey" if "valkey_version" in told else "Redis"
@@ -54,11 +57,17 @@ async def try_cache(redis: Redis, prefix: str) -> None:
 
 
 async def try_scripts(redis: Redis, prefix: str) -> None:
-    """Do what the queue does: a script that writes.
+    """Do what the queue does: keep a script on the server, write with one, look through keys.
 
     Raises:
         RedisError, OSError: the queue cannot work with it, and why.
     """
     script = f"return redis.call('SET', KEYS[1] .. 'doctor', '', 'PX', {_TRIAL_MS})"
-    answer: Any = redis.eval(script, 1, prefix)
-    await answer
+    try:
+        await redis.script_load(script)
+        answer: Any = redis.eval(script, 1, prefix)
+        await answer
+        await redis.scan(match=f"{prefix}doctor")
+    except ConnectionError:
+        await redis.ping()  # or it is gone
+        raise ResponseError(HANGS_UP) from None

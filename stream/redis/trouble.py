@@ -63,6 +63,8 @@ _BY_TYPE: Final[tuple[tuple[type[Exception], Trouble], ...]] = (
     (ClusterError, _CLUSTER),
     (TryAgainError, _CLUSTER),
 )
+HANGS_UP: Final = "it hangs up"
+"""Word of a trial on what answers, but not to the commands that the queue needs."""
 # What redis-py gives no class: because it has none, or because a script met it.
 _BY_WORD: Final = (
     (
@@ -74,6 +76,13 @@ _BY_WORD: Final = (
         ),
     ),
     ("OOM command", _FULL),
+    (
+        HANGS_UP,
+        Trouble(
+            "hangs up on what the queue needs (SCRIPT LOAD, SCAN), as twemproxy does",
+            "a cache may stay behind such a proxy; give the queue Redis itself, or Envoy",
+        ),
+    ),
     ("READONLY", _READ_ONLY),
     ("CROSSSLOT", _CLUSTER),
     ("cluster node", _CLUSTER),

@@ -19,6 +19,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "chromium": "chromium",
     "kcat": "kcat",
     "make": "make",
+    "nutcracker": "nutcracker",
     "prometheus": "prometheus",
     "promtool": "prometheus",
 }
