@@ -19,6 +19,7 @@ from stream.containers import limits
 from stream.errors import ExtraMissing, ReviewsError, TopicMissing
 from stream.guard.sealing import UNSEALED_REMEDY, anybody_decides
 from stream.kafka.connection import one_connection
+from stream.kafka.expiry import OFFSETS, TRANSACTIONAL_IDS, Expiry, expiry
 from stream.kafka.lag import PartitionLag, held_back, worker_lag
 from stream.kafka.reachability import referral
 from stream.kafka.topics import describe_topics, uneven_partitions
@@ -35,6 +36,9 @@ _PACKAGES: Final = ("reviews-stream", "aiokafka", "onnxruntime", "tokenizers", "
 _LEAST_FREE_BYTES: Final = 1024**3
 # Longer than the worker's own patience with Redis: a person waits gladly for a sure answer.
 _REDIS_SECONDS: Final = 2.0
+# Hours.
+_DAY: Final = 24
+_WEEK: Final = 7 * _DAY
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -107,7 +111,30 @@ async def _kafka(settings: Settings) -> list[Finding]:
         found = Finding("topics", "warning", "; ".join(problems), remedy)
     else:
         found = Finding("topics", "ok", f"all {len(topics)} are there")
-    return [broker, found, *_lag(settings, await worker_lag(settings))]
+    remembers = _expiry(await expiry(settings.kafka, settings.topic_names.incoming))
+    return [broker, found, remembers, *_lag(settings, await worker_lag(settings))]
+
+
+def _expiry(found: Expiry) -> Finding:
+    if found.offsets is None and found.transactional_ids is None:
+        detail = "the brokers do not say for how long they keep offsets and transactional ids"
+        return Finding("expiry", "skipped", detail)
+    short, remedies = [], []
+    if found.offsets is not None and found.offsets < min(found.reviews or _WEEK, _WEEK):
+        short.append(
+            f"offsets of a group without members are kept for {found.offsets:,.3g} h, reviews for "
+            f"longer: after such a pause of all workers, what was decided is decided again"
+        )
+        remedies.append(f"{OFFSETS} of the brokers above retention.ms of the topic")
+    if found.transactional_ids is not None and found.transactional_ids < _DAY:
+        short.append(
+            f"transactional ids are kept for {found.transactional_ids:,.3g} h: after such a quiet "
+            "time the first transaction is tried twice"
+        )
+        remedies.append(f"{TRANSACTIONAL_IDS} of a day or more")
+    if short:
+        return Finding("expiry", "warning", "; ".join(short), "set " + ", ".join(remedies))
+    return Finding("expiry", "ok", "the brokers keep offsets and transactional ids for long enough")
 
 
 async def _brokers(settings: Settings) -> Finding:

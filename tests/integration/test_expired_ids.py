@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local import LocalKafka
 from schemas import Category
+from stream.cli.checks import _kafka
 from stream.exactly_once.transactional_producer import transactional_id
 from stream.kafka.transaction_state import commit_was_decided
 from tests.faults.outages import EXPIRES_SOON
@@ -32,13 +33,15 @@ from tests.support.tiny_model import tiny_classifier
 
 pytestmark = pytest.mark.kafka
 
+FORGETS = {"offsets.retention.minutes": "90"}
+
 REVIEW = '{"review_id": "r%d", "text": "чайник номер %d"}'
 
 
 @pytest.fixture(scope="module")
 def forgetful(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forgetful")
-    with LocalKafka(folder, properties=EXPIRES_SOON) as kafka:
+    with LocalKafka(folder, properties=EXPIRES_SOON | FORGETS) as kafka:
         yield kafka.bootstrap_servers
 
 
@@ -87,3 +90,19 @@ async def test_the_queue_takes_the_next_decision_once(forgetful, topic_prefix, r
         labels = await read_topic(forgetful, settings.topic_names.labels, 2)
     assert saved.status_code == 200
     assert sorted(record.key for record in labels) == [b"r1", b"r2"]
+
+
+async def test_doctor_says_what_is_forgotten_too_soon(forgetful, topic_prefix):
+    settings = pipeline_settings(forgetful, topic_prefix)
+    await create_topics(forgetful, settings.topic_names)
+    (found,) = [finding for finding in await _kafka(settings) if finding.name == "expiry"]
+    assert found.state == "warning"
+    assert "offsets of a group without members are kept for 1.5 h" in found.detail
+    assert "transactional ids are kept for 0.000833 h" in found.detail
+    assert "offsets.retention.minutes" in found.remedy
+    assert "transactional.id.expiration.ms" in found.remedy
+
+
+async def test_doctor_finds_the_usual_memory_long_enough(kafka, topics):
+    found = {f.name: f for f in await _kafka(pipeline_settings(kafka, topics.prefix))}
+    assert found["expiry"].state == "ok"
