@@ -11,6 +11,7 @@ from aiokafka.client import ConnectionGroup, CoordinationType
 from aiokafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
+    IncompatibleBrokerVersion,
     NodeNotReadyError,
 )
 from aiokafka.protocol.transaction import (
@@ -21,8 +22,18 @@ from aiokafka.protocol.transaction import (
     TxnOffsetCommitRequest,
 )
 
+from stream.exactly_once.negotiation import TransactionVersion
 from stream.kafka.broker_errors import ErrorClass, classify_error
-from stream.kafka.membership import MemberOffsetCommit, Membership, NotedOffset
+from stream.kafka.broker_features import AskFeatures, BrokerFeatures, features_in
+from stream.kafka.joining_requests import EndAndRenew
+from stream.kafka.membership import (
+    NOBODY,
+    JoiningOffsetCommit,
+    MemberOffsetCommit,
+    Membership,
+    NotedOffset,
+    TransactionOffsets,
+)
 
 # A coordinator answers "concurrent transactions" until the former transaction's end is written to
 # its partitions: milliseconds. (aiokafka's own producer waits 20 ms each time.)
@@ -82,10 +93,12 @@ class Coordinator:
             return await self._client.send(self._node, request, group=ConnectionGroup.COORDINATION)
         except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NodeNotReadyError):
             return None
+        except NotImplementedError as error:  # this broker does not know the request
+            raise IncompatibleBrokerVersion(str(error)) from error
 
 
 class TransactionCoordinator:
-    """What a transactional producer asks its transaction coordinator (KIP-98).
+    """What a transactional producer asks its transaction coordinator (KIP-98, KIP-890).
 
     Args:
         client: started; it makes the connections.
@@ -97,13 +110,26 @@ class TransactionCoordinator:
         self.transactional_id = transactional_id
         self.producer_id = -1
         self.epoch = -1
+        self.version = TransactionVersion.NAMED
         self._timeout_ms = timeout_ms
         self._coordinator = Coordinator(client, CoordinationType.TRANSACTION, transactional_id)
 
-    async def initialise(self) -> None:
-        """Get a producer id and epoch. It shuts the former owner out and settles its transaction."""
+    async def features(self) -> BrokerFeatures:
+        """Return what the coordinator offers; nothing is known of a broker before Kafka 2.4."""
+        try:
+            return features_in(await self._coordinator.ask(AskFeatures(), _code))
+        except IncompatibleBrokerVersion:
+            return BrokerFeatures()
+
+    async def initialise(self, version: TransactionVersion) -> None:
+        """Get a producer id and epoch. It shuts the former owner out and settles its transaction.
+
+        Args:
+            version: of the transactions that follow.
+        """
         request = InitProducerIdRequest(self.transactional_id, self._timeout_ms)
         reply = await self._coordinator.ask(request, _code)
+        self.version = version
         self.producer_id, self.epoch = reply.producer_id, reply.producer_epoch
 
     async def add_partitions(self, partitions: Iterable[TopicPartition]) -> None:
@@ -120,8 +146,16 @@ class TransactionCoordinator:
         await self._coordinator.ask(AddOffsetsToTxnRequest(*self._producer, group), _code)
 
     async def end(self, *, commit: bool) -> None:
-        """Commit the transaction, or abort it."""
-        await self._coordinator.ask(EndTxnRequest(*self._producer, commit), _code)
+        """Commit the transaction, or abort it.
+
+        In version 2 the next one has another epoch afterwards, and once in 32,767 times another producer
+        id. A coordinator that has ended it before, and could not say so, says it when it is asked again.
+        """
+        if self.version is TransactionVersion.NAMED:
+            await self._coordinator.ask(EndTxnRequest(*self._producer, commit), _code)
+            return
+        reply = await self._coordinator.ask(EndAndRenew(self._producer, commit=commit), _code)
+        self.producer_id, self.epoch = reply.producer_id, reply.producer_epoch
 
     @property
     def _producer(self) -> tuple[str, int, int]:
@@ -149,7 +183,7 @@ class GroupOffsets:
         """Make offsets part of the transaction.
 
         Args:
-            transaction: that names the group.
+            transaction: that names the group, or that it joins.
             offsets: what is committed.
             membership: in whose name. None: the group refuses nobody.
 
@@ -157,20 +191,29 @@ class GroupOffsets:
             Fenced: that is no member of the group's current generation.
             BrokerError: the broker is too old to look at the member.
         """
+        request = self._request(transaction, offsets, membership)
+        await self._coordinator.ask(request, _codes_by_partition)
+
+    def _request(
+        self,
+        transaction: TransactionCoordinator,
+        offsets: Mapping[TopicPartition, NotedOffset],
+        membership: Membership | None,
+    ) -> Any:
+        producer = transaction.producer_id, transaction.epoch
+        of_transaction = TransactionOffsets(
+            transaction.transactional_id, producer, self._group, offsets, membership or NOBODY
+        )
+        if transaction.version is TransactionVersion.JOINED:
+            return JoiningOffsetCommit(of_transaction)
+        if membership is not None:
+            return MemberOffsetCommit(of_transaction)
         by_topic: dict[str, list[tuple[int, int, str]]] = {}
         for tp, next_ in offsets.items():
             by_topic.setdefault(tp.topic, []).append((tp.partition, next_.offset, next_.note))
-        producer = transaction.producer_id, transaction.epoch
-        request = (
-            TxnOffsetCommitRequest(
-                transaction.transactional_id, self._group, *producer, list(by_topic.items())
-            )
-            if membership is None
-            else MemberOffsetCommit(
-                transaction.transactional_id, self._group, producer, membership, offsets
-            )
+        return TxnOffsetCommitRequest(
+            transaction.transactional_id, self._group, *producer, list(by_topic.items())
         )
-        await self._coordinator.ask(request, _codes_by_partition)
 
 
 def _code(reply: Any) -> list[int]:

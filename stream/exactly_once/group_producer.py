@@ -8,7 +8,8 @@ the first client to try again, as does a coordinator that is just adding to the 
 aiokafka's producer writes records, adds the group and commits the offset side by side, is told so
 every few transactions, and then waits 100 ms. One after the other, nothing is told to wait:
 
-1. partitions and group are named, in two requests on their way at the same time;
+1. partitions and group are named, in two requests on their way at the same time (not in transactions
+   of the second version, see :mod:`stream.exactly_once.negotiation`);
 2. records are written, to all leaders at the same time;
 3. the offsets are written;
 4. the end.
@@ -18,14 +19,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import TopicPartition
+from aiokafka.errors import IncompatibleBrokerVersion, UnsupportedVersionError
 
 from stream.exactly_once.coordinators import GroupOffsets, TransactionCoordinator
 from stream.exactly_once.message import Message
+from stream.exactly_once.negotiation import TransactionVersion
 from stream.exactly_once.options import TransactionOptions
 from stream.exactly_once.partition_writer import PartitionWriter
 from stream.kafka.clients import bare_client
@@ -68,6 +71,7 @@ class GroupProducer:
     ) -> None:
         self.transactional_id = transactional_id
         self._group = options.group
+        self._negotiation = options.negotiation
         # A transaction that the broker would have timed out by now cannot succeed any more.
         self._timeout = options.timeout_ms / 1000
         self._closing: asyncio.Task[None] | None = None
@@ -111,7 +115,8 @@ class GroupProducer:
             KafkaError, TimeoutError: that could not be done.
         """
         async with asyncio.timeout(self._timeout):
-            await self._transaction.initialise()
+            version = await self._negotiation.version(self._transaction.features)
+            await self._transaction.initialise(version)
 
     async def commit(
         self,
@@ -122,7 +127,7 @@ class GroupProducer:
         """Publish messages and the group's offsets in one transaction.
 
         Args:
-            results: by input partition.
+            results: by input partition; at least one.
             membership: the member in whose name offsets are committed.
             seconds: after which it is given up; as long as the broker waits, unless given.
 
@@ -133,7 +138,7 @@ class GroupProducer:
         """
         async with asyncio.timeout(self._timeout if seconds is None else seconds):
             await self.write(results, membership)
-            await self._transaction.end(commit=True)
+            await self._end(commit=True)
 
     async def write(
         self,
@@ -148,11 +153,13 @@ class GroupProducer:
             for message in result.messages:
                 output = _answering(tp.partition, message.topic, counts)
                 by_partition.setdefault(output, []).append(message)
-        await self._name(by_partition)
-        # Not side by side: see above.
-        await self._writer.write(by_partition)
+        if self._transaction.version is TransactionVersion.NAMED:
+            await self._name(by_partition)
         offsets = {tp: result.next for tp, result in results.items()}
-        await self._offsets.commit(self._transaction, offsets, membership)
+        with self._hearing_refusals():
+            # Not side by side: see above.
+            await self._writer.write(by_partition)
+            await self._offsets.commit(self._transaction, offsets, membership)
 
     async def end_unended(
         self, topics: Sequence[str], partitions: Iterable[int], *, commit: bool
@@ -162,7 +169,7 @@ class GroupProducer:
         A coordinator takes a partition that has no leader just now for deleted, and does without its
         marker (KAFKA-20734; one broker, killed and restarted, is enough). Records and offset then
         wait for the id's next transaction, whose end counts for them, too. So one is made that is
-        empty, names all partitions, and ends as the former one was decided.
+        empty, names all partitions (in either version), and ends as the former one was decided.
 
         Args:
             topics: everything that the id's transactions publish to.
@@ -178,7 +185,7 @@ class GroupProducer:
             await self._name(
                 {_answering(number, topic, counts) for topic in topics for number in partitions}
             )
-            await self._transaction.end(commit=commit)
+            await self._end(commit=commit)
 
     async def discard(self) -> None:
         """Close the connections without waiting for what is in doubt."""
@@ -193,6 +200,19 @@ class GroupProducer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_TIMEOUT):
                 await self._client.close()
+
+    async def _end(self, *, commit: bool) -> None:
+        with self._hearing_refusals():
+            await self._transaction.end(commit=commit)
+
+    @contextlib.contextmanager
+    def _hearing_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except (IncompatibleBrokerVersion, UnsupportedVersionError):
+            if self._transaction.version is not TransactionVersion.NAMED:
+                self._negotiation.refused()
+            raise
 
     async def _name(self, partitions: Iterable[TopicPartition]) -> None:
         """Name what the transaction is about: both requests are on their way at the same time."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from stream.exactly_once.negotiation import Negotiation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class TransactionOptions:
     """Of batches: none, gzip or lz4."""
     shared: bool = False
     """Whether all partitions of a member are answered in one transaction, or each in its own."""
+    negotiation: Negotiation = field(default_factory=Negotiation)
+    """Chooses the version of the transactions; producers with the same options share what it learns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka import TopicPartition
-from aiokafka.errors import NodeNotReadyError
+from aiokafka.errors import IncompatibleBrokerVersion, NodeNotReadyError
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from stream.exactly_once.coordinators import TransactionCoordinator
 from stream.exactly_once.message import Message
+from stream.exactly_once.negotiation import TransactionVersion
 from stream.kafka.broker_errors import ErrorClass, classify_error
+from stream.kafka.joining_requests import JoiningProduce
 from stream.kafka.private import known_partitions
 from stream.kafka.size_limits import TOO_LARGE_CODES, RecordsTooLarge, SizeLimits
 
@@ -43,8 +45,8 @@ class _Batch(NamedTuple):
 class PartitionWriter:
     """Writes records under a producer's id, epoch and sequence numbers.
 
-    A broker drops what it has already under a sequence number, so sending again is safe. Use it with
-    one producer id and epoch only, and not after any exception.
+    A broker drops what it has already under a sequence number, so sending again is safe. Numbers begin
+    at 0 under every producer id and epoch. Do not use it after any exception.
 
     Args:
         client: started; it makes the connections.
@@ -69,6 +71,7 @@ class PartitionWriter:
         self._limits = limits
         self._partitions: dict[str, int] = {}
         self._sequences: dict[TopicPartition, int] = {}
+        self._numbered_for = (-1, -1)
 
     async def partition_counts(self, topics: set[str]) -> Mapping[str, int]:
         """Return how many partitions each topic has; it is asked once a topic.
@@ -87,13 +90,17 @@ class PartitionWriter:
         """Write messages and wait until all in-sync replicas have them.
 
         Args:
-            messages: by partition, in order. The partitions are part of the transaction.
+            messages: by partition, in order. The partitions are part of the transaction, or join it.
 
         Raises:
             Fenced: another producer has the transactional id.
             RecordsTooLarge: a topic does not take a batch of this size.
             KafkaError: a broker refuses, or the connection broke.
         """
+        producer = self._transaction.producer_id, self._transaction.epoch
+        if producer != self._numbered_for:
+            self._numbered_for = producer
+            self._sequences.clear()
         waiting = {tp: self._batches(tp, group) for tp, group in messages.items()}
         while waiting:
             # A request holds one batch a partition.
@@ -113,41 +120,49 @@ class PartitionWriter:
             replies = await asyncio.gather(
                 *(self._send(node, {tp: batches[tp] for tp in tps}) for node, tps in led)
             )
+            said = {tp: answer for reply in replies for tp, answer in reply.items()}
             batches = {
                 tp: batch
                 for tp, batch in batches.items()
-                if not any(tp in written for written in replies)
+                if said.get(tp, ErrorClass.RETRY_ELSEWHERE) is not ErrorClass.DONE
             }
             if not batches:
                 return
-            self._client.force_metadata_update()
+            # The former transaction's end that is still being written is no news of leaders.
+            if any(said.get(tp) is not ErrorClass.RETRY_SOON for tp in batches):
+                self._client.force_metadata_update()
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LAST_RETRY_SECONDS)
 
-    async def _send(self, node: int, batches: dict[TopicPartition, _Batch]) -> set[TopicPartition]:
-        """Return which were written; the rest may be sent again."""
-        by_topic: dict[str, list[tuple[int, bytearray]]] = {}
-        for tp, batch in batches.items():
-            by_topic.setdefault(tp.topic, []).append((tp.partition, batch.data))
-        request = ProduceRequest(
-            self._transaction.transactional_id,
-            _ALL_IN_SYNC_REPLICAS,
-            self._timeout_ms,
-            list(by_topic.items()),
-        )
+    async def _send(
+        self, node: int, batches: dict[TopicPartition, _Batch]
+    ) -> dict[TopicPartition, ErrorClass]:
+        """Return what the leader says of each; nothing where it was not asked."""
         try:
-            reply = await self._client.send(node, request)
+            reply = await self._client.send(node, self._request(batches))
         except NodeNotReadyError:  # nothing was sent
-            return set()
-        written = set()
-        for topic, partitions in reply.topics:
-            for partition, code, *_ in partitions:
+            return {}
+        except NotImplementedError as error:  # this broker does not know the request
+            raise IncompatibleBrokerVersion(str(error)) from error
+        said = {}
+        for topic, partitions, *_tags in reply.topics:
+            for partition, code, *_rest in partitions:
                 tp = TopicPartition(topic, partition)
                 if code in TOO_LARGE_CODES:
                     raise RecordsTooLarge(topic, batches[tp].size, batches[tp].records)
-                if classify_error([code]) is ErrorClass.DONE:
-                    written.add(tp)
-        return written
+                said[tp] = classify_error([code])
+        return said
+
+    def _request(self, batches: Mapping[TopicPartition, _Batch]) -> Any:
+        transactional_id = self._transaction.transactional_id
+        if self._transaction.version is TransactionVersion.JOINED:
+            data = {tp: batch.data for tp, batch in batches.items()}
+            return JoiningProduce(transactional_id, self._timeout_ms, data)
+        by_topic: dict[str, list[tuple[int, bytearray]]] = {}
+        for tp, batch in batches.items():
+            by_topic.setdefault(tp.topic, []).append((tp.partition, batch.data))
+        topics = list(by_topic.items())
+        return ProduceRequest(transactional_id, _ALL_IN_SYNC_REPLICAS, self._timeout_ms, topics)
 
     def _batches(self, tp: TopicPartition, messages: Sequence[Message]) -> deque[_Batch]:
         timestamp = int(time.time() * 1000)

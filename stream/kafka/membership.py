@@ -2,7 +2,7 @@
 
 A group's coordinator takes them only from a member of the current generation: whoever lost its
 partitions and has not heard so cannot commit. aiokafka 0.14 sends version 0 of the request, in which
-no member is named, and nobody is refused: version 3 is defined here.
+no member is named, and nobody is refused: versions 3 and 5 are defined here.
 """
 
 from __future__ import annotations
@@ -82,6 +82,10 @@ def membership_of(consumer: AIOKafkaConsumer, instance: str | None) -> Membershi
     return Membership(max(coordinator.generation, 0), coordinator.member_id, instance)
 
 
+NOBODY: Final = Membership(-1, "")
+"""Who commits as no member: the group refuses nobody."""
+
+
 class _MemberOffsetsReply(Response):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 28
     API_VERSION = 3
@@ -128,31 +132,57 @@ class _MemberOffsetCommitV3(RequestStruct):  # type: ignore[misc]  # aiokafka sh
     )
 
 
-class MemberOffsetCommit(Request[TxnOffsetCommitRequest_v0 | _MemberOffsetCommitV3]):  # type: ignore[misc]
-    """TxnOffsetCommit that names the member.
+class _JoiningOffsetsReply(Response):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = 28
+    API_VERSION = 5
+    SCHEMA = _MemberOffsetsReply.SCHEMA
 
-    Args:
-        transactional_id: of the producer.
-        group: whose offsets.
-        producer: its id and epoch.
-        membership: who commits.
-        offsets: what is committed.
-    """
+
+class _JoiningOffsetCommitV5(RequestStruct):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = 28
+    API_VERSION = 5
+    RESPONSE_TYPE = _JoiningOffsetsReply
+    FLEXIBLE_VERSION = True
+    SCHEMA = _MemberOffsetCommitV3.SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOffsets:
+    """What a transaction commits for a group."""
+
+    transactional_id: str
+    producer: tuple[int, int]
+    """Its id and epoch."""
+    group: str
+    offsets: Mapping[TopicPartition, NotedOffset]
+    membership: Membership = NOBODY
+    """In whose name."""
+
+    def as_request(self, struct_class: Any) -> Any:
+        """Return them as they go over the wire."""
+        topics: dict[str, list[Any]] = {}
+        for tp, next_ in self.offsets.items():
+            entry = (tp.partition, next_.offset, _UNKNOWN_LEADER_EPOCH, next_.note, NO_TAGS)
+            topics.setdefault(tp.topic, []).append(entry)
+        member = self.membership
+        return struct_class(
+            self.transactional_id,
+            self.group,
+            *self.producer,
+            member.generation,
+            member.member_id,
+            member.instance,
+            [(topic, partitions, NO_TAGS) for topic, partitions in topics.items()],
+            NO_TAGS,
+        )
+
+
+class MemberOffsetCommit(Request[TxnOffsetCommitRequest_v0 | _MemberOffsetCommitV3]):  # type: ignore[misc]
+    """TxnOffsetCommit that names the member. The group is part of the transaction already."""
 
     API_KEY = 28
 
-    def __init__(
-        self,
-        transactional_id: str,
-        group: str,
-        producer: tuple[int, int],
-        membership: Membership,
-        offsets: Mapping[TopicPartition, NotedOffset],
-    ) -> None:
-        self._transactional_id = transactional_id
-        self._group = group
-        self._producer = producer
-        self._membership = membership
+    def __init__(self, offsets: TransactionOffsets) -> None:
         self._offsets = offsets
 
     def build(self, request_struct_class: Any) -> Any:
@@ -166,18 +196,18 @@ class MemberOffsetCommit(Request[TxnOffsetCommitRequest_v0 | _MemberOffsetCommit
                 "a broker before Kafka 2.5 cannot refuse a worker that lost its partitions",
                 "set REVIEWS_WORKER__TRANSACTIONS=partition",
             )
-        topics: dict[str, list[Any]] = {}
-        for tp, next_ in self._offsets.items():
-            entry = (tp.partition, next_.offset, _UNKNOWN_LEADER_EPOCH, next_.note, NO_TAGS)
-            topics.setdefault(tp.topic, []).append(entry)
-        member = self._membership
-        return request_struct_class(
-            self._transactional_id,
-            self._group,
-            *self._producer,
-            member.generation,
-            member.member_id,
-            member.instance,
-            [(topic, partitions, NO_TAGS) for topic, partitions in topics.items()],
-            NO_TAGS,
-        )
+        return self._offsets.as_request(request_struct_class)
+
+
+class JoiningOffsetCommit(Request[_JoiningOffsetCommitV5]):  # type: ignore[misc]  # likewise
+    """TxnOffsetCommit by which the group joins the transaction (KIP-890). It may name the member."""
+
+    API_KEY = 28
+    NEWEST = _JoiningOffsetCommitV5.API_VERSION
+
+    def __init__(self, offsets: TransactionOffsets) -> None:
+        self._offsets = offsets
+
+    def build(self, request_struct_class: Any) -> Any:
+        """Return the request as it goes over the wire."""
+        return self._offsets.as_request(request_struct_class)

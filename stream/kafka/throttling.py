@@ -19,6 +19,7 @@ _WORTH_A_LINE_MS: Final = 1000
 _EVERY_SECONDS: Final = 60.0
 _QUOTAS: Final = {
     "ProduceRequest": "producer_byte_rate",
+    "JoiningProduce": "producer_byte_rate",
     "FetchRequest": "consumer_byte_rate",
     "CreateTopicsRequest": "controller_mutation_rate",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from stream.exactly_once.negotiation import Negotiation, TransactionVersion
 from stream.exactly_once.options import MemberOptions, TransactionOptions
 from stream.kafka.connection import connection_options
 from stream.settings import Settings
@@ -23,6 +24,7 @@ def transaction_options(settings: Settings, group: str) -> TransactionOptions:
         timeout_ms=settings.worker.transaction_timeout_ms,
         request_timeout_ms=settings.kafka.request_timeout_ms,
         compression=settings.worker.compression,
+        negotiation=Negotiation(TransactionVersion(settings.worker.transaction_version)),
     )
 
 

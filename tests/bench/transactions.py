@@ -1,8 +1,9 @@
-"""``python -m tests.bench.transactions``: one transaction a partition beside one a worker, interleaved.
+"""``python -m tests.bench.transactions``: two kinds of transactions side by side, interleaved.
 
+One a partition beside one a worker, or with ``--compare versions`` Kafka's first version beside its second.
 Latency under open-loop load with the bundled model, by share of a capacity that is measured once;
 reviews a second of one worker with the free model, by number of partitions; transactions a second, as
-the broker's log of them has it, and the broker's CPU a review. Ratios are worker to partition.
+the broker's log of them has it, and the broker's CPU a review. Ratios are the second's to the first's.
 """
 
 from __future__ import annotations
@@ -30,15 +31,24 @@ from stream.kafka.private import client_of, known_partitions
 from stream.kafka.topics import await_leaders
 from stream.settings import Settings, load_settings
 
-MODES: Final = ("partition", "worker")
+COMPARED: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "transactions": {
+        "partition": {"transactions": "partition"},
+        "worker": {"transactions": "worker"},
+    },
+    "versions": {
+        "version 1": {"transaction_version": 1},
+        "version 2": {"transaction_version": 2},
+    },
+}
 # What a transaction leaves in its coordinator's log: partitions, group, decision, end.
 _LOGGED: Final = 4
 _LOG: Final = "__transaction_state"
 
 
-def _with(base: Settings, mode: str) -> Settings:
+def _with(base: Settings, worker: dict[str, Any]) -> Settings:
     values = base.model_dump()
-    values["worker"] |= {"transactions": mode}
+    values["worker"] |= worker
     return load_settings(**values)
 
 
@@ -103,6 +113,7 @@ def _drained(
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--compare", choices=COMPARED, default="transactions")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--reviews", type=int, default=60_000)
@@ -113,6 +124,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("build/bench/transactions.json"))
     arguments = parser.parse_args()
     texts = read_texts(EXAMPLES)
+    modes = tuple(COMPARED[arguments.compare])
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
 
     def add(what: str, mode: str, figures: dict[str, float]) -> None:
@@ -121,15 +133,17 @@ def main() -> None:
         note(f"{what}, {mode}: " + ", ".join(f"{k} {v:.3g}" for k, v in figures.items()))
 
     with broker(None) as base:
-        settings = {mode: _with(base, mode) for mode in MODES}
-        for mode in MODES:  # the broker compiles its code
+        settings = {
+            mode: _with(base, worker) for mode, worker in COMPARED[arguments.compare].items()
+        }
+        for mode in modes:  # the broker compiles its code
             _drained(settings[mode], texts, arguments.reviews, 16)
         capacity = arguments.capacity or measure_capacity(
             base, texts, model_alone(base, texts), arguments.seconds
         )
         note(f"capacity {capacity:,.0f}/s")
         for turn in range(arguments.rounds):
-            order = MODES if turn % 2 == 0 else MODES[::-1]
+            order = modes if turn % 2 == 0 else modes[::-1]
             for load in arguments.loads:
                 for partitions in arguments.loaded_partitions:
                     for mode in order:
@@ -149,9 +163,9 @@ def main() -> None:
 def _report(found: dict[str, dict[str, list[float]]], output: Path, facts: dict[str, Any]) -> None:
     rows = {}
     for what, by_mode in found.items():
-        one, other = (by_mode[mode] for mode in MODES)
+        one, other = by_mode.values()
         ratio = statistics.median(b / a for a, b in zip(one, other, strict=True) if a)
-        rows[what] = {mode: by_mode[mode] for mode in MODES} | {"ratio": ratio}
+        rows[what] = dict(by_mode) | {"ratio": ratio}
         note(f"{what}: {statistics.median(one):.4g} {statistics.median(other):.4g} x{ratio:.2f}")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"facts": facts, "figures": rows}, indent=2) + "\n")

@@ -8,7 +8,7 @@ import random
 import shutil
 import time
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -32,6 +32,9 @@ def main(
         suite.Transactions | None,
         typer.Option(help="One transaction a partition, or one a worker; each scenario's own."),
     ] = None,
+    version: Annotated[
+        int, typer.Option("--transaction-version", min=1, max=2, help="Newest that workers use.")
+    ] = 2,
     references: Annotated[
         bool, typer.Option(help="Also put aiokafka's documented loop and Faust through it.")
     ] = True,
@@ -44,11 +47,12 @@ def main(
     # The harness' own clients live through every outage as well, and would fill the screen.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     seed = seed or random.SystemRandom().randrange(1, 10**6)
+    chosen: dict[str, Any] = {"quick": quick, "only": only or [], "version": version}
     if transactions is None:
-        plans = suite.plan((*SCENARIOS, DISK), quick=quick, only=only or [])
+        plans = suite.plan((*SCENARIOS, DISK), **chosen)
     else:
         singly = [s for s in (*SCENARIOS, DISK) if s not in TOGETHER]
-        plans = suite.under(transactions, suite.plan(singly, quick=quick, only=only or []))
+        plans = suite.under(transactions, suite.plan(singly, **chosen))
     if references and not quick:
         plans += suite.reference_plans(COMPARED, only=only or [])
     if not plans:

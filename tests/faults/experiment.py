@@ -8,7 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from schemas import TopicNames
@@ -18,6 +18,7 @@ from tests.faults.ledger import Input, Verdict, check
 from tests.faults.load import Load
 from tests.faults.progress import Progress
 from tests.faults.reading import inputs, open_transactions, outcome, read_to_end, summed_up
+from tests.faults.wire import NAMING
 from tests.faults.workload import Mix, Workload
 
 # Short, so that a dead worker is noticed and its transaction settled within a scenario's time.
@@ -33,6 +34,8 @@ SESSION_SECONDS: Final = 6.0
 RECOVERY_SECONDS: Final = 180.0
 _SETTLE_SECONDS: Final = 60.0
 SCENARIO_SECONDS: Final = 1800.0
+
+_NAMING: Final = frozenset(api.name for api in NAMING)
 
 Injector = Callable[["Experiment"], Awaitable[str]]
 """Does one fault from its beginning to its end; returns what exactly it did."""
@@ -54,6 +57,7 @@ class Scenario:
         mix: what the events are.
         environment: further variables of the workers.
         properties: further ones of the brokers; scenarios with the same share an arena.
+        versions: of Kafka's transactions in which it can happen.
     """
 
     name: str
@@ -67,6 +71,12 @@ class Scenario:
     mix: Mix = field(default_factory=Mix)
     environment: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    versions: Sequence[int] = (1, 2)
+
+    def in_version(self, version: int) -> Scenario:
+        """Return it for workers whose transactions are of this version at most."""
+        newest = {"REVIEWS_WORKER__TRANSACTION_VERSION": str(version)}
+        return replace(self, environment={**self.environment, **newest})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +185,16 @@ class Experiment:
     def group(self) -> str:
         """The pipeline's consumer group."""
         return f"{self.topics.prefix}-group"
+
+    def happening(self, phases: Sequence[str]) -> Sequence[str]:
+        """Return those of these phases that members come through.
+
+        Ours name no partitions where transactions are joined by writing; brokers of the arenas have that.
+        """
+        named = self.scenario.environment.get("REVIEWS_WORKER__TRANSACTION_VERSION") == "1"
+        if named or self._pipeline is not OURS:
+            return phases
+        return [phase for phase in phases if phase.partition(":")[2] not in _NAMING]
 
     async def committed(self) -> dict[int, int]:
         """Return the group's committed offset by input partition; empty while no broker answers."""

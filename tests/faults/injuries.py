@@ -25,7 +25,7 @@ def kill_at(*phases: str) -> Injector:
     """Kill -9 a worker the moment it reaches one of these phases."""
 
     async def inject(run: Experiment) -> str:
-        phase = run.random.choice(phases)
+        phase = run.random.choice(run.happening(phases))
         member = await _trap(run, phase, "kill")
         await member.gone()
         return f"kill -9 at {phase}"
@@ -62,7 +62,7 @@ def zombie(*phases: str) -> Injector:
     """Freeze a worker in a phase until the group has given it up, then let it go on."""
 
     async def inject(run: Experiment) -> str:
-        phase = run.random.choice(phases)
+        phase = run.random.choice(run.happening(phases))
         member = await _trap(run, phase, "stop")
         await member.frozen()
         asleep = SESSION_SECONDS + run.random.uniform(1, 4)

@@ -45,6 +45,8 @@ class Rule:
     times: int = 1
     struck: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it has struck for the last time."""
+    passed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the broker was sent a request that had been delayed."""
 
     def strike(self) -> None:
         """Count a hit."""
@@ -187,7 +189,10 @@ class _Link:
                 else:
                     self._awaited[header.correlation_id] = rule
             await self._proxy.flowing()
-            if not await _send(self._to_broker, frame):
+            sent = await _send(self._to_broker, frame)
+            if rule is not None:
+                rule.passed.set()
+            if not sent:
                 return None
         return None
 

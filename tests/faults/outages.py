@@ -32,6 +32,9 @@ _QUIET_SECONDS: Final = (6.0, 9.0)
 # Longer than the worker's request time-out (4 s) and transaction time-out (8 s): the delayed
 # request reaches the broker after its sender has given up and has been succeeded.
 _LATE_SECONDS: Final = (5.0, 10.0)
+_AFTER_THE_END_SECONDS: Final = (6.0, 11.0)
+_OF_A_TRANSACTION: Final = (Api.PRODUCE, Api.TXN_OFFSET_COMMIT, Api.END_TXN)
+_DEAD_SHARE: Final = 1 / 3
 _OF_A_REBALANCE: Final = {Api.JOIN_GROUP, Api.SYNC_GROUP, Api.OFFSET_FETCH, Api.INIT_PRODUCER_ID}
 _ACTIONS: Final = (Action.LOSE_REPLY, Action.DELAY_REQUEST, Action.CUT, Action.DELAY_REPLY)
 
@@ -122,6 +125,26 @@ def protocol(api: Api) -> Injector:
         return f"{action.name.lower().replace('_', ' ')} {api.name}{late}"
 
     return inject
+
+
+async def late_request(run: Experiment) -> str:
+    """Let a transaction's request reach the broker once its sender is dead and others have gone on."""
+    api = _OF_A_TRANSACTION[len(run.result.injections) % len(_OF_A_TRANSACTION)]
+    rule = Rule(api, Action.DELAY_REQUEST, run.random.uniform(*_AFTER_THE_END_SECONDS))
+    run.arena.arm(rule)
+    try:
+        async with asyncio.timeout(_STRIKE_SECONDS):
+            await rule.struck.wait()
+    finally:
+        run.arena.disarm(rule)
+    if kill := run.random.random() < _DEAD_SHARE:
+        await run.random.choice(run.fleet.members).kill()
+    async with asyncio.timeout(_STRIKE_SECONDS):
+        await rule.passed.wait()
+    # What it may do then is in the partitions before the next fault.
+    await run.load.more(run.load.rate)
+    dead = ", a worker killed meanwhile" if kill else ""
+    return f"{api.name} late by {rule.seconds:.1f} s{dead}"
 
 
 async def cut_network(run: Experiment) -> str:

@@ -11,7 +11,7 @@ from tests.faults.injuries import kill_at, zombie
 from tests.faults.kafka_proxy import Action
 from tests.faults.outages import protocol, redis_becomes
 from tests.faults.redis_proxy import Mode
-from tests.faults.wire import Api
+from tests.faults.wire import NAMING, Api
 from tests.faults.workload import Mix
 
 _OPEN: Final = (
@@ -92,6 +92,7 @@ NETWORK: Final = (
             repeats=2 * len(Action),
             quick=2 if api is Api.END_TXN else 0,
             proxied=True,
+            versions=(1,) if api in NAMING else (1, 2),
         )
         for api in _STEPS
     ),
@@ -99,6 +100,7 @@ NETWORK: Final = (
         Scenario(f"step {api.name}", protocol(api), repeats=len(Action), proxied=True)
         for api in (Api.FETCH, Api.HEARTBEAT, Api.JOIN_GROUP, Api.SYNC_GROUP, Api.OFFSET_FETCH)
     ),
+    Scenario("late requests", outages.late_request, 6, proxied=True),
     Scenario("network cut", outages.cut_network, 4, proxied=True),
     Scenario("packets swallowed", outages.black_hole, 4, proxied=True),
 )
@@ -123,7 +125,7 @@ _TOGETHER: Final = frozenset(
     {
         *("kill between send and commit", "kill during commit", "kill while taking over", "zombie"),
         *("scale 1-4-1", "rolling restart", "partition added", "broker killed"),
-        *("step END_TXN", "step TXN_OFFSET_COMMIT", "one of three killed"),
+        *("step END_TXN", "step TXN_OFFSET_COMMIT", "late requests", "one of three killed"),
     }
 )
 _TOGETHER_QUICK: Final = frozenset({"kill during commit", "zombie"})

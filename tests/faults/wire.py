@@ -32,6 +32,9 @@ class Api(IntEnum):
     TXN_OFFSET_COMMIT = 28
 
 
+NAMING: Final = frozenset({Api.ADD_PARTITIONS_TO_TXN, Api.ADD_OFFSETS_TO_TXN})
+"""What transactions of Kafka's first version send, and those of the second do not (KIP-890)."""
+
 _LENGTH: Final = struct.Struct(">i")
 _HEADER: Final = struct.Struct(">hhih")
 _CORRELATION: Final = struct.Struct(">i")

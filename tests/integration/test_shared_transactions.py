@@ -28,10 +28,14 @@ from tests.support.tiny_model import tiny_classifier
 pytestmark = pytest.mark.kafka
 
 
-@pytest.fixture
-def settings(kafka, topics):
+@pytest.fixture(params=[1, 2], ids=["v1", "v2"])
+def settings(request, kafka, topics):
     # The broker ends nothing by itself while a test runs: whoever is fenced was fenced by us.
-    worker = {"transactions": "worker", "transaction_timeout_ms": 600_000}
+    worker = {
+        "transactions": "worker",
+        "transaction_timeout_ms": 600_000,
+        "transaction_version": request.param,
+    }
     return pipeline_settings(kafka, topics.prefix, worker=worker)
 
 
@@ -170,6 +174,7 @@ async def test_what_a_former_owner_had_committed_and_was_not_written_counts_once
         """To the partitions it looks as if the coordinator took the transaction for ended."""
         self._transaction.producer_id = former._transaction.producer_id
         self._transaction.epoch = former._transaction.epoch
+        self._transaction.version = former._transaction.version
 
     monkeypatch.setattr("stream.exactly_once.group_producer.last_decision", said_commit)
     monkeypatch.setattr(GroupProducer, "connect", connected_like(note, left_as_it_is))

@@ -24,9 +24,10 @@ pytestmark = pytest.mark.kafka
 LEFT = [b"left behind"]
 
 
-@pytest.fixture
-def settings(kafka, topics):
-    return pipeline_settings(kafka, topics.prefix)
+@pytest.fixture(params=[1, 2], ids=["v1", "v2"])
+def settings(request, kafka, topics):
+    worker = {"transaction_version": request.param}
+    return pipeline_settings(kafka, topics.prefix, worker=worker)
 
 
 @pytest.fixture

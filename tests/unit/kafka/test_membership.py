@@ -8,24 +8,34 @@ from aiokafka import TopicPartition
 
 from stream.errors import BrokerError
 from stream.kafka.broker_errors import Fenced, GenerationRefused, classify_error
-from stream.kafka.membership import MemberOffsetCommit, Membership, NotedOffset, membership_of
+from stream.kafka.membership import (
+    JoiningOffsetCommit,
+    MemberOffsetCommit,
+    Membership,
+    NotedOffset,
+    TransactionOffsets,
+    membership_of,
+)
 
 VERSIONS = {28: (0, 5)}
 OFFSETS = {TopicPartition("in", 2): NotedOffset(7, "note")}
 
 
-def request(instance=None, offsets=OFFSETS):
+def request(instance=None, offsets=OFFSETS, kind=MemberOffsetCommit):
     membership = Membership(5, "member", instance)
-    return MemberOffsetCommit("id", "group", (9, 1), membership, offsets)
+    return kind(TransactionOffsets("id", (9, 1), "group", offsets, membership))
 
 
 @pytest.mark.parametrize(
     ("instance", "wire"), [(None, b"\x00"), ("pod-1", b"\x06pod-1")], ids=["dynamic", "static"]
 )
-def test_a_member_is_named_as_the_protocol_has_it(instance, wire):
-    # TxnOffsetCommitRequest.json of Kafka, version 3: lengths are one more than they are.
+@pytest.mark.parametrize(("kind", "version"), [(MemberOffsetCommit, 3), (JoiningOffsetCommit, 5)])
+def test_a_member_is_named_as_the_protocol_has_it(instance, wire, kind, version):
+    # TxnOffsetCommitRequest.json of Kafka, versions 3 to 5: lengths are one more than they are.
+    built = request(instance, kind=kind).prepare(VERSIONS)
+    assert version == built.API_VERSION
     assert (
-        request(instance).prepare(VERSIONS).encode()
+        built.encode()
         == (
             b"\x03id"
             b"\x06group"
@@ -39,6 +49,12 @@ def test_a_member_is_named_as_the_protocol_has_it(instance, wire):
             b"\x05note\x00\x00\x00"
         )
     )
+
+
+def test_whoever_commits_as_no_member_says_so():
+    offsets = TransactionOffsets("id", (9, 1), "group", OFFSETS)
+    built = JoiningOffsetCommit(offsets).prepare(VERSIONS)
+    assert (built.generation_id, built.member_id, built.group_instance_id) == (-1, "", None)
 
 
 def test_partitions_of_one_topic_stand_together():

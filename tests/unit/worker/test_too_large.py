@@ -14,6 +14,7 @@ from schemas import DeadLetterReason, SourcePosition, TopicNames
 from schemas.topics import DEAD_LETTER_MAX_BYTES
 from stream.errors import BrokerError
 from stream.exactly_once.message import Message
+from stream.exactly_once.negotiation import TransactionVersion
 from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
 from stream.exactly_once.partition_writer import PartitionWriter
 from stream.kafka.reading import Unreadable
@@ -239,7 +240,9 @@ async def test_a_writer_says_which_batch_a_broker_refused_for_its_size(code):
         async def send(self, _node, _request):
             return SimpleNamespace(topics=[("t", [(0, code)])])
 
-    transaction = SimpleNamespace(transactional_id="t", producer_id=1, epoch=0)
+    transaction = SimpleNamespace(
+        transactional_id="t", producer_id=1, epoch=0, version=TransactionVersion.NAMED
+    )
     writer = PartitionWriter(Client(), transaction, "gzip", 1000, SizeLimits())
     messages = [Message("t", b"k", bytes(1000), []) for _ in range(3)]
     with pytest.raises(RecordsTooLarge) as refused:
