@@ -305,3 +305,28 @@ async def test_a_note_of_somebody_elses_is_refused():
     producer = JoiningProducer(ONE, Own(), SimpleNamespace(), NOW)
     with pytest.raises(ValueError, match="note"):
         await producer.commit([], 1, note="left: 3-5")
+
+
+class Refused:
+    """A partition's own producer whose group is in a newer generation."""
+
+    def __init__(self, hears):
+        self.hears = hears
+
+    async def commit(self, messages, next_offset, note):
+        self.hears()
+        raise GenerationRefused("6 by now")
+
+
+async def test_a_first_transaction_that_an_old_generation_was_refused_is_begun_anew_at_once(shared):
+    member = Membership(5, "member")
+    own = Refused(lambda: setattr(member, "generation", 6))
+    with pytest.raises(KafkaError):  # what a partition begins anew after, without waiting
+        await JoiningProducer(ONE, own, shared, member).commit([], 1)
+
+
+async def test_whoever_was_thrown_out_waits_for_the_group_to_say_so(shared):
+    member = Membership(5, "member")
+    own = Refused(lambda: setattr(member, "is_over", True))
+    with pytest.raises(Fenced):
+        await JoiningProducer(ONE, own, shared, member).commit([], 1)
