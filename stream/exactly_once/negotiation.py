@@ -73,7 +73,8 @@ class Negotiation:
                 chosen = TransactionVersion.JOINED
         if chosen is not self._chosen:
             self._chosen = chosen
-            _log.info("transaction_version", version=int(chosen), brokers_have=level)
+            asked = {} if level is None else {"brokers_have": level}
+            _log.info("transaction_version", version=int(chosen), **asked)
         return chosen
 
     def refused(self) -> None:

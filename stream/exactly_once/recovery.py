@@ -76,8 +76,9 @@ class Recovery:
                     partition=f"{self._tp.topic}[{self._tp.partition}]",
                     reads_from=committed,
                     to=end,
-                    reason="the group is new, or its offsets have expired "
-                    "(offsets.retention.minutes): what it had decided is decided again",
+                    reason="the group has committed nothing here yet (a new group or topic, or an "
+                    "owner that ended before its first commit), or its offsets have expired "
+                    "(offsets.retention.minutes): then what it had decided is decided again",
                 )
         return int(committed)
 

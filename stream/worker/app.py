@@ -143,13 +143,15 @@ class Worker:
         """
         async with self.health:
             consumer = group_consumer(self._options)
-            await kafka.start(consumer, self.settings.kafka)
             try:
-                await self._check_topics(consumer)
-                if self.settings.model.watch:
-                    await self._learn_models(stop)
-                await unless_stopped(self.held_categories.catch_up(), stop)
-                await self.serve(consumer, stop)
+                # A broker that takes the connection and says nothing holds up nobody who wants to end.
+                await unless_stopped(kafka.start(consumer, self.settings.kafka), stop)
+                if not stop.is_set():
+                    await self._check_topics(consumer)
+                    if self.settings.model.watch:
+                        await self._learn_models(stop)
+                    await unless_stopped(self.held_categories.catch_up(), stop)
+                    await self.serve(consumer, stop)
             finally:
                 await consumer.stop()
                 await self.close()

@@ -200,10 +200,11 @@ def test_a_reader_that_goes_away_is_no_traceback():
     assert result.stdout == "# Settings\n"
 
 
-def test_ctrl_c_is_130_without_a_traceback():
+def waiting_at_a_silent_broker(*command):
+    """Run a command, send it Ctrl-C while it waits for an answer; return its status and what it said."""
     with socket.create_server(("127.0.0.1", 0)) as silent_broker:
         process = subprocess.Popen(
-            [sys.executable, "-m", "stream", "produce", "-"],
+            [sys.executable, "-m", "stream", *command],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -215,11 +216,22 @@ def test_ctrl_c_is_130_without_a_traceback():
         )
         connection, _ = silent_broker.accept()  # now it waits for an answer that never comes
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
         connection.close()
-    assert process.returncode == 130
+    return process.returncode, said
+
+
+def test_ctrl_c_is_130_without_a_traceback():
+    status, said = waiting_at_a_silent_broker("produce", "-")
+    assert status == 130
     assert "Traceback" not in said
     assert "nothing was sent" in said
+
+
+def test_a_worker_whose_broker_says_nothing_can_be_stopped():
+    status, said = waiting_at_a_silent_broker("work", "--port", "0")
+    assert status == 130, said  # 4, once it had waited in vain
+    assert "Traceback" not in said
 
 
 def test_a_strangers_text_cannot_drive_the_terminal():
