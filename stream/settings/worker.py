@@ -52,14 +52,14 @@ class WorkerSettings(Section):
     transactions: Literal["partition", "worker"] = Field(
         "partition",
         description="What a transaction is for: one input partition, or all that a worker has, which is "
-        "fewer and larger ones. Kafka 2.5 or newer.",
+        "fewer and larger ones. Kafka 2.5 or newer, and replicas: not for a lone broker.",
     )
     transaction_version: int = Field(
-        2,
+        1,
         ge=1,
         le=2,
-        description="Newest version of Kafka's transactions that is used. 2 (KIP-890) only where the brokers' "
-        "feature `transaction.version` says so, as in new clusters since Kafka 4.0; else 1.",
+        description="Newest version of Kafka's transactions that is used. With 2 (KIP-890) it is 2 where the "
+        "brokers' feature `transaction.version` says so, as in new clusters since Kafka 4.0; else 1.",
     )
     session_timeout_ms: PositiveInt = Field(10_000, description="Silent for longer: evicted.")
     instance: str | None = Field(
