@@ -25,6 +25,7 @@ from aiokafka.protocol.transaction import (
 from stream.exactly_once.negotiation import TransactionVersion
 from stream.kafka.broker_errors import ErrorClass, classify_error
 from stream.kafka.broker_features import AskFeatures, BrokerFeatures, features_in
+from stream.kafka.by_topic import by_topic
 from stream.kafka.joining_requests import EndAndRenew
 from stream.kafka.membership import (
     NOBODY,
@@ -134,11 +135,8 @@ class TransactionCoordinator:
 
     async def add_partitions(self, partitions: Iterable[TopicPartition]) -> None:
         """Name partitions whose records the transaction's end will decide about."""
-        by_topic: dict[str, list[int]] = {}
-        for tp in partitions:
-            by_topic.setdefault(tp.topic, []).append(tp.partition)
-        if by_topic:
-            request = AddPartitionsToTxnRequest(*self._producer, list(by_topic.items()))
+        if named := by_topic((tp, tp.partition) for tp in partitions):
+            request = AddPartitionsToTxnRequest(*self._producer, list(named.items()))
             await self._coordinator.ask(request, _codes_by_partition)
 
     async def add_group(self, group: str) -> None:
@@ -208,11 +206,11 @@ class GroupOffsets:
             return JoiningOffsetCommit(of_transaction)
         if membership is not None:
             return MemberOffsetCommit(of_transaction)
-        by_topic: dict[str, list[tuple[int, int, str]]] = {}
-        for tp, next_ in offsets.items():
-            by_topic.setdefault(tp.topic, []).append((tp.partition, next_.offset, next_.note))
+        topics = by_topic(
+            (tp, (tp.partition, next_.offset, next_.note)) for tp, next_ in offsets.items()
+        )
         return TxnOffsetCommitRequest(
-            transaction.transactional_id, self._group, *producer, list(by_topic.items())
+            transaction.transactional_id, self._group, *producer, list(topics.items())
         )
 
 

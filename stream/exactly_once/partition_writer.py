@@ -17,6 +17,7 @@ from stream.exactly_once.coordinators import TransactionCoordinator
 from stream.exactly_once.message import Message
 from stream.exactly_once.negotiation import TransactionVersion
 from stream.kafka.broker_errors import ErrorClass, classify_error
+from stream.kafka.by_topic import by_topic
 from stream.kafka.joining_requests import JoiningProduce
 from stream.kafka.private import known_partitions
 from stream.kafka.size_limits import TOO_LARGE_CODES, RecordsTooLarge, SizeLimits
@@ -158,10 +159,8 @@ class PartitionWriter:
         if self._transaction.version is TransactionVersion.JOINED:
             data = {tp: batch.data for tp, batch in batches.items()}
             return JoiningProduce(transactional_id, self._timeout_ms, data)
-        by_topic: dict[str, list[tuple[int, bytearray]]] = {}
-        for tp, batch in batches.items():
-            by_topic.setdefault(tp.topic, []).append((tp.partition, batch.data))
-        topics = list(by_topic.items())
+        named = by_topic((tp, (tp.partition, batch.data)) for tp, batch in batches.items())
+        topics = list(named.items())
         return ProduceRequest(transactional_id, _ALL_IN_SYNC_REPLICAS, self._timeout_ms, topics)
 
     def _batches(self, tp: TopicPartition, messages: Sequence[Message]) -> deque[_Batch]:

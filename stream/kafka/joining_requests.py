@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactBytes, Int16, Int32, Int64
 
+from stream.kafka.by_topic import by_topic
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message
 
 _ALL_IN_SYNC_REPLICAS: Final = -1
@@ -87,9 +88,9 @@ class JoiningProduce(Request[_JoiningProduceV12]):  # type: ignore[misc]  # like
 
     def build(self, request_struct_class: Any) -> Any:
         """Return the request as it goes over the wire."""
-        topics: dict[str, list[Any]] = {}
-        for tp, batch in self._batches.items():
-            topics.setdefault(tp.topic, []).append((tp.partition, batch, NO_TAGS))
+        topics = by_topic(
+            (tp, (tp.partition, batch, NO_TAGS)) for tp, batch in self._batches.items()
+        )
         return request_struct_class(
             self._transactional_id,
             _ALL_IN_SYNC_REPLICAS,

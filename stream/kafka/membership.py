@@ -19,6 +19,7 @@ from aiokafka.protocol.transaction import TxnOffsetCommitRequest_v0
 from aiokafka.protocol.types import Int16, Int32, Int64
 
 from stream.errors import BrokerError
+from stream.kafka.by_topic import by_topic
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message
 from stream.kafka.private import coordinator_of
 
@@ -160,10 +161,10 @@ class TransactionOffsets:
 
     def as_request(self, struct_class: Any) -> Any:
         """Return them as they go over the wire."""
-        topics: dict[str, list[Any]] = {}
-        for tp, next_ in self.offsets.items():
-            entry = (tp.partition, next_.offset, _UNKNOWN_LEADER_EPOCH, next_.note, NO_TAGS)
-            topics.setdefault(tp.topic, []).append(entry)
+        topics = by_topic(
+            (tp, (tp.partition, next_.offset, _UNKNOWN_LEADER_EPOCH, next_.note, NO_TAGS))
+            for tp, next_ in self.offsets.items()
+        )
         member = self.membership
         return struct_class(
             self.transactional_id,

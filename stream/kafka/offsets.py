@@ -22,6 +22,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.commit import OffsetFetchRequest, OffsetFetchRequest_v3
 from aiokafka.protocol.types import Boolean, Int16, Int32, Int64
 
+from stream.kafka.by_topic import by_topic
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message, partitions_by_topic, raise_for
 from stream.kafka.private import ask_coordinator, coordinator_of
 
@@ -85,9 +86,7 @@ async def _committed(
     *,
     settled: bool,
 ) -> dict[TopicPartition, tuple[int | None, str]]:
-    topics: dict[str, list[int]] = {}
-    for tp in partitions:
-        topics.setdefault(tp.topic, []).append(tp.partition)
+    topics = by_topic((tp, tp.partition) for tp in partitions)
     coordinator = coordinator_of(consumer)
     build = SettledOffsetFetch if settled else OffsetFetchRequest
     while True:

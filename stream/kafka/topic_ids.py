@@ -49,10 +49,23 @@ async def ids_of_topics(
     except (IncompatibleBrokerVersion, NotImplementedError):
         return {}
     return {
-        name: f"{high & (2**64 - 1):016x}{low & (2**64 - 1):016x}"
+        name: hexadecimal(high, low)
         for code, name, high, low, *_ in reply.topics
         if not code and (high, low) != _NAMELESS
     }
+
+
+def hexadecimal(high: int, low: int) -> str:
+    """Return an id that came as two signed halves."""
+    return f"{high & (2**64 - 1):016x}{low & (2**64 - 1):016x}"
+
+
+def halves(topic_id: str) -> tuple[int, int]:
+    """Return what :func:`hexadecimal` was made of."""
+    high, low = (
+        int.from_bytes(bytes.fromhex(half), signed=True) for half in (topic_id[:16], topic_id[16:])
+    )
+    return high, low
 
 
 class _TopicsReply(Response):  # type: ignore[misc]  # aiokafka ships no types

@@ -24,7 +24,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
 from stream.kafka.cooperative.assignor import deal
-from stream.kafka.cooperative.subscription import Subscription, by_topic
+from stream.kafka.cooperative.subscription import Subscription, numbers_by_topic
 from stream.kafka.membership import Membership
 from stream.kafka.private import metadata_is_known, reassign
 
@@ -165,7 +165,7 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
         note = _JOIN_AGAIN if dealt.withheld else b""
         return {
             member: ConsumerProtocolMemberAssignment(
-                _ASSIGNMENT_VERSION, by_topic(partitions), note
+                _ASSIGNMENT_VERSION, numbers_by_topic(partitions), note
             )
             for member, partitions in dealt.given.items()
         }

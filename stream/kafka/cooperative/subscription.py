@@ -10,6 +10,8 @@ from typing import Final
 from aiokafka import TopicPartition
 from aiokafka.protocol.types import Array, Bytes, Int16, Int32, Schema, String
 
+from stream.kafka.by_topic import by_topic
+
 _VERSION: Final = 2
 _NO_GENERATION: Final = -1
 _PARTITIONS: Final = Array(("topic", String("utf-8")), ("partitions", Array(Int32)))
@@ -34,7 +36,7 @@ class Subscription:
 
     def encode(self) -> bytes:
         """Return it as a consumer protocol's subscription, version 2."""
-        owned = by_topic(self.owned)
+        owned = numbers_by_topic(self.owned)
         encoded: bytes = Schema(*_FIELDS).encode(
             (_VERSION, sorted(self.topics), b"", owned, self.generation)
         )
@@ -58,9 +60,6 @@ class Subscription:
         )
 
 
-def by_topic(partitions: Iterable[TopicPartition]) -> list[tuple[str, list[int]]]:
+def numbers_by_topic(partitions: Iterable[TopicPartition]) -> list[tuple[str, list[int]]]:
     """Return partitions as the group's protocol lists them."""
-    grouped: dict[str, list[int]] = {}
-    for tp in sorted(partitions):
-        grouped.setdefault(tp.topic, []).append(tp.partition)
-    return list(grouped.items())
+    return list(by_topic((tp, tp.partition) for tp in sorted(partitions)).items())

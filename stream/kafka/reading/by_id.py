@@ -24,7 +24,7 @@ from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v11
 from aiokafka.protocol.types import CompactArray, CompactBytes, Int8, Int16, Int32, Int64
 
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message
-from stream.kafka.topic_ids import ids_of_topics
+from stream.kafka.topic_ids import halves, hexadecimal, ids_of_topics
 
 # UNKNOWN_TOPIC_ID and INCONSISTENT_TOPIC_ID, of which aiokafka 0.14 has no classes.
 _ANOTHER_TOPIC: Final = frozenset({100, 103})
@@ -85,7 +85,7 @@ class TopicMeant:
         names = {topic_id: name for name, topic_id in ids.items()}
         topics = []
         for high, low, partitions, *_ in reply.topics:
-            topic_id = _hexadecimal(high, low)
+            topic_id = hexadecimal(high, low)
             name = names[topic_id]
             became = 0
             if any(error in _ANOTHER_TOPIC for _, error, *_ in partitions):
@@ -121,14 +121,6 @@ class TopicMeant:
 
     async def _now(self, node: Any, topics: Iterable[str]) -> dict[str, str]:
         return await ids_of_topics(self._send, node, topics)
-
-
-def _hexadecimal(high: int, low: int) -> str:
-    return f"{high & (2**64 - 1):016x}{low & (2**64 - 1):016x}"
-
-
-def _signed(half: str) -> int:
-    return int.from_bytes(bytes.fromhex(half), signed=True)
 
 
 class _FetchReply(Response):  # type: ignore[misc]  # aiokafka ships no types
@@ -215,12 +207,11 @@ class _FetchById(Request[_FetchV13]):  # type: ignore[misc]  # likewise
         named = self._named.build(FetchRequest_v11)
         topics = []
         for topic, partitions in self._named.topics:
-            topic_id = self._ids[topic]
             entries = [
                 (number, _NOT_KNOWN, offset, _NOT_KNOWN, _NOT_KNOWN, most, NO_TAGS)
                 for number, offset, most in partitions
             ]
-            topics.append((_signed(topic_id[:16]), _signed(topic_id[16:]), entries, NO_TAGS))
+            topics.append((*halves(self._ids[topic]), entries, NO_TAGS))
         return request_struct_class(
             named.replica_id,
             named.max_wait_time,
