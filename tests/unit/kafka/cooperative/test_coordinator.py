@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import JoinGroupRequest_v5
 
 from stream.kafka.cooperative.coordinator import PROTOCOL, CooperativeCoordinator
-from stream.kafka.cooperative.subscription import Subscription, by_topic
+from stream.kafka.cooperative.subscription import Subscription, numbers_by_topic
 
 TOPIC = "reviews"
 ZERO, ONE, TWO, THREE = (TopicPartition(TOPIC, number) for number in range(4))
@@ -79,7 +79,7 @@ def reply(generation, protocol=PROTOCOL, members=(), error=0):
 
 async def join(member, generation, partitions, protocol=PROTOCOL, note=b""):
     """Go through one generation; return what the listener was told meanwhile."""
-    encoded = ConsumerProtocolMemberAssignment(0, by_topic(partitions), note).encode()
+    encoded = ConsumerProtocolMemberAssignment(0, numbers_by_topic(partitions), note).encode()
     member.client.replies = [
         reply(generation, protocol),
         SimpleNamespace(error_code=0, member_assignment=encoded),
