@@ -152,7 +152,7 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
             eager: Mapping[str, Any] = await super()._perform_assignment(response)
             return eager
         claims = {
-            member: Subscription.decode(data) for member, *_instance, data in response.members
+            member: _subscription_of(member, data) for member, *_instance, data in response.members
         }
         topics = frozenset[str]().union(*(claim.topics for claim in claims.values()))
         # The leader joins again whenever the number of their partitions changes.
@@ -226,6 +226,18 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
             await getattr(listener, what)(partitions)
         except Exception:  # noqa: BLE001 - as aiokafka: the group must not stop for it
             _log.exception("rebalance_listener_failed", group=self.group_id, about=what)
+
+
+def _subscription_of(member: str, data: bytes) -> Subscription:
+    """Return what a member asks for; nothing, if those are no subscription's bytes.
+
+    Whoever may join the group may send anything: that must not end the member that deals.
+    """
+    try:
+        return Subscription.decode(data)
+    except ValueError as error:
+        _log.warning("subscription_not_read", member=member, error=repr(error))
+        return Subscription(frozenset())
 
 
 class CooperativeSticky:

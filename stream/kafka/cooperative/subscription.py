@@ -52,9 +52,9 @@ class Subscription:
         version = int.from_bytes(data[:2], signed=True)
         fields = _FIELDS[: _FIELDS_OF.get(version, len(_FIELDS))]
         _version, topics, _user_data, *others = Schema(*fields).decode(io.BytesIO(data))
-        owned = others[0] if others else []
+        owned = (others[0] if others else None) or ()  # null is how none may be said
         return cls(
-            frozenset(topics),
+            frozenset(topics or ()),
             frozenset(TopicPartition(topic, n) for topic, numbers in owned for n in numbers),
             others[1] if len(others) > 1 else _NO_GENERATION,
         )

@@ -7,7 +7,9 @@ from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from stream.kafka.cooperative.coordinator import _subscription_of
 from stream.kafka.cooperative.subscription import Subscription
 
 NAMES = st.text(min_size=1, max_size=9)
@@ -63,3 +65,15 @@ def test_members_of_other_versions_are_understood(data, claim):
 def test_what_is_no_subscription_is_refused():
     with pytest.raises(ValueError, match="unpack"):
         Subscription.decode(b"\x00\x02\x00")
+
+
+def test_arrays_that_are_null_hold_nothing():
+    null = b"\xff\xff\xff\xff"
+    assert Subscription.decode(b"\x00\x01" + null * 3) == Subscription(frozenset())
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00\x02", b"\x00\x02\x7f\xff\xff\xff", b"{}" * 40])
+def test_a_member_whose_subscription_cannot_be_read_asks_for_nothing(data):
+    with capture_logs() as logs:
+        assert _subscription_of("stranger", data) == Subscription(frozenset())
+    assert [line["event"] for line in logs] == ["subscription_not_read"]
