@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,6 +15,7 @@ import typer
 
 from stream.cli.console import note, out, print_line
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.read_ahead import ReadAhead
 from stream.cli.reading import (
     Delimiter,
     FileEncoding,
@@ -30,6 +31,7 @@ from stream.errors import InputError
 
 if TYPE_CHECKING:
     from schemas import Review
+    from stream.clients import ReviewProducer
     from stream.settings import Settings
 
 _SHOWN: Final = 5
@@ -159,13 +161,11 @@ async def _send(
                     if unfinished is not None:
                         unfinished.note(skipped + delivered)
 
-                def until_stopped() -> Iterator[Review]:
-                    for review in itertools.islice(rows.reviews(most), skipped, None):
-                        if signals.stop.is_set():
-                            return
-                        yield review
-
-                sent = await producer.send_many(until_stopped(), show)
+                reviews = itertools.islice(rows.reviews(most), skipped, None)
+                if unfinished is None:
+                    sent = await _send_as_they_come(producer, reviews, signals.stop, show)
+                else:
+                    sent = await producer.send_many(_until(signals.stop, reviews), show)
     stopped = signals.stop.is_set()
     if unfinished is not None and not stopped:
         if sent == limit:  # it may have more
@@ -173,3 +173,30 @@ async def _send(
         else:
             unfinished.forget()
     return sent, stopped
+
+
+def _until(stop: asyncio.Event, reviews: Iterator[Review]) -> Iterator[Review]:
+    for review in reviews:
+        if stop.is_set():
+            return
+        yield review
+
+
+async def _send_as_they_come(
+    producer: ReviewProducer,
+    reviews: Iterator[Review],
+    stop: asyncio.Event,
+    show: Callable[[int], None],
+) -> int:
+    """Send what a pipe has said at once, also while it says no more; return how many are delivered."""
+    sent = 0
+    ahead = ReadAhead(reviews)
+    stopping = asyncio.ensure_future(stop.wait())
+    stopping.add_done_callback(lambda _: ahead.close())
+    try:
+        async for there in ahead:
+            sent += await producer.send_many(there)
+            show(sent)
+    finally:
+        stopping.cancel()
+    return sent

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.errors import InputError
-from stream.files.container import HEAD_BYTES, STDIN
+from stream.files.container import STDIN
 from stream.files.ids import IdLedger
 from stream.files.json_shapes import flat
 from stream.files.reviews import ReviewFile, open_reviews, review_rows
@@ -79,11 +79,32 @@ def look_at_head(file: ReviewFile, path: Path, options: Options) -> Findings:
     if source.content != "text":
         table = table_of(source, path, options)
         return _looked_through(review_rows(table), table, path)
-    head, whole = source.pieces.peek(HEAD_BYTES), source.pieces.whole
-    if not whole:
-        head = head[: head.rfind(b"\n") + 1] or head  # the last line is cut
-    with open_reviews(Path(source.name), options, BytesIO(head)) as beginning:
+    head, whole = source.pieces.peek_lines(), source.pieces.whole
+    looked_at = BytesIO(head) if whole else _Beginning(head)
+    with open_reviews(Path(source.name), options, looked_at) as beginning:
         return _looked_through(iter(beginning), beginning.table, path, whole=whole)
+
+
+class _HeadEnds(Exception):
+    """No more was looked at; the text goes on."""
+
+
+class _Beginning(BytesIO):
+    """The first bytes of a text that goes on: what they cut off is not judged."""
+
+    def says_more(self, _seconds: float) -> bool:
+        """Tell whether anything is left."""
+        return self.tell() < len(self.getbuffer())
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            _HeadEnds: there are no more here.
+        """
+        if piece := super().read1(size):
+            return piece
+        raise _HeadEnds
 
 
 def _looked_through(
@@ -98,10 +119,8 @@ def _looked_through(
                 names |= dict.fromkeys(flat(row.fields))
             if isinstance(row, ReviewRow) and row.review_id is not None:
                 ledger.add(row.line, row.review_id, row.text)
-    except InputError:
-        if whole:
-            raise
-        # JSON that goes on.
+    except _HeadEnds:
+        pass
     found.names = tuple(names)
     refuse_if_broken(found, path, whole=whole)
     found.told = [*table.remarks.told(), *told_of_ids(ledger)]

@@ -13,6 +13,7 @@ import select
 import struct
 import sys
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -36,8 +37,12 @@ _MOST_LAYERS: Final = 3
 _PIECE: Final = 256 * 1024
 # What workbooks and Parquet need to be read from standard input: a file, as they are read from the end.
 _MOST_SPOOLED: Final = 4 * 1024**3
+# How a file begins tells what it is packed in: a tar archive says it last, after 257 bytes.
+_MAGIC_BYTES: Final = 512
 _PATIENCE_SECONDS: Final = 0.3
 """A pipe that has said nothing for so long is a live one: it is read with what there is."""
+_SAMPLE_SECONDS: Final = 1.0
+"""How long a live pipe is listened to, to know what it says; longer only for its first line."""
 
 _DAMAGE: Final = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
 _NOT_OURS: Final[tuple[tuple[bytes, str], ...]] = (
@@ -86,14 +91,45 @@ class Pieces:
         self._source = source
         self._head = b""
         self._ended = False
+        self._begun_at = 0.0
+        self._is_sampled = False
         self.taken = 0
         """Bytes that were read of the source."""
 
-    def peek(self, size: int = HEAD_BYTES) -> bytes:
-        """Return the first bytes, fewer if there are no more or a live pipe has said no more."""
-        while len(self._head) < size and not self._ended and (not self._head or self._says_more()):
-            self._head += self._next(size - len(self._head))
-        return self._head[:size]
+    def peek(self) -> bytes:
+        """Return how it begins: enough to tell what it is packed in, if it has so much to say."""
+        while len(self._head) < _MAGIC_BYTES and not self._ended:
+            if self._head and not self._source_says_more(_PATIENCE_SECONDS):
+                break
+            self._look_further()
+        return self._head
+
+    def peek_lines(self) -> bytes:
+        """Return how a text begins: 256 KiB of it, or what a live pipe says within a second.
+
+        There is at least one whole line, however long that takes, unless the text ends before or is
+        longer. Asked again, it returns the same.
+        """
+        while len(self._head) < HEAD_BYTES and not self._ended and not self._is_sampled:
+            if b"\n" in self._head and not self._source_says_more(self._patience()):
+                break
+            self._look_further()
+        self._is_sampled = True
+        return self._head
+
+    def says_more(self, seconds: float) -> bool:
+        """Tell whether there is more to read within this time, or the end."""
+        return bool(self._head) or self._ended or self._source_says_more(seconds)
+
+    def _look_further(self) -> None:
+        self._head += self._next(HEAD_BYTES - len(self._head))
+        self._begun_at = self._begun_at or time.monotonic()
+
+    def _patience(self) -> float:
+        """Return how long a live pipe is waited for: a header alone says less than one with a row."""
+        left = max(0.0, self._begun_at + _SAMPLE_SECONDS - time.monotonic())
+        is_one_line = self._head.find(b"\n") == self._head.rfind(b"\n")
+        return left if is_one_line else min(left, _PATIENCE_SECONDS)
 
     @property
     def whole(self) -> bool:
@@ -125,10 +161,12 @@ class Pieces:
         self.taken += len(piece)
         return piece
 
-    def _says_more(self) -> bool:
+    def _source_says_more(self, seconds: float) -> bool:
+        if hasattr(self._source, "says_more"):
+            return bool(self._source.says_more(seconds))
         try:
             descriptor = self._source.fileno()
-            return bool(select.select([descriptor], [], [], _PATIENCE_SECONDS)[0])
+            return bool(select.select([descriptor], [], [], seconds)[0])
         except (OSError, AttributeError, ValueError):
             return True  # no pipe: a file, or bytes in memory
 
@@ -153,6 +191,10 @@ class Unpacked:
         self._name = name
         self._kind = kind
         self._unpacked = 0
+
+    def says_more(self, seconds: float) -> bool:
+        """Tell whether what it is unpacked from has more within this time."""
+        return self._packed is None or self._packed.says_more(seconds)
 
     def read(self, size: int = -1, /) -> bytes:
         """Return the next bytes.
@@ -217,7 +259,7 @@ def opened(path: Path, file: BinaryIO | None = None) -> Iterator[Opened]:
     """
     with ExitStack() as stack:
         if file is None:
-            file = sys.stdin.buffer if path == STDIN else stack.enter_context(_open(path))
+            file = stack.enter_context(_standard_input() if path == STDIN else _open(path))
         found = Opened(Pieces(file, str(path)), path.name)
         for _ in range(_MOST_LAYERS):
             head = found.pieces.peek()
@@ -240,6 +282,17 @@ def opened(path: Path, file: BinaryIO | None = None) -> Iterator[Opened]:
         if found.content == "text":
             _refuse_others(found.pieces.peek(), path)
         yield found
+
+
+def _standard_input() -> BinaryIO:
+    """Open standard input anew: Python locks its own at its end, and fails if a thread reads there.
+
+    Raises:
+        InputError: it is closed.
+    """
+    if sys.stdin is None:
+        raise InputError("standard input is closed", "name a file, or pipe the reviews in")
+    return open(sys.stdin.fileno(), "rb", closefd=False)
 
 
 def check_readable(path: Path) -> None:

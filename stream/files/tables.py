@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, cast, get_args
 from stream.errors import InputError
 from stream.files.annotation_tools import plain_record
 from stream.files.columns import Columns, Wanted, known_columns, listed
-from stream.files.container import HEAD_BYTES, Opened, Pieces
+from stream.files.container import Opened, Pieces
 from stream.files.delimited import DelimitedReader, Dialect, lines_of, newline_of
 from stream.files.dialect import Layout, delimiter_named, layout_of
 from stream.files.encoding import SAMPLE_BYTES, Encoding, encoding_named, encoding_of
@@ -148,7 +148,7 @@ def _of_workbook(source: Opened, path: Path, options: Options) -> Table:
 
 
 def _of_text(source: Opened, path: Path, options: Options) -> Table:
-    head = source.pieces.peek(HEAD_BYTES)
+    head = source.pieces.peek_lines()
     encoding = (
         encoding_named(options.encoding) if options.encoding else encoding_of(head[:SAMPLE_BYTES])
     )
@@ -327,11 +327,18 @@ class _Text:
 
     def as_json(self) -> tuple[list[str], Sequence[str], Columns, Iterator[Record | BadRow]]:
         choice = _list_in(self._head, self._path, self._options.wanted, complete=self._whole)
+        if choice.whole and self._goes_on_in_lines():
+            return self.as_json_lines()
         records = _elements(JsonWalk(iter(self._pieces), self._path), choice)
         facts = ["JSON"]
         if choice.path:
             facts.append(f"the list `{'.'.join(choice.path)}`")
         return facts, choice.names, choice.columns or self._known(choice.names), records
+
+    def _goes_on_in_lines(self) -> bool:
+        """Tell whether a live pipe that has said one line, a review, will say more of them."""
+        line, end, _ = self._head.partition("\n")
+        return not self._whole and bool(end) and self._options.format == "auto" and _is_json(line)
 
     def _known(self, names: Sequence[str]) -> Columns:
         columns = known_columns(names, self._options.wanted)

@@ -9,7 +9,7 @@ import pytest
 from stream.errors import BrokerError
 from stream.kafka.topics import create_compacted, list_topics
 from tests.support.command_line import assert_one_clear_line, reviews, running, wait_for_line
-from tests.support.pipeline import pipeline_settings
+from tests.support.pipeline import pipeline_settings, read_topic
 from tests.support.taxonomies import both_taxonomies
 from tests.support.tiny_model import keywords, write_tiny_model
 
@@ -106,6 +106,21 @@ def test_pretty_output_shows_the_category_by_its_name_and_the_text(variables, to
         result = reviews("consume", "--limit", "1", **variables)
     assert taxonomy.infos[2].name(taxonomy.languages[0]) in result.stdout
     assert text in result.stdout
+
+
+@pytest.mark.parametrize("line", ['{"id": "7", "text": "чайник течёт"}', "чайник течёт"])
+async def test_what_a_pipe_has_said_is_sent_while_it_says_no_more(variables, topics, line):
+    with running("produce", "-", **variables) as produce:
+        produce.stdin.write(f"{line}\n")
+        produce.stdin.flush()
+        kafka = variables["REVIEWS_KAFKA__BOOTSTRAP_SERVERS"]
+        (sent,) = await read_topic(kafka, f"{topics_prefix(variables)}.incoming", 1)
+        assert json.loads(sent.value)["text"] == "чайник течёт"
+        produce.send_signal(signal.SIGINT)
+        said = produce.stderr.read()
+        assert produce.wait(60) == 130, said
+    assert "stopped: Kafka has 1 reviews" in said
+    assert "Traceback" not in said
 
 
 def test_replay_of_nothing_is_no_failure(variables, topics):
