@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Final, NoReturn
 
@@ -46,6 +47,7 @@ from stream.errors import ConfigError, DiskFull, InputError, ReviewsError
 from stream.terminal import visible
 
 PLUGINS: Final = "reviews.commands"
+_INTERRUPTED: Final = 130
 # A file where a folder should be, the other way round, or a place that is not ours to write to.
 _UNUSABLE: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
@@ -131,17 +133,24 @@ def add_plugins(target: typer.Typer) -> None:
             note(f"[dim]the commands of {entry.name} cannot be loaded: {error}[/dim]")
 
 
-def main() -> NoReturn:
-    """Run the command line; never returns."""
+def main(on_loaded: Callable[[], object] = lambda: None) -> NoReturn:
+    """Run the command line; never returns.
+
+    Args:
+        on_loaded: called when all commands are there, before one runs.
+    """
     # Without this a library's log lines stand beside the one line that explains the failure.
     logging.getLogger().addHandler(logging.NullHandler())
     sys.excepthook = print_traceback
     try:
         add_plugins(app)
+        on_loaded()
         try:
             app()
         finally:
             sys.stdout.flush()
+    except KeyboardInterrupt:  # most are heard in the commands: see StopSignals
+        sys.exit(_INTERRUPTED)
     except ReviewsError as error:
         _fail(error)
     except TaxonomyError as error:

@@ -44,7 +44,7 @@ def test_every_command_explains_itself(command):
 
 def test_help_imports_nothing_heavy():
     code = (
-        "import sys; import stream.cli; "
+        "import sys; import stream.cli.app; "
         "print([m for m in ('aiokafka', 'onnxruntime', 'numpy', 'torch', 'pydantic_settings', "
         "'stream.files') "
         "if m in sys.modules])"
@@ -219,6 +219,41 @@ def waiting_at_a_silent_broker(*command):
         _, said = process.communicate(timeout=60)
         connection.close()
     return process.returncode, said
+
+
+INTERRUPTED = """
+import signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.{handler})
+sys.meta_path.insert(0, Interrupting())
+sys.argv[1:] = ["config", "--json"]
+from stream.cli import main
+main()
+"""
+
+
+def interrupted_at(module, handler="default_int_handler"):
+    """Run a command that gets Ctrl-C when it begins to load a module."""
+    code = INTERRUPTED.format(module=module, handler=handler)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("module", ["typer", "schemas.events", "training.cli"])
+def test_ctrl_c_while_the_command_line_is_loaded_ends_it_quietly(module):
+    result = interrupted_at(module)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
+def test_where_ctrl_c_is_ignored_loading_goes_on():
+    result = interrupted_at("typer", "SIG_IGN")
+    assert result.returncode == 0, result.stderr
 
 
 def test_ctrl_c_is_130_without_a_traceback():
