@@ -1,5 +1,6 @@
 """A real Apache Kafka and a real Redis from registry packages: no Docker, no system Java."""
 
+from deploy.local.elsewhere import left_running
 from deploy.local.errors import (
     AlreadyRunning,
     DataFolderError,
@@ -28,4 +29,5 @@ __all__ = [
     "ServerStatus",
     "StackStatus",
     "StartFailed",
+    "left_running",
 ]

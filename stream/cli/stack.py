@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from stream.cli.console import err, note, out
 from stream.cli.local import DEFAULT_DATA_DIR, DataDir, local_errors, local_stack
@@ -47,7 +49,11 @@ def down(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Stop what `reviews up` started; the data stay."""
     with local_errors(), err.status("stopping"):
         stopped = local_stack(data_dir).down()
-    note(f"stopped; data stay in {data_dir}" if stopped else "nothing was running")
+    if stopped:
+        note(f"stopped; data stay in {data_dir}")
+        return
+    note(f"nothing was running in {data_dir}")
+    _say_what_runs_elsewhere()
 
 
 def status(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: Json = False) -> None:
@@ -59,10 +65,23 @@ def status(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: Json = False) -> None:
         out.print_json(json.dumps(shown))
     elif found is None:
         note(f"nothing runs in {data_dir}; start it with [bold]reviews up[/bold]")
+        _say_what_runs_elsewhere()
     else:
         _print_status(found)
     if found is None or not found.healthy:
         raise typer.Exit(1)
+
+
+def _say_what_runs_elsewhere() -> None:
+    """Name servers that `up` started in other folders, and what stops them: only who asks for it does."""
+    from deploy.local import left_running
+
+    for folder, state in left_running().items():
+        stops = f"reviews down --data-dir {shlex.quote(str(folder))}"
+        note(
+            f"Kafka on {state.bootstrap_servers} runs in {escape(str(folder))}; "
+            f"[bold]{escape(stops)}[/bold] stops it and its Redis"
+        )
 
 
 def _print_status(found: StackStatus) -> None:
