@@ -272,7 +272,10 @@ def assert_true(judgements, labels, categorized):
 @pytest.fixture
 async def pages(redis_server, topic_prefix, tmp_path):
     """A queue of real pages and a real Redis, whose decisions go to a list; who works; who attacks."""
-    settings = pages_settings(redis_server.url, topic_prefix, tmp_path, second_share=1.0)
+    # A forged claim keeps its person waiting for as long as a transaction may take.
+    settings = pages_settings(
+        redis_server.url, topic_prefix, tmp_path, second_share=1.0, transaction_timeout_ms=500
+    )
     add_people(settings, "eve", lead=True)
     async with served_pages(settings) as running, people_at(running.url, settings) as people:
         await restore(running, people)
