@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,7 +43,7 @@ def up(
         )
     for line in _exports(status):
         out.print(line, markup=False)
-    note("next: [bold]reviews topics create[/bold]; when done, [bold]reviews down[/bold]")
+    note(f"next: [bold]reviews topics create[/bold]; when done, {_stops(data_dir)}")
 
 
 def down(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
@@ -77,11 +78,18 @@ def _say_what_runs_elsewhere() -> None:
     from deploy.local import left_running
 
     for folder, state in left_running().items():
-        stops = f"reviews down --data-dir {shlex.quote(str(folder))}"
         note(
             f"Kafka on {state.bootstrap_servers} runs in {escape(str(folder))}; "
-            f"[bold]{escape(stops)}[/bold] stops it and its Redis"
+            f"{_stops(folder)} stops it and its Redis"
         )
+
+
+def _stops(folder: Path) -> str:
+    """Return the command that stops the servers of a folder, marked up."""
+    command = "reviews down"
+    if folder != DEFAULT_DATA_DIR:
+        command += f" --data-dir {shlex.quote(str(folder))}"
+    return f"[bold]{escape(command)}[/bold]"
 
 
 def _print_status(found: StackStatus) -> None:

@@ -13,15 +13,24 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
+from aiokafka.protocol.admin import (
+    CreatePartitionsRequest,
+    CreateTopicsRequest,
+    DeleteTopicsRequest,
+)
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.produce import ProduceRequest
 
 # Throttled for less in a minute is how quotas are meant to work.
 _WORTH_A_LINE_MS: Final = 1000
 _EVERY_SECONDS: Final = 60.0
+# By the request's number in Kafka's protocol, which our own requests share with aiokafka's.
 _QUOTAS: Final = {
-    "ProduceRequest": "producer_byte_rate",
-    "JoiningProduce": "producer_byte_rate",
-    "FetchRequest": "consumer_byte_rate",
-    "CreateTopicsRequest": "controller_mutation_rate",
+    ProduceRequest.API_KEY: "producer_byte_rate",
+    FetchRequest.API_KEY: "consumer_byte_rate",
+    CreateTopicsRequest.API_KEY: "controller_mutation_rate",
+    CreatePartitionsRequest.API_KEY: "controller_mutation_rate",
+    DeleteTopicsRequest.API_KEY: "controller_mutation_rate",
 }
 _OF_ANY: Final = "request_percentage"
 
@@ -48,7 +57,7 @@ class Throttling:
         if throttled <= 0:
             return
         self.seconds += throttled / 1000
-        self._untold[_QUOTAS.get(type(request).__name__, _OF_ANY)] += throttled
+        self._untold[_QUOTAS.get(request.API_KEY, _OF_ANY)] += throttled
         now = self._clock()
         due = self._told_at is None or now - self._told_at >= _EVERY_SECONDS
         if due and self._untold.total() >= _WORTH_A_LINE_MS:
