@@ -235,15 +235,19 @@ def export(
     prefix: Prefix = None,
 ) -> None:
     """Print all decisions that hold now. Only Kafka is needed."""
-    from stream.queue.export import MEDIA_TYPES, standing_labels, written
+    from stream.queue.export import MEDIA_TYPES, standing_of, written
+    from stream.queue.label_topic import read_labels
 
     if form not in MEDIA_TYPES:
         raise typer.BadParameter(f"choose one of {', '.join(MEDIA_TYPES)}", param_hint="--format")
     chosen: Format = form
-    labels = asyncio.run(standing_labels(settings_from(servers, prefix)))
+    read = asyncio.run(read_labels(settings_from(servers, prefix)))
+    labels = standing_of(read)
     for part in written(labels, chosen):
         print_data(part)
     err.print(f"{len(labels):,} decisions", style="dim")
+    if read.unreadable:
+        err.print(f"{read.unreadable:,} unreadable messages left out", style="yellow")
 
 
 @app.command("import")

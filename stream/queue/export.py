@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
-from schemas import ContractError, Label, decode, highest
+import structlog
+
+from schemas import Label, highest
 from stream.files.spreadsheet import SafeWriter
 from stream.files.table_back import MARK
-from stream.kafka.clients import observer
-from stream.kafka.connection import start
-from stream.kafka.read_to_end import read_to_end
-from stream.kafka.topics import partitions_of
 from stream.queue.label_studio import annotated_task
+from stream.queue.label_topic import ReadLabels, read_labels
 from stream.settings import Settings
 
 Format = Literal["csv", "excel", "jsonl", "label-studio"]
@@ -31,17 +30,27 @@ MEDIA_TYPES: Final[dict[Format, str]] = {
 }
 _ROWS_A_PART: Final = 500
 
+_log = structlog.get_logger(__name__)
+
 
 async def standing_labels(settings: Settings) -> list[Label]:
     """Return the decision that holds for every review, as Kafka has it now, by review id.
 
-    Withdrawn ones are left out, and so is what breaks the contract; see :mod:`schemas.standing`.
+    Withdrawn ones are left out. What breaks the contract is too, and the log says how much that is.
 
     Raises:
         BrokerError: Kafka cannot be read.
+        TopicMissing: there is no topic of labels.
     """
-    found = highest([label async for label in _labels(settings)])
-    return [label for _, label in sorted(found.items()) if not label.withdrawn]
+    read = await read_labels(settings)
+    if read.unreadable:
+        _log.warning("unreadable_labels_left_out", count=read.unreadable)
+    return standing_of(read)
+
+
+def standing_of(read: ReadLabels) -> list[Label]:
+    """Return the decision that holds for every review, by review id; see :mod:`schemas.standing`."""
+    return [label for _, label in sorted(highest(read.labels).items()) if not label.withdrawn]
 
 
 def written(labels: Iterable[Label], form: Format) -> Iterator[str]:
@@ -80,19 +89,3 @@ def _take(buffer: io.StringIO) -> str:
     buffer.seek(0)
     buffer.truncate()
     return text
-
-
-async def _labels(settings: Settings) -> AsyncIterator[Label]:
-    topic = settings.topic_names.labels
-    partitions = await partitions_of(settings.kafka, topic)
-    consumer = observer(settings.kafka)
-    await start(consumer, settings.kafka)
-    try:
-        consumer.assign(partitions)
-        async for record in read_to_end(consumer, await consumer.end_offsets(partitions)):
-            try:
-                yield decode(Label, record.value)
-            except ContractError:
-                continue
-    finally:
-        await consumer.stop()

@@ -11,6 +11,8 @@ import redis
 from schemas import Category, Label, Review, encode
 from stream.kafka.topics import create_topics
 from stream.operations.erasure import Eraser
+from stream.queue.export import standing_labels
+from stream.queue.label_topic import read_labels
 from stream.text import fingerprint, normalize
 from stream.worker.cache import KEY_PREFIX
 from tests.support.command_line import assert_one_clear_line, reviews
@@ -24,7 +26,6 @@ from tests.support.queue import (
     task,
 )
 from training.data.dataset import labelled, read_dataset
-from training.retrain.labels import read_labels
 
 pytestmark = pytest.mark.kafka
 TEXT = "Анна Петрова, мой телефон есть в заказе, чайник сгорел"
@@ -88,11 +89,12 @@ async def until_waiting(queue, count):
             await asyncio.sleep(0.05)
 
 
-async def test_an_erased_label_is_not_trained_on(settings):
+async def test_an_erased_label_is_neither_trained_on_nor_exported(settings):
     await publish_label(settings, "gone", TEXT)
     await publish_label(settings, "stays", OTHER)
     await Eraser(settings).run("gone")
     assert [found.review_id for found in (await read_labels(settings)).labels] == ["stays"]
+    assert [found.review_id for found in await standing_labels(settings)] == ["stays"]
 
 
 async def test_the_queue_forgets_the_text_and_goes_on_with_the_rest(settings, redis_url):

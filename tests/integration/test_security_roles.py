@@ -22,6 +22,7 @@ from stream.errors import BrokerError, TopicMissing
 from stream.kafka.lag import LagProbe, worker_lag
 from stream.kafka.topics import create_topics
 from stream.monitor.service import Monitor
+from stream.queue.label_topic import read_labels
 from stream.settings import load_settings
 from stream.worker.app import Worker
 from tests.integration.test_monitor import running_monitor, until
@@ -36,7 +37,6 @@ from tests.support.tiny_model import tiny_classifier
 from tests.support.tls_proxy import tls_in_front_of
 from training.registry.announce import announce
 from training.retrain.audits import read_audit_questions
-from training.retrain.labels import read_labels
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 

@@ -154,16 +154,17 @@ def _minutes(seconds: float) -> str:
 def _watch(settings: Settings, plan: Plan, min_new: int, as_json: bool) -> None:
     import asyncio
 
+    from stream.queue.label_topic import read_labels
     from training.registry.store import Registry
     from training.retrain.errors import NothingToLearn
-    from training.retrain.labels import read_labels, wait_for_labels
+    from training.retrain.labels import wait_for_labels
     from training.retrain.run import last_offsets
 
     since = last_offsets(Registry(settings.learning.registry).state())
     try:
         while True:
             note(f"waiting for {min_new} newly decided reviews; Ctrl-C stops")
-            count = asyncio.run(wait_for_labels(settings, since, min_new))
+            count = asyncio.run(wait_for_labels(settings, since, min_new, _say_unreadable))
             note(f"{count} reviews were decided: retraining")
             try:
                 outcome = _once(settings, plan)
@@ -175,6 +176,10 @@ def _watch(settings: Settings, plan: Plan, min_new: int, as_json: bool) -> None:
             _print(outcome, plan, as_json)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _say_unreadable(count: int) -> None:
+    note(f"[yellow]{count:,} messages on the topic are no labels: left out[/yellow]")
 
 
 def _print(outcome: RetrainOutcome, plan: Plan, as_json: bool) -> None:
@@ -227,7 +232,14 @@ def _print_lineage(outcome: RetrainOutcome) -> None:
         ("decided", f"{labels.reviews} reviews: {_counts(labels.decided_by)}"),
         (
             "left out",
-            _counts({**labels.dropped, "held out": labels.held_out, "audits": labels.audited}),
+            _counts(
+                {
+                    **labels.dropped,
+                    "unreadable": labels.unreadable,
+                    "held out": labels.held_out,
+                    "audits": labels.audited,
+                }
+            ),
         ),
         ("categories", _counts(lineage.rows_by_category)),
         ("compared on", _counts({s.name: s.rows for s in lineage.frozen})),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import structlog
+from aiokafka import ConsumerRecord
+
 from schemas import ContractError, Label, decode
 from stream.kafka.clients import observer
 from stream.kafka.connection import start
 from stream.kafka.read_to_end import read_to_end
 from stream.kafka.topics import partitions_of
 from stream.settings import Settings
+
+_log = structlog.get_logger(__name__)
 
 
 class DecidedReviews:
@@ -36,7 +41,7 @@ class DecidedReviews:
         """Read until the end of the topic as it was when this was called."""
         ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
         async for record in read_to_end(self._consumer, ends):
-            self._note(record.value)
+            self._note(record)
 
     def __contains__(self, review_id: object) -> bool:
         return review_id in self._decided
@@ -45,12 +50,14 @@ class DecidedReviews:
         """Disconnect."""
         await self._consumer.stop()
 
-    def _note(self, value: bytes | None) -> None:
-        if value is None:
+    def _note(self, record: ConsumerRecord) -> None:
+        if record.value is None:
             return
         try:
-            label = decode(Label, value)
-        except ContractError:
+            label = decode(Label, record.value)
+        except ContractError as error:
+            where = f"{record.topic}[{record.partition}]@{record.offset}"
+            _log.warning("unreadable_label_left_out", where=where, error=str(error))
             return
         # A withdrawn one too: a person is at it.
         self._decided.add(label.review_id)

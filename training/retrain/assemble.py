@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from schemas import RANK, Label, all_categories, category_count
+from stream.queue.label_topic import ReadLabels
 from stream.sampling import in_sample
 from stream.text import fingerprint, normalize
 from training.data.dataset import Dataset, join, labelled, read_rows
@@ -20,7 +21,7 @@ from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.gate.audits import AuditedStream
 from training.gate.frozen import FrozenSet
 from training.registry.records import now
-from training.retrain.labels import ReadLabels, standing
+from training.retrain.labels import standing
 from training.retrain.lineage import LabelsRead, Lineage, SourceFile
 
 WEIGHT: Final[Mapping[Origin, float]] = {

@@ -14,6 +14,7 @@ from typing import Any, Final
 from schemas import Label, active_taxonomy, highest
 from stream.errors import ModelError
 from stream.model.folder import GPU_GRAPH, MANIFEST, read_manifest
+from stream.queue.label_topic import ReadLabels, read_labels
 from stream.settings import Settings
 from training.data.dataset import Dataset
 from training.data.parts import EXAMPLES
@@ -33,7 +34,6 @@ from training.retrain.assemble import Assembled, assemble, read_base
 from training.retrain.audits import audited_stream, read_audit_questions
 from training.retrain.durations import keep_duration
 from training.retrain.errors import NothingToLearn
-from training.retrain.labels import ReadLabels, read_labels
 from training.retrain.lineage import Lineage
 
 Trainer = Callable[[str, Dataset, Path, TrainConfig, Progress], Any]
@@ -211,8 +211,9 @@ def _assemble(settings: Settings, plan: Plan, registry: Registry, progress: Prog
     progress("reading labels", 1, 1)
     topic = settings.topic_names.labels
     if not any(_teaches(label) for label in read.labels):
+        others = f" ({read.unreadable:,} messages on it are no labels)" if read.unreadable else ""
         raise NothingToLearn(
-            f"{topic} holds no decision yet", "decide some reviews with `reviews queue`"
+            f"{topic} holds no decision yet{others}", "decide some reviews with `reviews queue`"
         )
     base = plan.base
     if base is None:

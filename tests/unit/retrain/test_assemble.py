@@ -1,13 +1,16 @@
 """From labels to a training set: nothing that models are compared on is ever trained on."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from schemas import Category, Label, category_count
+from stream.queue.label_topic import ReadLabels
+from training.cli.retrain import _print_lineage
 from training.data.dataset import labelled
 from training.gate.frozen import FrozenSet
 from training.retrain.assemble import PEOPLE, WEIGHT, assemble, read_base
-from training.retrain.labels import ReadLabels
 
 NOTHING = labelled([], [], "written")
 
@@ -103,3 +106,11 @@ def test_a_generated_review_is_never_held_out_to_compare_on_whoever_decided_it()
     (people,) = found.frozen
     assert all(text.startswith("ботинки") for text in people.rows.texts)
     assert sum(text.startswith("сапоги") for text in found.training.texts) == 40
+
+
+def test_it_is_said_how_many_messages_were_no_labels(capsys):
+    read = ReadLabels([label(1)], {0: 4}, unreadable=3)
+    lineage = assemble(read, "labels", [], [], 0.0).lineage
+    _print_lineage(SimpleNamespace(lineage=lineage))
+    (left_out,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("left out")]
+    assert "unreadable 3" in left_out

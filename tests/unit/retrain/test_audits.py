@@ -3,12 +3,12 @@
 import pytest
 
 from schemas import Category
+from stream.queue.label_topic import ReadLabels
 from tests.support.labels import label
 from tests.support.queue import task
 from training.data.dataset import labelled
 from training.retrain.assemble import assemble
 from training.retrain.audits import audited_stream
-from training.retrain.labels import ReadLabels
 
 KIDS, SHOES = Category("kids"), Category("footwear")
 SERVES = "m1"  # as the questions of `task` say
