@@ -16,7 +16,7 @@ from schemas import category_count
 from stream.model.classifier import Classifier, Scores
 from stream.model.folder import CPU_GRAPH, TOKENIZER, read_manifest
 from stream.model.inference import Graph, session_options
-from stream.model.stage import Stage
+from stream.model.stage import Inference, Stage
 
 _SURE = 0.99
 
@@ -93,8 +93,8 @@ class EmulatedAccelerator(Classifier):
         rest = (1 - _SURE) / (category_count() - 1)
         probabilities = np.full((rows, category_count()), rest, dtype=np.float32)
         probabilities[np.arange(rows), np.arange(rows) % category_count()] = _SURE
-        return Scores(
-            probabilities=probabilities,
+        inference = Inference(
+            logits=np.log(probabilities),
             by_first=np.zeros(rows, dtype=np.bool_),
             tokens=[1] * rows,
             unknown=[0] * rows,
@@ -102,3 +102,4 @@ class EmulatedAccelerator(Classifier):
             inference_seconds=self._seconds,
             padded_tokens=rows,
         )
+        return Scores(probabilities, inference)

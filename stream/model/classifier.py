@@ -31,15 +31,8 @@ class Scores:
 
     probabilities: NDArray[np.float32]
     """Calibrated, float32 [rows, categories]."""
-    by_first: NDArray[np.bool_]
-    """Which rows the first stage of a cascade decided, bool [rows]; without one, none."""
-    tokens: list[int]
-    """Word pieces by row, specials included."""
-    unknown: list[int]
-    tokenize_seconds: float
-    inference_seconds: float
-    padded_tokens: int
-    """Word pieces that the model computed, padding included."""
+    inference: Inference
+    """What they were calibrated from, and what it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +131,11 @@ class Classifier:
     def classify(self, normalized: Sequence[str]) -> Predictions:
         """Classify texts that went through :func:`stream.text.normalize`. Order is kept."""
         scores = self.score(normalized)
+        tokens = scores.inference.tokens
         sure = self.rule.sure(scores.probabilities)
         strange = {}
         for row in np.flatnonzero(sure).tolist():
-            if (reason := self.strange(normalized[row], scores.tokens[row])) is not None:
+            if (reason := self.strange(normalized[row], tokens[row])) is not None:
                 strange[row] = reason
         sure[list(strange)] = False
         return Predictions(scores, sure, strange)
@@ -149,15 +143,7 @@ class Classifier:
     def score(self, normalized: Sequence[str]) -> Scores:
         """Ask the model as :meth:`classify` does, and decide nothing."""
         found = self.infer(normalized)
-        return Scores(
-            probabilities=self.rule.probabilities(found.logits),
-            by_first=found.by_first,
-            tokens=found.tokens,
-            unknown=found.unknown,
-            tokenize_seconds=found.tokenize_seconds,
-            inference_seconds=found.inference_seconds,
-            padded_tokens=found.padded_tokens,
-        )
+        return Scores(self.rule.probabilities(found.logits), found)
 
     def infer(self, normalized: Sequence[str]) -> Inference:
         """Return the model's logits of normalised texts, before they are calibrated."""
@@ -168,7 +154,7 @@ class Classifier:
 
         Args:
             normalized: the text.
-            tokens: its word pieces, specials included, as :class:`Scores` has them.
+            tokens: its word pieces, specials included, as :class:`~stream.model.stage.Inference` has them.
         """
         entry = self.entry
         whole = tokens < entry.max_length

@@ -242,13 +242,17 @@ def _acquit(classifier: Classifier, error: Exception) -> None:
 def _collect(
     answers: _Answers, classifier: Classifier, fingerprints: list[str], scores: Scores
 ) -> None:
+    inferred = scores.inference
     if classifier.cascaded:
-        by_first = int(scores.by_first.sum())
+        by_first = int(inferred.by_first.sum())
         answers.stages += Counter(first=by_first, last=len(fingerprints) - by_first)
-    answers.tokenize += scores.tokenize_seconds
-    answers.inference += scores.inference_seconds
-    answers.padded += scores.padded_tokens
+    answers.tokenize += inferred.tokenize_seconds
+    answers.inference += inferred.inference_seconds
+    answers.padded += inferred.padded_tokens
     for i, fingerprint in enumerate(fingerprints):
         answers.by_key[classifier.version, fingerprint] = CachedPrediction(
-            scores.probabilities[i], scores.tokens[i], scores.unknown[i], bool(scores.by_first[i])
+            scores.probabilities[i],
+            inferred.tokens[i],
+            inferred.unknown[i],
+            bool(inferred.by_first[i]),
         )

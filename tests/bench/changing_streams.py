@@ -124,7 +124,7 @@ def score(model: Classifier, texts: Sequence[str], labels: Sequence[int]) -> Poo
     sure = model.rule.sure(scores.probabilities)
     known = [
         bool(is_sure) and model.strange(text, pieces) is None
-        for text, pieces, is_sure in zip(plain, scores.tokens, sure, strict=True)
+        for text, pieces, is_sure in zip(plain, scores.inference.tokens, sure, strict=True)
     ]
     best = scores.probabilities.argmax(axis=1)
     return Pool(

@@ -12,8 +12,6 @@ import asyncio
 import json
 import multiprocessing
 import signal
-import statistics
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +36,7 @@ from stream.logs import configure_logs
 from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings
 from stream.text import normalize
+from tests.bench.rounds import Rounds
 
 LOOP: Final = "at-least-once loop"
 _PROCESSES: Final = multiprocessing.get_context("spawn")
@@ -139,12 +138,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("build/bench/exactly_once.json"))
     arguments = parser.parse_args()
     texts = read_texts(EXAMPLES)
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    found = Rounds(LOOP)
     partitions: int = arguments.partitions
-
-    def add(what: str, way: str, value: float) -> None:
-        found[what][way].append(value)
-        note(f"{what}, {way}: {value:.4g}")
 
     with broker(None) as base:
         ways = _ways(base)
@@ -156,25 +151,14 @@ def main() -> None:
             for way in sorted(ways, reverse=bool(turn % 2)):
                 settings, serve = ways[way]
                 rate = asyncio.run(_rate(settings, serve, texts, arguments.reviews, partitions))
-                add("reviews/s of a backlog", way, rate)
+                found.add("reviews/s of a backlog", way, rate)
                 for load in arguments.loads:
                     latencies = measure_latency(
                         settings, texts, capacity * load, arguments.seconds, partitions, serve
                     )
-                    add(f"p50 ms at {load:.0%} load", way, latencies.p50)
-                    add(f"p99 ms at {load:.0%} load", way, latencies.p99)
-    _report(found, arguments.output, {"capacity": capacity, "partitions": partitions})
-
-
-def _report(found: dict[str, dict[str, list[float]]], output: Path, facts: dict[str, Any]) -> None:
-    rows = {}
-    for what, by_way in found.items():
-        for way, values in by_way.items():
-            ratio = statistics.median(a / b for a, b in zip(values, by_way[LOOP], strict=True))
-            rows[f"{what}, {way}"] = {"rounds": values, "ratio": ratio}
-            note(f"{what}, {way}: {statistics.median(values):.4g} x{ratio:.2f}")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({"facts": facts, "figures": rows}, indent=2) + "\n")
+                    found.add(f"p50 ms at {load:.0%} load", way, latencies.p50)
+                    found.add(f"p99 ms at {load:.0%} load", way, latencies.p99)
+    found.report(arguments.output, capacity=capacity, partitions=partitions)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import statistics
 import time
-from collections import defaultdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +27,7 @@ from stream.kafka.clients import offset_observer
 from stream.kafka.private import client_of, known_partitions
 from stream.kafka.topics import await_leaders
 from stream.settings import Settings, load_settings
+from tests.bench.rounds import Rounds
 
 COMPARED: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "transactions": {
@@ -125,12 +123,11 @@ def main() -> None:
     arguments = parser.parse_args()
     texts = read_texts(EXAMPLES)
     modes = tuple(COMPARED[arguments.compare])
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    found = Rounds(modes[0])
 
     def add(what: str, mode: str, figures: dict[str, float]) -> None:
         for name, value in figures.items():
-            found[f"{what}: {name}"][mode].append(value)
-        note(f"{what}, {mode}: " + ", ".join(f"{k} {v:.3g}" for k, v in figures.items()))
+            found.add(f"{what}: {name}", mode, value)
 
     with broker(None) as base:
         settings = {
@@ -157,18 +154,7 @@ def main() -> None:
                 for mode in order:
                     what = f"free model, {partitions} partitions"
                     add(what, mode, _drained(settings[mode], texts, arguments.reviews, partitions))
-    _report(found, arguments.output, {"capacity": capacity})
-
-
-def _report(found: dict[str, dict[str, list[float]]], output: Path, facts: dict[str, Any]) -> None:
-    rows = {}
-    for what, by_mode in found.items():
-        one, other = by_mode.values()
-        ratio = statistics.median(b / a for a, b in zip(one, other, strict=True) if a)
-        rows[what] = dict(by_mode) | {"ratio": ratio}
-        note(f"{what}: {statistics.median(one):.4g} {statistics.median(other):.4g} x{ratio:.2f}")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({"facts": facts, "figures": rows}, indent=2) + "\n")
+    found.report(arguments.output, capacity=capacity)
 
 
 if __name__ == "__main__":

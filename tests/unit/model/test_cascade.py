@@ -114,7 +114,7 @@ def test_a_folder_of_two_stages_loads_as_one_model(folder):
     model = Classifier.load(folder, device="cpu")
     scores = model.score([KEYWORDS[1], "непонятно"])
     assert model.version == verify(folder).version
-    assert scores.by_first.tolist() == [True, False]
+    assert scores.inference.by_first.tolist() == [True, False]
     assert scores.probabilities[0].argmax() == MISTAKEN[1]
 
 
@@ -123,7 +123,7 @@ def test_a_single_stage_says_of_no_row_that_a_first_one_decided_it(tmp_path):
     write_manifest(tmp_path, manifest.model_copy(update={"first_stage": None}))
     model = Classifier.load(tmp_path, device="cpu")
     assert not model.cascaded
-    assert not model.score(list(KEYWORDS)).by_first.any()
+    assert not model.score(list(KEYWORDS)).inference.by_first.any()
 
 
 @pytest.mark.parametrize("name", ["first.onnx", "first.tokenizer.json"])

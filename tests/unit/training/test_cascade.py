@@ -89,7 +89,7 @@ def test_the_first_stage_decides_only_where_it_is_as_right_as_the_exact_model(st
     model = Classifier.load(tmp_path / "both", device="cpu")
     found = model.score([f"{word} {word}" for word in KEYWORDS])
     assert found.probabilities.argmax(axis=1).tolist() == list(range(9))
-    by_first = dict(zip(KEYWORDS, found.by_first.tolist(), strict=True))
+    by_first = dict(zip(KEYWORDS, found.inference.by_first.tolist(), strict=True))
     assert not by_first["сапоги"], "it takes them for a dress"
     assert sum(by_first.values()) >= 6
     first, last, both = made.stages
@@ -148,7 +148,7 @@ def test_a_cascade_can_be_calibrated_to_another_stream(stages, tmp_path):
         Classifier.load(tmp_path / name, device="cpu").score(list(KEYWORDS))
         for name in ("both", "mine")
     )
-    assert before.by_first.tolist() == after.by_first.tolist()
+    assert before.inference.by_first.tolist() == after.inference.by_first.tolist()
     assert after.probabilities[:, 8].sum() > before.probabilities[:, 8].sum()
 
 
