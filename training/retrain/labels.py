@@ -25,13 +25,13 @@ def standing(labels: Iterable[Label]) -> tuple[list[Label], dict[str, int]]:
     """
     said = list(labels)
     found = highest(said)
-    counts = Counter(_fate(label, found[label.review_id]) for label in said)
-    dropped = {fate: counts[fate] for fate in (_SUPERSEDED, _WITHDRAWN, _CANNOT_TELL)}
+    counts = Counter(_why_dropped(label, found[label.review_id]) for label in said)
+    dropped = {reason: counts[reason] for reason in (_SUPERSEDED, _WITHDRAWN, _CANNOT_TELL)}
     kept = [label for label in found.values() if label.category is not None and not label.withdrawn]
     return sorted(kept, key=lambda label: label.review_id), dropped
 
 
-def _fate(label: Label, holds: Label) -> str:
+def _why_dropped(label: Label, holds: Label) -> str:
     """Return why a label teaches nothing; empty if it does, or is itself a withdrawal that holds."""
     if holds.withdrawn:
         return _WITHDRAWN if label is not holds else ""

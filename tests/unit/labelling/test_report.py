@@ -74,13 +74,13 @@ def test_mistakes_are_wrong_and_the_surest_come_first(figures):
 
 
 def test_the_cascade_stands_beside_majority_vote_and_everyone_alone(figures):
-    names = [contender.name for contender in figures.contenders]
+    names = [method.name for method in figures.methods]
     assert names[0] == "the cascade"
     assert {"majority vote", "label model", "pool", "good alone", "llm alone"} <= set(names)
 
 
 def test_every_figure_on_validated_reviews_has_an_interval_around_it(figures):
-    measured = [c.f1 for c in figures.contenders] + [c.accuracy for c in figures.contenders]
+    measured = [c.f1 for c in figures.methods] + [c.accuracy for c in figures.methods]
     measured += [labeller.precision for labeller in figures.labellers]
     assert all(figure.low <= figure.value <= figure.high for figure in measured)
     assert all(figure.low < figure.high for figure in measured)

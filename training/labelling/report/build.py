@@ -59,11 +59,11 @@ def summary(figures: Figures) -> str:
     lines = ["# Labelling summary", "", f"{figures.reviews:,} reviews. {_basis(figures)}", ""]
     lines += [f"- {value} {what}" for value, what in _tiles(figures)]
     lines += [f"- {note}" for note in _notes(figures)]
-    if figures.contenders:
+    if figures.methods:
         lines += ["", "## The ensemble beside each labeller alone", ""]
         rows = [
             (c.name, _flat(_share(c.accuracy)), _flat(_score(c.f1)), c.note)
-            for c in figures.contenders
+            for c in figures.methods
         ]
         lines += table(("who", "accuracy", "weighted F1", ""), rows)
     lines += ["", "## Labeller by labeller", ""]
@@ -93,9 +93,9 @@ def _context(figures: Figures, noise: Sequence[SuspiciousLabel] | None) -> dict[
         # Plots are our own SVG: matplotlib escapes what stands in them.
         "decided_plot": Markup(bars_plot(figures.decided_by, "reviews")),  # noqa: S704
         "category_plot": Markup(bars_plot(labelled, "reviews labelled")),  # noqa: S704
-        "contenders": [
+        "methods": [
             {"name": c.name, "note": c.note, "accuracy": _share(c.accuracy), "f1": _score(c.f1)}
-            for c in figures.contenders
+            for c in figures.methods
         ],
         "validated": figures.validated,
         "noise": round(100 * 2 * (0.05 * 0.95 / max(figures.validated, 1)) ** 0.5),

@@ -69,7 +69,7 @@ class LabellerFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class Method:
     """A way to combine the votes, or one labeller alone, on validated reviews it was not fitted on."""
 
     name: str
@@ -120,7 +120,7 @@ class Figures:
         decided_by: reviews by who decided them.
         categories: decided reviews by category.
         labellers: one each.
-        contenders: cross-validated; empty without validated reviews.
+        methods: cross-validated; empty without validated reviews.
         crossvalidated: the cascade on held-out validated reviews; None without any.
         llm: None if none was asked.
         run: what it all comes from.
@@ -130,7 +130,7 @@ class Figures:
     decided_by: Mapping[str, int]
     categories: Mapping[Category, int]
     labellers: tuple[LabellerFigures, ...]
-    contenders: tuple[Contender, ...]
+    methods: tuple[Method, ...]
     crossvalidated: CrossValidated | None
     llm: LlmFigures | None
     run: LabellingRun
@@ -153,13 +153,13 @@ def gather_figures(run: LabellingRun, precision: float, llm: LlmFigures | None =
     decided_by = Counter(run.decisions.decided_by[rows])
     decided = ~run.decisions.open[rows]
     counts = np.bincount(run.decisions.category[rows][decided], minlength=category_count())
-    crossvalidated, contenders = _judged(run, precision)
+    crossvalidated, methods = _judged(run, precision)
     return Figures(
         run.labelled,
         dict(decided_by.most_common()),
         {category: int(counts[category.id]) for category in all_categories()},
         tuple(_labeller(run, name, decided_by) for name in run.votes),
-        contenders,
+        methods,
         crossvalidated,
         llm,
         run,
@@ -269,7 +269,7 @@ def _mistakes(
 
 def _judged(
     run: LabellingRun, precision: float
-) -> tuple[CrossValidated | None, tuple[Contender, ...]]:
+) -> tuple[CrossValidated | None, tuple[Method, ...]]:
     rows = np.flatnonzero(run.known != UNKNOWN)
     if not len(rows):
         return None, ()
@@ -280,7 +280,7 @@ def _judged(
         llm = {run.llm_name: run.votes[run.llm_name].take(rows)}
     validated = cross_validate(cheap, llm, known, precision)
     chosen = validated.decisions.category
-    cascade = _contender(
+    cascade = _measured(
         "the cascade",
         known,
         chosen,
@@ -291,7 +291,7 @@ def _judged(
     return validated, (cascade, *_combined(run, {**cheap, **llm}, known), *alone)
 
 
-def _combined(run: LabellingRun, votes: Mapping[str, Votes], known: Known) -> list[Contender]:
+def _combined(run: LabellingRun, votes: Mapping[str, Votes], known: Known) -> list[Method]:
     """Judge every aggregator on all labellers, the LLM asked about everything."""
     combination = run.cascade.expensive or run.cascade.cheap
     heard = combination.heard(list(votes.values()))
@@ -301,18 +301,18 @@ def _combined(run: LabellingRun, votes: Mapping[str, Votes], known: Known) -> li
         chosen = held_out_posterior(fit, heard, known, shares).argmax(axis=1)
         title = {"majority": "majority vote", "label-model": "label model"}.get(name, name)
         note = "all labellers on every review"
-        found.append(_contender(title, known, chosen, note))
+        found.append(_measured(title, known, chosen, note))
     return found
 
 
-def _alone(name: str, vote: Votes, known: Known) -> Contender:
+def _alone(name: str, vote: Votes, known: Known) -> Method:
     silent = float(vote.abstained.mean())
-    return _contender(f"{name} alone", known, vote.choices, f"silent on {silent:.0%}")
+    return _measured(f"{name} alone", known, vote.choices, f"silent on {silent:.0%}")
 
 
-def _contender(name: str, known: Known, chosen: NDArray[np.int64], note: str) -> Contender:
+def _measured(name: str, known: Known, chosen: NDArray[np.int64], note: str) -> Method:
     right = int((chosen == known).sum())
-    return Contender(name, share(right, len(known)), _f1(known, chosen), note)
+    return Method(name, share(right, len(known)), _f1(known, chosen), note)
 
 
 def share(part: int, of: int) -> Interval:
