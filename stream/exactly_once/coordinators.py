@@ -104,15 +104,13 @@ class TransactionCoordinator:
     Args:
         client: started; it makes the connections.
         transactional_id: of the producer.
-        timeout_ms: after which the broker aborts a transaction that is not ended.
     """
 
-    def __init__(self, client: Any, transactional_id: str, timeout_ms: int) -> None:
+    def __init__(self, client: Any, transactional_id: str) -> None:
         self.transactional_id = transactional_id
         self.producer_id = -1
         self.epoch = -1
         self.version = TransactionVersion.NAMED
-        self._timeout_ms = timeout_ms
         self._coordinator = Coordinator(client, CoordinationType.TRANSACTION, transactional_id)
 
     async def features(self) -> BrokerFeatures:
@@ -122,16 +120,21 @@ class TransactionCoordinator:
         except IncompatibleBrokerVersion:
             return BrokerFeatures()
 
-    async def initialise(self, version: TransactionVersion) -> None:
+    async def initialise(self, version: TransactionVersion, timeout_ms: int) -> None:
         """Get a producer id and epoch. It shuts the former owner out and settles its transaction.
 
         Args:
             version: of the transactions that follow.
+            timeout_ms: after which the broker aborts one that is not ended.
         """
-        request = InitProducerIdRequest(self.transactional_id, self._timeout_ms)
+        request = InitProducerIdRequest(self.transactional_id, timeout_ms)
         reply = await self._coordinator.ask(request, _code)
+        self.go_on(reply.producer_id, reply.producer_epoch, version)
+
+    def go_on(self, producer_id: int, epoch: int, version: TransactionVersion) -> None:
+        """Take this producer id and epoch for ours."""
         self.version = version
-        self.producer_id, self.epoch = reply.producer_id, reply.producer_epoch
+        self.producer_id, self.epoch = producer_id, epoch
 
     async def add_partitions(self, partitions: Iterable[TopicPartition]) -> None:
         """Name partitions whose records the transaction's end will decide about."""

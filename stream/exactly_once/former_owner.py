@@ -22,8 +22,6 @@ from stream.kafka.transaction_state import ongoing_since
 _GRACE_SECONDS: Final = 0.5
 # Ours is settled by ourselves, a few requests after it failed.
 _OWN_SECONDS: Final = 10.0
-# As is what another new owner of other partitions has begun to settle.
-_OTHERS_SECONDS: Final = 5.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
 # A busy producer that lives ends one transaction in much less.
 _STUCK_SECONDS: Final = 3.0
@@ -52,7 +50,6 @@ class FormerOwners:
         self._outputs = outputs
         self._make_producer = make_producer
         self._lock = asyncio.Lock()
-        self._decided: dict[str, bool | None] = {}
         self._watching: dict[str, asyncio.Task[None]] = {}
         self.ours = ""
         """The transactional id that this worker's partitions share; empty: none."""
@@ -114,21 +111,9 @@ class FormerOwners:
         producer = self._make_producer(self._options, former)
         try:
             await producer.connect()
-            # Only before the id is initialised is known what was decided last.
-            decided = await producer.was_committed()
-            if decided is not None:
-                self._decided[former] = decided
-            elif former not in self._decided and await self._is_settled(
-                tp, consumer, _OTHERS_SECONDS
-            ):
-                return  # another new owner has initialised it, knows, and is at it
-            await producer.initialise()
+            partitions = consumer.partitions_for_topic(tp.topic) or {tp.partition}
+            await producer.take_over(self._outputs, partitions)
             _log.warning("former_owner_shut_out", transactional_id=former, partition=tp.partition)
-            if not await self._is_settled(tp, consumer, 0.0):
-                # It was called ended, and not all of its end was written: see Recovery.
-                partitions = consumer.partitions_for_topic(tp.topic) or {tp.partition}
-                commit = bool(self._decided.get(former))
-                await producer.end_unended(self._outputs, partitions, commit=commit)
         finally:
             await producer.discard()
 

@@ -19,26 +19,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import TopicPartition
-from aiokafka.errors import IncompatibleBrokerVersion, UnsupportedVersionError
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    InvalidTransactionTimeout,
+    KafkaConnectionError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    UnsupportedVersionError,
+)
 
 from stream.exactly_once.coordinators import GroupOffsets, TransactionCoordinator
+from stream.exactly_once.decision_mark import decided, is_being_ended, mark_of, unmarked
 from stream.exactly_once.message import Message
 from stream.exactly_once.negotiation import TransactionVersion
 from stream.exactly_once.options import TransactionOptions
 from stream.exactly_once.partition_writer import PartitionWriter
 from stream.kafka.clients import bare_client
+from stream.kafka.lost_connections import LostConnections
 from stream.kafka.membership import Membership, NotedOffset
 from stream.kafka.private import abort_connections
 from stream.kafka.size_limits import SizeLimits
-from stream.kafka.transaction_state import last_decision
+from stream.kafka.transaction_state import LastTransaction, last_transaction
 
 # Closing what was aborted takes no time; this only bounds a failure.
 DISCARD_TIMEOUT: Final = 1.0
+# A coordinator lets a transaction begin once it calls the one before ended. So of what was committed
+# only the last two can lack an end when a connection is found lost.
+_UNPROVEN: Final = 2
+_ASK_AGAIN_SECONDS: Final = 0.1
+_BROKEN: Final = (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +89,12 @@ class GroupProducer:
         self._negotiation = options.negotiation
         # A transaction that the broker would have timed out by now cannot succeed any more.
         self._timeout = options.timeout_ms / 1000
+        self._timeout_ms = unmarked(options.timeout_ms)
         self._closing: asyncio.Task[None] | None = None
         self._client: Any = bare_client(options.connection())
-        self._transaction = TransactionCoordinator(
-            self._client, transactional_id, options.timeout_ms
-        )
+        self._lost_connections = LostConnections(self._client)
+        self._committed: deque[Collection[TopicPartition]] = deque(maxlen=_UNPROVEN)
+        self._transaction = TransactionCoordinator(self._client, transactional_id)
         self._offsets = GroupOffsets(self._client, options.group)
         self._writer = PartitionWriter(
             self._client,
@@ -97,26 +113,60 @@ class GroupProducer:
         async with asyncio.timeout(self._timeout):
             await self._client.bootstrap()
 
-    async def was_committed(self) -> bool | None:
-        """Return whether the id's last transaction was, or will be, committed; None if that is unknown.
-
-        To be asked before :meth:`initialise`: after that the coordinator has forgotten it.
-
-        Raises:
-            KafkaError, TimeoutError: the coordinator cannot be asked.
-        """
-        async with asyncio.timeout(self._timeout):
-            return await last_decision(self._client, self.transactional_id)
-
     async def initialise(self) -> None:
-        """Shut out whoever had the id, and settle its transaction.
+        """Shut out whoever had the id, and abort what is open.
 
         Raises:
             KafkaError, TimeoutError: that could not be done.
         """
         async with asyncio.timeout(self._timeout):
+            await self._initialise(self._timeout_ms)
+            self._lost_connections.any_since_last_look()
+
+    async def take_over(self, topics: Sequence[str], partitions: Iterable[int]) -> None:
+        """Shut out whoever had the id, and end its last transaction everywhere, as it was decided.
+
+        A coordinator takes a partition that has no leader just now for deleted, and does without its
+        marker (KAFKA-20734; one broker, killed and restarted, is enough). Records and offsets then
+        wait for the id's next transaction, whose end counts for them, too. So one is made that is
+        empty, names all partitions (in either version), and ends as the former one was decided. It
+        changes nothing where nothing was left.
+
+        Args:
+            topics: everything that the id's transactions publish to.
+            partitions: numbers of the input partitions that they answered.
+
+        Raises:
+            Fenced: somebody else has taken it over meanwhile.
+            KafkaError, TimeoutError: that could not be done.
+        """
+        async with asyncio.timeout(self._timeout):
+            last = await last_transaction(self._client, self.transactional_id)
+            commit = None if last is None else decided(last)
+            if last is not None and commit is not None:
+                await self._initialise_to_end(last, commit=commit)
+                counts = await self._writer.partition_counts(set(topics))
+                numbers = tuple(partitions)
+                named = [
+                    _answering(number, topic, counts) for topic in topics for number in numbers
+                ]
+                await self._end_again(named, commit=commit)
+        await self.initialise()
+
+    async def _initialise_to_end(self, last: LastTransaction, *, commit: bool) -> None:
+        if is_being_ended(last):
+            # Somebody was at it, and may be dead. To initialise the id would abort what they began.
             version = await self._negotiation.version(self._transaction.features)
-            await self._transaction.initialise(version)
+            self._transaction.go_on(last.producer_id, last.epoch, version)
+            return
+        try:
+            await self._initialise(mark_of(commit=commit))
+        except InvalidTransactionTimeout:  # the broker allows less: then the decision is ours alone
+            await self._initialise(self._timeout_ms)
+
+    async def _initialise(self, timeout_ms: int) -> None:
+        version = await self._negotiation.version(self._transaction.features)
+        await self._transaction.initialise(version, timeout_ms)
 
     async def commit(
         self,
@@ -137,15 +187,20 @@ class GroupProducer:
             KafkaError, TimeoutError: the outcome is unknown; discard this producer.
         """
         async with asyncio.timeout(self._timeout if seconds is None else seconds):
-            await self.write(results, membership)
+            written = await self.write(results, membership)
             await self._end(commit=True)
+        self._committed.append(written)
 
     async def write(
         self,
         results: Mapping[TopicPartition, PartitionResult],
         membership: Membership | None = None,
-    ) -> None:
-        """Do all of :meth:`commit` but the end."""
+    ) -> Collection[TopicPartition]:
+        """Do all of :meth:`commit` but the end; return the partitions that were written to."""
+        if self._lost_connections.any_since_last_look() and self._committed:
+            # The end of what was committed last may not have come everywhere, and this transaction
+            # may be aborted: that must not be the end of those records.
+            await self._end_again(set().union(*self._committed), commit=True)
         topics = {message.topic for result in results.values() for message in result.messages}
         counts = await self._writer.partition_counts(topics)
         by_partition: dict[TopicPartition, list[Message]] = {}
@@ -160,32 +215,22 @@ class GroupProducer:
             # Not side by side: see above.
             await self._writer.write(by_partition)
             await self._offsets.commit(self._transaction, offsets, membership)
+        return frozenset(by_partition)
 
-    async def end_unended(
-        self, topics: Sequence[str], partitions: Iterable[int], *, commit: bool
-    ) -> None:
-        """End what a former producer of this id left open although the coordinator calls it ended.
+    async def _end_again(self, partitions: Collection[TopicPartition], *, commit: bool) -> None:
+        """End a transaction once more that has ended, in case that a partition lacks its end.
 
-        A coordinator takes a partition that has no leader just now for deleted, and does without its
-        marker (KAFKA-20734; one broker, killed and restarted, is enough). Records and offset then
-        wait for the id's next transaction, whose end counts for them, too. So one is made that is
-        empty, names all partitions (in either version), and ends as the former one was decided.
-
-        Args:
-            topics: everything that the id's transactions publish to.
-            partitions: numbers of the input partitions that they answered.
-            commit: what was decided.
-
-        Raises:
-            Fenced: the id has another owner.
-            KafkaError, TimeoutError: as :meth:`commit`.
+        To give up half-way would leave an open transaction, which is aborted in the end: so it is
+        tried for as long as the caller has time.
         """
-        async with asyncio.timeout(self._timeout):
-            counts = await self._writer.partition_counts(set(topics))
-            await self._name(
-                {_answering(number, topic, counts) for topic in topics for number in partitions}
-            )
-            await self._end(commit=commit)
+        while True:
+            try:
+                await self._name(partitions)
+                await self._end(commit=commit)
+            except _BROKEN:
+                await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            else:
+                return
 
     async def discard(self) -> None:
         """Close the connections without waiting for what is in doubt."""

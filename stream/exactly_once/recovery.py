@@ -11,9 +11,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.exactly_once.former_owner import FormerOwners
-from stream.exactly_once.transactional_producer import PartitionProducer, transactional_id
+from stream.exactly_once.transactional_producer import PartitionProducer
 from stream.kafka.offsets import OffsetPending, committed_offset
-from stream.kafka.transaction_state import commit_was_decided
 
 # Writing a transaction's end to its partitions takes milliseconds; this only bounds a failure.
 _SETTLE_SECONDS: Final = 10.0
@@ -24,9 +23,6 @@ _log = structlog.get_logger(__name__)
 
 class Recovery:
     """Starts one producer after another for a partition, and says where each begins.
-
-    Keep it for as long as the partition: what was decided about the last transaction is forgotten
-    once the transactional id is initialised, even if that attempt then fails.
 
     Args:
         tp: the partition that is read.
@@ -49,7 +45,6 @@ class Recovery:
         self._group = group
         self._outputs = outputs
         self._former = former
-        self._commit_decided: bool | None = None
 
     async def start(self, producer: PartitionProducer) -> int:
         """Start the producer and return the offset to go on from.
@@ -58,13 +53,10 @@ class Recovery:
             Fenced: another owner has taken over meanwhile.
             KafkaError, TimeoutError: the broker cannot be reached or refuses.
         """
-        # The order matters. Only before the id is initialised is known what was decided last; only
-        # after is the former owner's transaction settled, and only then is the offset final.
-        decided = await commit_was_decided(self._consumer, transactional_id(self._group, self._tp))
-        if decided is not None:
-            self._commit_decided = decided
-        await producer.start()
-        committed = await self._settled_offset(producer)
+        # The order matters. Only after the id is taken over are the former owner's transactions settled,
+        # and only then is the offset final.
+        await producer.start(self._outputs)
+        committed = await self._settled_offset()
         if self._former is not None:
             await self._former.watch(self._tp, self._consumer)
         if committed is None:
@@ -82,23 +74,11 @@ class Recovery:
                 )
         return int(committed)
 
-    async def _settled_offset(self, producer: PartitionProducer) -> int | None:
+    async def _settled_offset(self) -> int | None:
         if self._former is not None:
             with contextlib.suppress(OffsetPending):
                 return await committed_offset(self._consumer, self._group, self._tp, settled=True)
             await self._former.settle(self._tp, self._consumer)
-        try:
-            return await committed_offset(self._consumer, self._group, self._tp, settled=True)
-        except OffsetPending:
-            # The coordinator said that the former transaction has ended; not all of its end was
-            # written. The next commit would publish what it left, after we have published it again.
-            commit = bool(self._commit_decided)
-            _log.warning(
-                "unended_transaction",
-                partition=f"{self._tp.topic}[{self._tp.partition}]",
-                decided="commit" if commit else "abort",
-            )
-            await producer.end_unended(self._outputs, commit=commit)
         # The broker answers first and writes the end to the partitions then.
         async with asyncio.timeout(_SETTLE_SECONDS):
             while True:

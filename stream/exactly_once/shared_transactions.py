@@ -98,7 +98,6 @@ class SharedTransactions:
         self._taken: list[_Waiting] = []
         self._under_way: asyncio.Task[None] | None = None
         self._in_doubt: set[int] = set()
-        self._commit_decided: bool | None = None
         self._is_open = False
         self._is_down = True
         self._is_stale = False
@@ -189,18 +188,11 @@ class SharedTransactions:
     async def _open(self, producer: GroupProducer) -> None:
         await producer.connect()
         if self._in_doubt:
-            # Only before the id is initialised is known what was decided last.
-            decided = await producer.was_committed()
-            if decided is not None:
-                self._commit_decided = decided
-        await producer.initialise()
-        if self._in_doubt:
-            commit = bool(self._commit_decided)
-            await producer.end_unended(self._outputs, self._in_doubt, commit=commit)
-            # Done once that end is written everywhere: nobody joins while a partition cannot be.
-            await producer.initialise()
+            # Nobody joins while a partition lacks an end.
+            await producer.take_over(self._outputs, self._in_doubt)
             self._in_doubt.clear()
-            self._commit_decided = None
+        else:
+            await producer.initialise()
         self._is_open, self._is_down = True, False
 
     async def _commit_all(self, producer: GroupProducer) -> None:
@@ -222,7 +214,8 @@ class SharedTransactions:
         if not taken:  # withdrawn
             return
         self._taken = taken
-        self._in_doubt |= {waiting.tp.partition for waiting in taken}
+        partitions = {waiting.tp.partition for waiting in taken}
+        self._in_doubt |= partitions
         results = {waiting.tp: waiting.result for waiting in taken}
         self._under_way = asyncio.create_task(producer.commit(results, membership, self._seconds))
         try:
@@ -237,7 +230,8 @@ class SharedTransactions:
             raise
         finally:
             self._taken, self._under_way = [], None
-        self._in_doubt.clear()
+        # It was committed, and is in doubt until the next one is: its end may not come everywhere.
+        self._in_doubt = partitions
         for waiting in taken:
             waiting.end()
 
@@ -293,9 +287,9 @@ class JoiningProducer:
         self._membership = membership
         self._has_joined = False
 
-    async def start(self) -> None:
+    async def start(self, topics: Sequence[str] = ()) -> None:
         """Fence and settle former owners that have not joined; see :class:`TransactionalProducer`."""
-        await self._own.start()
+        await self._own.start(topics)
 
     async def commit(self, messages: Sequence[Message], next_offset: int, note: str = "") -> None:
         """Publish messages and the group's offset in one transaction.
@@ -326,10 +320,6 @@ class JoiningProducer:
                     "the group dealt anew while a transaction was under way"
                 ) from refused
             raise
-
-    async def end_unended(self, topics: Sequence[str], *, commit: bool) -> None:
-        """End what a former owner that had not joined left; see :class:`TransactionalProducer`."""
-        await self._own.end_unended(topics, commit=commit)
 
     async def discard(self) -> None:
         """Close the connections of the partition's own."""

@@ -24,14 +24,15 @@ from stream.kafka.size_limits import SizeLimits
 class PartitionProducer(Protocol):
     """What publishes and commits for one input partition, and is discarded after any exception."""
 
-    async def start(self) -> None:
-        """Shut the former owner out and settle its transaction."""
+    async def start(self, topics: Sequence[str] = ()) -> None:
+        """Shut the former owner out, and end its last transaction everywhere as it was decided.
+
+        Args:
+            topics: everything that the partition's transactions publish to.
+        """
 
     async def commit(self, messages: Sequence[Message], next_offset: int, note: str = "") -> None:
         """Publish messages and the group's offset in one transaction."""
-
-    async def end_unended(self, topics: Sequence[str], *, commit: bool) -> None:
-        """End what a former producer of this partition left open."""
 
     async def discard(self) -> None:
         """Let go of the connections."""
@@ -61,14 +62,18 @@ class TransactionalProducer:
         self._membership = membership
         self._producer = GroupProducer(options, transactional_id(options.group, tp), limits)
 
-    async def start(self) -> None:
-        """Initialise the transactional id: afterwards the former owner is fenced and settled.
+    async def start(self, topics: Sequence[str] = ()) -> None:
+        """Take the transactional id over: afterwards the former owner is fenced and settled.
+
+        Args:
+            topics: everything that the id's transactions publish to; see
+                :meth:`stream.exactly_once.group_producer.GroupProducer.take_over`.
 
         Raises:
             KafkaError, TimeoutError: it could not be.
         """
         await self._producer.connect()
-        await self._producer.initialise()
+        await self._producer.take_over(topics, [self._tp.partition])
 
     async def commit(self, messages: Sequence[Message], next_offset: int, note: str = "") -> None:
         """Publish messages and the group's offset in one transaction.
@@ -88,21 +93,6 @@ class TransactionalProducer:
     async def write(self, messages: Sequence[Message], next_offset: int) -> None:
         """Do all of :meth:`commit` but the end."""
         await self._producer.write(self._result(messages, next_offset), self._membership)
-
-    async def end_unended(self, topics: Sequence[str], *, commit: bool) -> None:
-        """End what a former producer of this id left open although the coordinator calls it ended.
-
-        See :meth:`stream.exactly_once.group_producer.GroupProducer.end_unended`.
-
-        Args:
-            topics: everything that the id's transactions publish to.
-            commit: what was decided.
-
-        Raises:
-            Fenced: the partition has another owner.
-            KafkaError, TimeoutError: as :meth:`commit`.
-        """
-        await self._producer.end_unended(topics, [self._tp.partition], commit=commit)
 
     async def discard(self) -> None:
         """Close the connections without waiting for what is in doubt."""

@@ -57,9 +57,14 @@ async def known_partitions(client: Any, topic: str) -> Any:
     return await client._wait_on_metadata(topic)
 
 
+def connections_of(client: Any) -> list[Any]:
+    """Return a client's connections; some may have ended, and wait to be replaced."""
+    return list(client._conns.values())
+
+
 def abort_connections(client: Any) -> None:
     """Drop what waits to be sent: a graceful close would wait for a broker that is frozen."""
-    for connection in client._conns.values():
+    for connection in connections_of(client):
         if connection._writer is not None:
             connection._writer.transport.abort()
 

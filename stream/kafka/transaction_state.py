@@ -6,9 +6,9 @@ aiokafka 0.14 does not ask: the request is defined here.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.client import CoordinationType
 from aiokafka.errors import (
     CoordinatorLoadInProgressError,
@@ -20,15 +20,15 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, Int16, Int32, Int64
 
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message, partitions_by_topic, raise_for
-from stream.kafka.private import client_of
 
 _BACKOFF_SECONDS: Final = 0.1
 _UNKNOWN_ID: Final = 105
 # What stands in front of a broker, or is none, may not know the request.
 _UNKNOWN_REQUEST: Final = 35
 _COMMIT: Final = frozenset({"PrepareCommit", "CompleteCommit"})
+_ONGOING: Final = "Ongoing"
 # A transaction that is open is aborted when its id is initialised.
-_ABORT: Final = frozenset({"Ongoing", "PrepareAbort", "CompleteAbort", "PrepareEpochFence"})
+_ABORT: Final = frozenset({_ONGOING, "PrepareAbort", "CompleteAbort", "PrepareEpochFence"})
 _MOVING: Final = (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
@@ -36,27 +36,44 @@ _MOVING: Final = (
 )
 
 
-async def commit_was_decided(consumer: AIOKafkaConsumer, transactional_id: str) -> bool | None:
-    """Return whether the id's last transaction was, or will be, committed; None if that is unknown.
+@dataclass(frozen=True, slots=True)
+class LastTransaction:
+    """What a coordinator knows of a transactional id."""
+
+    state: str
+    """In Kafka's words; Empty: the id was initialised, and nothing was done with it since."""
+    timeout_ms: int
+    """With which the id was initialised."""
+    producer_id: int
+    epoch: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has decided about it."""
+        return self.state == _ONGOING
+
+    @property
+    def is_committed(self) -> bool | None:
+        """Whether it was, or will be, committed; None: there is none since the id was initialised."""
+        return True if self.state in _COMMIT else False if self.state in _ABORT else None
+
+
+async def last_transaction(client: Any, transactional_id: str) -> LastTransaction | None:
+    """Return what is known of an id's last transaction; None: nothing, or the broker does not say.
 
     To be asked before the id is initialised: after that the coordinator has forgotten it.
 
     Args:
-        consumer: started; its connections are used.
-        transactional_id: which.
+        client: a started ``AIOKafkaClient``; its connections are used.
+        transactional_id: whose.
 
     Raises:
         KafkaError: the broker cannot be reached or refuses.
     """
-    return await last_decision(client_of(consumer), transactional_id)
-
-
-async def last_decision(client: Any, transactional_id: str) -> bool | None:
-    """Return the same, asked through a started ``AIOKafkaClient``; see :func:`commit_was_decided`."""
     while True:
         try:
             node = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
-            return decision_in(await client.send(node, DescribeTransaction(transactional_id)))
+            return transaction_in(await client.send(node, DescribeTransaction(transactional_id)))
         except IncompatibleBrokerVersion:  # before Kafka 3.0
             return None
         except _MOVING:
@@ -81,23 +98,23 @@ async def ongoing_since(client: Any, transactional_id: str) -> int | None:
     except IncompatibleBrokerVersion:
         return None
     ((code, _id, state, _timeout_ms, started_ms, *_),) = reply.transactions
-    if code in {_UNKNOWN_ID, _UNKNOWN_REQUEST} or state != "Ongoing":
+    if code in {_UNKNOWN_ID, _UNKNOWN_REQUEST} or state != _ONGOING:
         return None
     raise_for(code)
     return int(started_ms)
 
 
-def decision_in(reply: Any) -> bool | None:
-    """Return what a reply about one transactional id says: True for commit, None for nothing.
+def transaction_in(reply: Any) -> LastTransaction | None:
+    """Return what a reply about one transactional id says; None for nothing.
 
     Raises:
         KafkaError: the reply says so.
     """
-    ((code, _id, state, *_),) = reply.transactions
+    ((code, _id, state, timeout_ms, _since, producer_id, epoch, *_),) = reply.transactions
     if code in {_UNKNOWN_ID, _UNKNOWN_REQUEST}:
         return None
     raise_for(code)
-    return True if state in _COMMIT else False if state in _ABORT else None
+    return LastTransaction(state, timeout_ms, producer_id, epoch)
 
 
 class _TransactionReply(Response):  # type: ignore[misc]  # aiokafka ships no types

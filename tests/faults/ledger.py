@@ -121,6 +121,7 @@ def check(
         positions[event.position].add(event.uid)
     silent = {uid for uid, event in sent.items() if event.route == DELETED}
     expected = set().union(sent, *positions.values()) - silent
+    known = expected | silent
     found = list(outcomes)
     counts = Counter(outcome.uid for outcome in found)
     return Verdict(
@@ -130,7 +131,7 @@ def check(
         duplicated=sum(counts[uid] - 1 for uid in counts),
         out_of_order=_inversions(sent, found),
         wrong=sum(_is_wrong(outcome, sent, positions) for outcome in found),
-        strangers=sum(uid not in expected | silent for uid in counts),
+        strangers=sum(uid not in known for uid in counts),
         summary_errors=0 if summed_up is None else _miscounted(summed_up, positions),
         examples=_examples(expected, positions, found, counts),
     )

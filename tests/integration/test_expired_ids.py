@@ -9,7 +9,8 @@ from deploy.local import LocalKafka
 from schemas import Category
 from stream.cli.checks import _kafka
 from stream.exactly_once.transactional_producer import transactional_id
-from stream.kafka.transaction_state import commit_was_decided
+from stream.kafka.private import client_of
+from stream.kafka.transaction_state import last_transaction
 from tests.faults.outages import EXPIRES_SOON
 from tests.support.pipeline import (
     WAIT_SECONDS,
@@ -50,7 +51,7 @@ async def until_forgotten(kafka, name):
     await consumer.start()
     try:
         async with asyncio.timeout(WAIT_SECONDS):
-            while await commit_was_decided(consumer, name) is not None:  # noqa: ASYNC110 - it is asked
+            while await last_transaction(client_of(consumer), name) is not None:  # noqa: ASYNC110 - it is asked
                 await asyncio.sleep(0.2)
     finally:
         await consumer.stop()

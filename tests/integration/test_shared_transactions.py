@@ -24,6 +24,7 @@ from tests.support.pipeline import (
     source_of,
 )
 from tests.support.tiny_model import tiny_classifier
+from tests.support.unended import being_ended
 
 pytestmark = pytest.mark.kafka
 
@@ -160,41 +161,19 @@ async def test_a_new_owner_shuts_out_a_former_one_that_holds_the_offset(
 
 
 async def test_what_a_former_owner_had_committed_and_was_not_written_counts_once(
-    kafka, topics, former, member, partitions, transactions, monkeypatch
+    kafka, topics, options, former, member, partitions, transactions
 ):
     tp, known = partitions[0], membership_of(member, None)
     note = former.transactional_id
     await former.commit(results(topics, [tp], [b"first"], 1, note), known)
-    await former.write(results(topics, [tp], [b"second"], 2, note), known)
-
-    async def said_commit(client, transactional_id):
-        return True
-
-    async def left_as_it_is(self):
-        """To the partitions it looks as if the coordinator took the transaction for ended."""
-        self._transaction.producer_id = former._transaction.producer_id
-        self._transaction.epoch = former._transaction.epoch
-        self._transaction.version = former._transaction.version
-
-    monkeypatch.setattr("stream.exactly_once.group_producer.last_decision", said_commit)
-    monkeypatch.setattr(GroupProducer, "connect", connected_like(note, left_as_it_is))
+    left = await being_ended(options, note, commit=True)
+    await left.write(results(topics, [tp], [b"second"], 2, note), known)
     producer, begin = await opened(transactions, member, tp)
     await producer.discard()
+    await left.discard()
     assert begin == 2
     records = await read_topic(kafka, topics.relabel, 2)
     assert [record.value for record in records] == [b"first", b"second"]
-
-
-def connected_like(transactional_id, initialise):
-    """Connect; the producer of this id is not initialised, but as a test says."""
-    connect = GroupProducer.connect
-
-    async def connected(self):
-        await connect(self)
-        if self.transactional_id == transactional_id:
-            self.initialise = lambda: initialise(self)
-
-    return connected
 
 
 async def test_readers_do_not_wait_for_a_former_owner_that_stands_still(

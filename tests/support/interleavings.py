@@ -54,11 +54,7 @@ def run_interleavings(
     async def committed_offset(consumer: Any, group: str, tp: Any, settled: bool) -> int:
         return committed(consumer.broker, tp)
 
-    async def commit_was_decided(consumer: Any, transactional_id: str) -> None:
-        return None
-
     monkeypatch.setattr("stream.exactly_once.recovery.committed_offset", committed_offset)
-    monkeypatch.setattr("stream.exactly_once.recovery.commit_was_decided", commit_was_decided)
     monkeypatch.setattr(
         "stream.exactly_once.partition_processor.asyncio.sleep", lambda _: _sleep(0)
     )

@@ -62,7 +62,7 @@ class GatedProducer:
     def __init__(self, gate):
         self._gate = gate
 
-    async def start(self):
+    async def start(self, topics=()):
         pass
 
     async def commit(self, messages, next_offset):
@@ -79,7 +79,7 @@ class DeafOnce(GatedProducer):
         self.missed = []
         self.starting = asyncio.Event()
 
-    async def start(self):
+    async def start(self, topics=()):
         self.starting.set()
         try:
             await asyncio.sleep(60)

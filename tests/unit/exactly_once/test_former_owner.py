@@ -12,6 +12,7 @@ from stream.settings import load_settings
 from stream.worker.group_member import transaction_options
 
 TP = TopicPartition("reviews.incoming", 2)
+SHUT_OUT = [(["out"], [0, 1, 2]), "discard"]
 FORMER = "g.reviews.incoming.former"
 
 
@@ -23,8 +24,6 @@ class Broker:
         self.pending = True
         self.looks = 0
         self.ends_at_look = None
-        self.decided = None
-        self.left_unended = False
         self.asked = []
 
     async def committed_note(self, consumer, group, tp):
@@ -50,15 +49,8 @@ class Producer:
     async def connect(self):
         pass
 
-    async def was_committed(self):
-        return self.broker.decided
-
-    async def initialise(self):
-        self.broker.asked.append("initialise")
-        self.broker.pending = self.broker.left_unended
-
-    async def end_unended(self, topics, partitions, *, commit):
-        self.broker.asked.append((topics, sorted(partitions), commit))
+    async def take_over(self, topics, partitions):
+        self.broker.asked.append((topics, sorted(partitions)))
 
     async def discard(self):
         self.broker.asked.append("discard")
@@ -74,7 +66,6 @@ def broker(monkeypatch):
     broker = Broker()
     for name in ("committed_note", "committed_offset"):
         monkeypatch.setattr(former_owner, name, getattr(broker, name))
-    monkeypatch.setattr(former_owner, "_OTHERS_SECONDS", 30.0)
     for name in ("_GRACE_SECONDS", "_OWN_SECONDS", "_LOOK_AGAIN_SECONDS"):
         monkeypatch.setattr(former_owner, name, 0.02)
     return broker
@@ -85,32 +76,17 @@ def former(broker):
     return FormerOwners(transaction_options(load_settings(), "g"), ["out"], broker.producer)
 
 
-async def test_an_owner_that_does_not_end_its_transaction_is_shut_out(former, broker):
-    broker.decided = False
+async def test_an_owner_that_does_not_end_its_transaction_is_shut_out_in_all_partitions(
+    former, broker
+):
     await former.settle(TP, Consumer())
-    assert broker.asked == ["initialise", "discard"]
+    assert broker.asked == SHUT_OUT
 
 
 async def test_an_owner_that_is_just_ending_its_transaction_is_left_alone(former, broker):
     broker.ends_at_look = 2
     await former.settle(TP, Consumer())
     assert broker.asked == []
-
-
-@pytest.mark.parametrize("decided", [True, False])
-async def test_an_end_that_was_not_written_is_written_for_all_partitions_as_decided(
-    former, broker, decided
-):
-    broker.decided, broker.left_unended = decided, True
-    await former.settle(TP, Consumer())
-    assert broker.asked == ["initialise", (["out"], [0, 1, 2], decided), "discard"]
-
-
-async def test_what_another_new_owner_settles_is_left_to_it(former, broker):
-    # It has initialised the id, so that the coordinator has forgotten what was decided.
-    broker.decided, broker.ends_at_look = None, 5
-    await former.settle(TP, Consumer())
-    assert broker.asked == ["discard"]
 
 
 async def test_transactions_of_our_own_are_not_shut_out(former, broker):
@@ -145,9 +121,9 @@ async def test_an_owner_whose_transaction_stands_still_is_shut_out_for_the_sake_
     monkeypatch.setattr(former_owner, "ongoing_since", ongoing_since)
     monkeypatch.setattr(former_owner, "client_of", lambda consumer: None)
     monkeypatch.setattr(former_owner, "_STUCK_SECONDS", 0.0)
-    broker.pending, broker.decided = False, False
+    broker.pending = False
     await former.watch(TP, Consumer())
     await asyncio.wait_for(looked.wait(), 30)
     watching = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     await asyncio.gather(*watching)
-    assert ("initialise" in broker.asked) is shut_out
+    assert broker.asked == (SHUT_OUT if shut_out else [])

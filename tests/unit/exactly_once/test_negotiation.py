@@ -66,7 +66,7 @@ class OldBroker(Broker):
 
 
 def features_of(broker):
-    return TransactionCoordinator(broker, "id", 1000).features
+    return TransactionCoordinator(broker, "id").features
 
 
 async def test_versions_and_levels_are_read_from_the_reply():
@@ -186,8 +186,8 @@ class Coordination:
 )
 async def test_transactions_after_one_another_have_the_epochs_of_their_version(version, producers):
     broker = Coordination()
-    transaction = TransactionCoordinator(broker, "id", 1000)
-    await transaction.initialise(version)
+    transaction = TransactionCoordinator(broker, "id")
+    await transaction.initialise(version, 1000)
     for _ in producers:
         await transaction.end(commit=True)
     api = 0 if version is NAMED else 5

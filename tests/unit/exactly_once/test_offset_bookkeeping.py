@@ -45,7 +45,7 @@ class Producer:
         self.broker = broker
         self.pending = None
 
-    async def start(self):
+    async def start(self, topics=()):
         self.broker.epoch += 1
         self.epoch = self.broker.epoch
 

@@ -22,7 +22,7 @@ class FailingProducer:
     def __init__(self, error):
         self._error = error
 
-    async def start(self):
+    async def start(self, topics=()):
         raise self._error
 
     async def discard(self):
@@ -54,7 +54,7 @@ class StillConsumer:
 
 
 class IdleProducer:
-    async def start(self):
+    async def start(self, topics=()):
         pass
 
     async def discard(self):

@@ -45,7 +45,7 @@ class Producer:
     def __init__(self, committed):
         self._committed = committed
 
-    async def start(self):
+    async def start(self, topics=()):
         pass
 
     async def commit(self, messages, next_offset):

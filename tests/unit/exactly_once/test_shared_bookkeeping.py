@@ -70,7 +70,7 @@ class Own:
     def __init__(self, broker, tp, membership):
         self.broker, self.tp, self.membership = broker, tp, membership
 
-    async def start(self):
+    async def start(self, topics=()):
         self.broker.epochs[self.tp] += 1
         self.epoch = self.broker.epochs[self.tp]
 
@@ -94,13 +94,10 @@ class Shared:
     async def connect(self):
         pass
 
-    async def was_committed(self):
-        return None
-
     async def initialise(self):
         pass
 
-    async def end_unended(self, topics, partitions, *, commit):
+    async def take_over(self, topics, partitions):
         pass
 
     async def commit(self, results, membership, seconds):

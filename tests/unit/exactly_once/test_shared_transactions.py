@@ -34,7 +34,6 @@ class Broker:
         self.commits = asyncio.Event()
         self.commits.set()
         self.begun = asyncio.Semaphore(0)
-        self.decided = None
         self.refuses_to_open = False
 
     def producer(self, options, transactional_id, limits):
@@ -49,17 +48,13 @@ class Producer:
     async def connect(self):
         await self.broker.opens.wait()
 
-    async def was_committed(self):
-        self.broker.asked.append("was committed?")
-        return self.broker.decided
-
     async def initialise(self):
-        if self.broker.refuses_to_open:
-            raise KafkaError("no coordinator")
         self.broker.asked.append("initialise")
 
-    async def end_unended(self, topics, partitions, *, commit):
-        self.broker.asked.append(("end", sorted(partitions), commit))
+    async def take_over(self, topics, partitions):
+        if self.broker.refuses_to_open:
+            raise KafkaError("no coordinator")
+        self.broker.asked.append(("take over", topics, sorted(partitions)))
 
     async def commit(self, results, membership, seconds):
         self.broker.begun.release()
@@ -129,7 +124,8 @@ async def test_what_an_old_generation_was_refused_is_committed_in_the_next(share
     broker.commits.set()
     await asyncio.gather(*taking_part)
     assert broker.transactions == [{0, 1}]
-    assert broker.asked.count("initialise") > 1  # what was left of the refused one is settled first
+    # What was left of the refused one is settled first.
+    assert broker.asked[-1] == ("take over", ["out"], [0, 1])
 
 
 async def test_who_lost_its_partitions_does_not_try_again(shared, broker):
@@ -177,22 +173,31 @@ async def test_all_that_took_part_hear_of_a_failure_and_nobody_else(shared, brok
     assert broker.transactions == [{2}]
 
 
-@pytest.mark.parametrize(("decided", "commits"), [(True, True), (False, False), (None, False)])
-async def test_what_failed_is_ended_everywhere_as_it_was_decided_before_anybody_joins(
-    shared, broker, decided, commits
+async def test_what_failed_and_what_came_before_is_ended_everywhere_before_anybody_joins(
+    shared, broker
 ):
-    broker.failures, broker.decided = [TimeoutError()], decided
+    await commit(shared, TWO)
+    broker.failures = [TimeoutError()]
     broker.asked.clear()
     with pytest.raises(TimeoutError):
         await asyncio.gather(commit(shared, ONE), commit(shared, THREE))
     await opened(shared)
     assert broker.asked == [
         ("made", shared.transactional_id),
-        "was committed?",
-        "initialise",
-        ("end", [0, 2], commits),
-        "initialise",
+        ("take over", ["out"], [0, 1, 2]),
     ]
+
+
+async def test_an_attempt_to_go_on_that_fails_forgets_nothing_of_what_is_in_doubt(shared, broker):
+    broker.failures, broker.refuses_to_open = [TimeoutError()], True
+    with pytest.raises(TimeoutError):
+        await commit(shared, THREE)
+    async with asyncio.timeout(30):
+        while broker.asked.count(("made", shared.transactional_id)) < 3:  # noqa: ASYNC110 - in turns
+            await asyncio.sleep(0)
+    broker.refuses_to_open = False
+    await opened(shared)
+    assert broker.asked[-1] == ("take over", ["out"], [2])
 
 
 async def test_nobody_waits_for_transactions_that_cannot_go_on(shared, broker):

@@ -66,7 +66,7 @@ class Producer:
     def __init__(self, allowed):
         self._allowed = allowed
 
-    async def start(self):
+    async def start(self, topics=()):
         pass
 
     async def commit(self, messages, next_offset):

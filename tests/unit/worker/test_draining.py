@@ -64,7 +64,7 @@ class CommittingProducer:
     def __init__(self, committed):
         self._committed = committed
 
-    async def start(self):
+    async def start(self, topics=()):
         pass
 
     async def commit(self, messages, next_offset):

@@ -181,7 +181,7 @@ class RefusingProducer:
     def __init__(self, sent, refuse):
         self._sent, self._refuse = sent, refuse
 
-    async def start(self):
+    async def start(self, topics=()):
         pass
 
     async def commit(self, messages, next_offset):
