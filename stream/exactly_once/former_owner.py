@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from aiokafka.errors import KafkaError
 from stream.exactly_once.group_producer import GroupProducer
 from stream.exactly_once.options import TransactionOptions
 from stream.kafka.broker_errors import Fenced
+from stream.kafka.group_members import members_of
 from stream.kafka.offsets import OffsetPending, committed_note, committed_offset
 from stream.kafka.private import client_of
 from stream.kafka.transaction_state import ongoing_since
@@ -25,6 +27,8 @@ _OWN_SECONDS: Final = 10.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
 # A busy producer that lives ends one transaction in much less.
 _STUCK_SECONDS: Final = 3.0
+# All new owners of a dead one's partitions see that it is gone; the first of them settles what it left.
+_APART_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +55,7 @@ class FormerOwners:
         self._make_producer = make_producer
         self._lock = asyncio.Lock()
         self._watching: dict[str, asyncio.Task[None]] = {}
+        self._gone: set[str] = set()
         self.ours = ""
         """The transactional id that this worker's partitions share; empty: none."""
 
@@ -75,14 +80,15 @@ class FormerOwners:
                 await self._shut_out(former, tp, consumer)
 
     async def watch(self, tp: TopicPartition, consumer: Any) -> None:
-        """Shut a former owner out, later, if its transaction does not go on.
+        """Shut a former owner out, later, if it has left the group, or its transaction does not go on.
 
         Its offsets are not pending, but its records may be: readers would wait for them until the
-        broker ends the transaction.
+        broker ends the transaction; or for ever, if that is called ended.
         """
         former = await self._former(tp, consumer)
-        if former and former != self.ours and former not in self._watching:
-            task = asyncio.create_task(self._shut_out_if_stuck(former, tp, consumer))
+        known = {self.ours, *self._watching, *self._gone}
+        if former and former not in known:
+            task = asyncio.create_task(self._shut_out_if_gone(former, tp, consumer))
             self._watching[former] = task
             task.add_done_callback(lambda _: self._watching.pop(former, None))
 
@@ -117,15 +123,26 @@ class FormerOwners:
         finally:
             await producer.discard()
 
-    async def _shut_out_if_stuck(self, former: str, tp: TopicPartition, consumer: Any) -> None:
+    async def _shut_out_if_gone(self, former: str, tp: TopicPartition, consumer: Any) -> None:
+        member_id = former.removeprefix(f"{self._options.group}.{tp.topic}.")
         try:
-            began = await ongoing_since(client_of(consumer), former)
-            if began is None:
-                return
-            await asyncio.sleep(_STUCK_SECONDS)
-            if await ongoing_since(client_of(consumer), former) == began:
-                async with self._lock:
-                    await self._shut_out(former, tp, consumer)
+            await asyncio.sleep(random.uniform(0.0, _APART_SECONDS))  # noqa: S311 - spreads
+            if member_id in await members_of(consumer, self._options.group):
+                if not await self._is_stuck(former, consumer):
+                    return
+            else:
+                self._gone.add(former)
+            async with self._lock:
+                await self._shut_out(former, tp, consumer)
         except (Fenced, KafkaError, TimeoutError, OSError) as error:
-            # The broker ends it in its own time.
+            # The broker ends it in its own time; or another new owner is at it.
+            self._gone.discard(former)
             _log.info("former_owner_left_alone", transactional_id=former, error=repr(error))
+
+    async def _is_stuck(self, former: str, consumer: Any) -> bool:
+        client = client_of(consumer)
+        began = await ongoing_since(client, former)
+        if began is None:
+            return False
+        await asyncio.sleep(_STUCK_SECONDS)
+        return await ongoing_since(client, former) == began

@@ -1,7 +1,7 @@
 """One transactional producer for all partitions of a worker: what waits is committed together (KIP-447).
 
-The transactional id is the worker's and says nothing of partitions, so that a new owner of a partition
-cannot fence the former one by initialising its own. Three things do it instead:
+The transactional id is that of the worker's membership in the group and says nothing of partitions, so that
+a new owner of a partition cannot fence the former one by initialising its own. Three things do it instead:
 
 * offsets are committed in the name of a member, whom the group refuses once it has dealt anew;
 * the note beside every committed offset names the id that the next transactions have, so that a new
@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -73,6 +72,7 @@ class SharedTransactions:
     Args:
         options: connection, group and timeouts.
         topic: whose partitions are answered.
+        member_id: of the worker in the group.
         outputs: every topic that their transactions publish to.
         limits: how large messages may be.
         make_producer: makes the producer.
@@ -82,12 +82,14 @@ class SharedTransactions:
         self,
         options: TransactionOptions,
         topic: str,
+        member_id: str,
         outputs: Sequence[str],
         limits: SizeLimits,
         make_producer: Any = GroupProducer,
     ) -> None:
-        # Never used again by another process: what it leaves is settled by new owners of partitions.
-        self.transactional_id = f"{options.group}.{topic}.{uuid.uuid4().hex}"
+        # Never used again by another process: what it leaves is settled by new owners of partitions, who
+        # see by it whether the member is still there.
+        self.transactional_id = f"{options.group}.{topic}.{member_id}"
         self._options = options
         self._outputs = outputs
         self._limits = limits

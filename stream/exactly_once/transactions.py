@@ -36,6 +36,8 @@ class Transactions:
         self.limits = limits or SizeLimits()
         self._membership: Membership | None = None
         self._shared: SharedTransactions | None = None
+        self._sharing = ""
+        self._ended: list[SharedTransactions] = []
         self._counts: dict[str, int] = {}
         self._former = FormerOwners(options, outputs)
 
@@ -62,11 +64,17 @@ class Transactions:
         membership = self._membership
         if membership is None:
             return TransactionalProducer(self._options, tp, self.limits)
-        if self._shared is None:
-            self._shared = SharedTransactions(self._options, tp.topic, self._outputs, self.limits)
-            self._former.ours = self._shared.transactional_id
+        shared = self._shared
+        if shared is None or self._sharing != membership.member_id:
+            # What the group threw out commits nothing any more, and comes back as another member.
+            self._ended += [] if shared is None else [shared]
+            shared = SharedTransactions(
+                self._options, tp.topic, membership.member_id, self._outputs, self.limits
+            )
+            self._shared, self._sharing = shared, membership.member_id
+            self._former.ours = shared.transactional_id
         own = TransactionalProducer(self._options, tp, self.limits, membership)
-        return JoiningProducer(tp, own, self._shared, membership)
+        return JoiningProducer(tp, own, shared, membership)
 
     def recovery(self, tp: TopicPartition, consumer: Any) -> Recovery:
         """Return what settles former transactions of an input partition.
@@ -80,5 +88,6 @@ class Transactions:
     async def close(self) -> None:
         """End the transactions that partitions share. No producer is of use afterwards."""
         await self._former.close()
-        if self._shared is not None:
-            await self._shared.close()
+        for shared in (*self._ended, self._shared):
+            if shared is not None:
+                await shared.close()

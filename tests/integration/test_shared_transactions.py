@@ -193,7 +193,24 @@ async def test_readers_do_not_wait_for_a_former_owner_that_stands_still(
     await producer.commit([Message(topics.relabel, b"k", b"seen", [])], 1)
     await producer.discard()
     records = await read_topic(kafka, topics.relabel, 2)
-    assert [record.value for record in records] == [b"first", b"seen"]
+    assert {record.value for record in records} == {b"first", b"seen"}
+
+
+async def test_what_a_member_left_that_is_gone_is_ended_though_its_offset_is_settled(
+    kafka, topics, options, former, member, partitions, transactions
+):
+    one, other = partitions[:2]
+    known, note = membership_of(member, None), former.transactional_id
+    await former.commit(results(topics, [one], [b"first"], 1, note), known)
+    left = await being_ended(options, note, commit=True)
+    # Its records are in another partition, whose offset does not name it.
+    await left.write(results(topics, [other], [b"second"], 5, note), known)
+    producer, begin = await opened(transactions, member, one)
+    assert begin == 1
+    records = await read_topic(kafka, topics.relabel, 2)
+    assert {record.value for record in records} == {b"first", b"second"}
+    await producer.discard()
+    await left.discard()
 
 
 async def test_an_offset_tells_which_transactions_come_next(

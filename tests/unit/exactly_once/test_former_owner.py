@@ -24,7 +24,11 @@ class Broker:
         self.pending = True
         self.looks = 0
         self.ends_at_look = None
+        self.members = {"former"}
         self.asked = []
+
+    async def members_of(self, consumer, group):
+        return self.members
 
     async def committed_note(self, consumer, group, tp):
         return self.note
@@ -66,8 +70,9 @@ def broker(monkeypatch):
     broker = Broker()
     for name in ("committed_note", "committed_offset"):
         monkeypatch.setattr(former_owner, name, getattr(broker, name))
-    for name in ("_GRACE_SECONDS", "_OWN_SECONDS", "_LOOK_AGAIN_SECONDS"):
+    for name in ("_GRACE_SECONDS", "_OWN_SECONDS", "_LOOK_AGAIN_SECONDS", "_APART_SECONDS"):
         monkeypatch.setattr(former_owner, name, 0.02)
+    monkeypatch.setattr(former_owner, "members_of", broker.members_of)
     return broker
 
 
@@ -124,6 +129,21 @@ async def test_an_owner_whose_transaction_stands_still_is_shut_out_for_the_sake_
     broker.pending = False
     await former.watch(TP, Consumer())
     await asyncio.wait_for(looked.wait(), 30)
-    watching = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    await asyncio.gather(*watching)
+    await watched()
     assert broker.asked == (SHUT_OUT if shut_out else [])
+
+
+async def watched():
+    """Return when nobody is watched any more."""
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+
+async def test_what_a_member_left_that_is_gone_is_settled_once_for_all_its_partitions(
+    former, broker
+):
+    broker.members = {"another"}
+    for _ in range(2):
+        await former.watch(TP, Consumer())
+        await former.watch(TopicPartition(TP.topic, 0), Consumer())
+        await watched()
+    assert broker.asked == SHUT_OUT

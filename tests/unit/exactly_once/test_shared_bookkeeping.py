@@ -145,7 +145,7 @@ class SharedBookkeeping(RuleBasedStateMachine):
     async def _share(self):
         options = transaction_options(load_settings(), "g")
         self.shared = SharedTransactions(
-            options, TPS[0].topic, [], SizeLimits(), lambda *_: Shared(self.broker)
+            options, TPS[0].topic, "member", [], SizeLimits(), lambda *_: Shared(self.broker)
         )
 
     @initialize()

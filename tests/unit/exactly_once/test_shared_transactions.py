@@ -76,7 +76,7 @@ async def broker():
 @pytest.fixture
 async def shared(broker):
     options = transaction_options(load_settings(), "g")
-    shared = SharedTransactions(options, TOPIC, ["out"], SizeLimits(), broker.producer)
+    shared = SharedTransactions(options, TOPIC, "member", ["out"], SizeLimits(), broker.producer)
     await opened(shared)
     yield shared
     broker.commits.set()
