@@ -52,7 +52,7 @@ class WorkerSettings(Section):
     transactions: Literal["partition", "worker"] = Field(
         "partition",
         description="What a transaction is for: one input partition, or all that a worker has, which is "
-        "fewer and larger ones. Kafka 2.5 or newer, and replicas: not for a lone broker.",
+        "fewer and larger ones. Kafka 2.5 or newer.",
     )
     transaction_version: int = Field(
         1,
