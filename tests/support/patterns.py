@@ -155,7 +155,7 @@ class Attack:
 
 
 # Small steps first: what takes exponential time is seen before it takes for ever.
-_STEPS: Final = (16, 20, 24, 28, 32, 48, 64, 128, 256, 512, 2_048)
+_STEPS: Final = (16, 20, 24, 28, 32, 48, 64, 128, 256, 512, 2_048, 4_096)
 _SCREEN: Final = 8_192
 # A processor a hundred times slower than ours needs less for a linear pattern of this size.
 _TOO_LONG: Final = 0.2
