@@ -28,6 +28,7 @@ from hypothesis import HealthCheck, settings
 
 from deploy.local import LocalRedis, LocalStack
 from schemas import TopicNames, active_taxonomy, using
+from tests.support.java import SHORT_LIVED
 from tests.support.optional_programs import NotTried
 from tests.support.pipeline import create_topics
 from tests.support.taxonomies import bank
@@ -61,8 +62,11 @@ def logs_as_they_were():
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory):
-    with LocalStack(tmp_path_factory.mktemp("stack"), redis_args=("--save", "")) as running:
+    folder = tmp_path_factory.mktemp("stack")
+    with LocalStack(folder, jvm_flags=SHORT_LIVED, redis_args=("--save", "")) as running:
         yield running
+        # Nobody needs what it holds: closing thousands of partitions would take it many seconds.
+        running.kafka.kill_all()
 
 
 @pytest.fixture(scope="session")

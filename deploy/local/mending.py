@@ -55,7 +55,7 @@ def mend_redis(data_dir: Path, redis_args: Sequence[str]) -> None:
 def mend_brokers(
     data_dir: Path,
     names: Collection[str],
-    heap: str,
+    jvm_flags: Sequence[str],
     on_download: DownloadProgress | None = None,
 ) -> None:
     """Start brokers again on their ports and data: who waits for them finds them. Await all.
@@ -74,7 +74,7 @@ def mend_brokers(
         for port in (node.endpoints[0].port, node.internal_port, node.controller_port):
             require_free(port, node.name)
     java = Java.with_jars(JarCache().ensure(on_download))
-    brokers = [Broker(node, folder, (f"-Xmx{heap}",), attached=False) for node in nodes]
+    brokers = [Broker(node, folder, jvm_flags, attached=False) for node in nodes]
     try:
         for broker in brokers:
             broker.launch(java)

@@ -107,6 +107,7 @@ class LocalStack:
         kafka_port: a free one unless given; of the first broker.
         brokers: 1, or 3 for a cluster.
         heap: Java heap of each broker.
+        jvm_flags: further flags of each broker's Java runtime.
         redis_args: further arguments of redis-server.
         progress: told what is being waited for.
         on_download: told how far the first start's download is, in bytes.
@@ -119,6 +120,7 @@ class LocalStack:
         kafka_port: int | None = None,
         brokers: int = 1,
         heap: str = "512m",
+        jvm_flags: Sequence[str] = (),
         redis_args: Sequence[str] = (),
         progress: Progress = lambda _: None,
         on_download: DownloadProgress | None = None,
@@ -127,6 +129,7 @@ class LocalStack:
         self._kafka_port = kafka_port
         self._count = brokers
         self._heap = heap
+        self._jvm_flags = tuple(jvm_flags)
         self._redis_args = tuple(redis_args)
         self._progress = progress
         self._on_download = on_download
@@ -293,7 +296,8 @@ class LocalStack:
                 mend_redis(self.data_dir, self._redis_args)
             if brokers:
                 self._progress(f"starting {' and '.join(sorted(brokers))} again")
-                mend_brokers(self.data_dir, brokers, self._heap, self._on_download)
+                flags = (f"-Xmx{self._heap}", *self._jvm_flags)
+                mend_brokers(self.data_dir, brokers, flags, self._on_download)
 
     def _new_servers(self, *, attached: bool) -> tuple[LocalKafka, LocalRedis]:
         kafka = LocalKafka(
@@ -301,6 +305,7 @@ class LocalStack:
             self._count,
             ports=None if self._kafka_port is None else [self._kafka_port],
             heap=self._heap,
+            jvm_flags=self._jvm_flags,
             attached=attached,
             progress=self._progress,
             on_download=self._on_download,

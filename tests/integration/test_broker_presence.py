@@ -10,6 +10,7 @@ from deploy.local import LocalKafka
 from stream.kafka.presence import tell_of_outages
 from stream.logs import SeldomRepeated
 from stream.settings import KafkaSettings
+from tests.support.java import SHORT_LIVED
 from tests.support.pipeline import WAIT_SECONDS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -28,7 +29,7 @@ def a_line_of_the_library():
 async def test_one_line_when_it_goes_one_when_it_is_back_and_the_library_is_silent_between(
     tmp_path,
 ):
-    with LocalKafka(tmp_path) as kafka:
+    with LocalKafka(tmp_path, jvm_flags=SHORT_LIVED) as kafka:
         settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, request_timeout_ms=2000)
         with structlog.testing.capture_logs() as lines:
             telling = asyncio.create_task(tell_of_outages(settings))

@@ -9,6 +9,7 @@ from deploy.local import LocalKafka
 from stream.errors import BrokerError
 from stream.kafka.topics import list_topics
 from stream.settings import KafkaSettings
+from tests.support.java import SHORT_LIVED
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 COMPOSE = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text("utf-8"))
@@ -35,7 +36,10 @@ def broker(tmp_path_factory):
     assert len(properties) == 2
     folder = tmp_path_factory.mktemp("compose")
     with LocalKafka(
-        folder, listeners={"CLIENT": "SASL_PLAINTEXT"}, properties=properties
+        folder,
+        listeners={"CLIENT": "SASL_PLAINTEXT"},
+        properties=properties,
+        jvm_flags=SHORT_LIVED,
     ) as running:
         yield running
 

@@ -12,6 +12,7 @@ from stream.exactly_once.transactional_producer import transactional_id
 from stream.kafka.private import client_of
 from stream.kafka.transaction_state import last_transaction
 from tests.faults.outages import EXPIRES_SOON
+from tests.support.java import SHORT_LIVED
 from tests.support.pipeline import (
     WAIT_SECONDS,
     create_topics,
@@ -42,7 +43,7 @@ REVIEW = '{"review_id": "r%d", "text": "чайник номер %d"}'
 @pytest.fixture(scope="module")
 def forgetful(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forgetful")
-    with LocalKafka(folder, properties=EXPIRES_SOON | FORGETS) as kafka:
+    with LocalKafka(folder, properties=EXPIRES_SOON | FORGETS, jvm_flags=SHORT_LIVED) as kafka:
         yield kafka.bootstrap_servers
 
 

@@ -14,6 +14,7 @@ from stream.kafka.lag import LagProbe, worker_lag
 from stream.kafka.topics import create_topics
 from stream.monitor.standing import BrokerView
 from stream.operations.replay import DeadLetterReplay
+from tests.support.java import SHORT_LIVED
 from tests.support.pipeline import pipeline_settings, read_outputs, running_worker, send
 from tests.support.tiny_model import tiny_classifier
 
@@ -171,7 +172,7 @@ async def test_while_the_groups_coordinator_moves_lag_is_not_taken_for_the_whole
 
 @pytest.mark.timeout(300)
 async def test_with_the_coordinators_broker_killed_lag_is_right_or_unknown(tmp_path, topic_prefix):
-    with LocalKafka(tmp_path / "kafka", brokers=3) as cluster:
+    with LocalKafka(tmp_path / "kafka", brokers=3, jvm_flags=SHORT_LIVED) as cluster:
         settings = pipeline_settings(
             cluster.bootstrap_servers, topic_prefix, topics={"replication": 3}
         )

@@ -18,6 +18,7 @@ from schemas import TopicNames, encode
 from stream.monitor.service import Monitor
 from tests.support.command_line import running as command
 from tests.support.command_line import wait_for_line
+from tests.support.java import SHORT_LIVED
 from tests.support.pipeline import WAIT_SECONDS, create_topics, pipeline_settings, send
 from tests.support.summaries import EPOCH, summary
 
@@ -46,7 +47,7 @@ class Broker:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with LocalKafka(tmp_path_factory.mktemp("kafka")) as running:
+    with LocalKafka(tmp_path_factory.mktemp("kafka"), jvm_flags=SHORT_LIVED) as running:
         yield running
 
 

@@ -17,6 +17,7 @@ from stream.kafka.topics import create_topics
 from stream.monitor.engine import Engine
 from stream.monitor.snapshot import snapshot
 from stream.settings import MonitorSettings
+from tests.support.java import SHORT_LIVED
 from tests.support.pipeline import (
     WAIT_SECONDS,
     pipeline_settings,
@@ -58,7 +59,7 @@ async def deleted_up_to(kafka, topic, offset):
 async def test_a_review_that_its_producer_dates_years_back_is_there_until_it_is_decided(
     tmp_path, topic_prefix
 ):
-    with LocalKafka(tmp_path / "kafka", properties=EAGER) as broker:
+    with LocalKafka(tmp_path / "kafka", properties=EAGER, jvm_flags=SHORT_LIVED) as broker:
         kafka = broker.bootstrap_servers
         settings = pipeline_settings(kafka, topic_prefix)
         await create_topics(settings)

@@ -22,6 +22,7 @@ from stream.kafka.read_to_end import read_to_end
 from stream.kafka.topics import create_topics
 from tests.faults.fuzz_batches import damaged_batches
 from tests.faults.kafka_proxy import KafkaProxy
+from tests.support.java import SHORT_LIVED
 from tests.support.pipeline import (
     by_topic,
     pipeline_settings,
@@ -94,7 +95,12 @@ async def test_bytes_that_change_on_the_way_cost_their_batch_only_and_only_if_th
     tmp_path, topic_prefix
 ):
     outer, inner = free_ports(2)
-    with LocalKafka(tmp_path / "kafka", ports=[inner], advertised=[f"{HOST}:{outer}"]) as _:
+    with LocalKafka(
+        tmp_path / "kafka",
+        ports=[inner],
+        advertised=[f"{HOST}:{outer}"],
+        jvm_flags=SHORT_LIVED,
+    ):
         async with KafkaProxy(outer, inner) as proxy:
             kafka = f"{HOST}:{outer}"
             settings = pipeline_settings(kafka, topic_prefix)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.local.kafka import LocalKafka
+from tests.support.java import SHORT_LIVED
 
 SECURE: Final = "SECURE"
 """Listener with TLS and SASL."""
@@ -77,7 +78,7 @@ def secured_kafka(
         listeners={SECURE: "SASL_SSL", MUTUAL: "SSL"},
         properties=_properties(keys, super_user, tokens),
         format_arguments=[word for user in users.items() for word in _scram(*user)],
-        jvm_flags=flags,
+        jvm_flags=(*SHORT_LIVED, *flags),
         **options,
     )
 
