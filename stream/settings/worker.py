@@ -55,11 +55,11 @@ class WorkerSettings(Section):
         "fewer and larger ones. Kafka 2.5 or newer.",
     )
     transaction_version: int = Field(
-        1,
+        2,
         ge=1,
         le=2,
-        description="Newest version of Kafka's transactions that is used. With 2 (KIP-890) it is 2 where the "
-        "brokers' feature `transaction.version` says so, as in new clusters since Kafka 4.0; else 1.",
+        description="Newest version of Kafka's transactions that is used: 2 (KIP-890) where the brokers' "
+        "feature `transaction.version` says so, as in new clusters since Kafka 4.0; else 1.",
     )
     session_timeout_ms: PositiveInt = Field(10_000, description="Silent for longer: evicted.")
     instance: str | None = Field(

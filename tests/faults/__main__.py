@@ -34,7 +34,7 @@ def main(
     ] = None,
     version: Annotated[
         int, typer.Option("--transaction-version", min=1, max=2, help="Newest that workers use.")
-    ] = 1,
+    ] = 2,
     references: Annotated[
         bool, typer.Option(help="Also put aiokafka's documented loop and Faust through it.")
     ] = True,

@@ -108,7 +108,7 @@ def _smaller(plan: Plan) -> Plan:
 
 
 def plan(
-    scenarios: Iterable[Scenario], *, quick: bool, only: Sequence[str], version: int = 1
+    scenarios: Iterable[Scenario], *, quick: bool, only: Sequence[str], version: int = 2
 ) -> list[Plan]:
     """Choose scenarios by part of their names, and their repeats.
 
