@@ -119,7 +119,7 @@ class FormerOwners:
             await producer.connect()
             partitions = consumer.partitions_for_topic(tp.topic) or {tp.partition}
             await producer.take_over(self._outputs, partitions)
-            _log.warning("former_owner_shut_out", transactional_id=former, partition=tp.partition)
+            _log.info("former_owner_shut_out", transactional_id=former, partition=tp.partition)
         finally:
             await producer.discard()
 
