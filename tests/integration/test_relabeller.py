@@ -115,6 +115,18 @@ async def test_what_a_person_has_decided_is_not_decided_again(settings, decider)
     assert [label.decided_by for label in await labels(settings, 1)] == ["person"]
 
 
+async def test_a_label_that_cannot_be_read_may_be_a_persons_and_is_not_replaced(settings, decider):
+    servers, topic = settings.kafka.bootstrap_servers, settings.topic_names.labels
+    await send(servers, topic, [(b"r1", b'{"of": "a later release"}')])
+    await send_tasks(settings, [task(1, "платье")])
+    async with running(settings, decider) as relabeller:
+        await until(relabeller, 1)
+    assert [record.value for record in await read_topic(servers, topic, 1)] == [
+        b'{"of": "a later release"}'
+    ]
+    assert not relabeller.outcomes["ensemble"]
+
+
 @pytest.mark.parametrize("why", [{"reason": "canary"}, {"strange": "other-script"}, {"held": True}])
 async def test_canaries_strange_texts_and_held_categories_are_left_to_people(
     settings, decider, why

@@ -57,7 +57,10 @@ class DecidedReviews:
             label = decode(Label, record.value)
         except ContractError as error:
             where = f"{record.topic}[{record.partition}]@{record.offset}"
-            _log.warning("unreadable_label_left_out", where=where, error=str(error))
+            _log.warning("unreadable_label", where=where, error=str(error))
+            # Whatever it says, it may be a person's, and ours would take its place.
+            if record.key is not None:
+                self._decided.add(record.key.decode("utf-8", "replace"))
             return
         # A withdrawn one too: a person is at it.
         self._decided.add(label.review_id)
