@@ -28,6 +28,10 @@ _HOMES: Final = tuple(str(Path(str(package.__file__)).parent) for package in (fa
 _log = structlog.get_logger(__name__)
 
 
+class StartCancelled(Exception):
+    """Faust cancelled its own start, as it does now and then when its group is dealt anew meanwhile."""
+
+
 class FaustRun:
     """Runs an application. Use as ``async with``; nothing of it is left afterwards.
 
@@ -69,12 +73,15 @@ class FaustRun:
         """Return when the application has crashed or stopped.
 
         Raises:
+            StartCancelled: nobody told it to end; another run may start.
             Exception: what kept it from starting.
         """
         assert self._starting is not None  # noqa: S101 - __aenter__() made it
         ended = asyncio.create_task(self._app.wait_until_stopped(), name="faust")
         try:
             await asyncio.wait({self._starting, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if self._starting.cancelled():
+                raise StartCancelled
             if self._starting.done():
                 self._starting.result()
             await ended

@@ -1,0 +1,41 @@
+"""How a run of a Faust application that nobody ended comes to its end."""
+
+import asyncio
+
+import pytest
+
+from stream.monitor.faust_run import FaustRun, StartCancelled
+
+
+class App:
+    """A Faust application whose start does as told, and that is stopped by nobody."""
+
+    def __init__(self, start):
+        self.maybe_start = start
+
+    def finalize(self):
+        pass
+
+    async def wait_until_stopped(self):
+        await asyncio.Event().wait()
+
+
+async def cancelled():
+    raise asyncio.CancelledError
+
+
+async def failed():
+    raise OSError("no broker")
+
+
+@pytest.mark.parametrize(
+    ("start", "error"),
+    [(cancelled, StartCancelled), (failed, OSError)],
+    ids=["cancelled", "failed"],
+)
+async def test_a_start_that_did_not_come_to_its_end_is_no_cancellation_of_whoever_waits(
+    start, error
+):
+    run = await FaustRun(App(start)).__aenter__()
+    with pytest.raises(error):
+        await asyncio.wait_for(run.wait(), 30)
