@@ -57,7 +57,10 @@ def offset_observer(kafka: KafkaSettings) -> AIOKafkaConsumer:
 
 
 def group_reader(
-    kafka: KafkaSettings, group: str | None, begin: Literal["earliest", "latest"] = "earliest"
+    kafka: KafkaSettings,
+    group: str | None,
+    begin: Literal["earliest", "latest"] = "earliest",
+    wait_ms: int = 500,
 ) -> AIOKafkaConsumer:
     """Return a reader in the name of a group. It commits what it is told to, never by itself.
 
@@ -65,9 +68,16 @@ def group_reader(
         kafka: connection.
         group: that it joins when it subscribes; None: none.
         begin: where, if the group has committed nothing.
+        wait_ms: for how long a broker that has nothing waits before it says so.
     """
-    options = connection_options(kafka)
-    return _reader(BoundedConsumer, options, COMMITTED, group_id=group, auto_offset_reset=begin)
+    return _reader(
+        BoundedConsumer,
+        connection_options(kafka),
+        COMMITTED,
+        group_id=group,
+        auto_offset_reset=begin,
+        fetch_max_wait_ms=wait_ms,
+    )
 
 
 def group_member(

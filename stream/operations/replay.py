@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
@@ -21,6 +21,9 @@ from stream.operations.replay_pass import PartitionReplay, ReplayReport, ReplayT
 from stream.settings import Settings
 from stream.worker.group_member import transaction_options
 
+# A broker answers a connection's requests in turn: each question would wait behind a fetch of nothing.
+_WAIT_MS: Final = 50
+
 
 class DeadLetterReplay:
     """Re-publishes dead letters to the incoming topic: original bytes, key and headers.
@@ -37,7 +40,6 @@ class DeadLetterReplay:
         limit: most letters to replay; all unless given.
         dry_run: count, and change nothing.
         on_progress: called with the report as it grows.
-        transactions: makes producers and recoveries; those of the settings unless given.
     """
 
     def __init__(
@@ -48,13 +50,12 @@ class DeadLetterReplay:
         limit: int | None = None,
         dry_run: bool = False,
         on_progress: Callable[[ReplayReport], None] | None = None,
-        transactions: Transactions | None = None,
     ) -> None:
         self._names = settings.topic_names
         self.group = f"{settings.topics.prefix}.replay"
         self._settings = settings
         self._dry_run = dry_run
-        self._transactions = transactions or Transactions(
+        self._transactions = Transactions(
             transaction_options(settings, self.group), [self._names.incoming]
         )
         self._task = ReplayTask(
@@ -76,7 +77,7 @@ class DeadLetterReplay:
         kafka = self._settings.kafka
         letters = await partitions_of(kafka, self._names.dead_letter)
         await partitions_of(kafka, self._names.incoming)
-        consumer = group_reader(kafka, self.group)
+        consumer = group_reader(kafka, self.group, wait_ms=_WAIT_MS)
         await start(consumer, kafka)
         try:
             await self._replay_all(consumer, letters)
