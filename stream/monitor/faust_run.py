@@ -28,8 +28,8 @@ _HOMES: Final = tuple(str(Path(str(package.__file__)).parent) for package in (fa
 _log = structlog.get_logger(__name__)
 
 
-class StartCancelled(Exception):
-    """Faust cancelled its own start, as it does now and then when its group is dealt anew meanwhile."""
+class RunCancelled(Exception):
+    """Faust was cancelled, and by nobody who wants it to end: it loses its way in a rebalance now and then."""
 
 
 class FaustRun:
@@ -73,7 +73,7 @@ class FaustRun:
         """Return when the application has crashed or stopped.
 
         Raises:
-            StartCancelled: nobody told it to end; another run may start.
+            RunCancelled: nobody told it to end; another run may begin.
             Exception: what kept it from starting.
         """
         assert self._starting is not None  # noqa: S101 - __aenter__() made it
@@ -81,10 +81,13 @@ class FaustRun:
         try:
             await asyncio.wait({self._starting, ended}, return_when=asyncio.FIRST_COMPLETED)
             if self._starting.cancelled():
-                raise StartCancelled
+                raise RunCancelled
             if self._starting.done():
                 self._starting.result()
-            await ended
+            await asyncio.wait({ended})
+            if ended.cancelled():
+                raise RunCancelled
+            ended.result()
         finally:
             ended.cancel()
 

@@ -23,7 +23,7 @@ from stream.model.signing import trusted_keys
 from stream.monitor.bounded import Stopped, Until, first_of
 from stream.monitor.engine import Engine
 from stream.monitor.faust_app import MonitorApp, read_topics
-from stream.monitor.faust_run import FaustRun, StartCancelled
+from stream.monitor.faust_run import FaustRun, RunCancelled
 from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.progress import StandsStill, stands_still
 from stream.monitor.standing import LagProbe
@@ -125,8 +125,8 @@ class Monitor:
                 except StandsStill as still:
                     _log.warning("monitor_stands_still", position=str(still))
                     continue  # with a new application: the state is on Kafka
-                except StartCancelled:
-                    _log.warning("monitor_start_cancelled")
+                except RunCancelled:
+                    _log.warning("monitor_run_cancelled")
                     continue
                 raise BrokerError(
                     f"the monitor lost its connection: {self.app.faust.crash_reason!r}",

@@ -4,20 +4,21 @@ import asyncio
 
 import pytest
 
-from stream.monitor.faust_run import FaustRun, StartCancelled
+from stream.monitor.faust_run import FaustRun, RunCancelled
 
 
 class App:
     """A Faust application whose start does as told, and that is stopped by nobody."""
 
-    def __init__(self, start):
+    def __init__(self, start, stopped=asyncio.Event.wait):
         self.maybe_start = start
+        self.stopped = stopped
 
     def finalize(self):
         pass
 
     async def wait_until_stopped(self):
-        await asyncio.Event().wait()
+        await self.stopped(asyncio.Event())
 
 
 async def cancelled():
@@ -28,9 +29,13 @@ async def failed():
     raise OSError("no broker")
 
 
+async def started():
+    pass
+
+
 @pytest.mark.parametrize(
     ("start", "error"),
-    [(cancelled, StartCancelled), (failed, OSError)],
+    [(cancelled, RunCancelled), (failed, OSError)],
     ids=["cancelled", "failed"],
 )
 async def test_a_start_that_did_not_come_to_its_end_is_no_cancellation_of_whoever_waits(
@@ -38,4 +43,10 @@ async def test_a_start_that_did_not_come_to_its_end_is_no_cancellation_of_whoeve
 ):
     run = await FaustRun(App(start)).__aenter__()
     with pytest.raises(error):
+        await asyncio.wait_for(run.wait(), 30)
+
+
+async def test_a_cancellation_of_faust_is_none_of_whoever_waits():
+    run = await FaustRun(App(started, lambda _: cancelled())).__aenter__()
+    with pytest.raises(RunCancelled):
         await asyncio.wait_for(run.wait(), 30)
