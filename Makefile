@@ -33,13 +33,12 @@ MONITOR_TESTS := tests/integration/test_monitor.py
 # One broker, one worker, three reviews: two find their categories, one the relabel topic.
 ONE_PIPELINE := tests/integration/test_worker.py::test_sure_reviews_go_to_their_category_and_unsure_ones_to_relabel
 
-# A process a core, four at most: each may take two gigabytes. Tests with servers wait for them a third
-# of the time: one process more. A file's tests share its servers, so they stay together.
+# A process a core, four at most: each may take two gigabytes. (With one more, which is a fifth faster, two
+# of three runs on two cores had a test that was too late.) A file's tests share its servers, so they
+# stay together.
 CORES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 	if [ "$$n" -gt 4 ]; then echo 4; elif [ "$$n" -lt 2 ]; then echo 2; else echo "$$n"; fi)
-SIDE_BY_SIDE := --dist loadfile --durations=20
-UNIT := $(SIDE_BY_SIDE) -n $(CORES)
-WITH_SERVERS := $(SIDE_BY_SIDE) -n $(shell echo $$(($(CORES) + 1)))
+SIDE_BY_SIDE := -n $(CORES) --dist loadfile --durations=20
 
 # Measured in unit tests alone: tracing every line of a worker would slow what runs against time.
 COVERED := --cov --cov-report=term:skip-covered
@@ -65,8 +64,8 @@ quick: $(ALL_READY)
 test: $(ALL_READY) ## Run all tests (an hour at most)
 	@failed=0; try() { $(BIN)/python -m pytest "$$@" $(ARGS) || [ $$? = 5 ] || failed=1; }; \
 	try --session-timeout=600 $(MONITOR_TESTS); \
-	try --session-timeout=900 $(UNIT) $(COVERED) tests/unit; \
-	try --session-timeout=2100 $(WITH_SERVERS) --ignore $(MONITOR_TESTS) --ignore tests/unit; \
+	try --session-timeout=900 $(SIDE_BY_SIDE) $(COVERED) tests/unit; \
+	try --session-timeout=2100 $(SIDE_BY_SIDE) --ignore $(MONITOR_TESTS) --ignore tests/unit; \
 	exit $$failed
 
 faults: $(ALL_READY) ## Break everything on purpose and check that each review ends exactly once

@@ -92,7 +92,7 @@ def test_keep_serves_a_live_page_until_ctrl_c(model, source, kafka, tmp_path):
 def test_an_interrupted_demo_leaves_no_orphan(model, source, tmp_path, number):
     data = tmp_path / "data"
     once = source.read_text(encoding="utf-8")
-    source.write_text("\n".join([once] * 3_000), encoding="utf-8")  # not over before the signal
+    source.write_text("\n".join([once] * 30_000), encoding="utf-8")  # not over before the signal
     with running("demo", "-i", str(source), "--data-dir", str(data), **model) as demo:
         for line in demo.stdout:
             if "worker is ready" in line:
