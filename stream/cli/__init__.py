@@ -6,9 +6,10 @@ import os
 import signal
 from typing import Final, NoReturn
 
-__all__ = ["main"]
+__all__ = ["INTERRUPTED", "main"]
 
-_INTERRUPTED: Final = 130
+INTERRUPTED: Final = 130
+"""Exit status of what Ctrl-C ended, as shells have it."""
 
 
 def main() -> NoReturn:
@@ -20,7 +21,7 @@ def main() -> NoReturn:
     usual = signal.getsignal(signal.SIGINT)
     # Where it is ignored, as under nohup, it stays so.
     if usual is signal.default_int_handler:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     from stream.cli.app import main as run
 
     run(on_loaded=lambda: signal.signal(signal.SIGINT, usual))

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from schemas import TaxonomyError
 from stream.cli import (
+    INTERRUPTED,
     acl,
     backfill,
     bench,
@@ -47,7 +48,6 @@ from stream.errors import ConfigError, DiskFull, InputError, ReviewsError
 from stream.terminal import visible
 
 PLUGINS: Final = "reviews.commands"
-_INTERRUPTED: Final = 130
 # A file where a folder should be, the other way round, or a place that is not ours to write to.
 _UNUSABLE: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
@@ -150,7 +150,7 @@ def main(on_loaded: Callable[[], object] = lambda: None) -> NoReturn:
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:  # most are heard in the commands: see StopSignals
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
     except ReviewsError as error:
         _fail(error)
     except TaxonomyError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ class Transactions:
         self._membership: Membership | None = None
         self._shared: SharedTransactions | None = None
         self._sharing = ""
-        self._ended: list[SharedTransactions] = []
+        self._closing: set[asyncio.Task[None]] = set()
         self._counts: dict[str, int] = {}
         self._former = FormerOwners(options, outputs)
 
@@ -66,8 +67,7 @@ class Transactions:
             return TransactionalProducer(self._options, tp, self.limits)
         shared = self._shared
         if shared is None or self._sharing != membership.member_id:
-            # What the group threw out commits nothing any more, and comes back as another member.
-            self._ended += [] if shared is None else [shared]
+            self._close_shared()
             shared = SharedTransactions(
                 self._options, tp.topic, membership.member_id, self._outputs, self.limits
             )
@@ -88,6 +88,13 @@ class Transactions:
     async def close(self) -> None:
         """End the transactions that partitions share. No producer is of use afterwards."""
         await self._former.close()
-        for shared in (*self._ended, self._shared):
-            if shared is not None:
-                await shared.close()
+        self._close_shared()
+        await asyncio.gather(*self._closing)
+
+    def _close_shared(self) -> None:
+        """Begin to close them: whom the group threw out commits no more, and comes back as another member."""
+        if self._shared is not None:
+            closing = asyncio.create_task(self._shared.close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            self._shared = None
