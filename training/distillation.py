@@ -112,6 +112,7 @@ def _to_vary(dataset: Dataset) -> list[str]:
 
 def _teacher(config: TrainConfig, number: int, base: str | None) -> TrainConfig:
     """Return a teacher's configuration: its own seed, folder and perhaps base, and no teachers."""
+    own = {} if base is None else {"encoder": base} | config.distillation.fine_tuning.given
     folder: Path | None = None
     if config.checkpoints is not None:
         folder = config.checkpoints / f"teacher-{number}"
@@ -120,9 +121,9 @@ def _teacher(config: TrainConfig, number: int, base: str | None) -> TrainConfig:
         update={
             "seed": config.seed + 1000 * number,
             "checkpoints": folder,
-            "encoder": config.encoder if base is None else base,
             "distillation": Distillation(),
         }
+        | own
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import torch
 import transformers
 from tokenizers import Tokenizer
+from torch import nn
 from transformers.utils import logging as _transformers_logging
 
 from training.encoders.checkpoints import CheckpointError, local_checkpoint
@@ -63,6 +64,36 @@ class Encoder:
     def unknown_id(self) -> int:
         """Id of the piece for what is not in the vocabulary."""
         return self._id(UNKNOWN, "<unk>")
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """Its layers, from the input upwards."""
+        # Whatever the kind of base calls them, they are the one list of modules in it.
+        stack = next(part for part in self.model.modules() if isinstance(part, nn.ModuleList))
+        return list(stack)
+
+    def freeze(self, layers: int) -> None:
+        """Keep the lowest layers, and the embeddings, as they are in every training.
+
+        Args:
+            layers: how many; 0 freezes nothing, the embeddings neither.
+
+        Raises:
+            CheckpointError: it has fewer.
+        """
+        if not layers:
+            return
+        if layers > len(self.layers):
+            raise CheckpointError(
+                f"{layers} layers cannot be frozen: the base has {len(self.layers)}",
+                "freeze fewer (frozen_layers)",
+            )
+        last = list(self.layers[layers - 1].parameters())[-1]
+        # They come in the order in which a text passes them.
+        for weight in self.model.parameters():
+            weight.requires_grad_(False)
+            if weight is last:
+                break
 
     def tokenize(self, normalized: Sequence[str], max_length: int) -> list[list[int]]:
         """Return word pieces of normalised texts, specials included."""

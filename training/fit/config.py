@@ -88,6 +88,25 @@ class Teacher(NamedTuple):
         return cls(family, base if equals else None)
 
 
+class FineTuning(BaseModel):
+    """How a teacher on a base of its own is trained, where that differs from the model it teaches.
+
+    A large pretrained base wants fewer epochs and a lower rate than a small one, and is slow to train
+    as a whole.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0.0)
+    frozen_layers: int | None = Field(default=None, ge=0)
+
+    @property
+    def given(self) -> dict[str, int | float]:
+        """The options that differ, by their names in the model's own."""
+        return self.model_dump(exclude_none=True)
+
+
 class Distillation(BaseModel):
     """An ensemble that labels further texts for the model to learn from. The default is none."""
 
@@ -97,6 +116,9 @@ class Distillation(BaseModel):
         default=(),
         description="Families; each is trained on the same rows with a seed of its own. FAMILY=BASE "
         "starts from a base checkpoint of its own.",
+    )
+    fine_tuning: FineTuning = Field(
+        default=FineTuning(), description="Of the teachers that have a base of their own."
     )
     texts: Path | None = Field(
         default=None,
@@ -137,6 +159,12 @@ class TrainConfig(BaseModel):
     warmup: float = Field(default=0.1, ge=0.0, le=1.0, description="Share of the steps.")
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     pooling: Pooling = "mean+max"
+    frozen_layers: int = Field(
+        default=0,
+        ge=0,
+        description="Lowest layers of the base that stay as they are, and its embeddings with them; 0 "
+        "trains all. Half of a large base costs half the time.",
+    )
     max_length: int = Field(default=96, ge=8, le=512, description="Word pieces, specials included.")
     lora_rank: int = Field(default=16, ge=1)
     hidden: int = Field(default=128, ge=1, description="Width of MLP and LSTM, per direction.")

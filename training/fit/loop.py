@@ -110,6 +110,7 @@ def fit_module(
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     encoder = load_encoder(config.encoder)
+    encoder.freeze(config.frozen_layers)
     # A base has no vectors for the places beyond its longest text.
     longest = min(config.max_length, encoder.positions)
     config = config.model_copy(update={"max_length": longest})

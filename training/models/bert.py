@@ -37,9 +37,7 @@ def build_bert(encoder: Encoder, config: TrainConfig) -> nn.Module:
 def restart(encoder: Encoder, layers: int) -> None:
     """Give the top layers new random weights (Zhang et al., "Few-sample BERT Fine-tuning", 2021)."""
     deviation = float(encoder.model.config.initializer_range)
-    # Whatever the kind of base calls them, its layers are the one list of modules in it.
-    stack = next(part for part in encoder.model.modules() if isinstance(part, nn.ModuleList))
-    for layer in list(stack)[-layers:]:
+    for layer in encoder.layers[-layers:]:
         for part in layer.modules():
             # By hand: the library's own initialisation skips weights that came from a checkpoint.
             if isinstance(part, nn.Linear):

@@ -24,7 +24,7 @@ from tests.bench.bundled_model.texts import (
 from training.data.dataset import Dataset
 from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.export.folder import FolderOptions
-from training.fit.config import Distillation, Imbalance, Progress, TrainConfig, silent
+from training.fit.config import Distillation, FineTuning, Imbalance, Progress, TrainConfig, silent
 from training.pretraining.e5 import pretrained_encoder, read_image, weights_file
 from training.pretraining.mlm import PretrainConfig
 from training.train import train_family
@@ -36,8 +36,6 @@ DATASET: Final = "dataset.jsonl"
 ENCODER: Final = "encoder"
 UNLABELLED: Final = "unlabelled.jsonl"
 LARGE_ENCODER: Final = "e5"
-LARGE_TEACHER: Final = "embeddings"
-"""Family that learns on the large encoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,8 @@ class StarterPlan:
         recipe: what it is trained on.
         pretraining: of the encoder.
         training: of the classifier; ``encoder`` and ``checkpoints`` are set by the recipe.
+        large_teacher: family that learns on multilingual-e5-small and is the last of the teachers; None
+            leaves it out.
         half_graph: also write a graph for a GPU.
     """
 
@@ -61,9 +61,14 @@ class StarterPlan:
             # Most goods of a marketplace are none of the eight kinds: their prior must not be all
             # that the model knows of a text it is unsure about.
             imbalance=Imbalance(oversampling=0.4),
-            distillation=Distillation(teachers=("bert", LARGE_TEACHER)),
+            distillation=Distillation(
+                teachers=(FAMILY,),
+                # Its lower half knows the language already, and would take as long again.
+                fine_tuning=FineTuning(epochs=2, learning_rate=1.5e-4, frozen_layers=6),
+            ),
         )
     )
+    large_teacher: str | None = FAMILY
     half_graph: bool = False
 
 
@@ -116,14 +121,18 @@ def train_starter(
     update = {"encoder": work / ENCODER, "checkpoints": work / "checkpoints"}
     config = plan.training.model_copy(update=update)
     if config.distillation.teachers:
-        config = _with_lessons(config, texts, further, work)
+        config = _with_lessons(config, plan.large_teacher, texts, further, work)
     config = config.measured_on(reported.normalized)
     options = FolderOptions(name=NAME, half_graph=plan.half_graph)
     return train_family(FAMILY, dataset, folder, config, progress, options=options)
 
 
 def _with_lessons(
-    config: TrainConfig, texts: Sequence[str], further: Sequence[str], work: Path
+    config: TrainConfig,
+    large_teacher: str | None,
+    texts: Sequence[str],
+    further: Sequence[str],
+    work: Path,
 ) -> TrainConfig:
     """Return the configuration with the unlabelled reviews, and the large teacher's encoder.
 
@@ -133,10 +142,10 @@ def _with_lessons(
     lines = (json.dumps({"text": text}, ensure_ascii=False) for text in further)
     (work / UNLABELLED).write_text("\n".join(lines) + "\n", encoding="utf-8")
     update: dict[str, object] = {"texts": work / UNLABELLED}
-    if LARGE_TEACHER in config.distillation.teachers:
+    if large_teacher is not None:
         pretrained_encoder(read_image(weights_file()), texts).save(work / LARGE_ENCODER)
-        based = {LARGE_TEACHER: f"{LARGE_TEACHER}={work / LARGE_ENCODER}"}
-        update["teachers"] = tuple(based.get(name, name) for name in config.distillation.teachers)
+        based = f"{large_teacher}={work / LARGE_ENCODER}"
+        update["teachers"] = (*config.distillation.teachers, based)
     lessons = config.distillation.model_copy(update=update)
     return config.model_copy(update={"distillation": lessons})
 

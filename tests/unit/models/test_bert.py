@@ -1,8 +1,9 @@
-"""BERT whose top layers start afresh."""
+"""BERT whose top layers start afresh, or whose lowest ones stay as they are."""
 
 import pytest
 import torch
 
+from training.encoders.checkpoints import CheckpointError
 from training.encoders.encoder import Shape, load_encoder, new_encoder
 from training.encoders.vocabulary import learn_tokenizer
 from training.fit.config import TrainConfig, Tricks
@@ -29,3 +30,17 @@ def test_top_layers_start_afresh_and_those_below_stay(base, part):
     assert torch.equal(after[below], before[below])
     assert not torch.equal(after[top], before[top])
     assert float(after[top].std()) == pytest.approx(0.02, rel=0.3)
+
+
+def test_frozen_layers_and_the_embeddings_stay_and_what_is_above_them_is_trained(base):
+    encoder = load_encoder(base)
+    encoder.freeze(1)
+    trained = {name for name, weight in encoder.model.named_parameters() if weight.requires_grad}
+    assert trained == {
+        name for name, _ in encoder.model.named_parameters() if name.startswith("encoder.layer.1.")
+    }
+
+
+def test_more_frozen_layers_than_the_base_has_are_refused(base):
+    with pytest.raises(CheckpointError, match="3 layers cannot be frozen: the base has 2"):
+        load_encoder(base).freeze(3)

@@ -11,7 +11,7 @@ from training.data.origins import Origin
 from training.distillation import with_teachers
 from training.encoders.encoder import Shape, load_encoder, new_encoder
 from training.errors import DataError, LabellerUnavailable
-from training.fit.config import Distillation, TrainConfig
+from training.fit.config import Distillation, FineTuning, TrainConfig
 from training.measures.calibration import softmax
 from training.models.family import UnknownFamily
 from training.models.variants import variants
@@ -137,6 +137,29 @@ def test_variants_keep_the_order_of_the_words_and_hang_on_the_seed():
     assert 3 <= len(run.split()) <= 9
     assert variants([text], 0) == [thinned, run] != variants([text], 1)
     assert variants(["чайник"], 0) == ["чайник", "чайник"]
+
+
+def test_a_teacher_on_a_base_of_its_own_is_trained_as_its_options_say(
+    reviews, quick, unlabelled, tmp_path, monkeypatch
+):
+    trained = []
+
+    def fit_module(build, dataset, config, *rest):
+        trained.append((config.epochs, config.learning_rate, config.frozen_layers))
+        return fit(build, dataset, config, *rest)
+
+    fit = training.fit.loop.fit_module
+    monkeypatch.setattr("training.fit.loop.fit_module", fit_module)
+    large = tmp_path / "large"
+    load_encoder(quick.encoder).save(large)
+    taught = _taught(quick, unlabelled, "bert", f"bert={large}").distillation
+    tuning = FineTuning(epochs=1, learning_rate=1e-5, frozen_layers=1)
+    config = quick.model_copy(
+        update={"distillation": taught.model_copy(update={"fine_tuning": tuning})}
+    )
+    fit_family("bert", reviews, config)
+    own = (quick.epochs, quick.learning_rate, 0)
+    assert trained == [own, (1, 1e-5, 1), own]
 
 
 def test_an_unknown_teacher_is_refused(reviews, quick, unlabelled):
