@@ -121,7 +121,7 @@ class GroupProducer:
         """
         async with asyncio.timeout(self._timeout):
             await self._initialise(self._timeout_ms)
-            self._lost_connections.any_since_last_look()
+            self._lost_connections.any_since_asked()
 
     async def take_over(self, topics: Sequence[str], partitions: Iterable[int]) -> None:
         """Shut out whoever had the id, and end its last transaction everywhere, as it was decided.
@@ -197,7 +197,7 @@ class GroupProducer:
         membership: Membership | None = None,
     ) -> Collection[TopicPartition]:
         """Do all of :meth:`commit` but the end; return the partitions that were written to."""
-        if self._lost_connections.any_since_last_look() and self._committed:
+        if self._lost_connections.any_since_asked() and self._committed:
             # The end of what was committed last may not have come everywhere, and this transaction
             # may be aborted: that must not be the end of those records.
             await self._end_again(set().union(*self._committed), commit=True)
@@ -215,6 +215,8 @@ class GroupProducer:
             # Not side by side: see above.
             await self._writer.write(by_partition)
             await self._offsets.commit(self._transaction, offsets, membership)
+        # One that was made for this transaction may be lost, and made anew, before the next one asks.
+        self._lost_connections.look()
         return frozenset(by_partition)
 
     async def _end_again(self, partitions: Collection[TopicPartition], *, commit: bool) -> None:

@@ -18,16 +18,23 @@ class LostConnections:
         self._client = client
         self._living: set[Any] = set()
         self._told: set[Any] = set()
+        self._any_ended = False
 
-    def any_since_last_look(self) -> bool:
-        """Return whether one has ended that was there at the last look, or that was made since.
-
-        Not seen is one that was made and replaced between two looks.
-        """
+    def look(self) -> None:
+        """Note which there are, so that the end of each is seen though another takes its place."""
         present = set(connections_of(self._client))
         known = self._living | present
         self._living = {connection for connection in known if connection.connected()}
         ended = known - self._living - self._told
         # It stays where it is until somebody wants to use it.
         self._told = (self._told | ended) & present
-        return bool(ended)
+        self._any_ended = self._any_ended or bool(ended)
+
+    def any_since_asked(self) -> bool:
+        """Return whether one has ended since this was asked last.
+
+        Not seen is one that was made and replaced between two looks.
+        """
+        self.look()
+        found, self._any_ended = self._any_ended, False
+        return found
