@@ -65,7 +65,7 @@ class StarterPlan:
                 teachers=(FAMILY,),
                 # What teachers say is worth as much as what was read: with 0.5 less comes across.
                 weight=1.0,
-                # Its lower half knows the language already, and would take as long again.
+                # Its lower half knows the language already; to train it too takes 1.7 times as long.
                 fine_tuning=FineTuning(epochs=2, learning_rate=1.5e-4, frozen_layers=6),
             ),
         )
