@@ -67,10 +67,16 @@ class Encoder:
 
     @property
     def layers(self) -> list[nn.Module]:
-        """Its layers, from the input upwards."""
+        """Its layers, from the input upwards.
+
+        Raises:
+            CheckpointError: it has none that are told apart.
+        """
         # Whatever the kind of base calls them, they are the one list of modules in it.
-        stack = next(part for part in self.model.modules() if isinstance(part, nn.ModuleList))
-        return list(stack)
+        for part in self.model.modules():
+            if isinstance(part, nn.ModuleList):
+                return list(part)
+        raise CheckpointError("the base has no list of layers", "name a base of BERT's kind")
 
     def freeze(self, layers: int) -> None:
         """Keep the lowest layers, and the embeddings, as they are in every training.

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from training.encoders.checkpoints import CheckpointError
-from training.encoders.encoder import Shape, load_encoder, new_encoder
+from training.encoders.encoder import Encoder, Shape, load_encoder, new_encoder
 from training.encoders.vocabulary import learn_tokenizer
 from training.fit.config import TrainConfig, Tricks
 from training.models.bert import build_bert
@@ -44,3 +44,8 @@ def test_frozen_layers_and_the_embeddings_stay_and_what_is_above_them_is_trained
 def test_more_frozen_layers_than_the_base_has_are_refused(base):
     with pytest.raises(CheckpointError, match="3 layers cannot be frozen: the base has 2"):
         load_encoder(base).freeze(3)
+
+
+def test_a_base_without_layers_is_refused_when_some_are_to_be_frozen():
+    with pytest.raises(CheckpointError, match="no list of layers"):
+        Encoder(torch.nn.Linear(1, 1), None).freeze(1)
