@@ -215,8 +215,6 @@ class GroupProducer:
             # Not side by side: see above.
             await self._writer.write(by_partition)
             await self._offsets.commit(self._transaction, offsets, membership)
-        # One that was made for this transaction may be lost, and made anew, before the next one asks.
-        self._lost_connections.look()
         return frozenset(by_partition)
 
     async def _end_again(self, partitions: Collection[TopicPartition], *, commit: bool) -> None:

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakSet
 
-from stream.kafka.private import connections_of
+from stream.kafka.private import connections_of, hear_closings
 
 
 class LostConnections:
-    """The connections of a client that have ended.
+    """The connections of a client that have ended, those that were replaced since among them.
 
     Args:
-        client: an ``AIOKafkaClient``.
+        client: an ``AIOKafkaClient`` without connections as yet.
     """
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._living: set[Any] = set()
-        self._told: set[Any] = set()
+        self._told: WeakSet[Any] = WeakSet()
         self._any_ended = False
-
-    def look(self) -> None:
-        """Note which there are, so that the end of each is seen though another takes its place."""
-        present = set(connections_of(self._client))
-        known = self._living | present
-        self._living = {connection for connection in known if connection.connected()}
-        ended = known - self._living - self._told
-        # It stays where it is until somebody wants to use it.
-        self._told = (self._told | ended) & present
-        self._any_ended = self._any_ended or bool(ended)
+        hear_closings(client, self._ended)
 
     def any_since_asked(self) -> bool:
-        """Return whether one has ended since this was asked last.
-
-        Not seen is one that was made and replaced between two looks.
-        """
-        self.look()
+        """Return whether one has ended since this was asked last."""
+        for connection in connections_of(self._client):
+            # The broker has hung up, and the client's own reader has yet to find out.
+            if not connection.connected():
+                self._ended(connection)
         found, self._any_ended = self._any_ended, False
         return found
+
+    def _ended(self, connection: Any) -> None:
+        if connection not in self._told:
+            self._told.add(connection)
+            self._any_ended = True

@@ -62,6 +62,22 @@ def connections_of(client: Any) -> list[Any]:
     return list(client._conns.values())
 
 
+def hear_closings(client: Any, ended: Callable[[Any], None]) -> None:
+    """Be told of each connection as it closes, whoever closes it.
+
+    Args:
+        client: without connections as yet; one that exists tells nobody.
+        ended: given the connection.
+    """
+    usual = client._on_connection_closed
+
+    def closed(connection: Any, reason: Any) -> None:
+        usual(connection, reason)
+        ended(connection)
+
+    client._on_connection_closed = closed
+
+
 def abort_connections(client: Any) -> None:
     """Drop what waits to be sent: a graceful close would wait for a broker that is frozen."""
     for connection in connections_of(client):

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
+from aiokafka.conn import AIOKafkaConnection, CloseReason, OAuthAuthenticator
 from aiokafka.consumer import consumer as consumers
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
@@ -131,6 +131,22 @@ def test_a_fetcher_asks_the_assignment_for_states_and_partitions_each_time():
 def test_an_admin_client_sends_what_it_has_no_method_for():
     assert inspect.iscoroutinefunction(AIOKafkaAdminClient._send_request)
     assert parameters(AIOKafkaAdminClient._send_request)[0] == "request"
+
+
+async def test_a_connection_of_a_client_tells_it_when_it_closes_whoever_closes_it():
+    assert "on_close=self._on_connection_closed," in inspect.getsource(AIOKafkaClient._get_conn)
+    assert parameters(AIOKafkaClient._on_connection_closed) == ["conn", "reason"]
+    source = inspect.getsource(AIOKafkaConnection.close)
+    assert "self._on_close_cb(self, reason)" in source
+    assert "self._on_close_cb = None" in source
+    client = AIOKafkaClient(bootstrap_servers=NOWHERE)
+    closed = []
+    try:
+        private.hear_closings(client, closed.append)
+        client._on_connection_closed("a connection", CloseReason.CONNECTION_BROKEN)
+    finally:
+        await client.close()
+    assert closed == ["a connection"]
 
 
 async def test_a_client_knows_partitions_and_keeps_its_connections():
