@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 from stream.model.folder import Manifest
 from training.data.dataset import Dataset
 from training.distillation import fit_family
-from training.encoders.checkpoints import local_checkpoint
+from training.encoders.checkpoints import CheckpointError, layers_told, local_checkpoint
 from training.errors import DataError
 from training.fit.config import Progress, TrainConfig, silent
 from training.foreign import foreign_logits, left_out_of
@@ -34,7 +34,13 @@ if TYPE_CHECKING:
     from training.export.folder import FolderOptions
     from training.fit.loop import NeuralModel
 
-__all__ = ["check_servable", "check_teachers", "fit_family", "train_family"]
+__all__ = [
+    "check_frozen_layers",
+    "check_servable",
+    "check_teachers",
+    "fit_family",
+    "train_family",
+]
 
 
 def train_family(
@@ -117,19 +123,69 @@ def check_teachers(config: TrainConfig) -> None:
 
     Raises:
         UnknownFamily: there is none of a name.
-        DataError: one is given a base, and starts from none.
+        DataError: one is given a base, and starts from none; or options for teachers on a base of
+            their own are given, and none is trained on one.
         LabellerUnavailable: a base is not on this machine.
+        CheckpointError: more layers of a base are to be frozen than it has.
     """
-    for teacher in config.distillation.taught_by:
-        based = family(teacher.family).based
+    chosen = config.distillation
+    tuned = False
+    for teacher in chosen.taught_by:
+        of = family(teacher.family)
         if teacher.base is None:
             continue
-        if not based:
+        if not of.based:
             raise DataError(
                 f"{teacher.family} starts from no base, and is given {teacher.base}",
                 f"name it as it is: --teacher {teacher.family}",
             )
         local_checkpoint(teacher.base)
+        tuned = tuned or of.varies
+        if of.trains_layers:
+            own = {"encoder": teacher.base} | chosen.fine_tuning.given
+            check_frozen_layers(teacher.family, config.model_copy(update=own))
+    if chosen.fine_tuning.given and not tuned:
+        raise DataError(
+            "distillation.fine_tuning is for teachers that are trained on a base of their own, and "
+            "there is none",
+            "name one (--teacher bert=BASE), or leave fine_tuning out",
+        )
+
+
+def check_frozen_layers(name: str, config: TrainConfig) -> None:
+    """Refuse to freeze layers that a family does not train, or more than there are.
+
+    Args:
+        name: of the family.
+        config: of its training.
+
+    Raises:
+        UnknownFamily: there is none of this name.
+        DataError: the family trains no layer of its base, or some layers are to be frozen and to start
+            afresh.
+        LabellerUnavailable: the base is not on this machine.
+        CheckpointError: it has fewer layers.
+    """
+    if not config.frozen_layers:
+        return
+    if not family(name).trains_layers:
+        raise DataError(
+            f"{name} trains no layer of its base as it is: frozen_layers means nothing to it",
+            "leave frozen_layers out",
+        )
+    layers, afresh = layers_told(str(config.encoder)), config.tricks.reinit_layers
+    if layers is None:
+        return
+    if config.frozen_layers > layers:
+        raise CheckpointError(
+            f"{config.frozen_layers} layers cannot be frozen: {config.encoder} has {layers}",
+            "freeze fewer (frozen_layers)",
+        )
+    if config.frozen_layers + afresh > layers:
+        raise DataError(
+            f"{config.frozen_layers} of the {layers} layers are to be frozen, and {afresh} to start afresh",
+            "choose fewer of one of them (frozen_layers, tricks.reinit_layers)",
+        )
 
 
 def check_servable(name: str) -> None:

@@ -7,6 +7,7 @@ where no hub can be reached a run should not wait for it.
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Final
 
@@ -74,3 +75,20 @@ def checkpoint_digest(name: str) -> str:
                 f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode()
             )
     return digest.hexdigest()[:16]
+
+
+def layers_told(name: str) -> int | None:
+    """Return how many layers a checkpoint says that it has; None if it does not say.
+
+    Args:
+        name: see :func:`local_checkpoint`.
+
+    Raises:
+        LabellerUnavailable: likewise.
+    """
+    try:
+        told = json.loads((local_checkpoint(name) / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None  # loading it will say what is wrong
+    layers = told.get("num_hidden_layers") if isinstance(told, dict) else None
+    return layers if isinstance(layers, int) else None

@@ -43,6 +43,7 @@ class Family:
         based: whether it starts from a base checkpoint.
         varies: whether it is trained by gradients, and so knows ways and tricks.
         taught: whether it learns from teachers as well, where the configuration names some.
+        trains_layers: whether it trains the layers of its base, so that some can be frozen.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Family:
     based: bool = True
     varies: bool = True
     taught: bool = True
+    trains_layers: bool = False
 
 
 def _majority(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
@@ -133,7 +135,7 @@ FAMILIES: Final[dict[str, Family]] = {
             varies=False,
             taught=False,
         ),
-        Family("bert", "BERT, all weights trained.", _neural("bert"), True),
+        Family("bert", "BERT, all weights trained.", _neural("bert"), True, trains_layers=True),
         Family("lora", "BERT, low-rank updates of attention, merged.", _neural("lora"), True),
         Family("mlp", "MLP on pooled embeddings of a frozen BERT.", _neural("mlp"), True),
         Family("lstm", "Bidirectional LSTM on word pieces.", _neural("lstm"), True),
@@ -145,18 +147,26 @@ FAMILIES: Final[dict[str, Family]] = {
             based=False,
             varies=False,
         ),
-        Family("bert-lstm", "BERT with an LSTM on top.", _neural("bert-lstm"), True),
+        Family(
+            "bert-lstm",
+            "BERT with an LSTM on top.",
+            _neural("bert-lstm"),
+            True,
+            trains_layers=True,
+        ),
         Family(
             "bert-lstm-attention",
             "BERT, LSTM, and attention over its states.",
             _neural("bert-lstm-attention"),
             True,
+            trains_layers=True,
         ),
         Family(
             "bert-lstm-dropout",
             "BERT, LSTM, attention, and a dropout of one half.",
             _neural("bert-lstm-dropout"),
             True,
+            trains_layers=True,
         ),
     )
 }

@@ -48,6 +48,7 @@ class StarterPlan:
         training: of the classifier; ``encoder`` and ``checkpoints`` are set by the recipe.
         large_teacher: family that learns on multilingual-e5-small and is the last of the teachers; None
             leaves it out.
+        large_tuning: of that teacher.
         half_graph: also write a graph for a GPU.
     """
 
@@ -65,12 +66,14 @@ class StarterPlan:
                 teachers=(FAMILY,),
                 # What teachers say is worth as much as what was read: with 0.5 less comes across.
                 weight=1.0,
-                # Its lower half knows the language already; to train it too takes 1.7 times as long.
-                fine_tuning=FineTuning(epochs=2, learning_rate=1.5e-4, frozen_layers=6),
             ),
         )
     )
     large_teacher: str | None = FAMILY
+    # Its lower half knows the language already; to train it too takes 1.7 times as long.
+    large_tuning: FineTuning = field(
+        default_factory=lambda: FineTuning(epochs=2, learning_rate=1.5e-4, frozen_layers=6)
+    )
     half_graph: bool = False
 
 
@@ -123,7 +126,7 @@ def train_starter(
     update = {"encoder": work / ENCODER, "checkpoints": work / "checkpoints"}
     config = plan.training.model_copy(update=update)
     if config.distillation.teachers:
-        config = _with_lessons(config, plan.large_teacher, texts, further, work)
+        config = _with_lessons(config, plan, texts, further, work)
     config = config.measured_on(reported.normalized)
     options = FolderOptions(name=NAME, half_graph=plan.half_graph)
     return train_family(FAMILY, dataset, folder, config, progress, options=options)
@@ -131,7 +134,7 @@ def train_starter(
 
 def _with_lessons(
     config: TrainConfig,
-    large_teacher: str | None,
+    plan: StarterPlan,
     texts: Sequence[str],
     further: Sequence[str],
     work: Path,
@@ -144,10 +147,11 @@ def _with_lessons(
     lines = (json.dumps({"text": text}, ensure_ascii=False) for text in further)
     (work / UNLABELLED).write_text("\n".join(lines) + "\n", encoding="utf-8")
     update: dict[str, object] = {"texts": work / UNLABELLED}
-    if large_teacher is not None:
+    if plan.large_teacher is not None:
         pretrained_encoder(read_image(weights_file()), texts).save(work / LARGE_ENCODER)
-        based = f"{large_teacher}={work / LARGE_ENCODER}"
+        based = f"{plan.large_teacher}={work / LARGE_ENCODER}"
         update["teachers"] = (*config.distillation.teachers, based)
+        update["fine_tuning"] = plan.large_tuning
     lessons = config.distillation.model_copy(update=update)
     return config.model_copy(update={"distillation": lessons})
 

@@ -9,15 +9,16 @@ from training.comparison.compare import Candidate, compare
 from training.data.dataset import join, labelled
 from training.data.origins import Origin
 from training.distillation import with_teachers
+from training.encoders.checkpoints import CheckpointError, layers_told
 from training.encoders.encoder import Shape, load_encoder, new_encoder
 from training.errors import DataError, LabellerUnavailable
-from training.fit.config import Distillation, FineTuning, TrainConfig
+from training.fit.config import Distillation, FineTuning, TrainConfig, Tricks
 from training.measures.calibration import softmax
 from training.models.family import UnknownFamily
 from training.models.variants import variants
 from training.out_of_fold import out_of_fold
 from training.split import split_of
-from training.train import check_teachers, fit_family
+from training.train import check_frozen_layers, check_teachers, fit_family
 
 pytestmark = pytest.mark.slow
 
@@ -206,3 +207,39 @@ def test_a_teacher_that_cannot_be_trained_is_refused_before_any_is(teacher, erro
     config = TrainConfig(distillation=Distillation(teachers=("majority", teacher)))
     with pytest.raises(error, match=said):
         check_teachers(config)
+
+
+def test_options_for_teachers_on_a_base_of_their_own_are_refused_where_there_is_none():
+    tuning = FineTuning(epochs=1)
+    config = TrainConfig(distillation=Distillation(teachers=("majority",), fine_tuning=tuning))
+    with pytest.raises(DataError, match="there is none"):
+        check_teachers(config)
+
+
+def test_a_base_of_a_teacher_with_too_few_layers_to_freeze_is_refused_before_any_is_trained(
+    tiny_encoder,
+):
+    config = TrainConfig(
+        distillation=Distillation(
+            teachers=("majority", f"bert={tiny_encoder}"), fine_tuning=FineTuning(frozen_layers=99)
+        )
+    )
+    with pytest.raises(CheckpointError, match="99 layers cannot be frozen"):
+        check_teachers(config)
+
+
+@pytest.mark.parametrize("name", ["embeddings", "mlp", "lora", "lstm", "static"])
+def test_a_family_that_trains_no_layer_of_its_base_refuses_to_freeze_some(tiny_encoder, name):
+    config = TrainConfig(encoder=tiny_encoder, frozen_layers=1)
+    with pytest.raises(DataError, match=f"{name} trains no layer"):
+        check_frozen_layers(name, config)
+
+
+def test_layers_are_not_frozen_and_started_afresh_at_once(tiny_encoder):
+    layers = layers_told(str(tiny_encoder))
+    afresh = Tricks(reinit_layers=1)
+    check_frozen_layers("bert", TrainConfig(encoder=tiny_encoder, frozen_layers=layers))
+    with pytest.raises(DataError, match="are to be frozen, and 1 to start afresh"):
+        check_frozen_layers(
+            "bert", TrainConfig(encoder=tiny_encoder, frozen_layers=layers, tricks=afresh)
+        )
