@@ -34,7 +34,7 @@ from stream.model.folder import (
     Manifest,
     write_manifest,
 )
-from training.data.dataset import Dataset
+from training.data.dataset import Dataset, check_calibratable
 from training.data.folds import folds_of
 from training.encoders.known import known
 from training.errors import DataError
@@ -146,7 +146,7 @@ def make_cascade(
             model's is kept.
 
     Raises:
-        DataError: too few labels.
+        DataError: too few labels, or all of one category.
         ModelError: a folder cannot be used, or is no single stage.
     """
     rows, learned = _usable(labels, exact)
@@ -155,6 +155,7 @@ def make_cascade(
             f"{len(rows)} labels: too few",
             f"label at least {LEAST_ROWS} reviews that neither model was trained on",
         )
+    check_calibratable(rows)
     first, last = _Asked.about(cheap, rows), _Asked.about(exact, rows)
     wanted = precision or last.manifest.asked_precision or _PRECISION
     choosing = folds_of(rows.categories, 2, seed=0) == 0

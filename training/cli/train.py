@@ -281,7 +281,12 @@ def _family(
     half: bool,
     tracker: Tracker,
 ) -> Manifest:
-    from training.data.dataset import check_learnable, check_measurable, read_test_dataset
+    from training.data.dataset import (
+        check_calibratable,
+        check_learnable,
+        check_measurable,
+        read_test_dataset,
+    )
     from training.encoders.checkpoints import local_checkpoint
     from training.split import split_of
     from training.train import check_frozen_layers, check_servable, check_teachers, train_family
@@ -305,6 +310,7 @@ def _family(
                 "calibrate on other reviews, or leave out --validation",
             )
         check_learnable(dataset)
+        check_calibratable(calibration)
     else:
         check_measurable(dataset)
         check_learnable(dataset)

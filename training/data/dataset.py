@@ -158,6 +158,19 @@ def check_measurable(dataset: Dataset) -> None:
         )
 
 
+def check_calibratable(dataset: Dataset) -> None:
+    """Refuse rows to which no threshold can be fitted.
+
+    Raises:
+        DataError: all are of one category, and say nothing of the others.
+    """
+    if (only := _only_category(dataset)) is not None:
+        raise DataError(
+            f"all {len(dataset)} labels to calibrate on are of one category, {only}",
+            "take them at random from the stream, or label reviews of other categories too",
+        )
+
+
 def check_learnable(dataset: Dataset) -> None:
     """Refuse rows from which nothing can be learned.
 
@@ -166,13 +179,17 @@ def check_learnable(dataset: Dataset) -> None:
     """
     if not len(dataset):
         raise DataError("there is nothing to train on", "label reviews that are in no test set")
-    categories = np.unique(dataset.categories)
-    if len(categories) == 1:
+    if (only := _only_category(dataset)) is not None:
         raise DataError(
-            f"all {len(dataset)} texts to train on are of one category, "
-            f"{all_categories()[categories[0]].slug}",
+            f"all {len(dataset)} texts to train on are of one category, {only}",
             "label reviews of other categories too, several of each",
         )
+
+
+def _only_category(dataset: Dataset) -> str | None:
+    """Return the slug of the category that all rows have; None if they have several, or there are none."""
+    categories = np.unique(dataset.categories)
+    return all_categories()[categories[0]].slug if len(categories) == 1 else None
 
 
 def labelled(

@@ -84,7 +84,7 @@ def train_cascade(
 
 
 def _kept_out(dataset: Dataset, config: TrainConfig) -> Dataset | None:
-    """Return rows to calibrate on, categories as in all; None where too few can be spared."""
+    """Return rows to calibrate on, categories as in all; None where they do not suffice."""
     real = np.array([origin.of_the_stream for origin in dataset.origin], dtype=np.bool_)
     usable = np.flatnonzero(trusted(dataset) & real & ~known(dataset, str(config.encoder)))
     parts = min(_PARTS, len(usable) // LEAST_ROWS)
@@ -93,7 +93,8 @@ def _kept_out(dataset: Dataset, config: TrainConfig) -> Dataset | None:
     part = folds_of(dataset.categories[usable], parts, config.seed)
     # Parts are as large as each other but for a row a category.
     largest = int(np.bincount(part).argmax())
-    return dataset.take(usable[part == largest])
+    rows = dataset.take(usable[part == largest])
+    return rows if len(np.unique(rows.categories)) > 1 else None
 
 
 def _of(stage: str, progress: Progress) -> Progress:

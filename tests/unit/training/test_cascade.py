@@ -203,6 +203,12 @@ def test_few_labels_are_refused_with_how_many_are_needed(stages, tmp_path):
     assert "200" in caught.value.remedy
 
 
+def test_labels_of_one_category_are_refused_as_they_say_nothing_of_the_others(stages, tmp_path):
+    rows = stream(4000)
+    with pytest.raises(DataError, match="of one category, clothing"):
+        make_cascade(*stages, rows.take(rows.categories == 2), tmp_path / "both")
+
+
 def test_a_folder_that_an_older_version_wrote_has_no_first_stage(tmp_path):
     write_tiny_model(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
