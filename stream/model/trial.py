@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import stream
+from schemas import active_taxonomy
 from stream.errors import ModelError
 from stream.model.trial_child import TrialOptions
 from stream.settings import ModelSettings
@@ -32,6 +33,8 @@ class Trial:
         folder: of the model.
         settings: how a worker loads it, and the limits.
         checked: its digests are known to be right.
+
+    The child has this process's taxonomy, and none of its settings.
     """
 
     def __init__(self, folder: Path, settings: ModelSettings, *, checked: bool = False) -> None:
@@ -44,6 +47,8 @@ class Trial:
             settings.trial_memory_mb,
             checked,
         )
+        # Not by its name: what lies there may have changed since this process read it.
+        self._taxonomy = active_taxonomy().model_dump_json(by_alias=True).encode()
         self._child: subprocess.Popen[bytes] | None = None
         self._stopped = False
 
@@ -57,7 +62,7 @@ class Trial:
         with subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
             # -P: what lies in the working folder is no module of ours.
             [sys.executable, "-P", "-m", "stream.model.trial_child", json.dumps(asdict(options))],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=_environment(),
@@ -66,7 +71,7 @@ class Trial:
             try:
                 if self._stopped:
                     self._child.kill()
-                report, _ = self._child.communicate(timeout=options.seconds)
+                report, _ = self._child.communicate(self._taxonomy, timeout=options.seconds)
             except subprocess.TimeoutExpired:
                 raise _too_slow(options.seconds) from None
             finally:

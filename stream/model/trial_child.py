@@ -1,6 +1,7 @@
 """The child of a trial: ``python -m stream.model.trial_child OPTIONS``; exit 0 if the model is good.
 
-Not for people. It says on standard output why a model is refused.
+Not for people. It reads the taxonomy as JSON from standard input, and says on standard output why a
+model is refused.
 """
 
 from __future__ import annotations
@@ -71,10 +72,12 @@ def _limit(options: TrialOptions) -> None:
 def _try(options: TrialOptions) -> None:
     import numpy as np  # noqa: PLC0415 - after the limits
 
+    from schemas.taxonomy import Taxonomy, activate  # noqa: PLC0415 - likewise
     from stream.errors import ModelError  # noqa: PLC0415 - likewise
     from stream.model.classifier import Classifier  # noqa: PLC0415 - likewise
     from stream.text import normalize  # noqa: PLC0415 - likewise
 
+    activate(Taxonomy.model_validate_json(sys.stdin.buffer.read()))
     folder = Path(options.folder)
     device = options.device
     model = Classifier.load(

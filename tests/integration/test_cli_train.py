@@ -222,7 +222,10 @@ def test_ways_are_shown_against_doing_without_and_with_how_to_take_one_up(folder
         (("train", "bert", "--output", "epoch.json"), "epoch.json is a file"),
         (("train", "bert", "header.csv"), "header.csv: no labelled review"),
         (("train", "bert", "one.csv", "--validation", "one.csv"), "no text is left to train on"),
-        (("train", "bert", "--validation", "one.csv"), "labels to calibrate on are of one category"),
+        (
+            ("train", "bert", "--validation", "one.csv"),
+            "labels to calibrate on are of one category",
+        ),
         (("train", "bert", "--validation", "header.csv"), "header.csv holds no labelled review"),
         (("train", "bert", "one.csv"), "of one category, clothing"),
         (("compare", "--family", "majority", "--output", "epoch.json"), "nothing can be written"),

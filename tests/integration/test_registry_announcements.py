@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from schemas import ModelAnnouncement, TopicNames, decode
+from schemas import ModelAnnouncement, TopicNames, decode, using
 from stream.kafka.topics import create_topics
 from stream.model.classifier import Classifier
 from tests.support.command_line import reviews
@@ -14,11 +14,18 @@ from tests.support.pipeline import (
     read_topic,
     running_worker,
 )
+from tests.support.taxonomies import bank
 from tests.support.tiny_model import write_tiny_model
 from training.registry.announce import announce, announcement, withdraw
 from training.registry.store import Registry
 
 pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def taxonomy(tmp_path):
+    with using(bank(tmp_path / "taxonomy", 12)) as active:
+        yield active
 
 
 @pytest.fixture
@@ -82,6 +89,20 @@ async def test_promotion_and_rollback_from_the_command_line_reach_a_running_work
     assert (message.number, message.version) == (1, record.version)
     assert message.manifest_digest == record.manifest_digest
     assert message.location == str(registry.path(record))
+
+
+async def test_a_model_of_categories_of_ones_own_is_promoted_and_reaches_a_running_worker(
+    taxonomy, settings, kafka, topics, registry, version
+):
+    where = ("-b", kafka, "-p", topics.prefix, "--registry", str(registry.folder))
+    chosen = {"REVIEWS_TAXONOMY": str(taxonomy.folder)}
+    promoted = await asyncio.to_thread(reviews, "model", "promote", "1", *where, **chosen)
+    assert promoted.returncode == 0, promoted.stderr
+    serving = Classifier.load(registry.path(registry.resolve(1)), device="cpu", threads=1)
+    async with running_worker(settings, serving) as worker:
+        promoted = await asyncio.to_thread(reviews, "model", "promote", "2", *where, **chosen)
+        assert promoted.returncode == 0, promoted.stderr
+        await eventually(lambda: worker.models.serving.version == version[2])
 
 
 async def test_a_worker_that_starts_later_begins_with_the_announced_model(

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from schemas import using
 from stream.errors import ModelError
 from stream.model.trial import Trial, _environment
 from stream.settings import BUNDLED_MODEL, ModelSettings
 from tests.support import hostile_models
+from tests.support.taxonomies import bank
 from tests.support.tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.slow
@@ -25,6 +27,16 @@ def limits(**changes):
 def test_a_good_model_passes(tmp_path):
     write_tiny_model(tmp_path)
     Trial(tmp_path, limits(trial_seconds=60)).run()
+
+
+def test_a_model_is_tried_with_the_categories_of_whoever_tries_it(tmp_path):
+    with using(bank(tmp_path / "taxonomy", 77)):
+        write_tiny_model(tmp_path / "model")
+        # What lies there now is another process's business.
+        (tmp_path / "taxonomy" / "taxonomy.toml").unlink()
+        Trial(tmp_path / "model", limits(trial_seconds=60)).run()
+    with pytest.raises(ModelError, match="not those of the taxonomy 'marketplace'"):
+        Trial(tmp_path / "model", limits(trial_seconds=60)).run()
 
 
 def test_the_bundled_model_passes_within_the_memory_of_the_deployment(tmp_path):
