@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.intervals import wilson
 from stream.text import normalize
 
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -32,12 +33,15 @@ class TellingWord:
         words: as normalised texts write them.
         texts: of the category that hold it.
         share: of all texts that hold it, those of the category.
+        least_share: the least that this share may be among texts to come (95%, Wilson): of three texts in
+            three it is not much.
         z: how surely it is more frequent there than elsewhere, in standard deviations.
     """
 
     words: str
     texts: int
     share: float
+    least_share: float
     z: float
 
 
@@ -99,7 +103,13 @@ class WordCounts:
         z = np.where(here >= _LEAST_TEXTS, log_odds / np.sqrt(1 / mine + 1 / rest), -np.inf)
         best = np.argsort(-z, kind="stable")[:most]
         return [
-            TellingWord(self._terms[i], int(here[i]), float(here[i] / everywhere[i]), float(z[i]))
+            TellingWord(
+                self._terms[i],
+                int(here[i]),
+                float(here[i] / everywhere[i]),
+                wilson(float(here[i]), float(everywhere[i]))[0],
+                float(z[i]),
+            )
             for i in best
             if z[i] > 0
         ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from math import log
 from pathlib import Path
 from typing import Final
 
@@ -12,15 +14,21 @@ from schemas.taxonomy import FILE, MAX_NAME
 from stream.errors import InputError
 from stream.private_files import replace_whole
 from stream.taxonomies.proposal import Proposal, ProposedCategory
+from stream.taxonomies.words import TellingWord
 
 RULES: Final = "rules.toml"
 EXAMPLES: Final = "examples.jsonl"
 # A rule's word: what the labeller of rules can read.
 _WORD: Final = re.compile(r"[^\W\d_]+")
-# A word that stands elsewhere as often is no rule.
-_LEAST_SHARE: Final = 0.6
+# A word that may stand elsewhere as often is no rule.
+_LEAST_SHARE: Final = 0.3
 _LEAST_Z: Final = 2.0
-_WEIGHT: Final = 6.0
+# Of the texts that hold a word, so many at least are of the category: it names the thing. What says
+# less merely hints at it.
+_NAMES: Final = 0.8
+# What is named first has so much more by itself.
+_FIRST_NAMED: Final = 1.0
+_LEAST_WEIGHT, _MOST_WEIGHT = 0.5, 20.0
 _READABLE: Final = 0o644
 
 
@@ -85,30 +93,46 @@ def _rules(proposal: Proposal) -> str:
     lines = [
         "# Words that speak for a category, proposed from labels: strike out what only looks so.",
         "# words: one each; `word!` this form alone, `wor*` every word that begins so. phrases: several in",
-        "# a row. weight: how much they say. The bundled taxonomy's file explains all that can be written.",
+        "# a row. weight: how much they say, as the labels bear out. tier: product for what names it, hint for",
+        "# what is often said of it. The bundled taxonomy's file explains all that can be written.",
         "",
         'codebook = "1"',
     ]
+    others = len(proposal.categories) - 1
     for category in proposal.categories:
-        telling = [w for w in category.telling if w.share >= _LEAST_SHARE and w.z >= _LEAST_Z]
-        words = [w.words for w in telling if _WORD.fullmatch(w.words)]
-        phrases = [w.words for w in telling if _is_phrase(w.words)]
-        if not words and not phrases:
-            continue
-        share = sum(w.share for w in telling) / len(telling)
-        lines += [
-            "",
-            "[[rule]]",
-            f'id = "{category.slug.replace("_", "-")}.words"',
-            'tier = "product"',
-            f"category = {_text(category.slug)}",
-            f"weight = {_WEIGHT * share:.1f}",
-        ]
-        if words:
-            lines.append(f"words = {_text(' '.join(words))}")
-        if phrases:
-            lines.append(f"phrases = [{', '.join(map(_text, phrases))}]")
+        found = [w for w in category.telling if w.least_share >= _LEAST_SHARE and w.z >= _LEAST_Z]
+        lines += _rule(category, [w for w in found if w.least_share >= _NAMES], others, names=True)
+        lines += _rule(category, [w for w in found if w.least_share < _NAMES], others, names=False)
     return "\n".join(lines) + "\n"
+
+
+def _rule(
+    category: ProposedCategory, telling: Sequence[TellingWord], others: int, *, names: bool
+) -> list[str]:
+    """Return a rule whose weakest word makes the category as likely as the labels bear out.
+
+    The labeller takes weights for log-odds against each of the other categories. It counts further words
+    of a rule for less, and those of another rule in full: so these are few rules, not one a word.
+    """
+    words = [w for w in telling if _WORD.fullmatch(w.words)]
+    phrases = [w for w in telling if _is_phrase(w.words)]
+    if not words and not phrases:
+        return []
+    share = min(w.least_share for w in (*words, *phrases))
+    weight = log(share / (1 - share) * others) - (_FIRST_NAMED if names else 0.0)
+    lines = [
+        "",
+        "[[rule]]",
+        f'id = "{category.slug.replace("_", "-")}.{"names" if names else "hints"}"',
+        f'tier = "{"product" if names else "hint"}"',
+        f"category = {_text(category.slug)}",
+        f"weight = {min(max(weight, _LEAST_WEIGHT), _MOST_WEIGHT):.1f}",
+    ]
+    if words:
+        lines.append(f"words = {_text(' '.join(w.words for w in words))}")
+    if phrases:
+        lines.append(f"phrases = [{', '.join(_text(w.words) for w in phrases)}]")
+    return lines
 
 
 def _is_phrase(words: str) -> bool:
