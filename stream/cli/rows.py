@@ -29,6 +29,40 @@ _SHOWN_PROBLEMS: Final = 10
 _NO_WORDS: Final = "no words in them"  # as stream.files.rows.Reason has it, which loads slowly
 
 
+class LeftOut:
+    """Rows that are left out: the first of them are named on standard error, and all are counted."""
+
+    def __init__(self) -> None:
+        self.reasons: Counter[str] = Counter()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.reasons.total()
+
+    def add(self, row: BadRow) -> None:
+        """Name one and count it."""
+        self.reasons[row.reason.value] += 1
+        if self.count <= _SHOWN_PROBLEMS:
+            problem = one_line(row.problem)
+            err.print(f"line {row.line}: {problem}: left out", markup=False, style="yellow")
+        elif self.count == _SHOWN_PROBLEMS + 1:
+            err.print("further rows that are left out are only counted", style="yellow")
+
+    def tell(self, read: int) -> None:
+        """Say how many there are, and why, where there are any.
+
+        Args:
+            read: rows of the file, those that were left out among them.
+        """
+        if self.count:
+            by = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
+            note(
+                f"[yellow]{self.count:,} rows were left out: {by}; "
+                f"{read:,} rows = {read - self.count:,} + {self.count:,}[/yellow]"
+            )
+
+
 class Rows:
     """Readable rows of a file with their ids; the rest is named on standard error and counted.
 
@@ -57,14 +91,14 @@ class Rows:
         self.remarks: list[str] = []
         self.read = 0
         """Rows that were read, good and bad."""
-        self.reasons: Counter[str] = Counter()
+        self._left_out = LeftOut()
         self.bytes_read = 0
         self.total_bytes = path.stat().st_size if path.is_file() else None
 
     @property
     def left_out(self) -> int:
         """How many rows were left out."""
-        return self.reasons.total()
+        return self._left_out.count
 
     def check(self) -> None:
         """Look through the file, if it can be read again, before anything is done with it.
@@ -144,19 +178,14 @@ class Rows:
 
     def leave_out(self, row: BadRow) -> None:
         """Name a bad row and count it."""
-        self.reasons[row.reason.value] += 1
-        if self.left_out <= _SHOWN_PROBLEMS:
-            problem = one_line(row.problem)
-            err.print(f"line {row.line}: {problem}: left out", markup=False, style="yellow")
-        elif self.left_out == _SHOWN_PROBLEMS + 1:
-            err.print("further rows that are left out are only counted", style="yellow")
+        self._left_out.add(row)
 
     def counts(self) -> dict[str, Any]:
         """Return all counts for a program; rows are those that were read."""
         return {
             "rows": self.read,
             "left_out": self.left_out,
-            "left_out_by": dict(self.reasons),
+            "left_out_by": dict(self._left_out.reasons),
             "understood": self.understood,
             "remarks": self.remarks,
         }
@@ -167,15 +196,9 @@ class Rows:
         Args:
             words_needed: False: a row without words is no failure; it comes back among the others.
         """
-        if self.left_out:
-            by = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
-            rest = self.read - self.left_out
-            note(
-                f"[yellow]{self.left_out:,} rows were left out: {by}; "
-                f"{self.read:,} rows = {rest:,} + {self.left_out:,}[/yellow]"
-            )
-            if words_needed or set(self.reasons) - {_NO_WORDS}:
-                raise typer.Exit(1)
+        self._left_out.tell(self.read)
+        if self.left_out and (words_needed or set(self._left_out.reasons) - {_NO_WORDS}):
+            raise typer.Exit(1)
 
 
 def progress_over(rows: Rows, verb: str) -> Progress:

@@ -11,6 +11,7 @@ import typer
 
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, settings_from
+from stream.cli.rows import LeftOut
 from stream.listing import some
 
 if TYPE_CHECKING:
@@ -52,13 +53,15 @@ def init(
     from stream.taxonomies.proposal import propose
     from stream.taxonomies.writing import write_proposal
 
+    left_out = LeftOut()
     with err.status("reading the labels"):
         rows = read_labelled_texts(
-            labels, text_column or [], label_column, lambda line: note(escape(line))
+            labels, text_column or [], label_column, lambda line: note(escape(line)), left_out.add
         )
         proposal = propose(rows, none)
     written = write_proposal(proposal, output, name or output.resolve().name, force=force)
     _tell(proposal)
+    left_out.tell(left_out.count + sum(category.texts for category in proposal.categories))
     for path in written:
         out.print(str(path), markup=False)
     note(f"next: edit them, then [bold]reviews taxonomy check {output}[/bold]")
@@ -71,7 +74,7 @@ def _tell(proposal: Proposal) -> None:
     known = proposal.categories
     texts = sum(category.texts for category in known)
     note(
-        f"{len(known)} categories from {texts:,} texts in {proposal.language}; "
+        f"{len(known)} categories from {texts:,} texts in {' and '.join(proposal.languages)}; "
         f"none of these: {proposal.none or 'no label means that'}"
     )
     note(f"by words alone {proposal.agreement:.1%} of the labels are found again")

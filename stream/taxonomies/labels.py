@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from stream.errors import InputError
-from stream.files import BadRow, Options, Wanted, open_reviews
+from stream.files import BadRow, Options, Reason, Wanted, open_reviews
 from stream.files.columns import listed
 
 
@@ -15,6 +15,7 @@ def read_labelled_texts(
     text_columns: Sequence[str] = (),
     label_column: str | None = None,
     say: Callable[[str], None] = lambda _: None,
+    leave_out: Callable[[BadRow], None] = lambda _: None,
 ) -> Iterator[tuple[str, str]]:
     """Yield each row's text and its label as the file writes it. Rows without either are left out.
 
@@ -23,6 +24,7 @@ def read_labelled_texts(
         text_columns: else those that are known by their names.
         label_column: likewise.
         say: is told which columns those are.
+        leave_out: is told of each row that has no text or no label.
 
     Raises:
         InputError: it cannot be read, or no column is known to hold labels.
@@ -40,7 +42,12 @@ def read_labelled_texts(
             )
         say(f"{path.name}: {file.table.said_of_labels}")
         for row in file:
-            if not isinstance(row, BadRow):
-                label = row.fields.get(labels[0])
-                if label not in (None, ""):
-                    yield row.text, str(label).strip()
+            if isinstance(row, BadRow):
+                leave_out(row)
+                continue
+            said = row.fields.get(labels[0])
+            label = "" if said is None else str(said).strip()
+            if label:
+                yield row.text, label
+            else:
+                leave_out(BadRow(row.line, "it has no label", Reason.NO_LABEL))

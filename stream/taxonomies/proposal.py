@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,6 +35,8 @@ _NONE: Final = frozenset(
 _LEAST_CATEGORIES: Final = 2
 _CYRILLIC: Final = ("а", "я")
 _MOSTLY: Final = 0.3
+# So many of the texts make a language one of the taxonomy's.
+_SOME: Final = 0.02
 _EXAMPLES: Final = 3
 _EXAMPLE_CHARS: Final = 120
 
@@ -67,7 +69,7 @@ class Proposal:
     Attributes:
         categories: the most frequent first, what means "none of these" last.
         none: slug of that one; None where no label sounds so.
-        language: of the texts, ISO 639-1.
+        languages: of the texts, ISO 639-1; the main one first.
         agreement: share of texts whose label a model of words finds without having seen the text.
         mixed_up: pairs that it takes for each other, ids by the order of ``categories``.
         contradicting: texts that stand under two labels.
@@ -75,7 +77,7 @@ class Proposal:
 
     categories: tuple[ProposedCategory, ...]
     none: str | None
-    language: str
+    languages: tuple[str, ...]
     agreement: float
     mixed_up: tuple[MixedUp, ...]
     contradicting: int
@@ -130,7 +132,7 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
             for number, label in enumerate(labels)
         ),
         none=slugs[means_none] if means_none is not None else None,
-        language=_language(texts),
+        languages=_languages(texts),
         agreement=float((guesses == truth).mean()),
         mixed_up=tuple(counts.mixed_up(guesses)),
         contradicting=_contradicting(texts_of),
@@ -155,14 +157,25 @@ def _slugs(labels: Iterable[str]) -> dict[str, str]:
     return slugs
 
 
-def _language(texts: Sequence[str]) -> str:
-    letters = Counter(
-        "ru" if _CYRILLIC[0] <= char <= _CYRILLIC[1] else "en"
-        for text in texts[:1000]
-        for char in text.casefold()
-        if char.isalpha()
-    )
-    return "ru" if letters["ru"] > _MOSTLY * max(letters.total(), 1) else "en"
+def _languages(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return in which languages texts are written, the one of most letters first.
+
+    A text in a script that no language of the taxonomy has goes to people, so one in fifty counts.
+    """
+    cyrillic = [_cyrillic_share(text) for text in texts]
+    shares = [share for share in cyrillic if share is not None]
+    mostly = sum(share > _MOSTLY for share in shares) / max(len(shares), 1)
+    named = {"ru": mostly, "en": 1 - mostly}
+    first, second = sorted(named, key=lambda language: -named[language])
+    return (first, second) if named[second] >= _SOME else (first,)
+
+
+def _cyrillic_share(text: str) -> float | None:
+    """Return the share of Cyrillic among a text's letters; None where it has none."""
+    letters = [char for char in text.casefold() if char.isalpha()]
+    if not letters:
+        return None
+    return sum(_CYRILLIC[0] <= char <= _CYRILLIC[1] for char in letters) / len(letters)
 
 
 def _examples(texts: Sequence[str]) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def _taxonomy(proposal: Proposal, name: str) -> str:
         "",
         f"name = {_text(name)}",
         'version = "1"',
-        f'languages = ["{proposal.language}"]',
+        f"languages = [{', '.join(map(_text, proposal.languages))}]  # a text in another script goes to people",
         '# task = "questions of bank customers by what they ask for"',
     ]
     if proposal.none is not None:

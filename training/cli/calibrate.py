@@ -11,12 +11,15 @@ import typer
 
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, settings_from
+from stream.cli.reading import reads_files
 from stream.errors import InputError
+from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.train import Guarantee
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from stream.files import Options
     from stream.model.folder import Manifest
     from training.calibrate import Calibrated
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 _PRECISION = 0.95
 
 
+@reads_files
 def calibrate(
     labels: Annotated[
         Path, typer.Argument(help="Labels of your stream, drawn at random: some 200.")
@@ -48,7 +52,10 @@ def calibrate(
         ),
     ] = None,
     guarantee: Guarantee = False,
+    labels_by: LabelsBy = None,
     as_json: Json = False,
+    *,
+    reading_as: Options,
 ) -> None:
     """Fit temperature, biases and thresholds to labels of your own; the weights stay."""
     from stream.model.folder import read_manifest
@@ -62,8 +69,9 @@ def calibrate(
     if output.exists():
         raise InputError(f"{output} exists", "name a new folder with --output")
     check_replaceable(output)
-    rows = read_test_dataset(labels)
-    more = [item.normalized for item in read_items(unlabelled)] if unlabelled else []
+    unstated = unstated_of(labels_by, reading_as)
+    rows = read_test_dataset(labels, unstated)
+    more = [item.normalized for item in read_items(unlabelled, unstated)] if unlabelled else []
     with err.status("fitting"):
         done = fit(
             folder,

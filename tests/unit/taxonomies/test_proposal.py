@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from schemas import CategoryInfo, load_taxonomy
 from stream.errors import InputError
+from stream.files import Reason
 from stream.taxonomies import words
 from stream.taxonomies.labels import read_labelled_texts
 from stream.taxonomies.proposal import propose
@@ -46,7 +47,14 @@ def test_categories_come_by_frequency_and_none_of_these_last():
         "other",
     ]
     assert proposal.none == "other"
-    assert proposal.language == "en"
+    assert proposal.languages == ("en",)
+
+
+def test_a_language_of_one_text_in_fifty_is_one_of_the_taxonomys():
+    russian = [("где моя карта", "card_arrival")]
+    assert propose([*rows(16), *russian]).languages == ("en", "ru")
+    assert propose([*rows(18), *russian]).languages == ("en",)
+    assert propose([*russian * 60, *rows(16)]).languages == ("ru", "en")
 
 
 @pytest.mark.parametrize("label", ["out_of_scope", "OOS", "Out of domain", "none.of_these"])
@@ -70,6 +78,18 @@ def test_of_two_columns_that_may_hold_labels_it_is_said_which_is_read(tmp_path):
     said = []
     assert list(read_labelled_texts(path, say=said.append)) == [("where is my card", "cards")]
     assert said == ["train.csv: CSV, `,`; text from «text»; label from «category»"]
+
+
+def test_rows_without_a_text_or_a_label_are_told(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text("text,category\na card,0\n,1\na refund,\nthe weather,  \n", encoding="utf-8")
+    left_out = []
+    assert list(read_labelled_texts(path, leave_out=left_out.append)) == [("a card", "0")]
+    assert [(row.line, row.reason) for row in left_out] == [
+        (3, Reason.NO_WORDS),
+        (4, Reason.NO_LABEL),
+        (5, Reason.NO_LABEL),
+    ]
 
 
 def test_a_file_without_labels_is_refused_with_the_columns_that_it_has(tmp_path):
