@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from stream.files import Options
-    from stream.model.folder import Manifest
+    from stream.model.folder import Manifest, PromisedPrecision
     from training.calibrate import Calibrated
 
 
@@ -150,10 +150,16 @@ def promise_table(manifest: Manifest) -> Table:
             f"{found.rows:,}",
             f"{found.published:,}",
             f"{found.right / found.published:.1%}" if found.published else "",
-            f"[{'green' if kept else 'yellow'}]{found.lower:.1%}[/]" if found.published else "",
+            _at_least(found, threshold, kept=kept),
             "" if kept or found.needed is None else f"{found.needed:,}",
         )
     return table
+
+
+def _at_least(found: PromisedPrecision, threshold: float, *, kept: bool) -> str:
+    if found.published:
+        return f"[{'green' if kept else 'yellow'}]{found.lower:.1%}[/]"
+    return "[yellow]unknown[/]" if threshold <= 1 else ""
 
 
 def _scores(done: Calibrated) -> Table:

@@ -91,7 +91,7 @@ def promise(
     """Show what precision a model promises for each category, and on how many labels that stands."""
     from stream.model.folder import read_manifest
     from training.cli.calibrate import promise_table
-    from training.measures.rule import said_of_foreign
+    from training.measures.rule import said_of_foreign, said_of_unknown
 
     settings = settings_from(None, None)
     manifest = read_manifest(folder or settings.model.folder)
@@ -104,7 +104,10 @@ def promise(
         note(
             "made before promises were kept: `reviews calibrate LABELS -o FOLDER` makes one with them"
         )
-    for sentence in said_of_foreign(manifest.metrics):
+    for sentence in (
+        *said_of_unknown(manifest.thresholds, manifest.promises),
+        *said_of_foreign(manifest.metrics),
+    ):
         note(f"[yellow]{sentence}[/yellow]")
 
 

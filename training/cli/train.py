@@ -406,9 +406,13 @@ def _print(manifest: Manifest, folder: Path, as_json: bool) -> None:
 
 def _caution(manifest: Manifest) -> None:
     """Say what the figures do not say."""
-    from training.measures.rule import LEAST_MEASURED, not_said, said_of_foreign
+    from training.measures.rule import LEAST_MEASURED, not_said, said_of_foreign, said_of_unknown
 
-    for sentence in (*not_said(manifest.metrics), *said_of_foreign(manifest.metrics)):
+    for sentence in (
+        *not_said(manifest.metrics),
+        *said_of_unknown(manifest.thresholds, manifest.promises),
+        *said_of_foreign(manifest.metrics),
+    ):
         note(f"[yellow]{sentence}[/yellow]")
     rows = int(manifest.metrics.get("held_out_rows", 0))
     people = int(manifest.metrics.get("held_out_rows_by_people", 0))

@@ -19,7 +19,7 @@ from training.export.parity import Graphs
 from training.fit.config import TrainConfig
 from training.measures.calibration import NEVER
 from training.measures.held_out import HeldOut
-from training.measures.rule import not_said, said_of_foreign
+from training.measures.rule import not_said, said_of_foreign, said_of_unknown
 from training.models.family import family
 
 _NAMES: Final = {
@@ -206,7 +206,13 @@ def _scores(manifest: Manifest, held: HeldOut) -> str:
         *table(("", ""), rows, numbers=[1]),
         "",
         *(f"{sentence}\n" for sentence in not_said(manifest.metrics)),
-        *(f"{sentence}\n" for sentence in said_of_foreign(manifest.metrics)),
+        *(
+            f"{sentence}\n"
+            for sentence in (
+                *said_of_unknown(manifest.thresholds, manifest.promises),
+                *said_of_foreign(manifest.metrics),
+            )
+        ),
     ]
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from schemas import active_taxonomy, all_categories, category_count
 from stream.model.folder import Manifest, PromisedPrecision, Reference
 from training.measures.calibration import (
+    NEVER,
     choose_thresholds,
     confidence_histogram,
     expected_calibration_error,
@@ -239,3 +240,26 @@ def scores(
     yield "published_coverage", coverage
     yield "expected_calibration_error", expected_calibration_error(probabilities, truth)
     yield "risk_coverage_area", risk_coverage(probabilities, truth).area
+
+
+def said_of_unknown(
+    thresholds: Mapping[str, float], promises: Mapping[str, PromisedPrecision]
+) -> list[str]:
+    """Return of which categories nothing is known though they may be published; empty if there is none.
+
+    Args:
+        thresholds: by slug.
+        promises: by slug; of a model that keeps none, nothing is said.
+    """
+    unknown = [
+        slug for slug, kept in promises.items() if not kept.published and thresholds[slug] < NEVER
+    ]
+    if not unknown:
+        return []
+    return [
+        (
+            f"Nothing is known of how right it is about {', '.join(unknown)}: no held-out review was taken "
+            "for that, surely enough. What is published as such is as sure as all categories together need "
+            "be. Label some such reviews."
+        )
+    ]

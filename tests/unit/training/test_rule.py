@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from stream.model.folder import PromisedPrecision
 from training.data.dataset import join, labelled
-from training.measures.calibration import fit_temperature
+from training.measures.calibration import NEVER, fit_temperature
 from training.measures.held_out import HeldOut
-from training.measures.rule import fit_rule
+from training.measures.rule import fit_rule, said_of_unknown
 
 
 def held_out(of_the_stream: int, written: int) -> HeldOut:
@@ -43,3 +44,14 @@ def test_thresholds_are_decided_by_written_examples_too():
     alone = fit_rule(HeldOut(rows, held.logits[stream]), 0.9, 0.0)
     together = fit_rule(held, 0.9, 0.0)
     assert sum(together.thresholds) > sum(alone.thresholds)
+
+
+def test_a_category_that_may_be_published_and_that_no_held_out_row_was_taken_for_is_named():
+    known = PromisedPrecision(rows=40, published=38, right=38, lower=0.92)
+    nothing = PromisedPrecision(rows=3, published=0, right=0, lower=0.0)
+    promises = {"clothing": known, "kids": nothing, "footwear": nothing}
+    thresholds = {"clothing": 0.5, "kids": 0.5, "footwear": NEVER}
+    (sentence,) = said_of_unknown(thresholds, promises)
+    assert "about kids:" in sentence
+    assert said_of_unknown(thresholds, {"clothing": known, "footwear": nothing}) == []
+    assert said_of_unknown(thresholds, {}) == []
