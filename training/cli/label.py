@@ -358,9 +358,10 @@ def _close(result: LabellingRun, output: Path, report: Path | None, *, saved: bo
     from rich.markup import escape
 
     from training.labelling.label_model import UNKNOWN
+    from training.labelling.output import left_to_people
     from training.labelling.prior import Fate
 
-    left = int(result.decisions.open[: result.labelled].sum())
+    left = left_to_people(result)
     total = result.labelled
     fates = result.cascade.prior.fates
     dropped = [f"{f.category.slug} {f.why}" for f in fates if f.fate is Fate.DROPPED]

@@ -64,10 +64,7 @@ def label_rows(run: LabellingRun) -> Iterator[dict[str, Any]]:
     review should go to people. Where a person had given the category already, it holds. ``origin``
     says whose label it is, for whoever trains or measures on it.
     """
-    given = {
-        run.items[row].normalized: all_categories()[run.known[row]]
-        for row in map(int, np.flatnonzero(run.known != UNKNOWN))
-    }
+    given = _given(run)
     for row, item in enumerate(run.items[: run.labelled]):
         guess = all_categories()[run.decisions.category[row]]
         by, confidence = run.decisions.decided_by[row], float(run.decisions.confidence[row])
@@ -83,6 +80,21 @@ def label_rows(run: LabellingRun) -> Iterator[dict[str, Any]]:
             "origin": _origin(by, run.llm_name),
             "reasons": _reasons(run, row, guess),
         }
+
+
+def left_to_people(run: LabellingRun) -> int:
+    """Return how many of :func:`label_rows` have no category."""
+    given = _given(run)
+    reviews = zip(run.items[: run.labelled], run.decisions.open[: run.labelled], strict=True)
+    return sum(is_open and item.normalized not in given for item, is_open in reviews)
+
+
+def _given(run: LabellingRun) -> dict[str, Category]:
+    """Return the categories that people had given, by normalised text."""
+    return {
+        run.items[row].normalized: all_categories()[run.known[row]]
+        for row in map(int, np.flatnonzero(run.known != UNKNOWN))
+    }
 
 
 def _origin(by: str, llm: str | None) -> Origin | None:

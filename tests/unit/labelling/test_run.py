@@ -6,7 +6,7 @@ import pytest
 from schemas import Category, all_categories, category_count
 from training.data.files import LabelledItem, UnlabelledReview
 from training.labelling.label_model import UNKNOWN
-from training.labelling.output import label_rows, write_rows
+from training.labelling.output import label_rows, left_to_people, write_rows
 from training.labelling.parallel import spread
 from training.labelling.prior import Fate
 from training.labelling.run import Panel, run_labelling
@@ -158,6 +158,15 @@ def test_a_validated_text_that_occurs_twice_is_counted_once_and_labelled_twice()
     rows = list(label_rows(run))
     assert (run.known != UNKNOWN).sum() == 121
     assert [rows[i]["category"] for i in (0, 3)] == ["no-product"] * 2
+
+
+def test_what_is_left_to_people_is_counted_as_the_file_has_it():
+    """The third is one that no labeller can tell; a person had told it beforehand."""
+    truth = LabelledItem(UnlabelledReview("x", "туманное номер 2"), Category("no-product"))
+    for given, left in (((), 1), ((truth,), 0)):
+        run = run_labelling(items(3), [*validated(), *given], Panel((cheap(),)))
+        assert left_to_people(run) == left
+        assert sum(row["category"] is None for row in label_rows(run)) == left
 
 
 def test_a_vote_for_another_category_than_the_given_one_says_so_in_its_reason():
