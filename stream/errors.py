@@ -19,6 +19,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 
@@ -96,3 +97,22 @@ class DiskFull(ReviewsError):
     """No space is left where we write. What was complete before stays."""
 
     exit_code = 8
+
+
+def not_written(
+    what: object, error: OSError, remedy: str, otherwise: type[ReviewsError] = InputError
+) -> ReviewsError:
+    """Return what to raise where something could not be written: a full disk is one, whoever meets it.
+
+    Args:
+        what: could not be written.
+        error: why.
+        remedy: if it is not for want of space.
+        otherwise: the error to raise then.
+    """
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(
+            f"{what} cannot be written: no space is left",
+            "free some space and run the command again",
+        )
+    return otherwise(f"{what} cannot be written: {error.strerror}", remedy)

@@ -156,7 +156,7 @@ def _decided(classifier: Classifier, rows: list[ReviewRow]) -> Iterator[RowDecis
 @contextmanager
 def _opened(output: Path, form: OutputForm, names: Sequence[str]) -> Iterator[TableWriter]:
     """Open the output. A file appears under its name only once it is complete."""
-    from stream.errors import InputError
+    from stream.errors import not_written
     from stream.files.table_back import table_writer
 
     if output == Path("-"):
@@ -168,9 +168,7 @@ def _opened(output: Path, form: OutputForm, names: Sequence[str]) -> Iterator[Ta
     try:
         file = part.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        raise InputError(
-            f"{output} cannot be written: {error.strerror}", "name a file in a folder of yours"
-        ) from None
+        raise not_written(output, error, "name a file in a folder of yours") from None
     try:
         with file, table_writer(part, file, form, names) as table:
             yield table

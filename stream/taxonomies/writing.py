@@ -11,7 +11,7 @@ from typing import Final
 
 from schemas import load_taxonomy
 from schemas.taxonomy import FILE, MAX_NAME
-from stream.errors import InputError
+from stream.errors import InputError, not_written
 from stream.private_files import replace_whole
 from stream.taxonomies.proposal import Proposal, ProposedCategory
 from stream.taxonomies.words import TellingWord
@@ -37,6 +37,7 @@ def write_proposal(proposal: Proposal, folder: Path, name: str, *, force: bool) 
 
     Raises:
         InputError: the folder holds a taxonomy already, or cannot be written to.
+        DiskFull: no space is left.
     """
     if (folder / FILE).exists() and not force:
         raise InputError(
@@ -48,9 +49,7 @@ def write_proposal(proposal: Proposal, folder: Path, name: str, *, force: bool) 
         for file, text in files.items():
             replace_whole(folder / file, text, _READABLE)
     except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written: {error.strerror}", "choose another"
-        ) from None
+        raise not_written(folder, error, "choose another") from None
     load_taxonomy(folder)  # what we wrote ourselves must be right
     return [folder / file for file in files]
 

@@ -184,6 +184,7 @@ def _write(
 
 @contextmanager
 def _appending(path: Path) -> Iterator[TextIO]:
+    from stream.errors import not_written
     from training.errors import DataError
 
     try:
@@ -191,9 +192,7 @@ def _appending(path: Path) -> Iterator[TextIO]:
         with path.open("a", encoding="utf-8") as file:
             yield file
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be written: {error.strerror}", "name a file in a folder of yours"
-        ) from None
+        raise not_written(path, error, "name a file in a folder of yours", DataError) from None
 
 
 def _show_plan(wanted: dict[Category, int], source: CandidateSource) -> None:

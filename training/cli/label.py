@@ -132,9 +132,11 @@ def run(
     label: dict[str, object] = {} if precision is None else {"precision": precision}
     settings = settings_from(None, None, label=label)
     from training.data.files import read_items, read_validated
+    from training.writable import check_writable
 
     if not dry_run:
         require_new_file(output, force=force)
+        check_writable(output.parent)
         if report is not None:
             require_own_folder(report, "summary.md", "# Labelling summary", force=force)
     if sold is not None and save_ensemble:

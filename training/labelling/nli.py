@@ -23,6 +23,7 @@ from tokenizers.normalizers import Lowercase, Replace
 from tokenizers.normalizers import Sequence as Normalizers
 from torch import Tensor, nn
 
+from stream.errors import not_written
 from training.data.dataset import Dataset
 from training.encoders.checkpoints import CheckpointError
 from training.encoders.encoder import (
@@ -223,9 +224,7 @@ def _save(model: Any, base: Encoder, folder: Path, work: Path) -> None:
         for file in sorted(aside.iterdir(), key=lambda path: path.name == "config.json"):
             shutil.move(file, folder / file.name)
     except OSError as error:
-        raise DataError(
-            f"{folder} cannot be written: {error.strerror}", "name a folder of yours"
-        ) from None
+        raise not_written(folder, error, "name a folder of yours", DataError) from None
     shutil.rmtree(work)
 
 

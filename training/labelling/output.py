@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from schemas import Category, all_categories
+from stream.errors import not_written
 from training.data.origins import Origin
 from training.errors import DataError
 from training.labelling.cascade import PEOPLE
@@ -38,9 +39,7 @@ def complete_file(path: Path) -> Iterator[TextIO]:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise DataError(
-            f"{path} cannot be written: {error.strerror}", "name a file in a folder of yours"
-        ) from None
+        raise not_written(path, error, "name a file in a folder of yours", DataError) from None
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from schemas import Category
+from stream.errors import ReviewsError, not_written
 from stream.files.spreadsheet import SafeWriter, unguarded
 from stream.private_files import replace_whole
 from training.data.files import Suggestion, UnlabelledReview
@@ -160,5 +161,5 @@ class CheckedFile:
             SafeWriter(file).writerow(row)
 
 
-def _unusable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{path} cannot be used: {error.strerror}", "name a file in a folder of yours")
+def _unusable(path: Path, error: OSError) -> ReviewsError:
+    return not_written(path, error, "name a file in a folder of yours", DataError)

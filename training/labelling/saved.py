@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from schemas import Category, category_count
+from stream.errors import not_written
 from training.errors import DataError
 from training.labelling.aggregation import Aggregator, AggregatorScore, MajorityVote
 from training.labelling.calibration import Calibration
@@ -93,9 +94,7 @@ def save_ensemble(cascade: Cascade, path: Path, fitted: Fitted) -> Ensemble:
         part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be written: {error.strerror}", "set REVIEWS_LABEL__ENSEMBLE"
-        ) from None
+        raise not_written(path, error, "set REVIEWS_LABEL__ENSEMBLE", DataError) from None
     return Ensemble(cascade, fitted, _digest(text.encode()))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from schemas import all_categories
+from stream.errors import not_written
 from stream.reports.markdown import table
 from stream.reports.pages import render
 from training.errors import DataError
@@ -48,8 +49,8 @@ def write_report(
         (folder / "index.html").write_text(page, encoding="utf-8")
         (folder / "summary.md").write_text(summary(figures), encoding="utf-8")
     except OSError as error:
-        raise DataError(
-            f"the report cannot be written to {folder}: {error.strerror}", "name a folder of yours"
+        raise not_written(
+            f"the report in {folder}", error, "name a folder of yours", DataError
         ) from None
     return folder / "index.html"
 
