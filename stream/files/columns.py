@@ -238,6 +238,13 @@ def _is_key(cells: Sequence[str]) -> bool:
     )
 
 
+def below_titles(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """Return the first rows of a table without what stands alone above it: its name, a date."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    full = max(filled, default=0)
+    return rows[next((i for i, count in enumerate(filled) if 2 * count >= full), 0) :]
+
+
 def looks_like_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Tell whether the first row of a table names columns that we do not know."""
     cells = [cell.strip() for cell in first]

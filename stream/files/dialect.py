@@ -13,6 +13,7 @@ from stream.errors import InputError
 from stream.files.columns import (
     Columns,
     Wanted,
+    below_titles,
     guess_columns,
     known_columns,
     listed,
@@ -117,8 +118,9 @@ def _refuse_absent(candidates: Sequence[_Sample], wanted: Wanted) -> None:
         if header := sample.with_header(Wanted()):
             known_columns(header[0].names, wanted)
     best = max(candidates, key=lambda sample: sample.likeness)
-    if best.records and looks_like_header(best.records[0], best.records[1:]):
-        known_columns(unique_names(best.records[0]), wanted)
+    first, rest = best.parted()
+    if looks_like_header(first, rest):
+        known_columns(unique_names(first), wanted)
 
 
 def _end_of_lines(head: str) -> int:
@@ -162,6 +164,11 @@ class _Sample:
     @property
     def is_table(self) -> bool:
         return self.likeness[0] >= _ALIKE
+
+    def parted(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        """Return the record that may be a header, and those below it."""
+        records = below_titles(self.records)
+        return (records[0] if records else ()), records[1:]
 
     def with_header(self, wanted: Wanted) -> tuple[Layout, tuple[int, int, float]] | None:
         """Return the layout by a header that we know, with how good it is."""
@@ -216,7 +223,7 @@ class _Sample:
             InputError: there are names, but none that we know; or nothing is text.
         """
         names = self._numbered()
-        first, rest = (self.records[:1] or ((),))[0], self.records[1:]
+        first, rest = self.parted()
         columns = guess_columns(rest or self.records, names)
         if looks_like_header(first, rest) or columns is None:
             named = unique_names(first)

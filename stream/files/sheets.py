@@ -16,6 +16,7 @@ from stream.errors import InputError
 from stream.files.columns import (
     Columns,
     Wanted,
+    below_titles,
     guess_columns,
     known_columns,
     listed,
@@ -127,8 +128,13 @@ def _without_header(
         names = unique_names([""] * max(map(len, rows), default=0))
         if not rows:
             continue
+        first, *rest = below_titles(rows)
+        if not {*wanted.text, wanted.id, wanted.label}.isdisjoint(first):
+            known_columns(
+                unique_names(first), wanted
+            )  # of several that were named one is not there
         columns = known_columns(names, wanted) if wanted else guess_columns(rows, names)
-        if columns is not None and (wanted or not looks_like_header(rows[0], rows[1:])):
+        if columns is not None and (wanted or not looks_like_header(first, rest)):
             return Sheet(name, tuple(names), columns, 0, len(workbook.sheet_names) - 1, table)
     raise InputError(
         f"{path}: no column is known to hold the text; there are {listed(seen)}",

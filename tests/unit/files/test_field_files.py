@@ -188,6 +188,27 @@ def test_a_table_without_header_is_told_by_what_stands_in_it():
     assert "there is no header" in said
 
 
+TICKETS = [
+    ["Tickets of the week"],
+    ["Ticket №", "Created", "Body of ticket", "Agent"],
+    ["17", "2026-01-02", "My game crashes all the time since the update", "Bob"],
+    ["18", "2026-01-03", "I want a refund for the skin that I bought", "Ann"],
+]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_names_that_nobody_knows_are_no_review_though_a_title_stands_above_them(form):
+    table = "".join(";".join([*row, "", "", ""][:4]) + "\n" for row in TICKETS)
+    data = table if form == "csv" else workbook(TICKETS)
+    with pytest.raises(InputError, match="«Body of ticket»") as caught:
+        read(data, f"tickets.{form}")
+    assert "--text-column" in caught.value.remedy
+    wanted = Wanted(text=("Body of ticket",))
+    assert len(texts(data, f"tickets.{form}", wanted=wanted)) == 2
+    with pytest.raises(InputError, match="no column 'Topic'"):
+        read(data, f"tickets.{form}", wanted=Wanted(text=("Body of ticket",), label="Topic"))
+
+
 def test_columns_are_named_by_hand_and_several_texts_are_joined():
     wanted = Wanted(text=("мнение о цвете", "Мнение о форме"), id="nr")
     data = "nr,мнение о цвете,мнение о форме\n7,красный,круглый\n"
