@@ -88,18 +88,28 @@ def _own(taxonomy: Taxonomy) -> Iterator[PartFinding]:
     else:
         yield PartFinding("descriptions", "good", "all")
     alike = list(_alike(taxonomy))
+    if same := list(_same(taxonomy)):
+        said = f"the same: {'; '.join(same[:5])}: labels that say the name, and not the slug, are unknown"
+        yield PartFinding("names", "weak", said)
     if alike:
         yield PartFinding("names", "weak", f"nearly the same: {'; '.join(alike[:5])}")
 
 
+def _same(taxonomy: Taxonomy) -> Iterator[str]:
+    """Yield pairs of categories of which a name in some language is the same."""
+    first: dict[str, str] = {}
+    for info in taxonomy.infos:
+        for name in {name.casefold() for name in info.names.values()}:
+            if (other := first.setdefault(name, info.slug)) != info.slug:
+                yield f"{other} and {info.slug}"
+
+
 def _alike(taxonomy: Taxonomy) -> Iterator[str]:
-    """Yield pairs of names that differ by no whole word."""
+    """Yield pairs of names of which one has a word more."""
     words = [(info.slug, frozenset(info.name("en").casefold().split())) for info in taxonomy.infos]
     for i, (slug, mine) in enumerate(words):
         for other, theirs in words[i + 1 :]:
-            if mine == theirs or (
-                min(len(mine), len(theirs)) >= _FEW_EXAMPLES and len(mine ^ theirs) == 1
-            ):
+            if min(len(mine), len(theirs)) >= _FEW_EXAMPLES and len(mine ^ theirs) == 1:
                 yield f"{slug} and {other}"
 
 
@@ -117,11 +127,15 @@ def _of_part(taxonomy: Taxonomy, part: Part) -> PartFinding:
     unknown = sorted(slug for slug in named if not taxonomy.heirs(slug))
     if unknown:
         return PartFinding(part.name, "wrong", f"no such category: {', '.join(unknown[:5])}")
-    absent = [slug for slug in taxonomy.slugs if slug not in named]
+    held = {heir.slug for slug in named for heir in taxonomy.heirs(slug)}
+    absent = [slug for slug in taxonomy.slugs if slug not in held]
     if named and absent:
         return PartFinding(
             part.name, "weak", f"{part.use}; nothing of {some(absent, most=_FEW_EXAMPLES)}"
         )
+    if former := sorted(named - set(taxonomy.slugs)):
+        said = f"{part.use}; by former slugs: {some(former, most=_FEW_EXAMPLES)}"
+        return PartFinding(part.name, "good", said)
     return PartFinding(part.name, "good", part.use)
 
 

@@ -156,13 +156,19 @@ def bootstrap(
     resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """Return a score with its interval over resampled rows."""
+    """Return a score, 1 at most, with its interval over resampled rows.
+
+    Where all is right no resample holds an error, however few rows there are: its low end is then that
+    of the share of right ones (Wilson).
+    """
     rng = np.random.default_rng(seed)
     values = []
     for _ in range(resamples):
         rows = rng.integers(0, len(truth), len(truth))
         values.append(score(truth[rows], predicted[rows]))
     low, high = np.percentile(values, [2.5, 97.5])
+    if (truth == predicted).all():
+        low = wilson(len(truth), len(truth))[0]
     return Interval(score(truth, predicted), float(low), float(high))
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from schemas import active_taxonomy, using
+from schemas import active_taxonomy, load_taxonomy, using
 from stream.categories import category_named
 from stream.errors import ConfigError
 from stream.taxonomies.parts import PARTS, check
-from tests.support.taxonomies import bank
+from tests.support.taxonomies import bank, write_taxonomy
 
 
 def states(findings):
@@ -53,6 +53,26 @@ def test_categories_that_a_part_leaves_out_are_named(tmp_path):
     (tmp_path / "rules.toml").write_text('[[rule]]\ncategory = "intent_0"\n', encoding="utf-8")
     (finding,) = [f for f in check(taxonomy) if f.subject == "rules.toml"]
     assert (finding.state, "intent_1, intent_2" in finding.said) == ("weak", True)
+
+
+def test_categories_of_one_name_are_told_apart_by_their_slugs_alone_which_is_said(tmp_path):
+    file = write_taxonomy(tmp_path, 3) / "taxonomy.toml"
+    file.write_text(file.read_text("utf-8").replace("Intent 2", "intent 0"), encoding="utf-8")
+    (finding,) = [f for f in check(load_taxonomy(tmp_path)) if f.subject == "names"]
+    assert finding.state == "weak"
+    assert "the same: intent_0 and intent_2" in finding.said
+
+
+def test_a_part_may_name_categories_by_the_slugs_that_they_had(tmp_path):
+    file = write_taxonomy(tmp_path, 2) / "taxonomy.toml"
+    renamed = file.read_text("utf-8").replace(
+        'slug = "intent_1"', 'slug = "intent_one"\nformerly = ["intent_1"]'
+    )
+    file.write_text(renamed, encoding="utf-8")
+    rules = '[[rule]]\ncategory = "intent_0"\n[[rule]]\ncategory = "intent_1"\n'
+    (tmp_path / "rules.toml").write_text(rules, encoding="utf-8")
+    (finding,) = [f for f in check(load_taxonomy(tmp_path)) if f.subject == "rules.toml"]
+    assert (finding.state, "former slugs: intent_1" in finding.said) == ("good", True)
 
 
 def test_many_categories_are_not_listed_in_a_message(tmp_path):

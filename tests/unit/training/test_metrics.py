@@ -1,11 +1,14 @@
 """Scores agree with scikit-learn; intervals and tests behave as their definitions say."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
+from stream.intervals import wilson
 from training.measures.metrics import (
+    accuracy,
     bootstrap,
     category_scores,
     confusion,
@@ -65,3 +68,10 @@ def test_a_clearly_better_model_is_found_better():
     found = paired_bootstrap(weighted_f1, truth, truth, worse, resamples=200)
     assert found.significant
     assert found.p_better == 1.0
+
+
+def test_of_a_few_rows_that_are_all_right_the_interval_is_no_certainty():
+    truth = np.array([0, 1, 1])
+    found = bootstrap(accuracy, truth, truth, resamples=50)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(wilson(3, 3)[0])
