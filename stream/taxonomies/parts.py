@@ -133,10 +133,9 @@ def _of_part(taxonomy: Taxonomy, part: Part) -> PartFinding:
         return PartFinding(
             part.name, "weak", f"{part.use}; nothing of {some(absent, most=_FEW_EXAMPLES)}"
         )
-    if former := sorted(named - set(taxonomy.slugs)):
-        said = f"{part.use}; by former slugs: {some(former, most=_FEW_EXAMPLES)}"
-        return PartFinding(part.name, "good", said)
-    return PartFinding(part.name, "good", part.use)
+    former = sorted(named - set(taxonomy.slugs))
+    said = f"; by former slugs: {some(former, most=_FEW_EXAMPLES)}" if former else ""
+    return PartFinding(part.name, "good", part.use + said)
 
 
 def _named(path: Path) -> Iterator[str]:
