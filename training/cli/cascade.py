@@ -57,8 +57,6 @@ def cascade(
 ) -> None:
     """Put a cheap model before an exact one: it decides what it is sure enough of, at a fraction of the cost."""
     from stream.model.folder import read_manifest
-    from training.cascade import make_cascade
-    from training.data.dataset import read_test_dataset
     from training.writable import check_replaceable
 
     if output.exists():
@@ -69,6 +67,10 @@ def cascade(
             f"{cheap} and {exact} are one model, which would be asked twice",
             "name a cheaper model first: `reviews train static` makes one",
         )
+    # Slow to load: a mistake above is answered without waiting for them.
+    from training.cascade import make_cascade
+    from training.data.dataset import read_test_dataset
+
     rows = read_test_dataset(validation, unstated_of(labels_by, reading_as))
     with err.status("asking both models"):
         made = make_cascade(

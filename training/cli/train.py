@@ -162,9 +162,18 @@ def train(
         files = _Files(labels or [], validation, unstated_of(labels_by, reading_as))
         manifest = _family(family, files, output, work, chosen, half, tracker)
     except KeyboardInterrupt:
-        note("stopped; the same command goes on after the last finished epoch")
+        note(f"stopped; the same command {_again(family)}")
         raise typer.Exit(130) from None
     _print(manifest, output, as_json)
+
+
+def _again(name: str) -> str:
+    """Say what the same command does after an interruption."""
+    from training.models.family import family
+
+    if family(name).varies:
+        return "goes on after the last finished epoch"
+    return "begins anew: this family has no epochs"
 
 
 def options_of(config: Path | None, **given: Any) -> dict[str, Any]:

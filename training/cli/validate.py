@@ -204,8 +204,14 @@ def _show(row: Suggestion, place: int, total: int, *, blind: bool) -> None:
     err.print(one_line(row.item.text), style="bold", markup=False)
     if blind or row.guess is None:
         return
+    from training.labelling.cascade import PEOPLE
+
     number = row.guess.id + 1
-    by = f" by {one_line(row.decided_by)}" if row.decided_by else ""
+    by = ""
+    if row.decided_by == PEOPLE:
+        by = ", a guess: nobody was sure enough"
+    elif row.decided_by:
+        by = f" by {one_line(row.decided_by)}"
     err.print(f"suggested: {number} {row.guess.info.name('en')}{by}", markup=False)
     for name, reason in row.reasons.items():
         err.print(f"  {one_line(name)}: {one_line(reason, 160)}", style="dim", markup=False)
