@@ -33,7 +33,7 @@ _READABLE: Final = 0o644
 
 
 def write_proposal(proposal: Proposal, folder: Path, name: str, *, force: bool) -> list[Path]:
-    """Write ``taxonomy.toml`` and ``rules.toml``.
+    """Write ``taxonomy.toml``, and ``rules.toml`` where any word tells a category.
 
     Raises:
         InputError: the folder holds a taxonomy already, or cannot be written to.
@@ -43,11 +43,15 @@ def write_proposal(proposal: Proposal, folder: Path, name: str, *, force: bool) 
         raise InputError(
             f"{folder} holds a taxonomy", "name another folder with --output, or add --force"
         )
-    files = {FILE: _taxonomy(proposal, name[:MAX_NAME]), RULES: _rules(proposal)}
+    files = {FILE: _taxonomy(proposal, name[:MAX_NAME])}
+    if rules := _rules(proposal):
+        files[RULES] = rules
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
             replace_whole(folder / file, text, _READABLE)
+        if RULES not in files:
+            (folder / RULES).unlink(missing_ok=True)  # of the taxonomy that is replaced
     except OSError as error:
         raise not_written(folder, error, "choose another") from None
     load_taxonomy(folder)  # what we wrote ourselves must be right
@@ -89,7 +93,8 @@ def _words_told(category: ProposedCategory) -> str:
 
 
 def _rules(proposal: Proposal) -> str:
-    lines = [
+    """Return the rules as a file; empty where there are none."""
+    head = [
         "# Words that speak for a category, proposed from labels: strike out what only looks so.",
         "# words: one each; `word!` this form alone, `wor*` every word that begins so. phrases: several in",
         "# a row. weight: how much they say, as the labels bear out. tier: product for what names it, hint for",
@@ -97,12 +102,12 @@ def _rules(proposal: Proposal) -> str:
         "",
         'codebook = "1"',
     ]
-    others = len(proposal.categories) - 1
+    others, rules = len(proposal.categories) - 1, list[str]()
     for category in proposal.categories:
         found = [w for w in category.telling if w.least_share >= _LEAST_SHARE and w.z >= _LEAST_Z]
-        lines += _rule(category, [w for w in found if w.least_share >= _NAMES], others, names=True)
-        lines += _rule(category, [w for w in found if w.least_share < _NAMES], others, names=False)
-    return "\n".join(lines) + "\n"
+        rules += _rule(category, [w for w in found if w.least_share >= _NAMES], others, names=True)
+        rules += _rule(category, [w for w in found if w.least_share < _NAMES], others, names=False)
+    return "\n".join([*head, *rules]) + "\n" if rules else ""
 
 
 def _rule(

@@ -47,3 +47,10 @@ def test_a_word_of_a_few_texts_hints_at_their_category_and_no_more(said):
 
 def test_a_word_that_stands_elsewhere_nearly_as_often_says_nothing(said):
     assert said("again")[1] == 0
+
+
+def test_where_no_word_tells_a_category_no_file_of_rules_is_written(tmp_path):
+    same = [(f"where is it {number}", label) for label in "ab" for number in range(20)]
+    written = write_proposal(propose(same), tmp_path, "same", force=False)
+    assert [path.name for path in written] == ["taxonomy.toml"]
+    assert not (tmp_path / "rules.toml").exists()
