@@ -120,4 +120,6 @@ def why_invalid(error: ValidationError) -> str:
     where = ".".join(map(str, first["loc"]))
     if where == "text" and first["type"] == "string_pattern_mismatch":
         return "the text is empty"
+    if first["type"] == "string_too_long":
+        return f"{where}: more than {first['ctx']['max_length']:,} characters"
     return f"{where}: {first['msg']}"

@@ -179,3 +179,8 @@ def test_an_unknown_format_lists_the_known_ones():
     with pytest.raises(InputError) as caught:
         format_of("xml")
     assert "csv" in caught.value.remedy
+
+
+def test_a_text_that_is_too_long_is_said_to_be():
+    bad = ReviewRow(2, None, "а" * 20_001).to_review("r1")
+    assert (bad.problem, bad.reason) == ("text: more than 20,000 characters", Reason.CONTRACT)
