@@ -285,6 +285,14 @@ class Taxonomy(BaseModel):
         found = self._by_name.get(_folded(said))
         return None if found is None else self._members[found]
 
+    def called(self, said: str) -> tuple[Category, ...]:
+        """Return all categories that have this name in some language; :meth:`find` takes none of several."""
+        return tuple(
+            category
+            for category, info in zip(self._members, self.infos, strict=True)
+            if _folded(said) in {_folded(name) for name in info.names.values()} - {""}
+        )
+
     @cached_property
     def _by_name(self) -> Mapping[str, int]:
         by_name: dict[str, int] = {}

@@ -46,9 +46,16 @@ class LabelRow:
             return BadRow(self.line, problem, Reason.NO_LABEL, self.fields)
         found = category_of_label(self.said[0])
         if found is None:
-            problem = f"no known category in {self.said[0][:60]!r}"
+            problem = _unknown(self.said[0])
             return BadRow(self.line, problem, Reason.NO_LABEL, self.fields)
         return found
+
+
+def _unknown(said: str) -> str:
+    named = active_taxonomy().called(said)
+    if len(named) > 1:
+        return f"{said[:60]!r} is the name of {' and of '.join(named)}: a slug tells them apart"
+    return f"no known category in {said[:60]!r}"
 
 
 def category_of_label(said: str) -> Category | None:

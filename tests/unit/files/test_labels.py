@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from schemas import Category, all_categories
+from schemas import Category, all_categories, load_taxonomy, using
 from stream.errors import InputError
 from stream.files import BadRow, Options, Wanted
 from stream.files.labels import category_of_label, label_rows, open_labels
 from stream.queue.label_studio import read_annotation_file, read_annotations
+from tests.support.taxonomies import write_taxonomy
 
 FIELD = Path(__file__).parents[4] / "shared" / "field" / "inputs"
 TEXT = "Чайник течёт"
@@ -36,6 +37,17 @@ def test_a_category_is_named_by_slug_name_or_number(said):
 @pytest.mark.parametrize("said", ["9", "-1", "2.7", "шкафы", "", "9" * 5000, "³"])
 def test_what_names_no_category_is_none(said):
     assert category_of_label(said) is None
+
+
+def test_a_name_of_several_categories_is_none_and_it_is_said_of_which(tmp_path):
+    file = write_taxonomy(tmp_path, 3) / "taxonomy.toml"
+    text = file.read_text("utf-8").replace("Intent 0", "Card").replace("Intent 2", "card")
+    file.write_text(text, encoding="utf-8")
+    with using(load_taxonomy(tmp_path)):
+        assert category_of_label("Card") is None
+        ((_, _, said),) = labelled([{"text": TEXT, "category": "Card"}])
+        assert said == "'Card' is the name of intent_0 and of intent_2: a slug tells them apart"
+        assert category_of_label("intent_2") == "intent_2"
 
 
 def annotation(choice, **more):
