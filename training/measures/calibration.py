@@ -122,7 +122,8 @@ def choose_thresholds(probabilities: NDArray[np.floating], truth: Ids, precision
     """Return the lowest threshold by category that reaches a precision on held-out rows.
 
     A category that is predicted too rarely to be judged by itself gets the threshold that all
-    categories together need. Where the rows suffice, but not to tell so high a precision from a lower
+    categories together need. Of one that is never predicted nothing is known but what the model says of
+    its own sureness: that has to be the precision, too. Where the rows suffice, but not to tell so high a precision from a lower
     one, what they can tell is asked for: no error in n rows only says that less than 3/n are wrong
     (the rule of three; Hanley and Lippman-Hand, JAMA 1983). A category that cannot reach the precision
     at any threshold is held to 0.95, then 0.9; only below that is it never published.
@@ -143,6 +144,8 @@ def choose_thresholds(probabilities: NDArray[np.floating], truth: Ids, precision
     for category in range(category_count()):
         rows = best == category
         count = int(rows.sum())
+        if not count:
+            thresholds[category] = max(shared, precision)
         if count >= _ENOUGH:
             wanted = min(precision, 1 - _RULE_OF_THREE / count)
             reached = (

@@ -118,6 +118,9 @@ def guaranteed_thresholds(
     others = thresholds >= NEVER
     rest = others[best]
     thresholds[others] = guaranteed_threshold(sure[rest], right[rest], precision, confidence)
+    # Of these nothing is known but what the model says of its own sureness.
+    unknown = np.bincount(best, minlength=category_count()) == 0
+    thresholds[unknown] = np.maximum(thresholds[unknown], precision)
     return thresholds
 
 

@@ -259,7 +259,6 @@ def said_of_unknown(
     return [
         (
             f"Nothing is known of how right it is about {', '.join(unknown)}: no held-out review was taken "
-            "for that, surely enough. What is published as such is as sure as all categories together need "
-            "be. Label some such reviews."
+            "for that, surely enough. Label some such reviews."
         )
     ]

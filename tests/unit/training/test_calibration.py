@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from schemas import category_count
 from training.measures.calibration import (
     LEAST_THRESHOLD,
     NEVER,
@@ -77,6 +78,15 @@ def test_a_perfect_category_is_still_held_to_an_even_chance():
     probabilities[:, 0] = 0.44
     thresholds = choose_thresholds(probabilities, np.zeros(100, dtype=np.int64), 0.9)
     assert thresholds[0] == LEAST_THRESHOLD
+
+
+def test_a_category_that_no_row_was_taken_for_is_published_from_the_wanted_precision_on():
+    truth = np.repeat([0, 1], 60)
+    probabilities = np.zeros((120, category_count()))
+    probabilities[np.arange(120), truth] = 0.9
+    thresholds = choose_thresholds(probabilities, truth, 0.95)
+    assert thresholds[:2].tolist() == [0.9, 0.9]
+    assert set(thresholds[2:]) == {0.95}
 
 
 def test_risk_falls_as_less_is_published_if_confidence_is_honest():
