@@ -129,10 +129,9 @@ def _without_header(
         if not rows:
             continue
         first, *rest = below_titles(rows)
+        # Of several columns that were named one is there, and so this is the header: name the others.
         if not {*wanted.text, wanted.id, wanted.label}.isdisjoint(first):
-            known_columns(
-                unique_names(first), wanted
-            )  # of several that were named one is not there
+            known_columns(unique_names(first), wanted)
         columns = known_columns(names, wanted) if wanted else guess_columns(rows, names)
         if columns is not None and (wanted or not looks_like_header(first, rest)):
             return Sheet(name, tuple(names), columns, 0, len(workbook.sheet_names) - 1, table)

@@ -88,29 +88,29 @@ def _own(taxonomy: Taxonomy) -> Iterator[PartFinding]:
     else:
         yield PartFinding("descriptions", "good", "all")
     alike = list(_alike(taxonomy))
-    if same := list(_same(taxonomy)):
+    if same := _same(taxonomy):
         said = f"the same: {'; '.join(same[:5])}: labels that say the name, and not the slug, are unknown"
         yield PartFinding("names", "weak", said)
     if alike:
         yield PartFinding("names", "weak", f"nearly the same: {'; '.join(alike[:5])}")
 
 
-def _same(taxonomy: Taxonomy) -> Iterator[str]:
-    """Yield pairs of categories of which a name in some language is the same."""
-    first: dict[str, str] = {}
-    for info in taxonomy.infos:
-        for name in {name.casefold() for name in info.names.values()}:
-            if (other := first.setdefault(name, info.slug)) != info.slug:
-                yield f"{other} and {info.slug}"
+def _same(taxonomy: Taxonomy) -> list[str]:
+    """Return which categories have a name in common, in whatever language."""
+    named = ((info.slug, name) for info in taxonomy.infos for name in info.names.values())
+    shared = [taxonomy.called(name) for slug, name in named if taxonomy.find(name) != slug]
+    return list(dict.fromkeys(" and ".join(each) for each in shared if len(each) > 1))
 
 
 def _alike(taxonomy: Taxonomy) -> Iterator[str]:
-    """Yield pairs of names of which one has a word more."""
-    words = [(info.slug, frozenset(info.name("en").casefold().split())) for info in taxonomy.infos]
-    for i, (slug, mine) in enumerate(words):
+    """Yield pairs of names that differ by no whole word, or by one of several; not those that are one."""
+    words = [(info, frozenset(info.name("en").casefold().split())) for info in taxonomy.infos]
+    for i, (one, mine) in enumerate(words):
         for other, theirs in words[i + 1 :]:
-            if min(len(mine), len(theirs)) >= _FEW_EXAMPLES and len(mine ^ theirs) == 1:
-                yield f"{slug} and {other}"
+            same = one.name("en").casefold() == other.name("en").casefold()
+            by_one = min(len(mine), len(theirs)) >= _FEW_EXAMPLES and len(mine ^ theirs) == 1
+            if not same and (mine == theirs or by_one):
+                yield f"{one.slug} and {other.slug}"
 
 
 def _of_part(taxonomy: Taxonomy, part: Part) -> PartFinding:

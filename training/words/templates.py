@@ -217,11 +217,8 @@ def sentences(
         openings, aspects, name = parts.opening, parts.aspect[category], names[place]
         if (others := parts.borrows.get(category)) and number % _BORROWED == 0:
             other = others[int(rng.integers(len(others)))]
-            name, openings, aspects = (
-                _any(parts.names[other], rng),
-                parts.child,
-                parts.aspect[other],
-            )
+            name, openings = _any(parts.names[other], rng), parts.child
+            aspects = parts.aspect[other]
         out.append(_sentence(_product(name), openings, aspects, parts.general, rng))
     return out
 
