@@ -74,7 +74,7 @@ def _tell(proposal: Proposal) -> None:
     known = proposal.categories
     texts = sum(category.texts for category in known)
     note(
-        f"{len(known)} categories from {texts:,} texts in {' and '.join(proposal.languages)}; "
+        f"{len(known)} categories from {texts:,} texts in {' and '.join(proposal.languages) or 'a language that is not known'}; "
         f"none of these: {proposal.none or 'no label means that'}"
     )
     note(f"by words alone {proposal.agreement:.1%} of the labels are found again")

@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from stream.text.alphabets import CYRILLIC, LATIN, alphabet_of, script_of
+
 OTHER_SCRIPT: Final = "other-script"
 """Most letters are of no script that the stream's languages are written in."""
 OTHER_LANGUAGE: Final = "other-language"
@@ -22,32 +24,6 @@ UNKNOWN_WORDS: Final = "unknown-words"
 typed on another keyboard layout, or a text that was decoded wrongly."""
 REASONS: Final = (OTHER_SCRIPT, OTHER_LANGUAGE, LETTERS_LOST, UNKNOWN_WORDS)
 
-# As they are after `stream.text.normalize`: lower case. Ranges of Unicode, for a regular expression.
-_CYRILLIC: Final = "\u0400-\u052f\u1c80-\u1c8f\ua640-\ua69f"
-_LATIN: Final = "a-z\u00df-\u00f6\u00f8-\u02af\u1e00-\u1eff"
-_GREEK: Final = "\u0370-\u03ff\u1f00-\u1fff"
-_ARABIC: Final = "\u0620-\u06ff\u0750-\u077f\u08a0-\u08ff"
-_HAN: Final = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_DEVANAGARI: Final = "\u0900-\u097f"
-# Letters of languages beyond а to я and a to z. What is not here is written in another script, or its
-# letters are not known, and then only the script is looked at.
-_CYRILLIC_LETTERS: Final = {
-    "ru": "ё", "bg": "", "uk": "ґєії", "be": "ёіў", "sr": "ђјљњћџ", "mk": "ѓѕјљњќџ", "kk": "ёәғқңөұүһі",
-    "ky": "ёңөү", "tt": "ёәөүҗңһ", "ba": "ёәғҙҡңөҫүһ", "tg": "ёғӣқӯҳҷ", "mn": "ёөү",
-}  # fmt: skip
-_LATIN_LETTERS: Final = {
-    "en": "éï", "de": "äöüß", "fr": "àâæçéèêëîïôœùûüÿ", "es": "áéíñóúü", "it": "àèéìíîòóùú",
-    "pt": "áâãàçéêíóôõúü", "nl": "áéèëïíóöúü", "pl": "ąćęłńóśźż", "cs": "áčďéěíňóřšťúůýž", "sk": "áäčďéíĺľňóôŕšťúýž",
-    "hu": "áéíóöőúüű", "ro": "ăâîșşțţ", "tr": "çğıöşüâîû", "az": "çəğıöşü", "sv": "åäöé", "no": "æøåé", "da": "æøåé",
-    "fi": "åäö", "et": "äõöüšž", "lv": "āčēģīķļņšūž", "lt": "ąčęėįšųūž", "hr": "čćđšž", "sl": "čšž", "id": "é", "ms": "é",
-    "uz": "ʻʼ", "vi": None,
-}  # fmt: skip
-_OTHER_SCRIPTS: Final = {
-    "el": _GREEK, "hy": "\u0530-\u058f", "ka": "\u10a0-\u10ff\u1c90-\u1cbf", "he": "\u0590-\u05ff",
-    "ar": _ARABIC, "fa": _ARABIC, "ur": _ARABIC, "hi": _DEVANAGARI, "mr": _DEVANAGARI, "ne": _DEVANAGARI,
-    "bn": "\u0980-\u09ff", "ta": "\u0b80-\u0bff", "te": "\u0c00-\u0c7f", "th": "\u0e00-\u0e7f",
-    "zh": _HAN, "ja": _HAN + "\u3040-\u30ff\u31f0-\u31ff", "ko": _HAN + "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af",
-}  # fmt: skip
 # Scripts whose words a vocabulary cuts into pieces of several letters.
 _ALPHABETS: Final = frozenset({"el", "hy", "ka"})
 
@@ -91,19 +67,16 @@ class StrangeText:
     """
 
     def __init__(self, languages: Sequence[str], usual_letters: float = 0.0) -> None:
-        scripts = [_script(language) for language in languages]
+        scripts = [script_of(language) for language in languages]
         known = bool(scripts) and None not in scripts
         ranges = "".join(script for script in scripts if script)
         self._of_script = re.compile(f"[{ranges}]+") if known else None
-        alphabet = _alphabet(languages) if known else None
+        alphabet = alphabet_of(languages) if known else None
         # What ASCII has before the letters is in all languages: marks and digits.
         usual = alphabet if alphabet is not None else ranges
         self._unusual = re.compile(f"[^{usual} -@«»—–’…]") if known else None
         self._foreign = re.compile(f"(?![{alphabet}])[{ranges}]") if alphabet is not None else None
-        cut = all(
-            lang in _ALPHABETS or lang in _CYRILLIC_LETTERS or lang in _LATIN_LETTERS
-            for lang in languages
-        )
+        cut = all(lang in _ALPHABETS or script_of(lang) in {CYRILLIC, LATIN} for lang in languages)
         self._usual_letters = usual_letters if cut else 0.0
 
     def reason(self, text: str, pieces: int = 0) -> str | None:
@@ -163,26 +136,6 @@ def letters_a_piece(texts: Sequence[str], pieces: Sequence[int]) -> float:
     letters = sum(_letters(_WORD, text) for text in texts)
     signs = sum(len(_SIGN.findall(text)) for text in texts)
     return letters / max(sum(pieces) - signs, 1)
-
-
-def _script(language: str) -> str | None:
-    if language in _CYRILLIC_LETTERS:
-        return _CYRILLIC
-    return _LATIN if language in _LATIN_LETTERS else _OTHER_SCRIPTS.get(language)
-
-
-def _alphabet(languages: Sequence[str]) -> str | None:
-    """Return the letters of some languages for a regular expression; None: not all are known."""
-    found = ""
-    for language in languages:
-        if language in _CYRILLIC_LETTERS:
-            # A Latin ë in a Russian word is somebody's keyboard, not another language.
-            found += "а-яë" + _CYRILLIC_LETTERS[language]
-        elif (letters := _LATIN_LETTERS.get(language)) is not None:
-            found += "a-z" + letters
-        else:
-            return None
-    return found
 
 
 def _letters(runs: re.Pattern[str], text: str) -> int:

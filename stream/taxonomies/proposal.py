@@ -12,6 +12,7 @@ import numpy as np
 
 from schemas.taxonomy import MOST_CATEGORIES
 from stream.errors import InputError
+from stream.taxonomies.languages import languages_of
 from stream.taxonomies.slugs import name_of, slug_of
 from stream.taxonomies.words import MixedUp, TellingWord, WordCounts
 from stream.text import normalize
@@ -33,11 +34,6 @@ _NONE: Final = frozenset(
     }
 )
 _LEAST_CATEGORIES: Final = 2
-_CYRILLIC: Final = ("а", "я")
-_MOSTLY: Final = 0.3
-# So many of the texts make a language one of the taxonomy's.
-_SOME: Final = 0.02
-_LOOKED_AT: Final = 5_000
 _EXAMPLES: Final = 3
 _EXAMPLE_CHARS: Final = 120
 
@@ -70,7 +66,7 @@ class Proposal:
     Attributes:
         categories: the most frequent first, what means "none of these" last.
         none: slug of that one; None where no label sounds so.
-        languages: of the texts, ISO 639-1; the main one first.
+        languages: of the texts, ISO 639-1, the main one first; nothing where one is not known.
         agreement: share of texts whose label a model of words finds without having seen the text.
         mixed_up: pairs that it takes for each other, ids by the order of ``categories``.
         contradicting: texts that stand under two labels.
@@ -133,7 +129,7 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
             for number, label in enumerate(labels)
         ),
         none=slugs[means_none] if means_none is not None else None,
-        languages=_languages(texts),
+        languages=languages_of(texts),
         agreement=float((guesses == truth).mean()),
         mixed_up=tuple(counts.mixed_up(guesses)),
         contradicting=_contradicting(texts_of),
@@ -156,28 +152,6 @@ def _slugs(labels: Iterable[str]) -> dict[str, str]:
             )
         slugs[label] = slug
     return slugs
-
-
-def _languages(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return in which languages texts are written, the one of most letters first.
-
-    A text in a script that no language of the taxonomy has goes to people, so one in fifty counts.
-    """
-    step = max(len(texts) // _LOOKED_AT, 1)
-    cyrillic = [_cyrillic_share(text) for text in texts[::step]]
-    shares = [share for share in cyrillic if share is not None]
-    mostly = sum(share > _MOSTLY for share in shares) / max(len(shares), 1)
-    named = {"ru": mostly, "en": 1 - mostly}
-    first, second = sorted(named, key=lambda language: -named[language])
-    return (first, second) if named[second] >= _SOME else (first,)
-
-
-def _cyrillic_share(text: str) -> float | None:
-    """Return the share of Cyrillic among a text's letters; None where it has none."""
-    letters = [char for char in text.casefold() if char.isalpha()]
-    if not letters:
-        return None
-    return sum(_CYRILLIC[0] <= char <= _CYRILLIC[1] for char in letters) / len(letters)
 
 
 def _examples(texts: Sequence[str]) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def _taxonomy(proposal: Proposal, name: str) -> str:
         "",
         f"name = {_text(name)}",
         'version = "1"',
-        f"languages = [{', '.join(map(_text, proposal.languages))}]  # a text in another script goes to people",
+        *_languages(proposal),
         '# task = "questions of bank customers by what they ask for"',
     ]
     if proposal.none is not None:
@@ -85,6 +85,18 @@ def _taxonomy(proposal: Proposal, name: str) -> str:
             f"examples = [{', '.join(_text(text) for text in category.examples)}]",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _languages(proposal: Proposal) -> list[str]:
+    if not proposal.languages:
+        return [
+            '# languages = ["en"]  # what is written in another script or language goes to people'
+        ]
+    names = ", ".join(map(_text, proposal.languages))
+    return [
+        "# By script and letters; correct it. What is written in another one goes to people.",
+        f"languages = [{names}]",
+    ]
 
 
 def _words_told(category: ProposedCategory) -> str:

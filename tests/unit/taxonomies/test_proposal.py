@@ -50,11 +50,10 @@ def test_categories_come_by_frequency_and_none_of_these_last():
     assert proposal.languages == ("en",)
 
 
-def test_a_language_of_one_text_in_fifty_is_one_of_the_taxonomys():
-    russian = [("где моя карта", "card_arrival")]
-    assert propose([*rows(16), *russian]).languages == ("en", "ru")
-    assert propose([*rows(18), *russian]).languages == ("en",)
-    assert propose([*russian * 60, *rows(16)]).languages == ("ru", "en")
+def test_a_taxonomy_whose_language_is_not_known_takes_no_text_for_a_strange_one(tmp_path):
+    same = [("ጥሩ ምርት ነው", "good"), ("መጥፎ ምርት", "bad")] * 10
+    write_proposal(propose(same), tmp_path, "new", force=False)
+    assert "languages" not in load_taxonomy(tmp_path).model_fields_set
 
 
 @pytest.mark.parametrize("label", ["out_of_scope", "OOS", "Out of domain", "none.of_these"])
