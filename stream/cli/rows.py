@@ -29,7 +29,7 @@ _SHOWN_PROBLEMS: Final = 10
 _NO_WORDS: Final = "no words in them"  # as stream.files.rows.Reason has it, which loads slowly
 
 
-class LeftOut:
+class LeftOutRows:
     """Rows that are left out: the first of them are named on standard error, and all are counted."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Rows:
         self.remarks: list[str] = []
         self.read = 0
         """Rows that were read, good and bad."""
-        self._left_out = LeftOut()
+        self._left_out = LeftOutRows()
         self.bytes_read = 0
         self.total_bytes = path.stat().st_size if path.is_file() else None
 

@@ -11,7 +11,7 @@ import typer
 
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, settings_from
-from stream.cli.rows import LeftOut
+from stream.cli.rows import LeftOutRows
 from stream.listing import some
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def init(
     from stream.taxonomies.proposal import propose
     from stream.taxonomies.writing import write_proposal
 
-    left_out = LeftOut()
+    left_out = LeftOutRows()
     with err.status("reading the labels"):
         rows = read_labelled_texts(
             labels, text_column or [], label_column, lambda line: note(escape(line)), left_out.add
