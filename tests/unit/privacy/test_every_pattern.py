@@ -15,6 +15,7 @@ AT_MOST = 64
 NOT_KNOWN_HERE = {
     "stream/bench/tune.py": "names of ours, over the user's own settings file",
     "stream/model/strange_text.py": "classes of an alphabet's characters, each one character at a time",
+    "stream/taxonomies/languages.py": "likewise",
     "training/labelling/lexicon.py": "patterns of the rule file: read from there",
     "training/words/rules.py": "patterns of the rule file: read from there",
     "training/encoders/vocabulary.py": "words of at least so many letters",
