@@ -287,21 +287,19 @@ class Taxonomy(BaseModel):
 
     def called(self, said: str) -> tuple[Category, ...]:
         """Return all categories that have this name in some language; :meth:`find` takes none of several."""
-        return tuple(
-            category
-            for category, info in zip(self._members, self.infos, strict=True)
-            if _folded(said) in {_folded(name) for name in info.names.values()} - {""}
-        )
+        return tuple(self._members[i] for i in self._named.get(_folded(said), ()))
+
+    @cached_property
+    def _named(self) -> Mapping[str, list[int]]:
+        named: dict[str, list[int]] = {}
+        for i, info in enumerate(self.infos):
+            for name in {_folded(name) for name in info.names.values()} - {""}:
+                named.setdefault(name, []).append(i)
+        return named
 
     @cached_property
     def _by_name(self) -> Mapping[str, int]:
-        by_name: dict[str, int] = {}
-        twice: set[str] = set()
-        for i, info in enumerate(self.infos):
-            for name in {_folded(name) for name in info.names.values()} - {""}:
-                if by_name.setdefault(name, i) != i:
-                    twice.add(name)
-        known = {name: i for name, i in by_name.items() if name not in twice}
+        known = {name: i[0] for name, i in self._named.items() if len(i) == 1}
         former = {_folded(slug): i[0] for slug, i in self._heirs.items() if len(i) == 1}
         return known | former | {_folded(info.slug): i for i, info in enumerate(self.infos)}
 

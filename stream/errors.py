@@ -20,7 +20,10 @@
 from __future__ import annotations
 
 import errno
-from typing import ClassVar
+from typing import ClassVar, Final
+
+NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says where a disk is full, or a quota is used up."""
 
 
 class ReviewsError(Exception):
@@ -110,7 +113,7 @@ def not_written(
         remedy: if it is not for want of space.
         otherwise: the error to raise then.
     """
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if error.errno in NO_SPACE:
         return DiskFull(
             f"{what} cannot be written: no space is left",
             "free some space and run the command again",

@@ -44,7 +44,7 @@ from stream.cli import (
 from stream.cli.console import note, print_error, print_traceback
 from stream.cli.extras import missing_extra
 from stream.credentials import hide_accounts
-from stream.errors import ConfigError, DiskFull, InputError, ReviewsError
+from stream.errors import NO_SPACE, ConfigError, DiskFull, InputError, ReviewsError
 from stream.terminal import visible
 
 PLUGINS: Final = "reviews.commands"
@@ -162,7 +162,7 @@ def main(on_loaded: Callable[[], object] = lambda: None) -> NoReturn:
     except OSError as error:
         if error.errno in _UNUSABLE and error.filename:
             _fail(InputError(f"{error.filename}: {error.strerror}", "name another file or folder"))
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno not in NO_SPACE:
             raise
         _discard_output()
         where = f" for {error.filename}" if error.filename else ""

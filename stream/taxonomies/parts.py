@@ -97,9 +97,8 @@ def _own(taxonomy: Taxonomy) -> Iterator[PartFinding]:
 
 def _same(taxonomy: Taxonomy) -> list[str]:
     """Return which categories have a name in common, in whatever language."""
-    named = ((info.slug, name) for info in taxonomy.infos for name in info.names.values())
-    shared = [taxonomy.called(name) for slug, name in named if taxonomy.find(name) != slug]
-    return list(dict.fromkeys(" and ".join(each) for each in shared if len(each) > 1))
+    named = (taxonomy.called(name) for info in taxonomy.infos for name in info.names.values())
+    return list(dict.fromkeys(" and ".join(each) for each in named if len(each) > 1))
 
 
 def _alike(taxonomy: Taxonomy) -> Iterator[str]:

@@ -123,10 +123,10 @@ def choose_thresholds(probabilities: NDArray[np.floating], truth: Ids, precision
 
     A category that is predicted too rarely to be judged by itself gets the threshold that all
     categories together need. Of one that is never predicted nothing is known but what the model says of
-    its own sureness: that has to be the precision, too. Where the rows suffice, but not to tell so high a precision from a lower
-    one, what they can tell is asked for: no error in n rows only says that less than 3/n are wrong
-    (the rule of three; Hanley and Lippman-Hand, JAMA 1983). A category that cannot reach the precision
-    at any threshold is held to 0.95, then 0.9; only below that is it never published.
+    its own sureness: that has to be the precision, too. Where the rows suffice, but not to tell so high
+    a precision from a lower one, what they can tell is asked for: no error in n rows only says that less
+    than 3/n are wrong (the rule of three; Hanley and Lippman-Hand, JAMA 1983). A category that cannot
+    reach the precision at any threshold is held to 0.95, then 0.9; only below that is it never published.
 
     Args:
         probabilities: calibrated, of held-out rows, [rows, categories].
