@@ -81,7 +81,8 @@ def _tell(proposal: Proposal) -> None:
     if few := [f"{c.slug} ({c.texts})" for c in known if c.texts < _FEW]:
         note(f"[yellow]few texts:[/yellow] {', '.join(few[:10])}{' ...' if len(few) > 10 else ''}")  # noqa: PLR2004
     if proposal.contradicting:
-        note(f"[yellow]{proposal.contradicting:,} texts stand under two labels[/yellow]")
+        stand = "text stands" if proposal.contradicting == 1 else "texts stand"
+        note(f"[yellow]{proposal.contradicting:,} {stand} under two labels[/yellow]")
     if not proposal.mixed_up:
         return
     table = Table(box=None, pad_edge=False, title="mixed up most", title_justify="left")

@@ -234,9 +234,12 @@ _LETTERS: Final = re.compile(r"[^\W\d_]+")
 
 
 def _shape(cell: str) -> str:
-    """Return what kind of key a cell is: 0190-01 and 0191-15 are of one shape. Empty: it is none."""
+    """Return what kind of key a cell is: 0190-01 and 0191-15 are of one shape. Empty: it is none.
+
+    A word alone is no key: "Hello," and "Best," begin lines of one letter.
+    """
     cell = cell.strip().strip(QUOTE)
-    if not cell or len(cell) > _LONGEST_KEY or " " in cell:
+    if len(cell) > _LONGEST_KEY or " " in cell or not _DIGITS.search(cell):
         return ""
     return _LETTERS.sub("a", _DIGITS.sub("9", cell))
 

@@ -258,6 +258,11 @@ def test_a_quote_that_a_later_text_closes_by_chance_swallows_no_row():
     assert [row.text for row in rows] == ['"Куртка', "чайник", 'кран 5"', "ремень"]
 
 
+def test_a_letter_of_several_lines_that_begin_with_a_word_and_a_comma_is_one_text():
+    letter = "Hello, where is my card?\n\nBest,\nTom"
+    assert texts(f'text,label\n"{letter}",card\nagain?,card\n') == [letter, "again?"]
+
+
 def test_a_last_quote_that_is_never_closed_costs_nothing():
     assert texts('id,text\n1,чайник\n2,"утюг\n') == ["чайник", '"утюг']
 
