@@ -9,7 +9,7 @@ piece's row of letters holds the weights of all its n-grams.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -37,6 +37,8 @@ _WINDOW: Final = 12
 _BEGIN: Final = 4
 _NEIGHBOURS: Final = 1 << 15
 _PAIRS: Final = 1 << 17
+# The beginning of a piece that is not there, or says nothing.
+_NOTHING: Final = 0
 # Odd and far apart, so that pairs spread evenly; products with ids stay far below 2**63.
 _FIRST, _SECOND = 1_000_003, 8_191
 _GRAMS: Final = range(2, 6)
@@ -209,13 +211,16 @@ def spelled(tokenizer: Tokenizer) -> list[str]:
 
 
 def begins_of(tokenizer: Tokenizer) -> NDArray[np.int64]:
-    """Return a number for each piece that those with the same first letters share, int64 [pieces]."""
+    """Return a number for each piece that those with the same first letters share, int64 [pieces].
+
+    None has the number 0, which says that there is no piece.
+    """
     numbers: dict[str, int] = {}
     found = []
     for token in spelled(tokenizer):
         mark = _CONTINUES if token.startswith(_CONTINUES) else ""
         begin = mark + token.removeprefix(mark)[:_BEGIN]
-        found.append(numbers.setdefault(begin, len(numbers)))
+        found.append(numbers.setdefault(begin, len(numbers) + 1))
     return np.array(found, dtype=np.int64)
 
 
@@ -232,18 +237,34 @@ def letters_of(tokenizer: Tokenizer) -> csr_matrix:
 
 
 class ServedBlock(nn.Module):
-    """A block as it is served: a row of categories for each unit, and the square of its length."""
+    """A block as it is served: a row of categories for each unit, and in it the square of its length.
 
-    def __init__(self, rows: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
+    Behind them is one more row, of nothing, for what says nothing: so none needs to be multiplied away.
+    Looking up rows is most of what a text costs, hence one table for both.
+
+    Args:
+        rows: of each unit, float64 [units, categories].
+        squares: of each unit, float64 [units].
+        silent: units that say nothing.
+    """
+
+    def __init__(
+        self, rows: NDArray[np.float64], squares: NDArray[np.float64], silent: Collection[int] = ()
+    ) -> None:
         super().__init__()
-        self.rows = nn.Embedding(len(rows), rows.shape[1], _weight=_floats(rows))
-        self.squares = nn.Parameter(_floats(squares), requires_grad=False)
+        # In eight bits a table has one scale.
+        self._scale = float(squares.max() / np.abs(rows).max()) if rows.any() else 1.0
+        table = np.column_stack([rows, squares / self._scale])
+        table = np.append(table, np.zeros((1, table.shape[1])), axis=0)
+        table[list(silent)] = 0.0
+        self.rows = nn.Embedding(len(table), table.shape[1], _weight=_floats(table))
 
-    def forward(self, units: Tensor, present: Tensor) -> Tensor:
-        """Return the sum of the rows that are there over their length, [texts, categories]."""
-        total = torch.matmul(present.unsqueeze(1), self.rows(units)).squeeze(1)
-        square = (present * self.squares[units]).sum(dim=1, keepdim=True)
-        return total / square.clamp(min=_SHORTEST).sqrt()
+    def forward(self, units: Tensor) -> Tensor:
+        """Return the sum of rows over their length, [texts, categories], for int64 [texts, units]."""
+        total = self.rows(units).sum(dim=1)
+        square = total[:, -1:] * self._scale
+        scaled: Tensor = total[:, :-1] / square.clamp(min=_SHORTEST).sqrt()
+        return scaled
 
 
 class StaticClassifier(nn.Module):
@@ -251,19 +272,19 @@ class StaticClassifier(nn.Module):
 
     def __init__(self, blocks: Sequence[Block], encoder: Encoder, linear: Linear) -> None:
         super().__init__()
-        begins = begins_of(encoder.tokenizer)
-        speaks = np.ones(len(begins))
-        speaks[list(silent_pieces(encoder))] = 0.0
+        begins, silent = begins_of(encoder.tokenizer), silent_pieces(encoder)
+        begins[list(silent)] = _NOTHING
         self.begins: Tensor
-        self.speaks: Tensor
         self.register_buffer("begins", torch.from_numpy(begins))
-        self.register_buffer("speaks", _floats(speaks))
+        self._silent = encoder.pad_id
         ends = np.cumsum([block.of_units.shape[1] for block in blocks])
         tables = []
-        for block, own in zip(blocks, np.split(linear.weights, ends[:-1], axis=1), strict=True):
+        of_pieces = (silent, silent, (), ())
+        weights = np.split(linear.weights, ends[:-1], axis=1)
+        for block, own, saying_nothing in zip(blocks, weights, of_pieces, strict=True):
             rows = np.zeros((block.of_units.shape[0], category_count()))
             rows[:, linear.categories] = block.of_units @ own.T
-            tables.append(ServedBlock(rows, block.squares))
+            tables.append(ServedBlock(rows, block.squares, saying_nothing))
         self.pieces, self.letters, self.neighbours, self.pairs = tables
         self.bias = nn.Parameter(torch.full((category_count(),), _IMPOSSIBLE), requires_grad=False)
         with torch.no_grad():
@@ -271,17 +292,18 @@ class StaticClassifier(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return logits [rows, categories] for int64 [rows, length] ids and mask."""
-        real = self.speaks[input_ids] * (attention_mask > 0).to(self.bias.dtype)
-        beside = real[:, :-1] * real[:, 1:]
-        total = self.pieces(input_ids, real) + self.letters(input_ids, real)
-        total = total + self.neighbours(_neighbours_of(input_ids), beside)
-        logits: Tensor = total + self.pairs(*_pairs_of(self.begins[input_ids], real)) + self.bias
+        ids = torch.where(attention_mask > 0, input_ids, self._silent)
+        begins = self.begins[ids]
+        total = self.pieces(ids) + self.letters(ids)
+        total = total + self.neighbours(_neighbours_of(ids, begins))
+        logits: Tensor = total + self.pairs(_pairs_of(begins)) + self.bias
         return logits
 
 
-def _neighbours_of(ids: Tensor) -> Tensor:
+def _neighbours_of(ids: Tensor, begins: Tensor) -> Tensor:
     """Return the units of neighbours, in their order, int64 [rows, length - 1]."""
-    return (ids[:, :-1] * _FIRST + ids[:, 1:] * _SECOND) % _NEIGHBOURS
+    units = (ids[:, :-1] * _FIRST + ids[:, 1:] * _SECOND) % _NEIGHBOURS
+    return torch.where((begins[:, :-1] * begins[:, 1:]) == _NOTHING, _NEIGHBOURS, units)
 
 
 def _neighbours(pieces: Sequence[int]) -> Iterator[int]:
@@ -289,15 +311,13 @@ def _neighbours(pieces: Sequence[int]) -> Iterator[int]:
         yield (left * _FIRST + right * _SECOND) % _NEIGHBOURS
 
 
-def _pairs_of(ids: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the units of pairs in either order, and which of them are there, [rows, pairs]."""
-    units, present = [], []
-    for distance in range(1, _WINDOW + 1):
-        left, right = ids[:, :-distance], ids[:, distance:]
-        low, high = torch.minimum(left, right), torch.maximum(left, right)
-        units.append((low * _FIRST + high * _SECOND) % _PAIRS)
-        present.append(real[:, :-distance] * real[:, distance:])
-    return torch.cat(units, dim=1), torch.cat(present, dim=1)
+def _pairs_of(begins: Tensor) -> Tensor:
+    """Return the units of pairs in either order, int64 [rows, pairs]."""
+    distances = range(1, _WINDOW + 1)
+    left = torch.cat([begins[:, :-distance] for distance in distances], dim=1)
+    right = torch.cat([begins[:, distance:] for distance in distances], dim=1)
+    low, high = torch.minimum(left, right), torch.maximum(left, right)
+    return torch.where(low == _NOTHING, _PAIRS, (low * _FIRST + high * _SECOND) % _PAIRS)
 
 
 def _pairs(pieces: Sequence[int]) -> Iterator[int]:
