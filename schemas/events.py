@@ -129,7 +129,7 @@ class RelabelTask(Event):
 
     review: Review
     probabilities: Annotated[dict[Category, Probability], BeforeValidator(inherited_shares)] = (
-        Field(description="The model's calibrated probabilities, all nine categories.")
+        Field(description="The model's calibrated probabilities, of all categories.")
     )
     reason: Literal["low-confidence", "canary", "audit"] = "low-confidence"
     threshold: Probability = Field(description="What the best category would have needed.")

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from schemas.codec import MAX_EVENT_BYTES, too_large, wrong_shape
 from schemas.dates import FIRST_YEAR, LAST_YEAR, read_date
 from schemas.envelopes import UNAVAILABLE, Envelope, Fields, unwrapped
-from schemas.errors import NotJson, OtherFormat, UnknownSchemaVersion, WrongShape
+from schemas.errors import ContractError, NotJson, OtherFormat, UnknownSchemaVersion, WrongShape
 from schemas.events import SCHEMA_VERSION, Review
 from schemas.formats import binary_format, registry_head
 
@@ -59,15 +59,24 @@ class IncomingReader:
         text_field: where the text is, if not in ``text``; a path with dots; several, parted by
             commas, are joined.
         id_field: where the id is, if not in ``review_id`` or ``id``.
+        created_field: where the date is, if not in ``created_at``.
+        metadata_fields: what is kept beside ``metadata``, under the same name; paths, parted by commas.
     """
 
     def __init__(
-        self, envelope: Envelope = "auto", text_field: str = "", id_field: str = ""
+        self,
+        envelope: Envelope = "auto",
+        text_field: str = "",
+        id_field: str = "",
+        created_field: str = "",
+        metadata_fields: str = "",
     ) -> None:
         self._envelope = envelope
-        self._texts = [path.strip() for path in text_field.split(",") if path.strip()]
+        self._texts = _paths(text_field)
         self._id = id_field.strip()
-        self._exact = not self._texts and not self._id
+        self._created = created_field.strip()
+        self._kept = _paths(metadata_fields)
+        self._exact = not (self._texts or self._id or self._created or self._kept)
 
     def read(self, value: bytes | None, key: bytes | None = None) -> Incoming:
         """Return the review in a message, or that it deletes one.
@@ -92,7 +101,26 @@ class IncomingReader:
                 created is None or (created.tzinfo and FIRST_YEAR <= created.year <= LAST_YEAR)
             ):
                 return review, False
-        return self._looked_at(value, key)
+        try:
+            return self._looked_at(value, key)
+        except WrongShape:
+            # What our own producer sends is read wherever the fields of other messages are.
+            if self._texts and (exact := _exact(value)) is not None:
+                return exact, False
+            raise
+
+    def named(self, value: bytes, key: bytes | None = None) -> str | None:
+        """Return the id in a message that is a review, or would be with words; None: it has none.
+
+        Args:
+            value: of the message, of any size.
+            key: names the review if nothing in it does.
+        """
+        try:
+            fields = unwrapped(_parsed(value, self._envelope), self._envelope, self._has_text)
+        except (ContractError, RecursionError):
+            fields = None
+        return self._name(fields or {}, key)
 
     def _looked_at(self, value: bytes, key: bytes | None) -> Incoming:
         if len(value) > MAX_EVENT_BYTES:
@@ -113,13 +141,16 @@ class IncomingReader:
         _check_version(fields.get("schema_version"))
         plain = _by_plain_name(fields)
         text = self._text(fields, plain)
-        named = _named(_at(fields, self._id) if self._id else _first(plain, _IDS))
-        if (review_id := named or _name_in_key(key)) is None:
+        if (review_id := self._name(fields, key)) is None:
             raise WrongShape(
                 f"Review: review_id: {_absent(fields, 'ID')}, and the key names nothing"
             )
         metadata = _metadata(plain.get("metadata"))
-        created, unread = _created(plain.get("createdat"))
+        for path in self._kept:
+            if (kept := _at(fields, path)) is not None:
+                metadata.setdefault(_mended(path), _any_text(kept))
+        date = _at(fields, self._created) if self._created else plain.get("createdat")
+        created, unread = _created(date)
         if unread is not None:
             metadata.setdefault("created_at", unread)
         try:
@@ -127,6 +158,11 @@ class IncomingReader:
         except ValidationError as error:
             raise wrong_shape(Review, error) from None
         return review, unread is not None
+
+    def _name(self, fields: Fields, key: bytes | None) -> str | None:
+        """Return what names a review: its id, or else its key."""
+        found = _at(fields, self._id) if self._id else _first(_by_plain_name(fields), _IDS)
+        return _named(found) or _name_in_key(key)
 
     def _text(self, fields: Fields, plain: Fields) -> str:
         if self._texts:
@@ -141,6 +177,18 @@ class IncomingReader:
         if not parts:
             raise WrongShape(f"Review: text: {_absent(fields, 'TEXT')}")
         return "\n".join(parts)
+
+
+def _paths(named: str) -> list[str]:
+    return [path.strip() for path in named.split(",") if path.strip()]
+
+
+def _exact(value: bytes) -> Review | None:
+    """Return a review that is exactly as the contract says."""
+    try:
+        return _validated(value)
+    except ValidationError:
+        return None
 
 
 def _check_version(version: object) -> None:

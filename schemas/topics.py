@@ -30,9 +30,13 @@ class TopicPolicy:
     dated_by_broker: bool = False
     """Retention counts from the arrival, not from the date that a producer gives: a review of last
     year would be deleted within minutes, often before it is read."""
+    foreign: bool = False
+    """Somebody else's: neither made nor judged by us, whatever its settings are."""
 
     def config(self) -> dict[str, str]:
-        """Return the topic's configuration as Kafka names it."""
+        """Return the topic's configuration as Kafka names it; of one that is not ours, none."""
+        if self.foreign:
+            return {}
         config = {"cleanup.policy": self.cleanup}
         if self.retention_ms is not None and "delete" in self.cleanup:
             config["retention.ms"] = str(self.retention_ms)
@@ -55,11 +59,13 @@ class TopicNames:
     layout: Layout = "categories"
     """Where decided reviews go: a topic a category, or one topic for all, with the slug in the header
     ``category``. With many categories a transaction over as many topics costs more than a filter."""
+    existing: str = ""
+    """A topic of somebody's own that is read instead of ``<prefix>.incoming``."""
 
     @property
     def incoming(self) -> str:
-        """Where producers publish :class:`~schemas.events.Review`."""
-        return f"{self.prefix}.incoming"
+        """Where producers publish :class:`~schemas.events.Review`, or something that is read as one."""
+        return self.existing or f"{self.prefix}.incoming"
 
     @property
     def relabel(self) -> str:
@@ -124,7 +130,10 @@ class TopicNames:
 
     def policies(self) -> Iterator[TopicPolicy]:
         """Yield every topic with its policy."""
-        yield TopicPolicy(self.incoming, "reviews as they arrive", dated_by_broker=True)
+        if self.existing:
+            yield TopicPolicy(self.existing, "your topic: what is sorted", foreign=True)
+        else:
+            yield TopicPolicy(self.incoming, "reviews as they arrive", dated_by_broker=True)
         if self.layout == "single":
             yield TopicPolicy(self.categories[0], "decided reviews of all categories")
         else:

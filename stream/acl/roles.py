@@ -124,6 +124,7 @@ def _monitor(settings: Settings) -> tuple[AclRule, ...]:
         # Whether every topic is there; and lag, from the incoming topic's ends and the workers'
         # positions.
         topics_under(f"{settings.topics.prefix}.", _DESCRIBE),
+        *_on_existing(settings, _DESCRIBE),
         on_group(settings.worker.group, _DESCRIBE),
         on_group(own, _READ),
         # Its tables' changelogs.
@@ -146,6 +147,8 @@ def _operator(settings: Settings) -> tuple[AclRule, ...]:
     """Everything below the prefix: creating topics, replay, backfill, erasure."""
     prefix = settings.topics.prefix
     return (
+        # A replay writes dead letters back to where they came from.
+        *_on_existing(settings, _READ, _WRITE, _DESCRIBE, Operation.DESCRIBE_CONFIGS),
         topics_under(
             f"{prefix}.",
             *(_CREATE, _READ, _WRITE, Operation.DELETE, _DESCRIBE),
@@ -155,6 +158,12 @@ def _operator(settings: Settings) -> tuple[AclRule, ...]:
         on_group(settings.worker.group, _DESCRIBE),
         transactions_under(f"{prefix}."),
     )
+
+
+def _on_existing(settings: Settings, *operations: Operation) -> tuple[AclRule, ...]:
+    """Return rights on a topic of somebody's own, which is not under the prefix."""
+    existing = settings.topic_names.existing
+    return (on_topic(existing, *operations),) if existing else ()
 
 
 _RULES: Final[dict[str, Callable[[Settings], tuple[AclRule, ...]]]] = {

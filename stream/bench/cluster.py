@@ -121,7 +121,7 @@ def _fresh_settings(
 ) -> Settings:
     name = f"bench-{uuid.uuid4().hex[:8]}"
     values = base.model_dump()
-    values["topics"] |= {"prefix": name, "partitions": partitions}
+    values["topics"] |= {"prefix": name, "incoming": "", "partitions": partitions}
     values["worker"] |= {"group": name}
     values["cache"] |= {"ttl": _CACHE_SECONDS}
     values["http"] |= {"port": 0, "enabled": False}

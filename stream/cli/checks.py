@@ -99,6 +99,8 @@ async def _kafka(settings: Settings) -> list[Finding]:
     if absent:
         detail = f"absent: {', '.join(absent)}"
         remedy = "`reviews topics create`"
+        if settings.topic_names.existing in absent:
+            remedy = "correct REVIEWS_TOPICS__INCOMING, the topic that is yours; then " + remedy
         found = Finding("topics", "failed", detail, remedy, TopicMissing.exit_code)
         return [broker, found]
     problems = [f"{topic.name}: {problem}" for topic in topics for problem in topic.problems]

@@ -123,7 +123,10 @@ def _announce(started: float, kafka: str, redis: str) -> None:
 
 def _settings(servers: Servers) -> Settings:
     prefix = f"demo-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - a name for people, here
-    sections: dict[str, Any] = {"worker": {"group": f"{prefix}-worker"}}
+    sections: dict[str, Any] = {
+        "worker": {"group": f"{prefix}-worker"},
+        "topics": {"incoming": ""},  # a demo writes to no topic of yours
+    }
     if servers.redis_url is not None:
         sections["cache"] = {"url": servers.redis_url, "timeout": _CACHE_SECONDS}
     return settings_from(servers.bootstrap_servers, prefix, **sections)

@@ -86,10 +86,12 @@ def _print(done: Erasure) -> None:
 
 def _fate(topic: TopicCopies) -> str:
     """Say what becomes of a topic's records."""
-    if topic.compacted:
+    if topic.compacted and topic.tombstoned:
         return "tombstone: gone when the broker compacts"
-    if topic.kept_until is None:
+    if topic.kept_until is None and topic.without_text:
         return "kept for ever: id and decision, no text"
+    if topic.kept_until is None:
+        return "KEPT by the broker, with its text, for as long as nobody deletes it there"
     return f"deleted by the broker after {_day(topic.kept_until)}"
 
 

@@ -15,6 +15,7 @@ from stream.cli.options import Json, Prefix, Servers, settings_from
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from schemas import TopicPolicy
     from stream.kafka.topics import TopicDescription
 
 app = typer.Typer(help="Create and describe the topics.", no_args_is_help=True)
@@ -44,8 +45,7 @@ def create(
     if dry_run:
         present = asyncio.run(list_topics(settings.kafka))
         done = [
-            {"name": p.name, "outcome": "exists" if p.name in present else "would be created"}
-            for p in settings.topic_names.policies()
+            {"name": p.name, "outcome": _would(p, present)} for p in settings.topic_names.policies()
         ]
     else:
         done = [asdict(topic) for topic in asyncio.run(create_topics(settings))]
@@ -54,7 +54,8 @@ def create(
         return
     for topic in done:
         out.print(f"{topic['name']}: {topic['outcome']}", markup=False)
-    note("next: [bold]reviews work[/bold], and in another terminal [bold]reviews produce[/bold]")
+    produce = ", and in another terminal [bold]reviews produce[/bold]"
+    note(f"next: [bold]reviews work[/bold]{'' if settings.topic_names.existing else produce}")
 
 
 @app.command()
@@ -71,6 +72,12 @@ def describe(servers: Servers = None, prefix: Prefix = None, as_json: Json = Fal
     if any(not topic.exists for topic in found):
         note("some topics are absent: [bold]reviews topics create[/bold]")
         raise typer.Exit(1)
+
+
+def _would(policy: TopicPolicy, present: set[str]) -> str:
+    if policy.name in present:
+        return "exists"
+    return "is not there, and is not ours to create" if policy.foreign else "would be created"
 
 
 def _table(found: list[TopicDescription]) -> Table:

@@ -153,6 +153,7 @@ def worker_environment(settings: Settings) -> dict[str, str]:
     return {
         "REVIEWS_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
         "REVIEWS_TOPICS__PREFIX": settings.topics.prefix,
+        "REVIEWS_TOPICS__INCOMING": settings.topics.incoming,
         "REVIEWS_WORKER__GROUP": settings.worker.group,
         "REVIEWS_CACHE__URL": url,
         "REVIEWS_CACHE__TIMEOUT": str(settings.cache.timeout),

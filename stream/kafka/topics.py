@@ -67,11 +67,17 @@ class TopicDescription:
 async def create_topics(settings: Settings) -> list[TopicOutcome]:
     """Create every topic of the contract that is absent. What exists is left as it is.
 
+    They get as many partitions as the incoming topic has, if it is there and no number is set.
+
     Raises:
         BrokerError: no broker answers, or it refuses to create a topic.
+        TopicMissing: the topic of somebody's own that is to be read is not there.
     """
-    wanted = [_new_topic(policy, settings) for policy in settings.topic_names.policies()]
-    return await _create_absent(settings.kafka, wanted)
+    partitions = await _partitions_wanted(settings)
+    policies = list(settings.topic_names.policies())
+    wanted = [_new_topic(p, settings, partitions) for p in policies if not p.foreign]
+    found = [TopicOutcome(policy.name, "exists") for policy in policies if policy.foreign]
+    return found + await _create_absent(settings.kafka, wanted)
 
 
 async def create_compacted(settings: Settings, partitions: Mapping[str, int]) -> None:
@@ -189,8 +195,25 @@ def require_topics(needed: Iterable[str], present: Iterable[str]) -> None:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise TopicMissing(
             f"topic {missing[0]}{more} does not exist",
-            "create it with `reviews topics create`, or set REVIEWS_TOPICS__PREFIX",
+            "create it with `reviews topics create`, or correct REVIEWS_TOPICS__PREFIX or __INCOMING",
         )
+
+
+async def _partitions_wanted(settings: Settings) -> int:
+    """Return the partition count of topics that are made: that of the incoming one, unless set."""
+    names = settings.topic_names
+    async with _admin(settings.kafka) as admin:
+        present = names.incoming in await admin.list_topics()
+        if names.existing and not present:
+            raise TopicMissing(
+                f"topic {names.existing} does not exist",
+                "REVIEWS_TOPICS__INCOMING names a topic of yours, which is not made here: correct it, "
+                "or leave it empty",
+            )
+        if not present or "partitions" in settings.topics.model_fields_set:
+            return settings.topics.partitions
+        (found,) = await admin.describe_topics([names.incoming])
+        return len(found["partitions"])
 
 
 @asynccontextmanager
@@ -261,11 +284,11 @@ def _are_led(topics: Iterable[Mapping[str, Any]]) -> bool:
     return True
 
 
-def _new_topic(policy: TopicPolicy, settings: Settings) -> NewTopic:
+def _new_topic(policy: TopicPolicy, settings: Settings, partitions: int) -> NewTopic:
     topics = settings.topics
     config = policy.config() | {"min.insync.replicas": str(topics.min_insync_replicas)}
-    partitions = 1 if policy.single_partition else topics.partitions
-    return NewTopic(policy.name, partitions, topics.replication, topic_configs=config)
+    count = 1 if policy.single_partition else partitions
+    return NewTopic(policy.name, count, topics.replication, topic_configs=config)
 
 
 def _require_created(answers: Iterable[tuple[str, int, str | None]]) -> None:

@@ -340,5 +340,6 @@ def _check_taxonomy(folder: Path, manifest: Manifest) -> None:
     raise ModelError(
         f"{folder}: the model's categories are not those of the taxonomy {taxonomy.name!r}: "
         f"{'; '.join(differs)}",
-        "set REVIEWS_TAXONOMY to the model's taxonomy, or train a model for this one",
+        "name a model of this taxonomy (REVIEWS_MODEL__FOLDER), or train one; or set REVIEWS_TAXONOMY "
+        "to the model's",
     )

@@ -113,8 +113,7 @@ class Eraser:
 
     async def _bury(self, review_id: str, copies: Copies) -> int:
         """Publish tombstones where a compacted topic, or a rebuild of the queue, must forget."""
-        names = self._settings.topic_names
-        buried = [t for t in copies.topics if t.topic in {names.labels, names.relabel}]
+        buried = [t for t in copies.topics if t.tombstoned]
         places = [(topic.topic, partition) for topic in buried for partition in topic.partitions]
         if not places:
             return 0

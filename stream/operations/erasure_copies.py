@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas import TopicNames
+from schemas import ContractError, TopicNames
 from stream.kafka.clients import observer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.read_to_end import read_to_end
@@ -36,6 +36,10 @@ class TopicCopies:
     """Those with a record that no tombstone follows."""
     newest: datetime | None = None
     compacted: bool = False
+    tombstoned: bool = False
+    """An erasure writes a tombstone there."""
+    without_text: bool = False
+    """Its records name reviews, and hold nothing that was written in them."""
     retention: timedelta | None = None
     """How long the broker keeps records; None: for ever."""
 
@@ -82,7 +86,7 @@ async def find_copies(
     names = topics_with_reviews(await list_topics(kafka), settings.topic_names)
     if not names:
         return Copies([], frozenset())
-    search = _Search(review_id, await topic_configs(kafka, names))
+    search = _Search(review_id, settings, await topic_configs(kafka, names))
     consumer = observer(kafka)
     partitions = await partitions_of(kafka, *names)
     await start(consumer, kafka)
@@ -106,8 +110,14 @@ async def find_copies(
 
 
 class _Search:
-    def __init__(self, review_id: str, configs: dict[str, dict[str, str]]) -> None:
+    def __init__(
+        self, review_id: str, settings: Settings, configs: dict[str, dict[str, str]]
+    ) -> None:
         self._id = review_id
+        self._names = settings.topic_names
+        # What came in may look otherwise, and a dead letter is what came in.
+        self._reader = settings.incoming.reader()
+        self._dead_letters = f"{self._names.prefix}.dead-letter"
         self._key = review_id.encode("utf-8", "surrogatepass")
         # A producer without keys, or with others, names the review in the value only.
         quoted = json.dumps(review_id)[1:-1].encode()
@@ -125,9 +135,8 @@ class _Search:
             if record.key == self._key and (topic := self._found.get(record.topic)) is not None:
                 topic.erased += self._open.pop(tp, 0)
             return
-        named = any(spelling in record.value for spelling in self._spellings)
-        review = _review_of(record.value) if named or record.key == self._key else {}
-        if record.key != self._key and review.get("review_id") != self._id:
+        review = self._review_in(record)
+        if review is None:
             return
         topic = self._found.setdefault(record.topic, self._topic(record.topic))
         topic.records += 1
@@ -137,6 +146,36 @@ class _Search:
         if isinstance(text := review.get("text"), str):
             self._texts.add(normalize(text))
             self._written.add(text)
+
+    def _review_in(self, record: ConsumerRecord) -> dict[str, Any] | None:
+        """Return what a record says of the review; None: it is not about it."""
+        if record.topic == self._names.incoming or record.topic.startswith(self._dead_letters):
+            return self._sent(record)
+        named = any(spelling in record.value for spelling in self._spellings)
+        review = _review_of(record.value) if named or record.key == self._key else {}
+        about = record.key == self._key or review.get("review_id") == self._id
+        return review if about else None
+
+    def _sent(self, record: ConsumerRecord) -> dict[str, Any] | None:
+        """Read a record as a worker does; one that is no review is about it if its id is."""
+        if not self._may_name(record.value) and not self._may_name(record.key or b""):
+            return None
+        if self._reader.named(record.value, record.key) != self._id:
+            return None
+        try:
+            review, _ = self._reader.read(record.value, record.key)
+        except ContractError:
+            return _review_of(record.value)
+        return {} if review is None else {"review_id": review.review_id, "text": review.text}
+
+    def _may_name(self, part: bytes) -> bool:
+        """Tell whether the id may be in a key or value: most are told without reading them.
+
+        A nought is of another encoding, of a number, or of a schema registry; an id of other
+        characters than letters and digits may be written in several ways.
+        """
+        plain = self._id.isascii() and self._id.isalnum()
+        return not plain or self._key in part or b"\0" in part[:4]
 
     def copies(self) -> Copies:
         for tp in self._open:
@@ -150,6 +189,8 @@ class _Search:
         return TopicCopies(
             name,
             compacted="compact" in config.get("cleanup.policy", "delete"),
+            tombstoned=name in {self._names.labels, self._names.relabel},
+            without_text=name == self._names.judgements,
             retention=timedelta(milliseconds=milliseconds) if milliseconds >= 0 else None,
         )
 

@@ -87,6 +87,16 @@ class TopicSettings(Section):
         description="Where decided reviews go: `categories`, a topic a category; or `single`, one topic "
         "`<prefix>.categorized` with the slug in the header `category`, for many categories.",
     )
-    partitions: PositiveInt = Field(4, description="Of every topic that `topics create` makes.")
+    incoming: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,249}$",
+        description="Topic of your own that is read instead of `<prefix>.incoming`. It must exist, and "
+        "is left as it is.",
+    )
+    partitions: PositiveInt = Field(
+        4,
+        description="Of every topic that `topics create` makes. Unless set, as many as the topic has "
+        "that `incoming` names.",
+    )
     replication: PositiveInt = Field(1, description="3 on a production cluster.")
     min_insync_replicas: PositiveInt = Field(1, description="2 with a replication of 3.")

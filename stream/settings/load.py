@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -94,6 +95,17 @@ class Settings(BaseSettings):
             activate(load_taxonomy(path))
         return path
 
+    @model_validator(mode="after")
+    def _reads_none_of_its_own(self) -> Self:
+        """Refuse to read what is written: a worker would sort its own outcomes for ever."""
+        names = self.topic_names
+        ours = {policy.name for policy in names.policies() if not policy.foreign}
+        if names.existing in ours:
+            raise ValueError(
+                f"topics.incoming names {names.existing}, to which this pipeline writes itself"
+            )
+        return self
+
     def __setstate__(self, state: dict[Any, Any]) -> None:
         """Take over settings of another process, and its taxonomy."""
         super().__setstate__(state)
@@ -102,7 +114,8 @@ class Settings(BaseSettings):
     @property
     def topic_names(self) -> TopicNames:
         """Names of all topics under the configured prefix."""
-        return TopicNames(self.topics.prefix, self.topics.output_suffix, self.topics.layout)
+        topics = self.topics
+        return TopicNames(topics.prefix, topics.output_suffix, topics.layout, topics.incoming)
 
     @classmethod
     def settings_customise_sources(

@@ -106,10 +106,24 @@ class IncomingSettings(Section):
     id_field: str = Field(
         "", description="Field of the id, if it is neither `review_id` nor `id`: a path."
     )
+    created_field: str = Field(
+        "", description="Field of the date, if it is not `created_at`: a path."
+    )
+    metadata_fields: str = Field(
+        "",
+        description="Further fields that come back in `metadata`, each under its path: paths, parted by "
+        "commas, as customer.id.",
+    )
 
     def reader(self) -> IncomingReader:
         """Return what reads messages so."""
-        return IncomingReader(self.envelope, self.text_field, self.id_field)
+        return IncomingReader(
+            self.envelope,
+            self.text_field,
+            self.id_field,
+            self.created_field,
+            self.metadata_fields,
+        )
 
 
 class ModelSettings(Section):
