@@ -58,7 +58,8 @@ class IncomingReader:
         envelope: what is taken off.
         text_field: where the text is, if not in ``text``; a path with dots; several, parted by
             commas, are joined.
-        id_field: where the id is, if not in ``review_id`` or ``id``.
+        id_field: where the id is, if not in ``review_id`` or ``id``. What has none there is not named
+            by its key: a customer's would make one review of all that the customer wrote.
         created_field: where the date is, if not in ``created_at``.
         metadata_fields: what is kept beside ``metadata``, under the same name; paths, parted by commas.
     """
@@ -83,7 +84,7 @@ class IncomingReader:
 
         Args:
             value: of the message; None is a tombstone.
-            key: names the review if nothing in it does.
+            key: names the review if nothing in it does, and no field is named that should.
 
         Raises:
             ContractError: it has no words, no name, or cannot be read; the message says which.
@@ -105,7 +106,7 @@ class IncomingReader:
             return self._looked_at(value, key)
         except WrongShape:
             # What our own producer sends is read wherever the fields of other messages are.
-            if self._texts and (exact := _exact(value)) is not None:
+            if not self._exact and (exact := _exact(value)) is not None:
                 return exact, False
             raise
 
@@ -114,7 +115,7 @@ class IncomingReader:
 
         Args:
             value: of the message, of any size.
-            key: names the review if nothing in it does.
+            key: as of :meth:`read`.
         """
         try:
             fields = unwrapped(_parsed(value, self._envelope), self._envelope, self._has_text)
@@ -142,9 +143,8 @@ class IncomingReader:
         plain = _by_plain_name(fields)
         text = self._text(fields, plain)
         if (review_id := self._name(fields, key)) is None:
-            raise WrongShape(
-                f"Review: review_id: {_absent(fields, 'ID')}, and the key names nothing"
-            )
+            keyless = "" if self._id else ", and the key names nothing"
+            raise WrongShape(f"Review: review_id: {_absent(fields, 'ID', self._id)}{keyless}")
         metadata = _metadata(plain.get("metadata"))
         for path in self._kept:
             if (kept := _at(fields, path)) is not None:
@@ -160,9 +160,10 @@ class IncomingReader:
         return review, unread is not None
 
     def _name(self, fields: Fields, key: bytes | None) -> str | None:
-        """Return what names a review: its id, or else its key."""
-        found = _at(fields, self._id) if self._id else _first(_by_plain_name(fields), _IDS)
-        return _named(found) or _name_in_key(key)
+        """Return what names a review: what stands in the named field, or its id, or else its key."""
+        if self._id:
+            return _named(_at(fields, self._id))
+        return _named(_first(_by_plain_name(fields), _IDS)) or _name_in_key(key)
 
     def _text(self, fields: Fields, plain: Fields) -> str:
         if self._texts:
@@ -175,7 +176,7 @@ class IncomingReader:
         if not parts and self._has_text(fields):
             raise WrongShape(f"Review: text: {_wordless(found)}")
         if not parts:
-            raise WrongShape(f"Review: text: {_absent(fields, 'TEXT')}")
+            raise WrongShape(f"Review: text: {_absent(fields, 'TEXT', ', '.join(self._texts))}")
         return "\n".join(parts)
 
 
@@ -203,8 +204,14 @@ def _check_version(version: object) -> None:
         )
 
 
-def _absent(fields: Fields, setting: str) -> str:
+def _absent(fields: Fields, setting: str, named: str) -> str:
+    """Tell that a field is absent: which was looked for, if one is named, and which there are."""
     names = ", ".join(_mended(str(name))[:_LONGEST_NAME] for name in list(fields)[:_MOST_NAMES])
+    if named:
+        return (
+            f"there is none at {named}, as REVIEWS_INCOMING__{setting}_FIELD says; the message's "
+            f"fields are {names or 'none'}"
+        )
     return (
         f"there is none in the message's fields ({names or 'none'}); if another one is it, "
         f"REVIEWS_INCOMING__{setting}_FIELD names it"

@@ -346,7 +346,7 @@ class Worker:
     def _committed(self, events: list[InputEvent]) -> Callable[[float], None]:
         def note(seconds: float) -> None:
             self._count(events, seconds)
-            log_outcomes(events, every=self._log_every)
+            log_outcomes(events, self._reader, every=self._log_every)
             if self._tracing is not None:
                 self._trace(self._tracing, events)
             fresh: dict[str, dict[str, CachedPrediction]] = {}

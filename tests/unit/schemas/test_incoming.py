@@ -193,6 +193,37 @@ def test_own_field_names_are_paths_and_several_texts_are_joined():
     assert read(b'{"a.b": 1, "text": "x"}', text_field="text", id_field="a.b").review_id == "1"
 
 
+def test_where_a_field_is_named_for_the_id_no_key_names_a_review():
+    """A customer's key would make one review of all that the customer wrote: labels are kept by id."""
+    value = b'{"ticket": {"body": "x"}}'
+    named = {"text_field": "ticket.body", "id_field": "ticket.number"}
+    with pytest.raises(WrongShape, match=r"none at ticket\.number, as REVIEWS_INCOMING__ID_FIELD"):
+        IncomingReader(**named).read(value, b"customer-7")
+    assert IncomingReader(**named).named(value, b"customer-7") is None
+    assert IncomingReader(**named).named(b'{"ticket": {"number": 5}}', b"customer-7") == "5"
+
+
+def test_what_our_own_producer_sends_is_read_wherever_fields_of_others_are():
+    sent = Review(review_id="r1", text="x")
+    reader = IncomingReader(text_field="ticket.body", id_field="ticket.number")
+    assert reader.read(encode(sent), b"r1") == (sent, False)
+
+
+def test_a_named_field_that_is_absent_is_told_with_the_fields_that_are_there():
+    with pytest.raises(WrongShape, match=r"none at ticket\.body, as .*TEXT_FIELD.* are event, id"):
+        IncomingReader(text_field="ticket.body").read(b'{"event": "x", "id": 1}')
+
+
+def test_a_date_and_further_fields_are_taken_from_where_they_are_named():
+    value = (
+        b'{"id": 1, "text": "x", "at": {"ms": 1764234900000}, "customer": {"id": 7, "vip": null}}'
+    )
+    reader = IncomingReader(created_field="at.ms", metadata_fields="customer.id, customer.vip")
+    review, unread = reader.read(value)
+    assert (review.created_at, unread) == (datetime(2025, 11, 27, 9, 15, tzinfo=UTC), False)
+    assert review.metadata == {"customer.id": "7"}
+
+
 def test_an_absent_text_is_told_with_the_fields_that_are_there_and_the_setting():
     with pytest.raises(WrongShape, match=r"review_id, comment.*REVIEWS_INCOMING__TEXT_FIELD"):
         READER.read(b'{"review_id": "1", "comment": "no text"}')
