@@ -22,7 +22,7 @@ from schemas import active_taxonomy, category_count
 from stream.model.classifier import Classifier
 from stream.model.folder import MANIFEST, Manifest, write_manifest
 from training.data.dataset import Dataset
-from training.data.folds import folds_of
+from training.data.folds import folds_for_measuring
 from training.errors import DataError
 from training.measures.calibration import (
     Floats,
@@ -140,8 +140,10 @@ def calibrate(
     truth = labels.categories
     more = _logits(model, unlabelled) if len(unlabelled) else logits
     ways = _ways(model.manifest, more)
+    # What a category's goods teach about its bias is to hold for other goods.
+    fold = folds_for_measuring(labels, _FOLDS, seed=0)
     scores = tuple(
-        _score(name, fit, logits, truth, precision, guarantee=guarantee)
+        _score(name, fit, logits, truth, fold, precision, guarantee=guarantee)
         for name, fit in ways.items()
     )
     chosen = min(scores, key=lambda score: score.log_loss).name
@@ -233,13 +235,13 @@ def _score(
     fit: Fit,
     logits: NDArray[np.float32],
     truth: Ids,
+    fold: NDArray[np.int64],
     precision: float,
     *,
     guarantee: bool,
 ) -> CalibrationScore:
     """Fit on four fifths and measure on the last, five times; thresholds as well."""
     choose = guaranteed_thresholds if guarantee else choose_thresholds
-    fold = folds_of(truth, _FOLDS, seed=0)
     probabilities = np.zeros((len(truth), category_count()))
     sure = np.zeros(len(truth), dtype=np.bool_)
     for number in range(_FOLDS):

@@ -2,7 +2,7 @@
 
 The labelled rows, which neither was trained on, are parted in halves. One half decides what the cheap
 stage keeps; temperature, thresholds and promise of the whole are fitted to the other half as a training
-fits them, so that the choice of the first does not flatter the second.
+fits them, so that the choice of the first does not flatter the second. Reviews of one product are in one half.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from stream.model.folder import (
     write_manifest,
 )
 from training.data.dataset import Dataset, check_calibratable
-from training.data.folds import folds_of
+from training.data.folds import folds_for_measuring
 from training.encoders.known import known
 from training.errors import DataError
 from training.export.card import cascade_card
@@ -158,7 +158,7 @@ def make_cascade(
     check_calibratable(rows)
     first, last = _Asked.about(cheap, rows), _Asked.about(exact, rows)
     wanted = precision or last.manifest.asked_precision or _PRECISION
-    choosing = folds_of(rows.categories, 2, seed=0) == 0
+    choosing = folds_for_measuring(rows, 2, seed=0) == 0
     stage = _first_stage(first, last, rows, choosing, wanted, loss, guarantee, learned)
     pass_on = PassOn.of(stage, last.manifest.categories)
     kept = pass_on.keeps(first.logits)

@@ -56,3 +56,20 @@ def folds_by_product(rows: Dataset, folds: int, seed: int) -> NDArray[np.int64]:
         filled[chosen[one]] += here
     fold[named] = chosen[product[named]]
     return fold
+
+
+def folds_for_measuring(rows: Dataset, folds: int, seed: int) -> NDArray[np.int64]:
+    """Assign each row a fold, int64 [rows]: of whole products where that gives every fold rows enough.
+
+    Else, as where one product is most of the rows, they are taken at random.
+
+    Args:
+        rows: with their products, as far as they are known.
+        folds: how many.
+        seed: of the choice.
+    """
+    fold = folds_by_product(rows, folds, seed)
+    # Half of what it would have if all were as large.
+    if np.bincount(fold, minlength=folds).min() >= len(rows) // (2 * folds):
+        return fold
+    return folds_of(rows.categories, folds, seed)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.dataset import labelled, read_labelled_dataset
-from training.data.folds import folds_by_product
+from training.data.folds import folds_by_product, folds_for_measuring, folds_of
 from training.errors import DataError
 from training.fit.config import TrainConfig, silent
 from training.measures.rule import fit_rule
@@ -44,6 +44,22 @@ def test_products_of_one_category_are_spread_over_the_folds():
 def test_the_same_seed_gives_the_same_folds():
     data = dataset([(0, "пылесос"), (4, "шторы"), (8, ""), (8, ""), (0, "чайник")])
     assert folds_by_product(data, 2, 1).tolist() == folds_by_product(data, 2, 1).tolist()
+
+
+@given(rows=ROWS, folds=st.integers(2, 5), seed=st.integers(0, 9))
+def test_what_is_measured_is_whole_products_unless_a_fold_would_have_hardly_a_row(
+    rows, folds, seed
+):
+    data = dataset(rows)
+    whole = folds_by_product(data, folds, seed)
+    enough = np.bincount(whole, minlength=folds).min() >= len(rows) // (2 * folds)
+    expected = whole if enough else folds_of(data.categories, folds, seed)
+    assert folds_for_measuring(data, folds, seed).tolist() == expected.tolist()
+
+
+def test_rows_of_one_product_are_parted_all_the_same():
+    one = dataset([(0, "пылесос"), (8, "пылесос")] * 10)
+    assert np.bincount(folds_for_measuring(one, 2, 0)).tolist() == [10, 10]
 
 
 @pytest.mark.parametrize(

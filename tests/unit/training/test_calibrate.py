@@ -48,6 +48,20 @@ def test_what_is_said_too_surely_is_said_less_surely_afterwards(model, tmp_path)
     assert sure[0] < sure[1]
 
 
+def test_what_one_product_teaches_about_its_category_has_to_hold_for_others(model, tmp_path):
+    """What is said of each product is half wrong, and always in favour of another category."""
+    goods = np.arange(400) % 8
+    said = np.where(np.arange(400) % 16 < 8, goods, (goods + 1) % 8)
+    texts = [f"{KEYWORDS[good]} {n}" for n, good in enumerate(goods)]
+    named = labelled(texts, said, "person", product=[f"товар {good}" for good in goods])
+    unnamed = labelled(texts, said, "person")
+    chosen = {
+        name: calibrate(model, rows, tmp_path / name).chosen
+        for name, rows in (("named", named), ("unnamed", unnamed))
+    }
+    assert chosen == {"named": "temperature", "unnamed": "temperature and biases, 0.03"}
+
+
 def test_where_the_promise_cannot_be_kept_nothing_is_published(model, tmp_path):
     done = calibrate(model, stream(300), tmp_path / "mine", guarantee=True)
     assert done.manifest.guaranteed
