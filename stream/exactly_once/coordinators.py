@@ -13,6 +13,7 @@ from aiokafka.errors import (
     CoordinatorNotAvailableError,
     IncompatibleBrokerVersion,
     NodeNotReadyError,
+    UnsupportedVersionError,
 )
 from aiokafka.protocol.transaction import (
     AddOffsetsToTxnRequest,
@@ -35,6 +36,7 @@ from stream.kafka.membership import (
     NotedOffset,
     TransactionOffsets,
 )
+from stream.kafka.replies import MalformedReply, require_all, taking_apart
 
 # A coordinator answers "concurrent transactions" until the former transaction's end is written to
 # its partitions: milliseconds. (aiokafka's own producer waits 20 ms each time.)
@@ -117,7 +119,7 @@ class TransactionCoordinator:
         """Return what the coordinator offers; nothing is known of a broker before Kafka 2.4."""
         try:
             return features_in(await self._coordinator.ask(AskFeatures(), _code))
-        except IncompatibleBrokerVersion:
+        except (IncompatibleBrokerVersion, UnsupportedVersionError):
             return BrokerFeatures()
 
     async def initialise(self, version: TransactionVersion, timeout_ms: int) -> None:
@@ -132,15 +134,24 @@ class TransactionCoordinator:
         self.go_on(reply.producer_id, reply.producer_epoch, version)
 
     def go_on(self, producer_id: int, epoch: int, version: TransactionVersion) -> None:
-        """Take this producer id and epoch for ours."""
+        """Take this producer id and epoch for ours.
+
+        Raises:
+            MalformedReply: they are none. Records of theirs would belong to no transaction.
+        """
+        if producer_id < 0 or epoch < 0:
+            raise MalformedReply(
+                f"{self.transactional_id} is given producer id {producer_id}, epoch {epoch}"
+            )
         self.version = version
         self.producer_id, self.epoch = producer_id, epoch
 
     async def add_partitions(self, partitions: Iterable[TopicPartition]) -> None:
         """Name partitions whose records the transaction's end will decide about."""
-        if named := by_topic((tp, tp.partition) for tp in partitions):
+        asked = list(partitions)
+        if named := by_topic((tp, tp.partition) for tp in asked):
             request = AddPartitionsToTxnRequest(*self._producer, list(named.items()))
-            await self._coordinator.ask(request, _codes_by_partition)
+            await self._coordinator.ask(request, _codes_about(asked))
 
     async def add_group(self, group: str) -> None:
         """Name the group whose offsets the transaction's end will decide about."""
@@ -156,7 +167,7 @@ class TransactionCoordinator:
             await self._coordinator.ask(EndTxnRequest(*self._producer, commit), _code)
             return
         reply = await self._coordinator.ask(EndAndRenew(self._producer, commit=commit), _code)
-        self.producer_id, self.epoch = reply.producer_id, reply.producer_epoch
+        self.go_on(reply.producer_id, reply.producer_epoch, self.version)
 
     @property
     def _producer(self) -> tuple[str, int, int]:
@@ -193,7 +204,7 @@ class GroupOffsets:
             BrokerError: the broker is too old to look at the member.
         """
         request = self._request(transaction, offsets, membership)
-        await self._coordinator.ask(request, _codes_by_partition)
+        await self._coordinator.ask(request, _codes_about(offsets))
 
     def _request(
         self,
@@ -221,5 +232,21 @@ def _code(reply: Any) -> list[int]:
     return [reply.error_code]
 
 
-def _codes_by_partition(reply: Any) -> list[int]:
-    return [code for _topic, partitions, *_ in reply.errors for _partition, code, *_ in partitions]
+def _codes_about(asked: Iterable[TopicPartition]) -> Callable[[Any], list[int]]:
+    """Return what picks the codes out of a reply that has one for each partition.
+
+    To take silence about a partition for a yes would end a transaction without its offset.
+    """
+    partitions = list(asked)
+
+    def codes(reply: Any) -> list[int]:
+        with taking_apart(reply):
+            said = [
+                (TopicPartition(topic, partition), code)
+                for topic, entries, *_ in reply.errors
+                for partition, code, *_ in entries
+            ]
+        require_all(reply, partitions, dict(said))
+        return [code for _tp, code in said]
+
+    return codes

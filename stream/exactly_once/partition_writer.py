@@ -20,6 +20,7 @@ from stream.kafka.broker_errors import ErrorClass, classify_error
 from stream.kafka.by_topic import by_topic
 from stream.kafka.joining_requests import JoiningProduce
 from stream.kafka.private import known_partitions
+from stream.kafka.replies import taking_apart
 from stream.kafka.size_limits import TOO_LARGE_CODES, RecordsTooLarge, SizeLimits
 
 # One batch a partition and transaction in nearly all cases.
@@ -145,14 +146,17 @@ class PartitionWriter:
             return {}
         except NotImplementedError as error:  # this broker does not know the request
             raise IncompatibleBrokerVersion(str(error)) from error
-        said = {}
-        for topic, partitions, *_tags in reply.topics:
-            for partition, code, *_rest in partitions:
-                tp = TopicPartition(topic, partition)
-                if code in TOO_LARGE_CODES:
-                    raise RecordsTooLarge(topic, batches[tp].size, batches[tp].records)
-                said[tp] = classify_error([code])
-        return said
+        with taking_apart(reply):
+            codes = {
+                tp: code
+                for topic, partitions, *_tags in reply.topics
+                for partition, code, *_rest in partitions
+                if (tp := TopicPartition(topic, partition)) in batches
+            }
+        for tp, code in codes.items():
+            if code in TOO_LARGE_CODES:
+                raise RecordsTooLarge(tp.topic, batches[tp].size, batches[tp].records)
+        return {tp: classify_error([code]) for tp, code in codes.items()}
 
     def _request(self, batches: Mapping[TopicPartition, _Batch]) -> Any:
         transactional_id = self._transaction.transactional_id

@@ -14,7 +14,8 @@ from stream.exactly_once.former_owner import FormerOwners
 from stream.exactly_once.transactional_producer import PartitionProducer
 from stream.kafka.offsets import OffsetPending, committed_offset
 
-# Writing a transaction's end to its partitions takes milliseconds; this only bounds a failure.
+# Writing a transaction's end to its partitions takes milliseconds, and so does finding a group's
+# coordinator; this only bounds a failure.
 _SETTLE_SECONDS: Final = 10.0
 _LOOK_AGAIN_SECONDS: Final = 0.1
 
@@ -77,7 +78,10 @@ class Recovery:
     async def _settled_offset(self) -> int | None:
         if self._former is not None:
             with contextlib.suppress(OffsetPending):
-                return await committed_offset(self._consumer, self._group, self._tp, settled=True)
+                async with asyncio.timeout(_SETTLE_SECONDS):
+                    return await committed_offset(
+                        self._consumer, self._group, self._tp, settled=True
+                    )
             await self._former.settle(self._tp, self._consumer)
         # The broker answers first and writes the end to the partitions then.
         async with asyncio.timeout(_SETTLE_SECONDS):

@@ -13,7 +13,6 @@ from aiokafka.errors import (
     DuplicateSequenceNumber,
     IllegalGenerationError,
     InvalidProducerEpoch,
-    KafkaError,
     KafkaStorageError,
     LeaderNotAvailableError,
     NotCoordinatorError,
@@ -25,8 +24,9 @@ from aiokafka.errors import (
     RequestTimedOutError,
     UnknownMemberIdError,
     UnknownTopicOrPartitionError,
-    for_code,
 )
+
+from stream.kafka.replies import error_of
 
 # A producer with the same transactional id has a newer epoch. aiokafka 0.14 has no class for 90.
 _FENCED: Final = frozenset({InvalidProducerEpoch.errno, 90})
@@ -93,8 +93,11 @@ def classify_error(codes: Iterable[int]) -> ErrorClass:
         raise GenerationRefused("the group is in a newer generation")
     refused = found - _DONE - _RETRY_ELSEWHERE - {_RETRY_SOON}
     if refused:
-        error: KafkaError = for_code(min(refused))()
-        raise error
+        raise error_of(min(refused))
     if found & _RETRY_ELSEWHERE:
         return ErrorClass.RETRY_ELSEWHERE
-    return ErrorClass.RETRY_SOON if _RETRY_SOON in found else ErrorClass.DONE
+    if _RETRY_SOON in found:
+        return ErrorClass.RETRY_SOON
+    if OperationNotAttempted.errno in found:  # and nothing says why
+        raise error_of(OperationNotAttempted.errno)
+    return ErrorClass.DONE

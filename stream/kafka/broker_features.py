@@ -15,6 +15,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response, ResponseHead
 from aiokafka.protocol.types import Int16, Int32
 
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message
+from stream.kafka.replies import taking_apart
 
 TRANSACTION_VERSION: Final = "transaction.version"
 """The feature whose level 2 are transactions that partitions join by being written to (KIP-890)."""
@@ -35,11 +36,16 @@ class BrokerFeatures:
 
 
 def features_in(reply: Any) -> BrokerFeatures:
-    """Return what the reply to :class:`AskFeatures` says."""
-    return BrokerFeatures(
-        {key: newest for key, _oldest, newest, _ in reply.api_keys},
-        _levels(reply.tags),
-    )
+    """Return what the reply to :class:`AskFeatures` says.
+
+    Raises:
+        MalformedReply: it makes no sense.
+    """
+    with taking_apart(reply):
+        return BrokerFeatures(
+            {key: newest for key, _oldest, newest, _ in reply.api_keys},
+            _levels(reply.tags),
+        )
 
 
 def _levels(tags: Mapping[int, bytes]) -> dict[str, int]:

@@ -20,7 +20,12 @@ from aiokafka.client import AIOKafkaClient
 
 from stream.kafka.connection import connection_options, without_client
 from stream.kafka.cooperative.coordinator import CooperativeSticky
-from stream.kafka.private import ask_elsewhere, client_of, coordinate_by_assignor
+from stream.kafka.private import (
+    ask_elsewhere,
+    client_of,
+    coordinate_by_assignor,
+    mistrust_metadata,
+)
 from stream.kafka.reachability import metadata
 from stream.kafka.reading import BoundedConsumer, Bounds
 from stream.kafka.throttling import tell_of_throttling
@@ -180,7 +185,7 @@ def _producer(kafka: KafkaSettings, **options: Any) -> AIOKafkaProducer:
 
 
 def _prepare(client: AIOKafkaClient, connection: Mapping[str, Any]) -> None:
-    """Give connections what aiokafka's lack: eyes for quotas, a memory for addresses."""
+    """Give connections what aiokafka's lack: eyes for quotas, a memory for addresses, doubts."""
     tell_of_throttling(client)
     servers = connection["bootstrap_servers"]
 
@@ -194,3 +199,4 @@ def _prepare(client: AIOKafkaClient, connection: Mapping[str, Any]) -> None:
         return True
 
     ask_elsewhere(client, ask_anew)
+    mistrust_metadata(client)

@@ -18,12 +18,14 @@ from aiokafka.errors import (
 )
 
 from stream.errors import BrokerError, ConfigError
-from stream.kafka.private import TrialConnection
+from stream.kafka.private import TrialConnection, understand_connections
 from stream.kafka.reachability import host_and_port, referral
 from stream.kafka.tokens import token_provider
 from stream.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
+
+understand_connections()
 
 
 class ConnectionOptions(TypedDict, total=False):

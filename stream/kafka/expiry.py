@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from stream.kafka.clients import admin_client
 from stream.kafka.connection import start, unreachable
+from stream.kafka.replies import taking_apart
 from stream.settings import KafkaSettings
 
 OFFSETS: Final = "offsets.retention.minutes"
@@ -44,20 +45,23 @@ async def expiry(kafka: KafkaSettings, topic: str) -> Expiry:
     admin = admin_client(kafka)
     await start(admin, kafka)
     try:
-        node = (await admin.describe_cluster())["brokers"][0]["node_id"]
+        cluster = await admin.describe_cluster()
+        with taking_apart("the cluster"):
+            node = cluster["brokers"][0]["node_id"]
         found = await admin.describe_configs(
             [
                 ConfigResource(ConfigResourceType.BROKER, str(node)),
                 ConfigResource(ConfigResourceType.TOPIC, topic),
             ]
         )
+        with taking_apart("the configuration"):
+            return _expiry(
+                [entry for reply in found for *_, entries in reply.resources for entry in entries]
+            )
     except KafkaError as error:
         raise unreachable(kafka, error) from None
     finally:
         await admin.close()
-    return _expiry(
-        [entry for reply in found for *_, entries in reply.resources for entry in entries]
-    )
 
 
 def _expiry(entries: list[Any]) -> Expiry:

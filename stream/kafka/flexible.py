@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.types import CompactArray, CompactString, Int32, Schema, TaggedFields
+
+from stream.kafka.replies import error_of
 
 STRING: Final = CompactString("utf-8")
 NO_TAGS: Final[dict[int, bytes]] = {}
@@ -38,5 +39,4 @@ def raise_for(code: int) -> None:
         KafkaError: the code is another.
     """
     if code:
-        error: KafkaError = for_code(code)()
-        raise error
+        raise error_of(code)

@@ -25,6 +25,7 @@ from aiokafka.protocol.types import Boolean, Int16, Int32, Int64
 from stream.kafka.by_topic import by_topic
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message, partitions_by_topic, raise_for
 from stream.kafka.private import ask_coordinator, coordinator_of
+from stream.kafka.replies import MalformedReply, taking_apart
 
 _BACKOFF_SECONDS: Final = 0.1
 _NOTHING: Final = -1
@@ -94,7 +95,8 @@ async def _committed(
         try:
             request = build(group, list(topics.items()))
             reply = await ask_coordinator(coordinator, request)
-            return {tp: (offset_in(reply, tp), _note_in(reply, tp)) for tp in partitions}
+            with taking_apart(reply):
+                return {tp: (offset_in(reply, tp), _note_in(reply, tp)) for tp in partitions}
         except OffsetPending:
             raise
         except KafkaError as error:
@@ -119,8 +121,12 @@ def offset_in(reply: Any, tp: TopicPartition) -> int | None:
                 # Version 7 has the leader's epoch before the metadata, and tags at the end.
                 code = next(field for field in reversed(others) if isinstance(field, int))
                 _raise_for(code)
+                if offset < _NOTHING:
+                    raise MalformedReply(
+                        f"the offset of {topic}[{partition}] is said to be {offset}"
+                    )
                 return None if offset == _NOTHING else int(offset)
-    raise KafkaError(f"the reply says nothing of {tp.topic}[{tp.partition}]")
+    raise MalformedReply(f"the reply says nothing of {tp.topic}[{tp.partition}]")
 
 
 def _note_in(reply: Any, tp: TopicPartition) -> str:

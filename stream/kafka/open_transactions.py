@@ -25,7 +25,8 @@ from aiokafka.protocol.types import CompactArray, Int16, Int32, Int64
 
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message, partitions_by_topic, raise_for
 from stream.kafka.reading import moment_of
-from stream.kafka.transaction_state import DescribeTransaction
+from stream.kafka.replies import taking_apart
+from stream.kafka.transaction_state import DescribeTransaction, described
 
 _NO_TRANSACTION: Final = -1
 _REFUSED: Final = (TopicAuthorizationFailedError, TransactionalIdAuthorizationFailed)
@@ -90,12 +91,13 @@ async def _producers(client: Any, tp: TopicPartition) -> list[_Producer]:
     if leader is None or leader < 0:
         raise KafkaError("the partition has no leader just now")
     reply = await client.send(leader, _DescribeProducers(tp))
-    ((_, ((_, code, _, producers, _),), _),) = reply.topics
-    raise_for(code)
-    return [
-        _Producer(producer_id, last_timestamp, first_offset)
-        for producer_id, _, _, last_timestamp, _, first_offset, _ in producers
-    ]
+    with taking_apart(reply):
+        ((_, ((_, code, _, producers, _),), _),) = reply.topics
+        raise_for(code)
+        return [
+            _Producer(producer_id, last_timestamp, first_offset)
+            for producer_id, _, _, last_timestamp, _, first_offset, _ in producers
+        ]
 
 
 async def _transactional_id(client: Any, producer_id: int) -> str | None:
@@ -103,7 +105,7 @@ async def _transactional_id(client: Any, producer_id: int) -> str | None:
     for broker in client.cluster.brokers():
         reply = await client.send(broker.nodeId, _ListTransactions(producer_id))
         raise_for(reply.error_code)
-        for transactional_id, found, *_ in reply.transactions:
+        for transactional_id, found, *_ in reply.transactions or ():
             if found == producer_id:
                 return str(transactional_id)
     return None
@@ -112,7 +114,7 @@ async def _transactional_id(client: Any, producer_id: int) -> str | None:
 async def _began(client: Any, transactional_id: str) -> datetime | None:
     node = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
     reply = await client.send(node, DescribeTransaction(transactional_id))
-    ((code, _, _, _, started_ms, *_),) = reply.transactions
+    code, _, _, started_ms, *_ = described(reply, transactional_id)
     raise_for(code)
     return moment_of(started_ms) if started_ms > 0 else None
 

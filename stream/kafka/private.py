@@ -6,18 +6,27 @@ first. A test of arrows sees to it that no other module reaches into what is not
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
+import structlog
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
 from aiokafka.consumer import consumer as consumers
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.subscription_state import TopicPartitionState
-from aiokafka.errors import AuthenticationFailedError
+from aiokafka.errors import AuthenticationFailedError, KafkaConnectionError
 from aiokafka.structs import OffsetAndMetadata
 
 # There is no public way to any of these.
 # ruff: noqa: SLF001
+
+
+_log = structlog.get_logger(__name__)
+
+# What aiokafka raises at what no broker says: versions that end before they begin, a port of 70000, no
+# list where one belongs.
+_NONSENSE: Final = (AssertionError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def client_of(client: Any) -> Any:
@@ -100,6 +109,54 @@ def ask_elsewhere(client: Any, ask: Callable[[Any, Any], Awaitable[bool]]) -> No
     client._metadata_update = update
 
 
+def mistrust_metadata(client: Any) -> None:
+    """Let metadata that make no sense count as none.
+
+    aiokafka would let them end its task that looks for brokers, and all would wait for it for ever.
+
+    Args:
+        client: the connections, not started.
+    """
+    bootstrap, ask = client.bootstrap, client._metadata_update
+
+    async def bootstrap_or_refuse() -> None:
+        try:
+            await bootstrap()
+        except _NONSENSE as error:
+            raise KafkaConnectionError(
+                f"what answers does not speak as a broker does: {error}"
+            ) from error
+
+    async def update(cluster: Any, topics: Any) -> bool:
+        try:
+            updated: bool = await ask(cluster, topics)
+        except _NONSENSE as error:
+            _log.warning("metadata_not_understood", error=repr(error))
+            return False
+        return updated
+
+    client.bootstrap = bootstrap_or_refuse
+    client._metadata_update = update
+
+
+def why_ended(consumer: Any) -> BaseException | None:
+    """Return what has ended a consumer's part in its group, or its fetching; None: both go on.
+
+    aiokafka begins them once. Without the first every poll fails, without the second all are empty.
+
+    Args:
+        consumer: a member of a group, started or not.
+    """
+    parts = (("_coordinator", "_coordination_task"), ("_fetcher", "_fetch_task"))
+    for owner, name in parts:
+        task = getattr(getattr(consumer, owner, None), name, None)
+        if task is not None and task.done() and not task.cancelled():
+            error: BaseException | None = task.exception()
+            if error is not None:
+                return error
+    return None
+
+
 def sender_of(producer: Any) -> Any:
     """Return a producer's sender, which can be stopped without waiting; None: it never started."""
     return producer._sender
@@ -119,6 +176,29 @@ def isolate(consumer: Any, isolation: str) -> None:
         isolation: as ``AIOKafkaConsumer`` calls it.
     """
     consumer._isolation_level = isolation
+
+
+def understand_connections() -> None:
+    """Let what answers nonsense count as what cannot be connected to, in the whole process.
+
+    Either is met by asking another broker, or the same one later. aiokafka would let it through to
+    whoever sends a request.
+    """
+    connect = AIOKafkaConnection.connect
+
+    @functools.wraps(connect)
+    async def connect_or_refuse(connection: Any) -> Any:
+        try:
+            return await connect(connection)
+        except OSError:  # of TLS some are ValueErrors, too
+            raise
+        except _NONSENSE as error:
+            raise KafkaConnectionError(
+                f"what answers at {connection.host}:{connection.port} does not speak as a broker "
+                f"does: {error}"
+            ) from error
+
+    AIOKafkaConnection.connect = connect_or_refuse
 
 
 def read_fetches_with(records: Callable[[Any, Callable[[Any], Any]], Any]) -> None:

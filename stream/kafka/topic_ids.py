@@ -16,6 +16,7 @@ from aiokafka.protocol.types import Boolean, CompactArray, Int16, Int32, Int64
 
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message
 from stream.kafka.private import client_of
+from stream.kafka.replies import taking_apart
 
 _NAMELESS: Final = (0, 0)
 
@@ -43,16 +44,20 @@ async def ids_of_topics(
         send: sends a request to a broker and returns its reply.
         node: the broker.
         topics: names.
+
+    Raises:
+        KafkaError: it does not answer, or what it answers makes no sense.
     """
     try:
         reply = await send(node, _DescribeTopics(*topics))
     except (IncompatibleBrokerVersion, NotImplementedError):
         return {}
-    return {
-        name: hexadecimal(high, low)
-        for code, name, high, low, *_ in reply.topics
-        if not code and (high, low) != _NAMELESS
-    }
+    with taking_apart(reply):
+        return {
+            name: hexadecimal(high, low)
+            for code, name, high, low, *_ in reply.topics
+            if not code and (high, low) != _NAMELESS
+        }
 
 
 def hexadecimal(high: int, low: int) -> str:

@@ -20,6 +20,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, Int16, Int32, Int64
 
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message, partitions_by_topic, raise_for
+from stream.kafka.replies import taking_apart
 
 _BACKOFF_SECONDS: Final = 0.1
 _UNKNOWN_ID: Final = 105
@@ -73,7 +74,8 @@ async def last_transaction(client: Any, transactional_id: str) -> LastTransactio
     while True:
         try:
             node = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
-            return transaction_in(await client.send(node, DescribeTransaction(transactional_id)))
+            reply = await client.send(node, DescribeTransaction(transactional_id))
+            return transaction_in(reply, transactional_id)
         except IncompatibleBrokerVersion:  # before Kafka 3.0
             return None
         except _MOVING:
@@ -97,24 +99,37 @@ async def ongoing_since(client: Any, transactional_id: str) -> int | None:
         reply = await client.send(node, DescribeTransaction(transactional_id))
     except IncompatibleBrokerVersion:
         return None
-    ((code, _id, state, _timeout_ms, started_ms, *_),) = reply.transactions
+    code, state, _timeout_ms, started_ms, *_ = described(reply, transactional_id)
     if code in {_UNKNOWN_ID, _UNKNOWN_REQUEST} or state != _ONGOING:
         return None
     raise_for(code)
     return int(started_ms)
 
 
-def transaction_in(reply: Any) -> LastTransaction | None:
+def transaction_in(reply: Any, transactional_id: str) -> LastTransaction | None:
     """Return what a reply about one transactional id says; None for nothing.
 
     Raises:
-        KafkaError: the reply says so.
+        KafkaError: the reply says so, or is about something else.
     """
-    ((code, _id, state, timeout_ms, _since, producer_id, epoch, *_),) = reply.transactions
+    code, state, timeout_ms, _since, producer_id, epoch, *_ = described(reply, transactional_id)
     if code in {_UNKNOWN_ID, _UNKNOWN_REQUEST}:
         return None
     raise_for(code)
     return LastTransaction(state, timeout_ms, producer_id, epoch)
+
+
+def described(reply: Any, transactional_id: str) -> list[Any]:
+    """Return the fields of the reply to :class:`DescribeTransaction`, without the id.
+
+    Raises:
+        MalformedReply: it is about another one, or about none.
+    """
+    with taking_apart(reply):
+        ((code, found, *fields),) = reply.transactions
+        if found != transactional_id:
+            raise ValueError(f"it is about {found!r}")
+        return [code, *fields]
 
 
 class _TransactionReply(Response):  # type: ignore[misc]  # aiokafka ships no types

@@ -30,6 +30,7 @@ from stream.exactly_once.message import Message
 from stream.exactly_once.partition_processor import PartitionBatch
 from stream.exactly_once.transactions import Transactions
 from stream.kafka import connection as kafka
+from stream.kafka.group_members import require_member
 from stream.kafka.presence import tell_of_outages
 from stream.model.classifier import Classifier
 from stream.settings import Settings
@@ -238,6 +239,7 @@ class Worker:
         while True:
             while not self._has_room:  # noqa: ASYNC110 - any of many partitions makes room
                 await asyncio.sleep(_ROOM_POLL_SECONDS)
+            require_member(consumer)
             try:
                 await self.partitions.pass_markers()
                 polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)

@@ -21,6 +21,7 @@ from stream.exactly_once.options import MemberOptions
 from stream.exactly_once.partition_processor import PartitionBatch
 from stream.exactly_once.transactions import Transactions
 from stream.kafka import connection as kafka
+from stream.kafka.group_members import require_member
 from stream.kafka.size_limits import message_bytes
 from stream.kafka.topics import require_topics
 from stream.settings import Settings
@@ -151,6 +152,7 @@ class Relabeller:
     async def _work(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
         rows = self.settings.label.batch_rows
         while not stop.is_set():
+            require_member(consumer)
             try:
                 await self.partitions.pass_markers()
                 polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=rows)

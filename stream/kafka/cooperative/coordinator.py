@@ -149,6 +149,7 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
 
     async def _perform_assignment(self, response: Any) -> Mapping[str, Any]:
         if response.group_protocol != PROTOCOL:
+            _replace_unreadable(response)
             eager: Mapping[str, Any] = await super()._perform_assignment(response)
             return eager
         claims = {
@@ -181,8 +182,10 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
         self, generation: int, _member_id: str, protocol: str, assigned: bytes
     ) -> None:
         """Give up what was not given again, then take in what is new."""
-        assignment = ConsumerProtocol.ASSIGNMENT.decode(assigned)
-        given = frozenset(assignment.partitions())
+        assignment = _assignment_in(assigned)
+        given = frozenset(
+            tp for tp in assignment.partitions() if tp.topic in self._subscription.topics
+        )
         lost = self._owned - given
         self._start_heartbeat_task()  # draining takes a while
         await self._give_up(lost)
@@ -226,6 +229,30 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
             await getattr(listener, what)(partitions)
         except Exception:  # noqa: BLE001 - as aiokafka: the group must not stop for it
             _log.exception("rebalance_listener_failed", group=self.group_id, about=what)
+
+
+def _assignment_in(data: bytes) -> ConsumerProtocolMemberAssignment:
+    """Return what the group's leader gives; nothing, if those are no assignment's bytes.
+
+    Whoever deals may be anybody, too. Bytes that cannot be read would end aiokafka's coordination for
+    good, and leave a member that holds partitions and reads none.
+    """
+    try:
+        assignment = ConsumerProtocol.ASSIGNMENT.decode(data)
+        assignment.partitions()
+    except (TypeError, ValueError) as error:
+        _log.warning("assignment_not_read", error=repr(error))
+        return ConsumerProtocolMemberAssignment(_ASSIGNMENT_VERSION, [], b"")
+    return assignment
+
+
+def _replace_unreadable(response: Any) -> None:
+    """Put subscriptions to nothing in the place of those that aiokafka could not read."""
+    nothing = RoundRobinPartitionAssignor.metadata([]).encode()
+    response.members = [
+        (member, *instance, data if _subscription_of(member, data).topics else nothing)
+        for member, *instance, data in response.members
+    ]
 
 
 def _subscription_of(member: str, data: bytes) -> Subscription:

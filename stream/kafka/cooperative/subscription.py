@@ -53,10 +53,13 @@ class Subscription:
         fields = _FIELDS[: _FIELDS_OF.get(version, len(_FIELDS))]
         _version, topics, _user_data, *others = Schema(*fields).decode(io.BytesIO(data))
         owned = (others[0] if others else None) or ()  # null is how none may be said
+        claimed = frozenset(
+            TopicPartition(topic, n) for topic, numbers in owned for n in numbers or ()
+        )
+        if None in {*(topics or ()), *(tp.topic for tp in claimed)}:
+            raise ValueError("a topic without a name")
         return cls(
-            frozenset(topics or ()),
-            frozenset(TopicPartition(topic, n) for topic, numbers in owned for n in numbers),
-            others[1] if len(others) > 1 else _NO_GENERATION,
+            frozenset(topics or ()), claimed, others[1] if len(others) > 1 else _NO_GENERATION
         )
 
 

@@ -23,7 +23,8 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v11
 from aiokafka.protocol.types import CompactArray, CompactBytes, Int8, Int16, Int32, Int64
 
-from stream.kafka.flexible import NO_TAGS, STRING, groups, message
+from stream.kafka.flexible import NO_TAGS, STRING, groups, message, raise_for
+from stream.kafka.replies import taking_apart
 from stream.kafka.topic_ids import halves, hexadecimal, ids_of_topics
 
 # UNKNOWN_TOPIC_ID and INCONSISTENT_TOPIC_ID, of which aiokafka 0.14 has no classes.
@@ -77,6 +78,7 @@ class TopicMeant:
         except (IncompatibleBrokerVersion, NotImplementedError):  # before Kafka 3.1
             self._by_name = True
             return await self._send(node, request, *args, **options)
+        raise_for(reply.error_code)  # aiokafka would ask again at once, and for ever
         await self._name(reply, node, ids)
         return reply
 
@@ -84,25 +86,14 @@ class TopicMeant:
         """Put names in the place of ids, and say of a topic that was made anew that positions are gone."""
         names = {topic_id: name for name, topic_id in ids.items()}
         topics = []
-        for high, low, partitions, *_ in reply.topics:
-            topic_id = hexadecimal(high, low)
-            name = names[topic_id]
-            became = 0
-            if any(error in _ANOTHER_TOPIC for _, error, *_ in partitions):
-                became = await self._look_again(node, name, topic_id)
-            entries = [
-                (
-                    number,
-                    became if error in _ANOTHER_TOPIC else error,
-                    *ends,
-                    # Pairs, as aiokafka takes them apart: the flexible version has tags behind each.
-                    [(producer, first) for producer, first, _tags in aborted or ()],
-                    replica,
-                    data,
-                )
-                for number, error, *ends, aborted, replica, data, _tags in partitions
-            ]
-            topics.append((name, entries))
+        with taking_apart(reply):
+            for high, low, partitions, *_ in reply.topics:
+                topic_id = hexadecimal(high, low)
+                name = names[topic_id]
+                became = 0
+                if any(error in _ANOTHER_TOPIC for _, error, *_ in partitions):
+                    became = await self._look_again(node, name, topic_id)
+                topics.append((name, _entries(partitions, became)))
         reply.topics = topics
 
     async def _look_again(self, node: Any, name: str, topic_id: str) -> int:
@@ -121,6 +112,22 @@ class TopicMeant:
 
     async def _now(self, node: Any, topics: Iterable[str]) -> dict[str, str]:
         return await ids_of_topics(self._send, node, topics)
+
+
+def _entries(partitions: Iterable[Any], became: int) -> list[Any]:
+    """Return a topic's partitions as aiokafka takes them apart, with what became of the topic."""
+    return [
+        (
+            number,
+            became if error in _ANOTHER_TOPIC else error,
+            *ends,
+            # Pairs: the flexible version has tags behind each.
+            [(producer, first) for producer, first, _tags in aborted or ()],
+            replica,
+            data,
+        )
+        for number, error, *ends, aborted, replica, data, _tags in partitions
+    ]
 
 
 class _FetchReply(Response):  # type: ignore[misc]  # aiokafka ships no types

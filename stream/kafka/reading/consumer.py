@@ -36,6 +36,7 @@ from stream.kafka.reading.bounds import Bounds
 from stream.kafka.reading.by_id import TopicMeant
 from stream.kafka.reading.records import HEADER_BYTES, BatchHeader
 from stream.kafka.reading.unreadable import Unreadable, mark_of
+from stream.kafka.replies import taking_apart
 
 _log = structlog.get_logger(__name__)
 
@@ -136,22 +137,31 @@ class _Reading:
         """Position at which nothing could be read, and how often in a row."""
 
     async def read(self, reply: Any, positions: dict[TopicPartition, int]) -> None:
-        """Put what was read in the place of the bytes."""
+        """Put what was read in the place of the bytes.
+
+        Partitions that were not asked for are left out: aiokafka would end its fetching over them.
+
+        Raises:
+            MalformedReply: it makes no sense; aiokafka asks again after a moment.
+        """
         again = False
         topics = []
-        for topic, partitions in reply.topics:
-            read = []
-            for partition, error, highwater, *others, data in partitions:
-                tp = TopicPartition(topic, partition)
-                if error == OffsetOutOfRangeError.errno and tp in positions:
-                    _say_gone(tp, positions[tp])
-                if not data or error or tp not in positions:
-                    read.append((partition, error, highwater, *others, data))
-                    continue
-                fetched = await self._partition(tp, positions[tp], highwater, bytes(data))
-                again |= not fetched.has_next()
-                read.append((partition, error, highwater, *others, fetched))
-            topics.append((topic, read))
+        with taking_apart(reply):
+            for topic, partitions in reply.topics:
+                read = []
+                for partition, error, highwater, *others, data in partitions:
+                    tp = TopicPartition(topic, partition)
+                    if tp not in positions:
+                        continue
+                    if error == OffsetOutOfRangeError.errno:
+                        _say_gone(tp, positions[tp])
+                    if not data or error:
+                        read.append((partition, error, highwater, *others, data or b""))
+                        continue
+                    fetched = await self._partition(tp, positions[tp], highwater, bytes(data))
+                    again |= not fetched.has_next()
+                    read.append((partition, error, highwater, *others, fetched))
+                topics.append((topic, read))
         reply.topics = topics
         if again:
             await asyncio.sleep(self._bounds.again_seconds)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
     ConcurrentTransactions,
     NotLeaderForPartitionError,
     UnsupportedVersionError,
@@ -79,8 +80,12 @@ async def test_a_broker_that_says_no_more_than_versions_has_no_features():
 
 
 async def test_a_reply_that_is_an_error_is_one():
-    with pytest.raises(UnsupportedVersionError):
-        await features_of(Broker(code=35))()
+    with pytest.raises(ClusterAuthorizationFailedError):
+        await features_of(Broker(code=ClusterAuthorizationFailedError.errno))()
+
+
+async def test_a_broker_that_no_longer_knows_the_question_has_no_features():
+    assert await features_of(Broker(code=UnsupportedVersionError.errno))() == BrokerFeatures()
 
 
 @pytest.mark.parametrize(

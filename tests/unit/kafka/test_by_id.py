@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.errors import (
     IncompatibleBrokerVersion,
+    NotLeaderForPartitionError,
     OffsetOutOfRangeError,
     UnknownTopicOrPartitionError,
 )
@@ -13,6 +14,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from structlog.testing import capture_logs
 
 from stream.kafka.reading.by_id import TopicMeant
+from stream.kafka.replies import MalformedReply
 
 NODE, POSITION = 1, 7
 OLD, NEW = (-5, 1), (6, 2)
@@ -27,6 +29,9 @@ class Broker:
         self.topic_id = topic_id
         self.knows_ids = knows_ids
         self.aborted = []
+        self.topics = None
+        """Instead of the one that was asked for."""
+        self.error = 0
         self.asked = []
 
     async def send(self, node, request):
@@ -44,7 +49,8 @@ class Broker:
         ((high, low, partitions, _tags),) = request.prepare({1: (4, 18)}).topics
         code = 0 if (high, low) == self.topic_id else UNKNOWN_TOPIC_ID
         entries = [(n, code, 10, 10, 0, self.aborted, -1, b"", {}) for n, *_ in partitions]
-        return SimpleNamespace(topics=[(high, low, entries, {})])
+        found = [(high, low, entries, {})] if self.topics is None else self.topics
+        return SimpleNamespace(topics=found, error_code=self.error)
 
     @property
     def fetches(self):
@@ -113,3 +119,18 @@ async def test_what_was_learned_at_a_rebalance_is_meant_from_then():
 async def test_it_is_asked_by_name_where_the_broker_has_no_ids(broker):
     reply = await TopicMeant(broker.send).fetch(NODE, FETCH)
     assert reply.topics[0][1][0][-1] == b"named"
+
+
+@pytest.mark.parametrize("topics", [[(*NEW, [], {})], [(*OLD, None, {})], [(*OLD, [(0,)], {})]])
+async def test_a_reply_that_makes_no_sense_is_an_error_that_fetching_survives(topics):
+    broker = Broker(OLD)
+    broker.topics = topics
+    with pytest.raises(MalformedReply):
+        await TopicMeant(broker.send).fetch(NODE, FETCH)
+
+
+async def test_an_error_of_the_whole_reply_is_one_and_not_an_empty_reply():
+    broker = Broker(OLD)
+    broker.error = NotLeaderForPartitionError.errno
+    with pytest.raises(NotLeaderForPartitionError):
+        await TopicMeant(broker.send).fetch(NODE, FETCH)

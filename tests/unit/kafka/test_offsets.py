@@ -55,7 +55,13 @@ def test_an_error_of_the_group_beside_an_empty_list_is_an_error():
 
 
 @pytest.mark.parametrize(
-    "answer", [reply(), reply((1, -1, "", UNKNOWN_TOPIC)), reply((1, -1, "", REFUSED))]
+    "answer",
+    [
+        reply((1, -5, "", 0)),
+        reply(),
+        reply((1, -1, "", UNKNOWN_TOPIC)),
+        reply((1, -1, "", REFUSED)),
+    ],
 )
 def test_anything_but_a_clear_answer_is_an_error(answer):
     with pytest.raises(KafkaError):

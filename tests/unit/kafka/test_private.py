@@ -3,6 +3,7 @@
 The contract of ``stream/kafka/private.py``, and of what ``stream/monitor`` overrides in Faust.
 """
 
+import asyncio
 import inspect
 from types import SimpleNamespace
 
@@ -22,10 +23,13 @@ from aiokafka.record.memory_records import MemoryRecords
 from faust.transport.drivers import aiokafka as faust_driver
 from mode.threads import QueueServiceThread, WorkerThread
 
+from stream.errors import BrokerError
 from stream.kafka import private
+from stream.kafka.group_members import require_member
 from stream.kafka.reading import BoundedConsumer
 from tests.support.record_batches import TP, Fetches, batch
 
+AIOKAFKAS = {"_coordinator": GroupCoordinator.__init__, "_fetcher": fetcher.Fetcher.__init__}
 NOWHERE = "127.0.0.1:1"
 
 
@@ -268,3 +272,28 @@ def test_records_of_an_aborted_transaction_are_left_out():
         TopicPartition(*TP), fetcher.MemoryRecords(log), [(7, 0)], 0, None, None, True, 1
     )
     assert list(aborted) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [("_coordinator", "_coordination_task"), ("_fetcher", "_fetch_task")]
+)
+async def test_a_member_whose_part_in_the_group_or_whose_fetching_ended_says_why(owner, name):
+    async def fails():
+        raise ValueError("it makes no sense")
+
+    running, failed = asyncio.create_task(asyncio.sleep(3600)), asyncio.create_task(fails())
+    await asyncio.wait([failed])
+    consumer = SimpleNamespace(**{owner: SimpleNamespace(**{name: running})})
+    require_member(consumer)
+    setattr(getattr(consumer, owner), name, failed)
+    with pytest.raises(BrokerError, match="it makes no sense"):
+        require_member(consumer)
+    running.cancel()
+    assert f"self.{name} = create_task(" in inspect.getsource(AIOKAFKAS[owner])
+
+
+async def test_what_connects_is_known_by_this_name_and_metadata_by_these():
+    assert inspect.iscoroutinefunction(AIOKafkaConnection.connect)
+    assert parameters(AIOKafkaConnection.connect) == []
+    assert parameters(AIOKafkaClient.bootstrap) == []
+    assert parameters(AIOKafkaClient._metadata_update) == ["cluster_metadata", "topics"]

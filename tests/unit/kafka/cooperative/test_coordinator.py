@@ -7,9 +7,11 @@ import pytest
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.subscription_state import SubscriptionState
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import JoinGroupRequest_v5
+from structlog.testing import capture_logs
 
 from stream.kafka.cooperative.coordinator import PROTOCOL, CooperativeCoordinator
 from stream.kafka.cooperative.subscription import Subscription, numbers_by_topic
@@ -252,3 +254,29 @@ async def test_without_a_coordinator_nothing_is_sent(member):
     with pytest.raises(KafkaError):
         await member.coordinator._send_apart("anything")
     assert member.client.sent == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{}", b"\x00\x00\x7f\xff\xff\xff", b"\x00\x00\xff\xff\xff\xff\x00\x00\x00\x00"],
+    ids=["none", "of another kind", "cut off", "no list"],
+)
+async def test_an_assignment_that_cannot_be_read_gives_nothing_and_ends_nothing(member, data):
+    await join(member, 1, [ZERO])
+    with capture_logs() as logs:
+        await member.coordinator._on_join_complete(2, "me", PROTOCOL, data)
+    assert "assignment_not_read" in {line["event"] for line in logs}
+    assert member.listener.told[-1] == ("revoked", {ZERO})
+    assert member.subscriptions.assigned_partitions() == set()
+    assert await join(member, 3, [ZERO]) == [("assigned", {ZERO})]
+
+
+async def test_partitions_of_a_topic_that_was_not_asked_for_are_not_taken(member):
+    assert await join(member, 1, [ZERO, TopicPartition("secrets", 0)]) == [("assigned", {ZERO})]
+
+
+async def test_an_eager_member_whose_subscription_cannot_be_read_does_not_end_who_deals(member):
+    mine = RoundRobinPartitionAssignor.metadata([TOPIC]).encode()
+    members = [("me", None, mine), ("stranger", None, b"{}")]
+    dealt = await member.coordinator._perform_assignment(reply(1, EAGER, members))
+    assert set(dealt) == {"me", "stranger"}

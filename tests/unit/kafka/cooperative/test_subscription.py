@@ -67,12 +67,17 @@ def test_what_is_no_subscription_is_refused():
         Subscription.decode(b"\x00\x02\x00")
 
 
+NAMELESS = struct.pack(">h", 0) + number(1) + b"\xff\xff" + number(0)
+
+
 def test_arrays_that_are_null_hold_nothing():
     null = b"\xff\xff\xff\xff"
     assert Subscription.decode(b"\x00\x01" + null * 3) == Subscription(frozenset())
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00\x02", b"\x00\x02\x7f\xff\xff\xff", b"{}" * 40])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x00\x02", b"\x00\x02\x7f\xff\xff\xff", b"{}" * 40, NAMELESS]
+)
 def test_a_member_whose_subscription_cannot_be_read_asks_for_nothing(data):
     with capture_logs() as logs:
         assert _subscription_of("stranger", data) == Subscription(frozenset())
