@@ -76,7 +76,10 @@ class PartitionWriter:
         self._numbered_for = (-1, -1)
 
     async def partition_counts(self, topics: set[str]) -> Mapping[str, int]:
-        """Return how many partitions each topic has; it is asked once a topic.
+        """Return how many partitions each topic has, as of the last metadata; never fewer than before.
+
+        Who adds partitions changes where later outcomes go. Metadata of a broker that has yet to hear of
+        it must not change that back.
 
         Raises:
             KafkaError: a topic does not exist, or may not be written to.
@@ -86,6 +89,9 @@ class PartitionWriter:
             for topic in unknown:
                 partitions = await known_partitions(self._client, topic)
                 self._partitions[topic] = len(partitions)
+        for topic, known in self._partitions.items():
+            now = self._client.cluster.partitions_for_topic(topic)
+            self._partitions[topic] = max(known, len(now or ()))
         return self._partitions
 
     async def write(self, messages: Mapping[TopicPartition, Sequence[Message]]) -> None:

@@ -157,6 +157,17 @@ class ScriptedBroker:
         return sum(asked.key == key for asked in self.asked)
 
     @property
+    def written(self) -> set[tuple[str, int]]:
+        """To which topics and partitions records were written."""
+        return {
+            (topic, partition)
+            for asked in self.asked
+            if asked.key == PRODUCE
+            for topic, partitions, *_ in asked.request.topics
+            for partition, *_ in partitions
+        }
+
+    @property
     def ends(self) -> list[bool]:
         """Whether each transaction was to be committed, in order."""
         return [

@@ -65,11 +65,12 @@ EMPTY, NULL = b"\x01", b"\x00"
 NOT_COORDINATOR, NOBODY_KNOWS = 16, 9_999
 
 
-def options(broker, seconds=PATIENT):
+def options(broker, seconds=PATIENT, **connection):
     return TransactionOptions(
         connection=lambda: {
             "bootstrap_servers": broker.address,
             "request_timeout_ms": int(seconds * 1000),
+            **connection,
         },
         group="group",
         timeout_ms=int(2 * seconds * 1000),
@@ -295,6 +296,23 @@ async def test_metadata_that_make_no_sense_are_asked_for_again():
                 assert await client.force_metadata_update()
         finally:
             await client.close()
+
+
+async def test_partitions_that_are_added_to_an_output_are_written_to_without_a_new_producer():
+    result = {TopicPartition("in", 1): RESULT[INPUT]}
+    async with ScriptedBroker() as broker, asyncio.timeout(60):
+        producer = GroupProducer(options(broker, metadata_max_age_ms=50), "id")
+        try:
+            await producer.connect()
+            await producer.initialise()
+            await producer.commit(result)
+            assert broker.written == {("out", 0)}
+            broker.partitions = 2
+            while ("out", 1) not in broker.written:
+                await producer.commit(result)
+        finally:
+            await producer.discard()
+        assert broker.count(INIT_PRODUCER_ID) == 1
 
 
 async def test_versions_that_end_before_they_begin_are_no_brokers():
