@@ -61,6 +61,9 @@ _DEAD_LETTER: Final = {
 }
 
 
+_DEFAULT: Final = TopicNames()
+
+
 def schema_file(event: type[Event]) -> str:
     """Return the name of an event's schema file: a new version gets a new file."""
     return f"{event.__name__}.v{SCHEMA_VERSION}.json"
@@ -75,13 +78,16 @@ def json_schema(event: type[Event]) -> dict[str, Any]:
     }
 
 
-def asyncapi() -> dict[str, Any]:
-    """Return the AsyncAPI 3 document of all topics under the default prefix."""
-    topics = TopicNames()
+def asyncapi(topics: TopicNames = _DEFAULT) -> dict[str, Any]:
+    """Return the AsyncAPI 3 document of all topics.
+
+    Args:
+        topics: their names, and whether each category has one of its own.
+    """
     return {
         "asyncapi": "3.0.0",
         "info": {
-            "title": "Reviews by product category",
+            "title": "Reviews by category",
             "version": f"{SCHEMA_VERSION}.0.0",
             "description": "Reviews come in on one topic; each leaves on its category's topic, on "
             "the relabel topic, or on the dead-letter topic, exactly once.",
@@ -95,23 +101,24 @@ def asyncapi() -> dict[str, Any]:
     }
 
 
-def rendered() -> dict[str, str]:
+def rendered(topics: TopicNames = _DEFAULT) -> dict[str, str]:
     """Return every generated file by name."""
     files: dict[str, Mapping[str, Any]] = {schema_file(e): json_schema(e) for e in EVENTS}
-    files[ASYNCAPI_FILE] = asyncapi()
+    files[ASYNCAPI_FILE] = asyncapi(topics)
     return {
         name: json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         for name, content in files.items()
     }
 
 
-def write(folder: Path = GENERATED) -> list[Path]:
-    """Write all files, remove what is no longer generated, and return what was written."""
-    folder.mkdir(exist_ok=True)
-    files = rendered()
-    for path in folder.glob("*.json"):
-        if path.name not in files:
-            path.unlink()
+def write(folder: Path, topics: TopicNames = _DEFAULT) -> list[Path]:
+    """Write all files, and return them. What else is in the folder is somebody's own, and stays.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = rendered(topics)
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8")
     return [folder / name for name in files]
@@ -139,17 +146,23 @@ def _channels(topics: TopicNames) -> dict[str, Any]:
     for name, event, _ in _SINGLE_TOPICS:
         policy = policies[getattr(topics, name)]
         channels[name] = {"address": policy.name, **_channel(policy, event)}
+    channels[_CATEGORY_CHANNEL] = _category_channel(topics, policies)
+    return channels
+
+
+def _category_channel(topics: TopicNames, policies: Mapping[str, TopicPolicy]) -> dict[str, Any]:
     first = policies[topics.category(all_categories()[0])]
+    if topics.layout == "single":
+        return {"address": first.name, **_channel(first, CategorizedReview)}
     meanings = "; ".join(f"{i.category.slug}: {i.name('en')}" for i in category_infos())
-    channels[_CATEGORY_CHANNEL] = {
-        "address": f"{topics.prefix}.category.{{category}}",
+    return {
+        "address": f"{topics.prefix}.category.{{category}}{topics.output_suffix}",
         **_channel(first, CategorizedReview),
         "description": "reviews of one category",
         "parameters": {
             "category": {"enum": [c.slug for c in all_categories()], "description": meanings}
         },
     }
-    return channels
 
 
 def _channel(policy: TopicPolicy, event: type[Event] | None) -> dict[str, Any]:
@@ -212,5 +225,9 @@ def _headers(meanings: Mapping[str, str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for path in write():
+    kept = {*rendered()}
+    for path in GENERATED.glob("*.json"):
+        if path.name not in kept:
+            path.unlink()
+    for path in write(GENERATED):
         sys.stderr.write(f"{path}\n")

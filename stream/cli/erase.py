@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def erase(
-    review_id: Annotated[str, typer.Argument(metavar="REVIEW_ID", help="The shop's own id.")],
+    review_id: Annotated[str, typer.Argument(metavar="REVIEW_ID", help="Your own id of it.")],
     file: Annotated[
         list[Path] | None,
         typer.Option(

@@ -181,11 +181,16 @@ def _require_explained(found: list[TaxonomyChange]) -> None:
 def schemas(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
 ) -> None:
-    """Write JSON Schemas and the AsyncAPI document of the active taxonomy."""
+    """Write JSON Schemas and the AsyncAPI document of the active taxonomy and your topics."""
     from schemas.generate import write
+    from stream.errors import not_written
 
-    settings_from(None, None)
-    for path in write(output):
+    settings = settings_from(None, None)
+    try:
+        written = write(output, settings.topic_names)
+    except OSError as error:
+        raise not_written(output, error, "name a folder that you may write to") from None
+    for path in written:
         out.print(str(path), markup=False)
 
 

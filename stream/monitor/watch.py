@@ -162,14 +162,14 @@ def _window_rules(s: MonitorSettings) -> tuple[AlertRule, ...]:
             "The model is unsure of many reviews",
             *s.alert_relabel_share,
             hold,
-            advice="Look at what waits in the queue: a new kind of goods, or a bad model?",
+            advice="Look at what waits in the queue: texts of a new kind, or a bad model?",
         ),
         AlertRule(
             "category-mix",
             "The mix of categories has changed",
             *s.alert_mix_psi,
             hold,
-            advice="A campaign or a new shop explains it, or else the model is wrong about some.",
+            advice="A campaign or a new source explains it, or else the model is wrong about some.",
         ),
         AlertRule(
             "confidence",

@@ -20,6 +20,7 @@ from stream.monitor.snapshot import categories, snapshot
 from stream.settings import MonitorSettings
 from stream.web.connections import USUAL, ClientLimits, Connections
 from stream.web.hosts import Hosts, is_loopback, refuse_clear_text
+from stream.web.languages import page_language
 
 PAGE: Final = Path(__file__).resolve().parent / "page"
 COOKIE: Final = "reviews_monitor"
@@ -164,7 +165,9 @@ class MonitorServer:
         return f"{self.url}/#key={self.access.new_link_key()}"
 
     async def _index(self, _: web.Request) -> web.StreamResponse:
-        return _static("index.html")
+        # The page opens in this language, until somebody chooses one.
+        page = _read("index.html").replace('<html lang="ru"', f'<html lang="{page_language()}"', 1)
+        return web.Response(text=page, content_type="text/html", charset="utf-8")
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
@@ -279,9 +282,12 @@ class MonitorServer:
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
+def _read(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
 def _static(name: str) -> web.Response:
-    text = (PAGE / name).read_text(encoding="utf-8")
-    return web.Response(text=text, content_type=_TYPES[name], charset="utf-8")
+    return web.Response(text=_read(name), content_type=_TYPES[name], charset="utf-8")
 
 
 def _event(name: str, data: Any) -> bytes:

@@ -256,7 +256,7 @@ class Desk:
             # Nobody of us asks that again: somebody put the question back.
             raise _decided_already()
         if answer.print is not None and answer.print != item.print:
-            raise TextChanged("the shopper changed this review meanwhile", "read it again")
+            raise TextChanged("its author changed this review meanwhile", "read it again")
         if answer.kind is not None and answer.kind != item.kind:
             raise AlreadyDecided("this review was decided meanwhile", "go on with the next one")
         if item.kind == "adjudication":

@@ -327,7 +327,7 @@ class WorkingSet:
                 )
             task = self._task(review_id, data)
             if text_print(task.review.text) != holds.print:
-                raise NotDecided("the shopper has changed this review since", "decide it anew")
+                raise NotDecided("its author has changed this review since", "decide it anew")
             said = dispute or settled
             opinions = disagreement(self.seal.open("judgement", review_id, said)) if said else ()
             return DecidedItem(task, holds, opinions, disputed=dispute is not None)

@@ -15,7 +15,7 @@ from stream.monitor.web import COOKIE, MonitorServer
 from stream.settings import MonitorSettings
 from tests.support.chromium import launched, needs_chromium, opened
 from tests.support.summaries import EPOCH, summary
-from tests.support.taxonomies import helpdesk
+from tests.support.taxonomies import bank, helpdesk
 from tests.support.watched_pipeline import batch, watched_engine
 
 pytestmark = [
@@ -148,6 +148,15 @@ async def test_english_is_one_key_away_and_remembered(page, server):
     await page.wait_for_selector("#board:not([hidden])")
     text = await page.locator("body").inner_text()
     assert not re.search("[а-яё]", text, re.IGNORECASE)
+
+
+async def test_a_taxonomy_of_no_russian_opens_in_english_and_a_choice_holds(page, server, tmp_path):
+    with using(bank(tmp_path, 3)):
+        await page.goto(server.url)
+        assert await page.title() == "Review monitor"
+        await page.evaluate("localStorage.language = 'ru'")
+        await page.reload()
+        assert await page.title() == "Монитор отзывов"
 
 
 async def test_both_languages_have_every_word(page, server):

@@ -2,7 +2,7 @@
 // The page: signs in, listens to the server's events, fills the board. Everything is set as text.
 const root = document.documentElement;
 const one = (selector, within = document) => within.querySelector(selector);
-const state = { language: localStorage.language || "ru", span: localStorage.span || "15m", categories: [], last: null, source: null, marks: new Map(), wanted: "", isWhole: false };
+const state = { language: localStorage.language || document.documentElement.lang, span: localStorage.span || "15m", categories: [], last: null, source: null, marks: new Map(), wanted: "", isWhole: false };
 
 const word = (name) => WORDS[state.language][name] ?? name;
 const fill = (name, ...values) => values.reduce((text, value, i) => text.replace(`{${i}}`, value), word(name));

@@ -33,6 +33,7 @@ from stream.queue.web.words import WORDS, say
 from stream.queue.working_set import WorkingSet
 from stream.settings import Settings
 from stream.web.hosts import Hosts
+from stream.web.languages import page_language
 from stream.web.limits import Limit
 
 FOLDER: Final = Path(__file__).parent
@@ -165,13 +166,11 @@ def site_of(request: Request) -> Site:
 
 
 def language_of(cookies: Mapping[str, str]) -> Language:
-    """Return the chosen language; before a choice, English if the texts are known not to be Russian."""
+    """Return the chosen language; before a choice, that of all pages."""
     chosen = cookies.get("queue_language")
     if chosen in WORDS:
         return chosen
-    taxonomy = active_taxonomy()
-    told = "languages" in taxonomy.model_fields_set
-    return "en" if told and "ru" not in taxonomy.languages else "ru"
+    return page_language()
 
 
 @functools.cache

@@ -4,9 +4,17 @@ import re
 import jsonschema
 import pytest
 
-from schemas import EVENTS, Category, Review, SourcePosition, all_categories, encode
+from schemas import EVENTS, Category, Review, SourcePosition, TopicNames, all_categories, encode
 from schemas.events import CategorizedReview
-from schemas.generate import ASYNCAPI_FILE, GENERATED, asyncapi, json_schema, rendered, schema_file
+from schemas.generate import (
+    ASYNCAPI_FILE,
+    GENERATED,
+    asyncapi,
+    json_schema,
+    rendered,
+    schema_file,
+    write,
+)
 
 REVIEW = Review(review_id="1", text="Платье село")
 
@@ -60,6 +68,21 @@ def test_every_topic_of_the_contract_is_a_channel():
 def test_the_category_channel_lists_all_nine_slugs():
     parameter = asyncapi()["channels"]["category"]["parameters"]["category"]
     assert parameter["enum"] == [category.slug for category in all_categories()]
+
+
+def test_the_document_is_of_the_topics_in_force():
+    """Their own prefix, layout and incoming topic: else it describes topics that nobody has."""
+    channels = asyncapi(TopicNames("sorted", layout="single", existing="tickets.v2"))["channels"]
+    assert channels["incoming"]["address"] == "tickets.v2"
+    assert channels["relabel"]["address"] == "sorted.relabel"
+    assert channels["category"]["address"] == "sorted.categorized"
+    assert "parameters" not in channels["category"]
+
+
+def test_what_else_is_in_the_folder_stays(tmp_path):
+    (tmp_path / "mine.json").write_text("{}")
+    written = write(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {p.name for p in written} | {"mine.json"}
 
 
 def test_each_event_has_a_file_of_its_own():
