@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
 )
+from pydantic_settings import NoDecode
 
 BUNDLED_MODEL: Final = Path(__file__).resolve().parents[2] / "deploy" / "model"
 EMBEDDED_REDIS: Final = Path(".reviews/redis/redis.sock")
@@ -30,6 +33,22 @@ def _ordered(levels: tuple[float, float]) -> tuple[float, float]:
     if levels[1] > levels[0]:
         raise ValueError("an alert is cleared at a level below the one that raises it")
     return levels
+
+
+def listed(given: Any) -> Any:
+    """Return the values of a list that is written as a text, as in the environment.
+
+    Raises:
+        ValueError: it begins as JSON, and is none.
+    """
+    if not isinstance(given, str):
+        return given
+    if not given.lstrip().startswith("["):
+        return tuple(value for part in given.split(",") if (value := part.strip()))
+    try:
+        return json.loads(given)
+    except ValueError:
+        raise ValueError('a list is written with commas, or as JSON: ["a", "b"]') from None
 
 
 def nearest_redis() -> SecretStr:
@@ -74,8 +93,11 @@ def checked_sealing_key(key: SecretStr | None) -> SecretStr | None:
     return key
 
 
-Levels = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Levels = Annotated[tuple[float, float], NoDecode, BeforeValidator(listed), AfterValidator(_ordered)]
 """Where an alert is raised, and where it is cleared."""
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)]
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(listed)]
 
 
 class Section(BaseModel):

@@ -42,7 +42,7 @@ def mistakes_in(error: ValidationError, model: type[BaseModel], file: Path) -> t
             problems.append(f"{setting}: there is no such setting")
             names += _nearest(path, model, in_environment=given is not None)
         else:
-            problems.append(f"{setting}: {mistake['msg']}")
+            problems.append(f"{setting}: {mistake['msg'].removeprefix('Value error, ')}")
     return "; ".join(problems), _remedy(names)
 
 

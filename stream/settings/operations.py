@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
+    BeforeValidator,
     Field,
 )
+from pydantic_settings import NoDecode
 
 from stream.privacy.kinds import ALWAYS, Kind
-from stream.settings.fields import Section
+from stream.settings.fields import Section, listed
 
 
 class HttpSettings(Section):
@@ -41,10 +43,10 @@ class PrivacySettings(Section):
         description="Workers mask personal data before they store a text to be labelled or a dead "
         "letter, or classify one. Category topics keep what was sent.",
     )
-    redact_kinds: tuple[Kind, ...] = Field(
+    redact_kinds: Annotated[tuple[Kind, ...], NoDecode, BeforeValidator(listed)] = Field(
         ALWAYS,
         description="What is masked, there and in logs; also passport, snils, account (bank "
-        "accounts), messenger (names and links). In the environment: a JSON list.",
+        "accounts), messenger (names and links).",
     )
 
 

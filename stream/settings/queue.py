@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from stream.settings.fields import PositiveInt, PositiveSeconds, Section, checked_redis_url
+from stream.settings.fields import Names, PositiveInt, PositiveSeconds, Section, checked_redis_url
 
 
 class QueueSettings(Section):
@@ -61,7 +61,7 @@ class QueueSettings(Section):
     proxy_header: str | None = Field(
         None, description="Header in which a trusted proxy names the signed-in person."
     )
-    proxy_addresses: tuple[str, ...] = Field(
+    proxy_addresses: Names = Field(
         ("127.0.0.1", "::1"), description="Addresses that the proxy header is believed from."
     )
     proxy_secret: SecretStr | None = Field(

@@ -21,7 +21,8 @@ from stream.settings.mistakes import variable
 _ABOUT: Final = (
     "Every option of the online half. The first that speaks wins: a command's own option, the "
     "environment, the TOML file that `REVIEWS_CONFIG` names (`reviews.toml` unless set), the "
-    "default. `reviews config` shows what is in force and why."
+    "default. `reviews config` shows what is in force and why. In the environment the values of a list "
+    "are parted by commas, or it is JSON."
 )
 
 

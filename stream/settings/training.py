@@ -10,7 +10,7 @@ from pydantic import (
     SecretStr,
 )
 
-from stream.settings.fields import PositiveInt, PositiveSeconds, Section
+from stream.settings.fields import Paths, PositiveInt, PositiveSeconds, Section
 
 
 class LabelSettings(Section):
@@ -94,13 +94,18 @@ class LearningSettings(Section):
     signing_key_file: Path | None = Field(
         None, description="File of the private key, which its owner alone may read."
     )
-    family: str = Field("bert", min_length=1, description="Model family in force.")
+    family: str = Field(
+        "",
+        description="Model family that a retraining trains; that of the serving model unless set.",
+    )
     runs: Path = Field(Path(".reviews/retrain"), description="Datasets and reports of retrainings.")
-    base: tuple[Path, ...] = Field(
+    base: Paths = Field(
         (), description="Labelled files or datasets that every training begins with."
     )
-    frozen: tuple[Path, ...] = Field(
-        (), description="Labelled files to compare models on, never trained on; our 270 unless set."
+    frozen: Paths = Field(
+        (),
+        description="Labelled files to compare models on, never trained on; the taxonomy's "
+        "`heldout.jsonl` unless set.",
     )
     held_out_share: float = Field(
         0.15,
@@ -156,7 +161,9 @@ class GateSettings(Section):
         description="Expected calibration error allowed, unless the serving's is worse.",
     )
     canaries: Path | None = Field(
-        None, description="Labelled texts whose right answers must stay right; ours unless set."
+        None,
+        description="Labelled texts whose right answers must stay right; the taxonomy's "
+        "`canaries.jsonl` unless set.",
     )
     slower: float = Field(
         1.5, ge=1, description="Time per review allowed, times the serving model's."

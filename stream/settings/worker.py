@@ -17,6 +17,7 @@ from schemas.envelopes import Envelope
 from schemas.incoming import IncomingReader
 from stream.settings.fields import (
     BUNDLED_MODEL,
+    Names,
     PositiveInt,
     PositiveSeconds,
     Section,
@@ -143,7 +144,7 @@ class ModelSettings(Section):
         "CPU, 2048 on a GPU.",
     )
     watch: bool = Field(True, description="Follow reviews.models and swap without a restart.")
-    trusted_keys: tuple[str, ...] = Field(
+    trusted_keys: Names = Field(
         (),
         description="Public keys: of announced models only those that one of them signed are "
         "served. `reviews model keygen` makes a pair.",

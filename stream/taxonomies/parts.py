@@ -38,7 +38,9 @@ PARTS: Final = (
     Part("prompt.md", "instructions for an LLM", "it gets names and descriptions"),
     Part("examples.jsonl", "labelled texts to train on", "name files with `reviews train FAMILY`"),
     Part(
-        "heldout.jsonl", "labelled texts to measure on", "name some: `--test`, REVIEWS_GATE__FROZEN"
+        "heldout.jsonl",
+        "labelled texts to measure on",
+        "name some: `--test`, REVIEWS_LEARNING__FROZEN",
     ),
     Part("canaries.jsonl", "texts that every model must get right", "the gate tries none"),
     Part(

@@ -26,7 +26,9 @@ _REFUSED = 1
 def retrain(
     family: Annotated[
         str | None,
-        typer.Option(help="Else REVIEWS_LEARNING__FAMILY.", show_default=False),
+        typer.Option(
+            help="Else REVIEWS_LEARNING__FAMILY, or that of the serving model.", show_default=False
+        ),
     ] = None,
     base: Annotated[
         list[Path] | None,
@@ -73,6 +75,7 @@ def retrain(
 
     Exit code 1: the new model was refused. Ctrl-C is safe at any time: the serving model goes on.
     """
+    from training.retrain.run import Plan, serving_family
     from training.train import check_frozen_layers, check_servable, check_teachers
 
     sections: dict[str, Any] = {"learning": {"registry": registry}} if registry else {}
@@ -81,13 +84,11 @@ def retrain(
         raise InputError("--base and --no-base exclude each other", "leave one of them out")
     if trial and no_announce:
         raise InputError("--trial is for the workers to be told", "leave --no-announce out")
-    chosen = family or settings.learning.family
+    chosen = family or settings.learning.family or serving_family(settings)
     check_servable(chosen)
     options = config_of(options_of(config))
     check_teachers(options)
     check_frozen_layers(chosen, options)
-    from training.retrain.run import Plan
-
     plan = Plan(
         family=chosen,
         config=options,

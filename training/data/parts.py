@@ -34,7 +34,11 @@ def held_out_file() -> Path:
     Raises:
         DataError: it has none.
     """
-    return _required(HELD_OUT, "name a file of labelled reviews to measure on")
+    return _required(
+        HELD_OUT,
+        "name a labelled file that nothing is trained on (REVIEWS_LEARNING__FROZEN for retraining), or put "
+        "one there under this name",
+    )
 
 
 def _required(name: str, remedy: str) -> Path:

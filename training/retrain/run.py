@@ -274,6 +274,16 @@ def _has_gpu_graph(registry: Registry, settings: Settings) -> bool:
     return (_served_folder(registry, settings) / GPU_GRAPH).is_file()
 
 
+def serving_family(settings: Settings) -> str:
+    """Return the family of what serves now: of a cascade that of its last stage.
+
+    Raises:
+        ModelError: no model is there to tell it.
+    """
+    manifest = read_manifest(_served_folder(Registry(settings.learning.registry), settings))
+    return manifest.family.rpartition("+")[2]
+
+
 def _first_family(registry: Registry, settings: Settings) -> str | None:
     """Return the family of the first stage of what serves now; its successor shall have one, too."""
     try:

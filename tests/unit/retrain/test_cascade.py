@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stream.model.classifier import Classifier
+from stream.model.folder import write_manifest
 from stream.settings import load_settings
 from tests.support.tiny_cascade import write_tiny_cascade
 from tests.support.tiny_model import KEYWORDS, write_tiny_model
@@ -13,7 +14,7 @@ from training.export.folder import FolderOptions
 from training.fit.config import TrainConfig, silent
 from training.registry.store import Registry
 from training.retrain.cascade import train_cascade
-from training.retrain.run import _exporting, _first_family
+from training.retrain.run import _exporting, _first_family, serving_family
 
 CONFIG = TrainConfig(precision=0.9, device="cpu", threads=1, max_length=16)
 
@@ -67,6 +68,18 @@ def test_the_champion_decides_and_before_there_is_one_what_workers_start_with(tm
     assert _first_family(registry, settings) == "bert"
     registry.promote(registry.add(tmp_path / "single", why="a test").number, why="a test")
     assert _first_family(registry, settings) is None
+
+
+@pytest.mark.parametrize(
+    ("served", "trained"), [("static", "static"), ("static+bert", "bert"), ("bert", "bert")]
+)
+def test_a_retraining_trains_what_serves_and_of_a_cascade_its_last_stage(tmp_path, served, trained):
+    made = write_tiny_model(tmp_path / "model")
+    write_manifest(tmp_path / "model", made.model_copy(update={"family": served}))
+    settings = load_settings(
+        model={"folder": tmp_path / "model"}, learning={"registry": tmp_path / "registry"}
+    )
+    assert serving_family(settings) == trained
 
 
 def test_the_successor_is_trained_likewise(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """A mistake in the settings is told with where it stands and the name that was meant."""
 
+from pathlib import Path
+
 import pytest
 
 from stream.errors import ConfigError
@@ -32,6 +34,26 @@ def test_a_variable_that_is_none_is_named_with_the_nearest(monkeypatch, typed, m
     assert typed in message
     assert "there is no such setting" in message
     assert f"did you mean {meant}?" in remedy
+
+
+@pytest.mark.parametrize("written", ["a.csv, b.csv", '["a.csv", "b.csv"]'])
+def test_a_list_is_parted_by_commas_or_is_json(monkeypatch, written):
+    monkeypatch.setenv("REVIEWS_LEARNING__FROZEN", written)
+    monkeypatch.setenv("REVIEWS_MONITOR__ALERT_LAG", "5,3")
+    monkeypatch.setenv("REVIEWS_PRIVACY__REDACT_KINDS", "email,phone")
+    settings = load_settings()
+    assert settings.learning.frozen == (Path("a.csv"), Path("b.csv"))
+    assert settings.monitor.alert_lag == (5, 3)
+    assert settings.privacy.redact_kinds == ("email", "phone")
+
+
+def test_a_list_that_is_none_is_named_with_its_variable(monkeypatch):
+    message, _ = told(
+        monkeypatch, REVIEWS_LEARNING__FROZEN='["a.csv', REVIEWS_PRIVACY__REDACT_KINDS="mail"
+    )
+    assert "learning.frozen (from REVIEWS_LEARNING__FROZEN): " in message
+    assert "a list is written with commas, or as JSON" in message
+    assert "(from REVIEWS_PRIVACY__REDACT_KINDS): " in message
 
 
 def test_a_variable_that_is_like_none_is_named_alone(monkeypatch):
