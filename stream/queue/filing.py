@@ -93,7 +93,8 @@ class Filing:
 
     async def positions(self) -> dict[str, str]:
         """Return the next offset of every ``topic:partition`` that was filed from."""
-        found = await self._redis.hgetall(self._scripts.key("offset"))
+        async with self._scripts.checked():
+            found = dict(await self._redis.hgetall(self._scripts.key("offset")))
         return cast("dict[str, str]", found)
 
     async def recreated(self, ids: Mapping[str, str]) -> list[str]:
@@ -118,9 +119,11 @@ class Filing:
 
     async def progress(self) -> tuple[int, int]:
         """Return how many records of how many a rebuild has filed."""
-        shown = await self._redis.get(self._scripts.key("progress"))
+        async with self._scripts.checked():
+            shown = await self._redis.get(self._scripts.key("progress"))
         done, _, total = str(shown or "0/0").partition("/")
-        return int(done), int(total)
+        # It is shown to people while they wait for what matters more.
+        return (int(done), int(total)) if done.isdecimal() and total.isdecimal() else (0, 0)
 
     async def consume(
         self, kind: RecordKind, tp: str, expected: str, following: int, records: Sequence[str]

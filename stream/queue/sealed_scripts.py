@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import InvalidResponse, ResponseError
 
-from schemas import TopicNames
+from schemas import ContractError, TopicNames
 from stream.queue.accounts import queue_secret
 from stream.queue.errors import Rebuilding
 from stream.queue.record_seal import Forged, RecordSeal
 from stream.queue.redis_scripts import Scripts, connect
+from stream.redis.connection import NoText, begin_afresh
 from stream.redis.trouble import refusal
 from stream.settings import Settings
 
@@ -72,8 +73,9 @@ class SealedScripts(Scripts):
         """Restore the working set where the body finds what nobody of us wrote.
 
         Raises:
-            Rebuilding: the body raised :class:`~stream.queue.record_seal.Forged`, or Redis could
+            Rebuilding: the body raised :class:`~stream.queue.record_seal.Forged`, or Redis or we could
                 make nothing of a value.
+            InvalidResponse: a reply is none to what was asked. Whatever it says is not believed.
         """
         try:
             yield
@@ -85,13 +87,25 @@ class SealedScripts(Scripts):
             # A script that Redis stopped half-way, being full or a replica, met nothing broken.
             if refusal(error) or not any(sign in str(error) for sign in _UNREADABLE):
                 raise
-            _log.warning("unreadable_record_dropped", error=str(error))
-            await self._distrust()
+            await self._drop_unreadable(error)
             raise rebuilding() from error
+        except (ContractError, NoText) as error:
+            # Sealed by another release of ours, or no text at all.
+            await self._drop_unreadable(error)
+            raise rebuilding() from error
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # A client library, or a proxy, may hand us another's reply (redis-py #2624, #2665).
+            _log.exception("reply_not_understood")
+            await begin_afresh(self.redis)
+            raise InvalidResponse(f"a reply of Redis is none to what was asked: {error}") from error
+
+    async def _drop_unreadable(self, error: Exception) -> None:
+        _log.warning("unreadable_record_dropped", error=str(error))
+        await self._distrust()
 
     async def _distrust(self) -> None:
         key_id = await self.redis.get(self.key("seal"))
-        if key_id not in {None, self.seal.key_id}:
+        if key_id is not None and key_id != self.seal.key_id:
             # To clear it would take another server's work away, which would then take ours.
             _log.error(
                 "working_set_sealed_with_another_secret",

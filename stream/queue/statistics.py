@@ -165,7 +165,7 @@ class Statistics:
         paces, firsts = rest[::2], [first[0][1] for first in rest[1::2] if first]
         pace = dict(zip(names, paces, strict=True))
         return Progress(
-            waiting,
+            int(waiting),
             int(today or 0),
             int(total or 0),
             int(pace.get(who, 0)),

@@ -360,7 +360,11 @@ class WorkingSet:
         """Take the latest entry from a person's undo stack. Forged ones are passed over."""
         key = self._scripts.key(f"undo:{who}")
         async with self._scripts.checked():
-            while (found := cast("str | None", await self._redis.lpop(key))) is not None:
+            # As many as there are: a reply that is none would be passed over for ever.
+            for _ in range(int(await self._redis.llen(key))):
+                found = cast("str | None", await self._redis.lpop(key))
+                if found is None:
+                    break
                 try:
                     return self.seal.open("undo", who, found)
                 except Forged:

@@ -6,6 +6,7 @@ not fall back. Nor does it say who it is (``CLIENT SETINFO``): twemproxy hangs u
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.sentinel import Sentinel
-from redis.exceptions import ReadOnlyError
+from redis.exceptions import InvalidResponse, ReadOnlyError, RedisError
 
 from stream.settings.fields import SENTINEL_SCHEMES
 
@@ -89,8 +90,18 @@ def _host(text: str) -> tuple[str, int]:
     return parts.hostname or "127.0.0.1", parts.port or _SENTINEL_PORT
 
 
+class NoText(InvalidResponse):
+    """Redis holds bytes where we keep texts."""
+
+
+async def begin_afresh(redis: Redis) -> None:
+    """Close all connections: one whose replies do not match its commands would answer others wrongly."""
+    with contextlib.suppress(RedisError, OSError):
+        await redis.connection_pool.disconnect()
+
+
 def _renewed(kind: type[AbstractConnection]) -> type[AbstractConnection]:
-    """Return connections that close when their server has become a read-only replica.
+    """Return connections that close at a reply of no text, and when their server has become a replica.
 
     After a fail-over a name leads to another server, but an open connection stays with the old one.
     redis-py closes it for sentinels alone.
@@ -103,5 +114,9 @@ def _renewed(kind: type[AbstractConnection]) -> type[AbstractConnection]:
             except ReadOnlyError:
                 await self.disconnect()
                 raise
+            except UnicodeDecodeError as error:
+                # redis-py leaves the replies behind it unread: they would answer the next caller.
+                await self.disconnect()
+                raise NoText(f"a value that is no text: {error}") from error
 
     return Renewed

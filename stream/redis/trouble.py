@@ -12,6 +12,7 @@ from redis.exceptions import (
     BusyLoadingError,
     ClusterCrossSlotError,
     ClusterError,
+    InvalidResponse,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -42,6 +43,10 @@ _CLUSTER: Final = Trouble(
     "use a single Redis, or a proxy in front of the cluster",
 )
 _NOT_LET_IN: Final = Trouble("does not let us in", "check the user and password of its URL")
+_MIXED_UP: Final = Trouble(
+    "answers what was not asked",
+    "connections are made anew; if it goes on, look at what stands between us and Redis",
+)
 _BY_TYPE: Final[tuple[tuple[type[Exception], Trouble], ...]] = (
     (OutOfMemoryError, _FULL),
     (ReadOnlyError, _READ_ONLY),
@@ -62,6 +67,7 @@ _BY_TYPE: Final[tuple[tuple[type[Exception], Trouble], ...]] = (
     (ClusterCrossSlotError, _CLUSTER),
     (ClusterError, _CLUSTER),
     (TryAgainError, _CLUSTER),
+    (InvalidResponse, _MIXED_UP),
 )
 HANGS_UP: Final = "it hangs up"
 """Word of a trial on what answers, but not to the commands that the queue needs."""

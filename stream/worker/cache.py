@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import secrets
 import struct
@@ -22,7 +21,7 @@ from redis.exceptions import RedisError
 
 from schemas import category_count
 from stream.private_files import kept_secret
-from stream.redis.connection import connect
+from stream.redis.connection import begin_afresh, connect
 from stream.redis.trouble import trouble
 from stream.seal import SEAL_BYTES, Seal
 from stream.settings import CacheSettings
@@ -244,8 +243,7 @@ class PredictionCache:
             _log.warning(left_out, error=type(error).__name__, **said)
         if self._redis is not None and not outage:
             # Not Redis' own failure: the replies do not match the commands. Begin afresh.
-            with contextlib.suppress(RedisError, OSError):
-                await self._redis.connection_pool.disconnect()
+            await begin_afresh(self._redis)
 
     def _note_success(self, breaker: Breaker) -> None:
         breaker.succeeded()

@@ -39,6 +39,7 @@ from tests.support.queue import (
     until_ready,
 )
 from tests.support.queue_pages import pages_settings, served_pages
+from tests.support.spoiling_redis import SpoilingRedis
 
 # Forty keys, each attacked in a queue that is whole: half a minute of a free core.
 pytestmark = pytest.mark.timeout(900)
@@ -347,6 +348,48 @@ async def test_what_cannot_be_read_becomes_no_event_and_no_crash(pages, write):
         assert_true(*published(running))
         assert people.codes <= {200, 204, 409, 503}, name
         await restore(running, people)
+
+
+async def test_bytes_that_are_no_text_are_restored_and_put_nobody_out_of_step(pages):
+    running, people, attacker = pages
+    for name in ("data", "meta", "recent", "undo:"):
+        attacker.replace(name, lambda _: b"\xff\xfe")
+        await people.work()
+        assert_true(*published(running))
+        assert people.codes <= {200, 204, 409, 503}, name
+        await restore(running, people)
+
+
+REPLIES = {
+    "nothing": lambda _reply, _before: b"$-1\r\n",
+    "a number": lambda _reply, _before: b":1\r\n",
+    "an empty list": lambda _reply, _before: b"*0\r\n",
+    "a list of lists": lambda _reply, _before: b"*1\r\n*2\r\n:5\r\n$-1\r\n",
+    "no text": lambda _reply, _before: b"$2\r\n\xff\xfe\r\n",
+    "another's": lambda _reply, before: before,
+}
+
+
+@pytest.mark.parametrize("spoil", REPLIES.values(), ids=REPLIES)
+async def test_replies_to_something_else_become_no_event_and_no_crash(
+    redis_server, topic_prefix, tmp_path, spoil
+):
+    async with SpoilingRedis(redis_server.url) as spoiling:
+        settings = pages_settings(
+            spoiling.url, topic_prefix, tmp_path, second_share=1.0, transaction_timeout_ms=500
+        )
+        add_people(settings, "eve", lead=True)
+        async with served_pages(settings) as running, people_at(running.url, settings) as people:
+            await restore(running, people)
+            spoiling.spoil = spoil
+            await people.work()
+            spoiling.spoil = None
+            assert people.codes <= {200, 204, 409, 503}
+            people.codes.clear()
+            await restore(running, people)
+            await people.work()
+            assert_true(*published(running))
+            assert people.codes <= {200, 204, 409}  # no connection is out of step
 
 
 async def test_a_sealed_value_in_another_place_becomes_no_event(pages):
