@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -36,7 +37,7 @@ _REPLACEMENT: Final = "\ufffd"
 _WORD: Final = re.compile(rf"[^\s{_REPLACEMENT}]")
 # So many letters for each broken character: a text that was cut, not one of another encoding.
 _LETTERS_A_BREAK: Final = 10
-_MOST_NAMES: Final = 8
+_MOST_NAMES: Final = 12
 _LONGEST_NAME: Final = 40
 _LONG_KEY: Final = 8
 """Bytes of a key that is a number, as Kafka's LongSerializer writes it."""
@@ -206,7 +207,8 @@ def _check_version(version: object) -> None:
 
 def _absent(fields: Fields, setting: str, named: str) -> str:
     """Tell that a field is absent: which was looked for, if one is named, and which there are."""
-    names = ", ".join(_mended(str(name))[:_LONGEST_NAME] for name in list(fields)[:_MOST_NAMES])
+    paths = islice(_paths_in(fields), _MOST_NAMES)
+    names = ", ".join(_mended(path)[:_LONGEST_NAME] for path in paths)
     if named:
         return (
             f"there is none at {named}, as REVIEWS_INCOMING__{setting}_FIELD says; the message's "
@@ -216,6 +218,15 @@ def _absent(fields: Fields, setting: str, named: str) -> str:
         f"there is none in the message's fields ({names or 'none'}); if another one is it, "
         f"REVIEWS_INCOMING__{setting}_FIELD names it"
     )
+
+
+def _paths_in(fields: Fields, above: str = "") -> Iterator[str]:
+    """Yield where values stand, with dots into objects; not below an object in an object."""
+    for name, value in fields.items():
+        if isinstance(value, dict) and value and not above:
+            yield from _paths_in(value, f"{name}.")
+        else:
+            yield f"{above}{name}"
 
 
 def _wordless(found: Sequence[Any]) -> str:

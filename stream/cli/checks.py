@@ -14,6 +14,7 @@ from typing import Final
 from redis.exceptions import NoPermissionError, RedisError
 
 from stream.cli.findings import Finding, State
+from stream.cli.incoming_check import incoming_messages
 from stream.cli.model_checks import announced_models, configured_model, signatures
 from stream.containers import limits
 from stream.errors import ExtraMissing, ReviewsError, TopicMissing
@@ -49,6 +50,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("disk", _disk),
         ("model", configured_model),
         ("kafka", _kafka),
+        ("incoming", incoming_messages),
         ("announced", announced_models),
         ("signing", signatures),
         ("guard", _guard),

@@ -11,6 +11,7 @@ from stream.acl import role_rules
 from stream.bench.cluster import fresh_topics
 from stream.cli.demo import Servers
 from stream.cli.demo import _settings as demo_settings
+from stream.cli.incoming_check import incoming_messages
 from stream.demo.run import worker_environment
 from stream.errors import ConfigError, TopicMissing
 from stream.kafka.clients import admin_client, observer
@@ -179,6 +180,33 @@ def test_a_role_gets_the_least_rights_on_it(role, wanted):
     theirs = load_settings(topics={"incoming": "tickets"})
     rules = [rule for rule in role_rules(role, theirs) if rule.name == "tickets"]
     assert {op.name.lower() for rule in rules for op in rule.operations} == wanted
+
+
+async def test_doctor_tells_before_a_worker_does_whether_what_stands_there_can_be_read(
+    kafka, settings
+):
+    (nothing,) = await incoming_messages(settings)
+    assert (nothing.state, nothing.detail[:7]) == ("skipped", "nothing")
+    sent = [ticket(number) for number in range(8)]
+    await send(kafka, settings.topics.incoming, [*sent, (b"k", None), (b"k", b"no JSON")])
+
+    async def told(**changes):
+        incoming = settings.incoming.model_copy(update=changes)
+        (finding,) = await incoming_messages(settings.model_copy(update={"incoming": incoming}))
+        return finding.state, finding.detail
+
+    state, detail = await told()
+    assert state == "ok"
+    assert "can be read, 1 say that something was deleted, 1 would be dead letters" in detail
+    state, detail = await told(text_field="ticket.text")
+    assert state == "warning"
+    assert "none at ticket.text" in detail
+    assert "ticket.number" in detail
+    assert BOOTS not in detail
+    state, detail = await told(id_field="customer.id")
+    assert state == "warning"
+    assert "the same id" in detail
+    assert "cannot be read" in (await told(created_field="ticket.tags"))[1]
 
 
 @pytest.mark.parametrize("own", ["x.category.footwear", "x.relabel", "x.dead-letter", "x.labels"])

@@ -1,0 +1,113 @@
+"""Whether what stands on the incoming topic can be read, before a worker makes dead letters of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
+
+from schemas import ContractError, WrongShape
+from stream.cli.findings import Finding
+from stream.errors import TopicMissing
+from stream.kafka.clients import observer
+from stream.kafka.connection import start, unreachable
+from stream.kafka.read_to_end import read_to_end
+from stream.kafka.topics import partitions_of
+from stream.settings import IncomingSettings, Settings
+
+# The newest of so many partitions: enough to see a wrong setting, few enough for a topic of any size.
+_A_PARTITION: Final = 5
+_PARTITIONS: Final = 8
+_SECONDS: Final = 10.0
+_SHOWN: Final = 300
+_FIELDS: Final = (
+    "say where they stand: REVIEWS_INCOMING__TEXT_FIELD and __ID_FIELD, or __ENVELOPE, as "
+    "deploy/docs/producers.md explains"
+)
+
+
+@dataclass(slots=True)
+class _Sample:
+    """What the newest messages are for a worker."""
+
+    reviews: int = 0
+    deleted: int = 0
+    unread_dates: int = 0
+    refused: list[ContractError] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+
+
+async def incoming_messages(settings: Settings) -> list[Finding]:
+    """Read the newest messages of the incoming topic as a worker does.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+    """
+    topic = settings.topic_names.incoming
+    try:
+        records = await _newest(settings, topic)
+    except TopicMissing:
+        return []  # the look at the topics says so
+    except TimeoutError:
+        return [Finding("incoming", "skipped", f"{topic} could not be read within {_SECONDS:g} s")]
+    if not records:
+        return [Finding("incoming", "skipped", f"nothing is on {topic} yet")]
+    return [_finding(topic, _sampled(settings.incoming, records))]
+
+
+def _sampled(incoming: IncomingSettings, records: list[ConsumerRecord]) -> _Sample:
+    reader, sample = incoming.reader(), _Sample()
+    for record in records:
+        try:
+            review, unread_date = reader.read(record.value, record.key)
+        except ContractError as error:
+            sample.refused.append(error)
+            continue
+        sample.unread_dates += unread_date
+        if review is None:
+            sample.deleted += 1
+        else:
+            sample.reviews += 1
+            sample.ids.add(review.review_id)
+    return sample
+
+
+def _finding(topic: str, sample: _Sample) -> Finding:
+    refused, read = len(sample.refused), sample.reviews
+    of = f"of the newest messages on {topic}"
+    if refused > read:
+        ((kind, reason), _) = Counter((type(e), str(e)) for e in sample.refused).most_common(1)[0]
+        detail = f"{of} {refused} cannot be read and {read} can: {reason[:_SHOWN]}"
+        remedy = _FIELDS if kind is WrongShape else "have their producer write JSON"
+        return Finding("incoming", "warning", detail, remedy)
+    if read >= _A_PARTITION and len(sample.ids) == 1:
+        detail = f"{of} all {read} have the same id: they would be versions of one text"
+        return Finding("incoming", "warning", detail, "name another REVIEWS_INCOMING__ID_FIELD")
+    parts = [f"{read} can be read"]
+    parts += [f"{sample.deleted} say that something was deleted"] if sample.deleted else []
+    parts += [f"{refused} would be dead letters"] if refused else []
+    parts += [f"the dates of {sample.unread_dates} cannot be read"] if sample.unread_dates else []
+    return Finding("incoming", "ok", f"{of} {', '.join(parts)}")
+
+
+async def _newest(settings: Settings, topic: str) -> list[ConsumerRecord]:
+    kafka = settings.kafka
+    partitions = (await partitions_of(kafka, topic))[:_PARTITIONS]
+    consumer: Any = observer(kafka)
+    await start(consumer, kafka)
+    try:
+        consumer.assign(partitions)
+        begins = await consumer.beginning_offsets(partitions)
+        ends = await consumer.end_offsets(partitions)
+        for tp in partitions:
+            consumer.seek(tp, max(begins[tp], ends[tp] - _A_PARTITION))
+        async with asyncio.timeout(_SECONDS):
+            return [record async for record in read_to_end(consumer, ends)]
+    except (KafkaError, OSError) as error:
+        raise unreachable(kafka, error) from None
+    finally:
+        await consumer.stop()
