@@ -26,14 +26,14 @@ from training.data.folds import folds_for_measuring
 from training.errors import DataError
 from training.measures.calibration import (
     Floats,
-    choose_thresholds,
     confidence_histogram,
     expected_calibration_error,
     fit_temperature,
     softmax,
 )
+from training.measures.clusters import clusters_of
 from training.measures.metrics import Ids, accuracy, weighted_f1
-from training.measures.promise import guaranteed_thresholds, promises
+from training.measures.promise import promises
 from training.measures.rule import promised, scores, thresholds_for
 from training.registry.files import copy_model
 
@@ -137,18 +137,17 @@ def calibrate(
         )
     model = Classifier.load(folder, device="cpu")
     logits = _logits(model, labels.normalized)
-    truth = labels.categories
     more = _logits(model, unlabelled) if len(unlabelled) else logits
     ways = _ways(model.manifest, more)
     # What a category's goods teach about its bias is to hold for other goods.
     fold = folds_for_measuring(labels, _FOLDS, seed=0)
     scores = tuple(
-        _score(name, fit, logits, truth, fold, precision, guarantee=guarantee)
+        _score(name, fit, logits, labels, fold, precision, guarantee=guarantee)
         for name, fit in ways.items()
     )
     chosen = min(scores, key=lambda score: score.log_loss).name
-    scaling = ways[chosen](logits, truth)
-    manifest = _write(model.manifest, folder, output, scaling, logits, truth, precision, guarantee)
+    scaling = ways[chosen](logits, labels.categories)
+    manifest = _write(model.manifest, folder, output, scaling, logits, labels, precision, guarantee)
     return Calibrated(manifest, scores, chosen)
 
 
@@ -234,20 +233,23 @@ def _score(
     name: str,
     fit: Fit,
     logits: NDArray[np.float32],
-    truth: Ids,
+    labels: Dataset,
     fold: NDArray[np.int64],
     precision: float,
     *,
     guarantee: bool,
 ) -> CalibrationScore:
     """Fit on four fifths and measure on the last, five times; thresholds as well."""
-    choose = guaranteed_thresholds if guarantee else choose_thresholds
+    truth, cluster = labels.categories, clusters_of(labels.product)
     probabilities = np.zeros((len(truth), category_count()))
     sure = np.zeros(len(truth), dtype=np.bool_)
     for number in range(_FOLDS):
         out = fold == number
         scaling = fit(logits[~out], truth[~out])
-        thresholds = choose(scaling.probabilities(logits[~out]), truth[~out], precision)
+        fitted = scaling.probabilities(logits[~out])
+        thresholds = thresholds_for(
+            fitted, truth[~out], precision, guarantee=guarantee, cluster=cluster[~out]
+        )
         probabilities[out] = scaling.probabilities(logits[out])
         best = probabilities[out].argmax(axis=1)
         sure[out] = probabilities[out].max(axis=1) >= thresholds[best]
@@ -269,13 +271,16 @@ def _write(
     output: Path,
     scaling: Scaling,
     logits: NDArray[np.float32],
-    truth: Ids,
+    labels: Dataset,
     precision: float,
     guarantee: bool,
 ) -> Manifest:
+    truth, cluster = labels.categories, clusters_of(labels.product)
     rounded = Scaling(round(scaling.temperature, _DIGITS), np.round(scaling.bias, _DIGITS))
     probabilities = rounded.probabilities(logits)
-    thresholds = thresholds_for(probabilities, truth, precision, guarantee=guarantee)
+    thresholds = thresholds_for(
+        probabilities, truth, precision, guarantee=guarantee, cluster=cluster
+    )
     share = np.bincount(truth, minlength=category_count()) / len(truth)
     slugs = active_taxonomy().slugs
     reference = former.reference.model_copy(
@@ -300,7 +305,7 @@ def _write(
             "thresholds": dict(zip(slugs, thresholds.tolist(), strict=True)),
             "asked_precision": precision,
             "guaranteed": guarantee,
-            "promises": promised(promises(probabilities, truth, thresholds, precision)),
+            "promises": promised(promises(probabilities, truth, thresholds, precision, cluster)),
             "metrics": {name: round(value, _DIGITS) for name, value in figures.items()},
             "reference": reference,
         }

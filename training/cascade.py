@@ -40,6 +40,7 @@ from training.encoders.known import known
 from training.errors import DataError
 from training.export.card import cascade_card
 from training.measures.calibration import Floats, fit_temperature, softmax
+from training.measures.clusters import clusters_of
 from training.measures.held_out import HeldOut
 from training.measures.metrics import Ids, accuracy, weighted_f1
 from training.measures.rule import ManifestRule, fit_rule, promised, thresholds_for
@@ -199,6 +200,7 @@ def keep_thresholds(
     loss: float,
     *,
     guarantee: bool,
+    cluster: NDArray[np.int64] | None = None,
 ) -> Floats:
     """Return the least probabilities at which the first stage decides, float64 [categories].
 
@@ -213,10 +215,11 @@ def keep_thresholds(
         precision: wanted, 0 to 1.
         loss: share of the rows.
         guarantee: that the precision is kept with 95% confidence.
+        cluster: number of each row's product, int64 [rows]; None: each row stands for itself.
     """
     best = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
-    keep = thresholds_for(probabilities, truth, precision, guarantee=guarantee)
+    keep = thresholds_for(probabilities, truth, precision, guarantee=guarantee, cluster=cluster)
     lost = (confidence >= keep[best]) & (best != truth) & (exact == truth)
     surest = np.sort(confidence[lost])[::-1]
     allowed = int(loss * len(truth))
@@ -259,6 +262,7 @@ def _first_stage(
         precision,
         loss,
         guarantee=guarantee,
+        cluster=clusters_of(rows.product)[choosing],
     )
     former = first.manifest
     return FirstStage(

@@ -11,6 +11,7 @@ from schemas import Category, all_categories
 from stream.model.classifier import Classifier
 from training.data.dataset import Dataset
 from training.measures.calibration import expected_calibration_error
+from training.measures.clusters import clusters_of, design_effects, intraclass_correlation
 from training.measures.metrics import (
     Interval,
     accuracy,
@@ -97,15 +98,18 @@ def evaluate(model: Classifier, rows: Dataset) -> Evaluation:
         for category, scores in zip(all_categories(), category_scores(truth, best), strict=True)
     ]
     published, kept = int(sure.sum()), int((sure & right).sum())
+    cluster = clusters_of(rows.product)
+    correlation = intraclass_correlation(right, cluster)
+    effect = float(design_effects(cluster[sure], correlation)[-1]) if published else 1.0
     return Evaluation(
         rows=len(truth),
-        accuracy=bootstrap(accuracy, truth, best),
-        weighted_f1=bootstrap(weighted_f1, truth, best),
-        macro_f1=bootstrap(macro_f1, truth, best),
+        accuracy=bootstrap(accuracy, truth, best, cluster=cluster),
+        weighted_f1=bootstrap(weighted_f1, truth, best, cluster=cluster),
+        macro_f1=bootstrap(macro_f1, truth, best, cluster=cluster),
         calibration_error=expected_calibration_error(found.probabilities, truth),
         published=published,
         right=kept,
-        lower=lower_bound(kept, published) if published else 0.0,
+        lower=lower_bound(kept, published, design_effect=effect),
         categories=tuple(line for line in lines if line.rows or line.published),
     )
 

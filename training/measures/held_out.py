@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.dataset import Dataset
+from training.measures.clusters import clusters_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class HeldOut:
     def truth(self) -> NDArray[np.int64]:
         """Category ids, int64 [rows]."""
         return self.rows.categories
+
+    @property
+    def cluster(self) -> NDArray[np.int64]:
+        """Number of each row's product, int64 [rows]; a row of no known product has its own."""
+        return clusters_of(self.rows.product)
 
     @property
     def of_the_stream(self) -> NDArray[np.bool_]:

@@ -22,6 +22,7 @@ Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 DEFAULT_RESAMPLES: Final = 2000
+_LEAST_CLUSTERS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +156,27 @@ def bootstrap(
     *,
     resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
+    cluster: NDArray[np.int64] | None = None,
 ) -> Interval:
-    """Return a score, 1 at most, with its interval over resampled rows.
+    """Return a score, 1 at most, with its interval over resampled rows, or over whole clusters of them.
+
+    Of fewer than ten clusters hardly anything can be drawn: then rows are.
 
     Where all is right no resample holds an error, however few rows there are: its low end is then that
     of the share of right ones (Wilson).
     """
     rng = np.random.default_rng(seed)
+    if cluster is None or cluster.max() + 1 < _LEAST_CLUSTERS:
+        cluster = np.arange(len(truth))
+    clusters = int(cluster.max()) + 1
     values = []
     for _ in range(resamples):
-        rows = rng.integers(0, len(truth), len(truth))
+        times = np.bincount(rng.integers(0, clusters, clusters), minlength=clusters)
+        rows = np.repeat(np.arange(len(truth)), times[cluster])
         values.append(score(truth[rows], predicted[rows]))
     low, high = np.percentile(values, [2.5, 97.5])
     if (truth == predicted).all():
-        low = wilson(len(truth), len(truth))[0]
+        low = wilson(clusters, clusters)[0]
     return Interval(score(truth, predicted), float(low), float(high))
 
 

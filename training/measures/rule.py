@@ -64,13 +64,25 @@ def thresholds_for(
     precision: float,
     *,
     guarantee: bool,
+    cluster: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Return thresholds as a manifest keeps them, float64 [categories].
 
     They are rounded up: what is published was at or above what was judged.
+
+    Args:
+        probabilities: calibrated, of held-out rows, [rows, categories].
+        truth: their category ids, int64 [rows].
+        precision: wanted among what is published.
+        guarantee: that it is kept with 95% confidence, category by category.
+        cluster: number of each row's product, int64 [rows], for the guarantee; None: each row stands
+            for itself.
     """
-    choose = guaranteed_thresholds if guarantee else choose_thresholds
-    thresholds: NDArray[np.float64] = np.ceil(choose(probabilities, truth, precision) * 10**_DIGITS)
+    if guarantee:
+        found = guaranteed_thresholds(probabilities, truth, precision, cluster=cluster)
+    else:
+        found = choose_thresholds(probabilities, truth, precision)
+    thresholds: NDArray[np.float64] = np.ceil(found * 10**_DIGITS)
     return thresholds / 10**_DIGITS
 
 
@@ -131,11 +143,13 @@ def fit_rule(
         foreign = softmax(held.foreign, temperature)
     none_id = active_taxonomy().none_id
     theirs = np.full(len(foreign), _NO_CATEGORY if none_id is None else none_id)
+    cluster = np.append(held.cluster, held.cluster.max() + 1 + np.arange(len(foreign)))
     thresholds = thresholds_for(
         np.concatenate([probabilities, foreign]),
         np.concatenate([truth, theirs]),
         precision,
         guarantee=guarantee,
+        cluster=cluster,
     )
     if no_bolder_than is not None:
         least = [no_bolder_than.thresholds[slug] for slug in active_taxonomy().slugs]
@@ -161,7 +175,11 @@ def fit_rule(
     )
     rounded = {name: round(value, _DIGITS) for name, value in metrics.items()}
     kept = promises(
-        np.concatenate([seen, foreign]), np.concatenate([true, theirs]), thresholds, precision
+        np.concatenate([seen, foreign]),
+        np.concatenate([true, theirs]),
+        thresholds,
+        precision,
+        cluster[np.append(stream, np.ones(len(foreign), dtype=np.bool_))],
     )
     return ManifestRule(
         temperature, tuple(float(t) for t in thresholds), rounded, reference, tuple(kept)
