@@ -286,8 +286,17 @@ class Taxonomy(BaseModel):
         return None if found is None else self._members[found]
 
     def called(self, said: str) -> tuple[Category, ...]:
-        """Return all categories that have this name in some language; :meth:`find` takes none of several."""
-        return tuple(self._members[i] for i in self._named.get(_folded(said), ()))
+        """Return all categories that have this name in some language, or came of the one with this slug.
+
+        :meth:`find` takes none of several.
+        """
+        meant = _folded(said)
+        named = dict.fromkeys((*self._named.get(meant, ()), *self._folded_heirs.get(meant, ())))
+        return tuple(self._members[i] for i in named)
+
+    @cached_property
+    def _folded_heirs(self) -> Mapping[str, list[int]]:
+        return {_folded(slug): heirs for slug, heirs in self._heirs.items()}
 
     @cached_property
     def _named(self) -> Mapping[str, list[int]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import typer
 
 from stream.cli.console import err, note
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import settings_from
 from stream.cli.outputs import Force, require_new_file
 from stream.cli.reading import (
@@ -85,19 +86,28 @@ def classify(
     )
     rows = Rows(file, options)
     require_new_file(output, force=force)
-    rows.check()
-    classifier = _load(settings.model)
     relabel = total = 0
-    with progress_over(rows, "classifying") as progress, closing(rows.every()) as every:
-        blocks = _classified(classifier, rows, every)
-        first = next(blocks, [])
-        with _opened(output, form, rows.names) as table:
-            for block in chain([first], blocks):
-                for fields, review_id, decision in block:
-                    total += decision.route != LEFT_OUT
-                    relabel += decision.route == "relabel"
-                    table.write(fields, review_id, decision)
-                progress.update(progress.task_ids[0], completed=rows.bytes_read, done=total)
+
+    def what_is_left() -> str:
+        if output == Path("-") or (output.exists() and not output.is_file()):
+            return f"{total:,} reviews were classified and written; run it again for all of them"
+        return (
+            f"{total:,} reviews were classified, and nothing was written to {output}; run it again"
+        )
+
+    with told_if_interrupted(what_is_left):
+        rows.check()
+        classifier = _load(settings.model)
+        with progress_over(rows, "classifying") as progress, closing(rows.every()) as every:
+            blocks = _classified(classifier, rows, every)
+            first = next(blocks, [])
+            with _opened(output, form, rows.names) as table:
+                for block in chain([first], blocks):
+                    for fields, review_id, decision in block:
+                        total += decision.route != LEFT_OUT
+                        relabel += decision.route == "relabel"
+                        table.write(fields, review_id, decision)
+                    progress.update(progress.task_ids[0], completed=rows.bytes_read, done=total)
     share = relabel / total if total else 0.0
     note(
         f"{total:,} reviews classified by model {classifier.version}, "
@@ -122,6 +132,8 @@ def _classified(
 
     ids = IdDeriver()
     while block := list(islice(every, _BLOCK)):
+        # What would not be taken as an event has no answer here either.
+        block = [row if isinstance(row, BadRow) else row.refused_text() or row for row in block]
         decisions = _decided(classifier, [row for row in block if not isinstance(row, BadRow)])
         found: list[_Row] = []
         for row in block:

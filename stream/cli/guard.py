@@ -62,14 +62,12 @@ def release(
     prefix: Prefix = None,
 ) -> None:
     """Let a category be published again. Only audits of what is published from now on count then."""
-    from schemas import active_taxonomy
+    from stream.categories import category_named
     from stream.guard.sealing import DecisionSeal
     from stream.guard.topic import publish, read_holds
 
     settings = settings_from(servers, prefix)
-    wanted = active_taxonomy().find(category)
-    if wanted is None:
-        raise InputError(f"{category} is no category", "`reviews taxonomy check` lists them")
+    wanted = category_named(category)
     held = list(asyncio.run(read_holds(settings)).of(wanted))
     if not held:
         raise InputError(f"{wanted} is not held", "`reviews guard` lists what is")

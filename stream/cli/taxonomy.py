@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from stream.cli.console import err, note, out
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json, settings_from
 from stream.cli.rows import LeftOutRows
 from stream.listing import some
@@ -54,7 +55,8 @@ def init(
     from stream.taxonomies.writing import write_proposal
 
     left_out = LeftOutRows()
-    with err.status("reading the labels"):
+    stopped = told_if_interrupted(lambda: f"nothing was written to {output}; run it again")
+    with stopped, err.status("reading the labels"):
         rows = read_labelled_texts(
             labels, text_column or [], label_column, lambda line: note(escape(line)), left_out.add
         )

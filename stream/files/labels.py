@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from schemas import Category, active_taxonomy, all_categories
+from stream.categories import why_none
 from stream.files.annotation_tools import said_labels
 from stream.files.json_shapes import flat
 from stream.files.reviews import open_reviews, review_rows
@@ -46,16 +47,9 @@ class LabelRow:
             return BadRow(self.line, problem, Reason.NO_LABEL, self.fields)
         found = category_of_label(self.said[0])
         if found is None:
-            problem = _unknown(self.said[0])
+            problem = why_none(self.said[0])
             return BadRow(self.line, problem, Reason.NO_LABEL, self.fields)
         return found
-
-
-def _unknown(said: str) -> str:
-    named = active_taxonomy().called(said)
-    if len(named) > 1:
-        return f"{said[:60]!r} is the name of {' and of '.join(named)}: a slug tells them apart"
-    return f"no known category in {said[:60]!r}"
 
 
 def category_of_label(said: str) -> Category | None:

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
 from schemas import Review
+
+_ANY_ID: Final = "-"
 
 
 class Reason(StrEnum):
@@ -77,6 +79,14 @@ class ReviewRow:
     created_at: datetime | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     fields: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
+
+    def refused_text(self) -> BadRow | None:
+        """Return why the contract refuses the text, whatever the rest is; None: it takes it."""
+        try:
+            Review(review_id=_ANY_ID, text=self.text)
+        except ValidationError as error:
+            return BadRow(self.line, why_invalid(error), Reason.CONTRACT, self.fields)
+        return None
 
     def to_review(self, review_id: str) -> Review | BadRow:
         """Return the review under this id, or why the contract refuses it."""

@@ -181,3 +181,16 @@ def test_fields_that_only_later_objects_have_are_columns_too(model, tmp_path):
         header, first, second = csv.reader(file)
     assert header[:2] == ["text", "product.name"]
     assert (first[1], second[1]) == ("", "Б")
+
+
+def test_a_text_that_produce_refuses_is_left_out_in_the_same_words(model, tmp_path):
+    source, output = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    source.write_text(f"id,text\n1,{'платье ' * 3000}\n2,чайник не греет\n", encoding="utf-8")
+    said = reviews("classify", str(source), "-o", str(output), "--model", model)
+    long, short = map(json.loads, output.read_text("utf-8").splitlines())
+    assert (long["route"], long["reason"]) == ("left-out", "text: more than 20,000 characters")
+    assert short["route"] != "left-out"
+    assert said.returncode == 1
+    assert "text: more than 20,000 characters" in said.stderr
+    sent = reviews("produce", str(source), "--dry-run")
+    assert "text: more than 20,000 characters" in sent.stderr

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from stream.cli.console import note, out
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json
 from stream.cli.outputs import Force, require_own_folder
 from stream.cli.reading import reads_files
@@ -143,13 +144,14 @@ def compare(
         raise InputError("--held-out says what a fold holds", "add --out-of-fold")
     _check_names(what, family or [], base)
     unstated = unstated_of(labels_by, reading_as)
-    dataset = read_labels(labels or [], unstated)
-    tests = {} if out_of_fold else _tests(test or [], unstated)
-    # From here on scikit-learn and torch: a mistake above is answered without waiting for them.
-    candidates = _candidates(what, family or [], base)
-    dataset = _training_rows(dataset, guessed)
-    candidates = _with_enough(candidates, dataset)
-    split = _split(dataset, candidates[0].config, held_out) if out_of_fold else None
+    with told_if_interrupted(lambda: "nothing was trained yet; the same command begins again"):
+        dataset = read_labels(labels or [], unstated)
+        tests = {} if out_of_fold else _tests(test or [], unstated)
+        # From here on scikit-learn and torch: a mistake above is answered without waiting for them.
+        candidates = _candidates(what, family or [], base)
+        dataset = _training_rows(dataset, guessed)
+        candidates = _with_enough(candidates, dataset)
+        split = _split(dataset, candidates[0].config, held_out) if out_of_fold else None
     if dry_run:
         for candidate in candidates:
             out.print(f"{candidate.name}: {candidate.family}, {seeds} seeds", markup=False)
@@ -161,7 +163,9 @@ def compare(
     check_writable(output)
     # Ways and tricks are measured against doing without, families against the best.
     reference = None if what in {What.FAMILIES, What.CURVE} else candidates[0].name
-    try:
+    with told_if_interrupted(
+        lambda: f"finished runs and epochs are in {work}; the same command goes on there"
+    ):
         table = _compared(
             what,
             candidates,
@@ -173,9 +177,6 @@ def compare(
             reference,
             tracker_of(track),
         )
-    except KeyboardInterrupt:
-        note("stopped; the same command goes on after the last finished run or epoch")
-        raise typer.Exit(130) from None
     _print(table, reference or table[0].name, as_json)
     note(f"report: {output / PAGE}; table for a README: {output / TABLE}")
     if what is What.FAMILIES:

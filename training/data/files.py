@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas import Category, category_count
-from stream.categories import any_category
+from stream.categories import any_category, why_none
 from stream.errors import ReviewsError
 from stream.files import BadRow, Options, Reason, Wanted
 from stream.files.checking import is_much
@@ -376,7 +376,7 @@ def _known(path: Path, line: int, said: object) -> Category | None:
         return None
     found = category_of_label(str(said))
     if found is None:
-        raise _bad(path, BadRow(line, f"no known category in {said!r}", Reason.NO_LABEL))
+        raise _bad(path, BadRow(line, why_none(str(said)), Reason.NO_LABEL))
     return found
 
 

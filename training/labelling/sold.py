@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from schemas import active_taxonomy, category_count
+from stream.categories import why_none
 from stream.text import fingerprint, normalize
 from training.data.files import UnlabelledReview
 from training.labelling.heuristic import HeuristicLabeller
@@ -99,7 +100,9 @@ class SoldLabeller:
         said = ", ".join(sorted(names))
         categories = {self._category_of(name) for name in names}
         if None in categories:
-            return _Answer(None, f"no name or rule tells the category of what was sold: {said}")
+            several = [name for name in sorted(names) if len(active_taxonomy().called(name)) > 1]
+            why = why_none(several[0]) if several else said
+            return _Answer(None, f"no name or rule tells the category of what was sold: {why}")
         spoken_of = self._rules.spoken_of(text) if self._rules is not None else frozenset()
         none = active_taxonomy().none_id
         if len(categories) == 1:

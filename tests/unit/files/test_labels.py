@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from schemas import Category, all_categories, load_taxonomy, using
-from stream.errors import InputError
+from stream.categories import category_named
+from stream.errors import ConfigError, InputError
 from stream.files import BadRow, Options, Wanted
 from stream.files.labels import category_of_label, label_rows, open_labels
 from stream.queue.label_studio import read_annotation_file, read_annotations
@@ -48,6 +49,20 @@ def test_a_name_of_several_categories_is_none_and_it_is_said_of_which(tmp_path):
         ((_, _, said),) = labelled([{"text": TEXT, "category": "Card"}])
         assert said == "'Card' is the name of intent_0 and of intent_2: a slug tells them apart"
         assert category_of_label("intent_2") == "intent_2"
+        with pytest.raises(ConfigError, match="the name of intent_0 and of intent_2") as refused:
+            category_named("Card")
+        assert refused.value.remedy == "use intent_0 or intent_2"
+
+
+def test_a_former_slug_of_several_categories_is_said_to_be_that_of_several(tmp_path):
+    file = write_taxonomy(tmp_path, 2) / "taxonomy.toml"
+    text = file.read_text("utf-8")
+    for slug in ("intent_0", "intent_1"):
+        text = text.replace(f'slug = "{slug}"', f'slug = "{slug}"\nformerly = ["card"]')
+    file.write_text(text, encoding="utf-8")
+    with using(load_taxonomy(tmp_path)):
+        ((_, _, said),) = labelled([{"text": TEXT, "category": "card"}])
+        assert said == "'card' is the name of intent_0 and of intent_1: a slug tells them apart"
 
 
 def annotation(choice, **more):
