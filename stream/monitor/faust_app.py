@@ -159,7 +159,8 @@ class MonitorApp:
         async for event in stream.events():
             decision = take(self._engine.holds, event.value, event.message.offset)
             if decision is not None:
-                self._guard[f"{event.message.offset:020d}"] = decision.model_dump(mode="json")
+                key = next_key(self._guard.keys(), event.message.offset)
+                self._guard[key] = decision.model_dump(mode="json")
             self._took_in(event)
             yield
 
@@ -249,6 +250,17 @@ class MonitorApp:
 def read_topics(names: TopicNames) -> tuple[str, ...]:
     """Return the topics that the monitor follows."""
     return names.batches, names.labels, names.models, names.relabel, names.guard
+
+
+def next_key(keys: Iterable[str], offset: int) -> str:
+    """Return the key of a decision that comes after all that a table holds: its offset, as a rule.
+
+    A topic that was made anew begins at 0 once more, and must not take the place of what was before.
+
+    >>> next_key([], 7), next_key(["00000000000000000007"], 2)
+    ('00000000000000000007', '00000000000000000008')
+    """
+    return f"{max([offset, *(int(key) + 1 for key in keys)]):020d}"
 
 
 def read_decisions(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[GuardDecision]:

@@ -24,6 +24,7 @@ from stream.monitor.bounded import Stopped, Until, first_of
 from stream.monitor.engine import Engine
 from stream.monitor.faust_app import MonitorApp, read_topics
 from stream.monitor.faust_run import FaustRun, RunCancelled
+from stream.monitor.lost_decisions import keep_decisions
 from stream.monitor.metrics import MonitorMetrics
 from stream.monitor.progress import StandsStill, stands_still
 from stream.monitor.standing import LagProbe
@@ -112,6 +113,7 @@ class Monitor:
                         first_of(
                             self._tick_forever(),
                             self._probe_forever(),
+                            self._keep_decisions(),
                             stands_still(
                                 settings.kafka,
                                 self.app.faust.conf.id,
@@ -168,6 +170,11 @@ class Monitor:
                 error=error.message,
                 advice="it is not held before; `reviews acl monitor` lists the rights that it takes",
             )
+
+    async def _keep_decisions(self) -> None:
+        if self._settings.guard.mode != "hold":  # then it writes none
+            await asyncio.Event().wait()
+        await keep_decisions(self._settings, self.engine.holds, lambda: self.ready)
 
     async def _probe_forever(self) -> None:
         engine = self.engine

@@ -3,7 +3,9 @@
 import pytest
 
 from schemas import Category, GuardDecision, TopicNames, decode, encode
+from stream.guard.topic import read_holds
 from tests.integration.test_monitor import running_monitor, until
+from tests.integration.test_topic_recreated import often, recreate
 from tests.support.labels import label
 from tests.support.pipeline import create_topics, pipeline_settings, read_topic, send
 from tests.support.queue import task
@@ -44,3 +46,16 @@ async def test_broken_promise_is_held_once_and_a_restart_neither_loses_nor_repea
     assert (decision.action, decision.number, decision.decided_by) == ("held", 1, "monitor")
     assert decision.seal
     assert decision.right < decision.audited <= 40
+    # The topic is lost, twice: while nobody looks, and while the monitor runs.
+    await recreate(settings, names.guard)
+    async with running_monitor(often(settings)) as monitor:
+        assert await the_decision(kafka, names) == decision
+        await recreate(settings, names.guard)
+        assert await the_decision(kafka, names) == decision
+        assert [one.category for one in monitor.engine.holds.all_held()] == [CLOTHING]
+    assert [one.category for one in (await read_holds(settings)).all_held()] == [CLOTHING]
+
+
+async def the_decision(kafka, names):
+    (record,) = await read_topic(kafka, names.guard, 1)
+    return decode(GuardDecision, record.value)
