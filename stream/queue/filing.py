@@ -18,6 +18,7 @@ from stream.redis.trouble import refusal
 RecordKind = Literal["task", "label", "judgement"]
 # How long a leader may be silent until another server takes intake over.
 LEADER_SECONDS: Final = 10
+_LONGEST: Final = 19  # digits of an offset
 _UNLINK: Final = 500
 
 
@@ -78,6 +79,11 @@ class Filing:
         People are held off first, so that nothing is written into what is being removed.
         """
         await self.close()
+        async with self._scripts.checked():
+            await self._unlink_all()
+        await self._redis.set(self._scripts.key("seal"), self._scripts.seal.key_id)
+
+    async def _unlink_all(self) -> None:
         leader = self._scripts.key("leader")
         pattern = literal(self._scripts.prefix) + "*"
         batch: list[str] = []
@@ -89,23 +95,28 @@ class Filing:
                 batch = []
         if batch:
             await self._redis.unlink(*batch)
-        await self._redis.set(self._scripts.key("seal"), self._scripts.seal.key_id)
 
     async def positions(self) -> dict[str, str]:
-        """Return the next offset of every ``topic:partition`` that was filed from."""
+        """Return the next offset of every ``topic:partition`` that was filed from.
+
+        None at all where one is no offset: somebody wrote there, and the whole is restored.
+        """
         async with self._scripts.checked():
-            found = dict(await self._redis.hgetall(self._scripts.key("offset")))
-        return cast("dict[str, str]", found)
+            kept = dict(await self._redis.hgetall(self._scripts.key("offset")))
+        found = cast("dict[str, str]", kept)
+        are_offsets = all(len(said) <= _LONGEST and said.isdecimal() for said in found.values())
+        return found if are_offsets else {}
 
     async def recreated(self, ids: Mapping[str, str]) -> list[str]:
         """Return which topics have another id than those that the working set was filed from."""
-        try:
-            known = cast("dict[str, str]", await self._redis.hgetall(self._scripts.key("topics")))
-        except ResponseError as error:
-            if refusal(error):
-                raise
-            return list(ids)  # somebody wrote something else there
-        return [topic for topic, its in ids.items() if known.get(topic, its) != its]
+        async with self._scripts.checked():
+            try:
+                known = dict(await self._redis.hgetall(self._scripts.key("topics")))
+            except ResponseError as error:
+                if refusal(error):
+                    raise
+                return list(ids)  # somebody wrote something else there
+            return [topic for topic, its in ids.items() if known.get(topic, its) != its]
 
     async def note_topics(self, ids: Mapping[str, str]) -> None:
         """Note which topics the working set is filed from, by their ids."""

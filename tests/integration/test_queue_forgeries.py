@@ -26,7 +26,10 @@ from schemas import (
     decode,
 )
 from stream.queue.accounts import Accounts
+from stream.queue.errors import Rebuilding
+from stream.queue.filing import Filing
 from stream.queue.record_seal import SEAL_LETTERS, RecordSeal
+from stream.queue.sealed_scripts import queue_redis
 from tests.faults.reading import read_to_end
 from tests.support.pipeline import create_topics
 from tests.support.queue import (
@@ -348,6 +351,39 @@ async def test_what_cannot_be_read_becomes_no_event_and_no_crash(pages, write):
         assert_true(*published(running))
         assert people.codes <= {200, 204, 409, 503}, name
         await restore(running, people)
+
+
+async def test_replies_to_something_else_are_outages_to_intake(
+    redis_server, topic_prefix, tmp_path
+):
+    async with SpoilingRedis(redis_server.url) as spoiling:
+        scripts = queue_redis(pages_settings(spoiling.url, topic_prefix, tmp_path))
+        filing = Filing(scripts)
+        asks = [
+            lambda: filing.lead("me"),
+            filing.sealed_by_us,
+            filing.positions,
+            lambda: filing.recreated({"t": "1"}),
+            filing.is_ready,
+            lambda: filing.note_topics({"t": "1"}),
+            filing.progress,
+            lambda: filing.answered(["r1"]),
+            lambda: filing.erase("r1"),
+            lambda: filing.resign("me"),
+            filing.clear,
+        ]
+        for spoil in REPLIES.values():
+            spoiling.spoil = spoil
+            for ask in asks:
+                with contextlib.suppress(redis.RedisError, Rebuilding):
+                    async with asyncio.timeout(60):
+                        await ask()
+        spoiling.spoil = None
+        assert await filing.lead("me")
+        for junk in ("forged", "9" * 5000, "-1"):
+            await scripts.redis.hset(scripts.key("offset"), mapping={"a:0": "5", "b:0": junk})
+            assert await filing.positions() == {}
+        await scripts.redis.aclose()
 
 
 async def test_bytes_that_are_no_text_are_restored_and_put_nobody_out_of_step(pages):
