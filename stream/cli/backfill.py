@@ -32,7 +32,8 @@ def backfill(
         ),
     ],
     model: Annotated[
-        Path | None, typer.Option(help="Model folder; else the bundled one.", show_default=False)
+        Path | None,
+        typer.Option(help="Model folder; else REVIEWS_MODEL__FOLDER.", show_default=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, change nothing.")] = False,
     servers: Servers = None,

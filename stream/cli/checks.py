@@ -103,6 +103,8 @@ async def _kafka(settings: Settings) -> list[Finding]:
         remedy = "`reviews topics create`"
         if settings.topic_names.existing in absent:
             remedy = "correct REVIEWS_TOPICS__INCOMING, the topic that is yours; then " + remedy
+        if settings.kafka.security_protocol != "PLAINTEXT":
+            remedy += "; if they are there, this user has no right on them: `reviews acl ROLE`"
         found = Finding("topics", "failed", detail, remedy, TopicMissing.exit_code)
         return [broker, found]
     problems = [f"{topic.name}: {problem}" for topic in topics for problem in topic.problems]

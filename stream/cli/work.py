@@ -23,7 +23,8 @@ def work(
     servers: Servers = None,
     prefix: Prefix = None,
     model: Annotated[
-        Path | None, typer.Option(help="Model folder; else the bundled one.", show_default=False)
+        Path | None,
+        typer.Option(help="Model folder; else REVIEWS_MODEL__FOLDER.", show_default=False),
     ] = None,
     port: Annotated[
         int | None,

@@ -208,7 +208,7 @@ async def _partitions_wanted(settings: Settings) -> int:
             raise TopicMissing(
                 f"topic {names.existing} does not exist",
                 "REVIEWS_TOPICS__INCOMING names a topic of yours, which is not made here: correct it, "
-                "or leave it empty",
+                "or leave it empty. A user sees no topic that it has no right on: `reviews acl`",
             )
         if not present or "partitions" in settings.topics.model_fields_set:
             return settings.topics.partitions

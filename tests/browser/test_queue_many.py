@@ -339,3 +339,10 @@ async def test_filters_are_sorted_by_group(page, pages):
     await page.goto(f"{pages.url}/similar?item=r1")
     best = page.locator("select[name=category] optgroup").first.locator("option")
     assert [await option.get_attribute("value") for option in await best.all()] == LIKELY[:9]
+
+
+async def test_where_there_are_no_rules_none_is_said_to_come_first(page, pages):
+    await page.goto(f"{pages.url}/guidelines")
+    said = await page.locator("main").inner_text()
+    assert await page.locator("main ol li").count() == 1  # that one may be unable to tell
+    assert "first rule" not in said
