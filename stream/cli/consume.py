@@ -161,7 +161,7 @@ def _print_decided(event: CategorizedReview) -> None:
 
 def _print_task(task: RelabelTask) -> None:
     best = sorted(task.probabilities.items(), key=lambda item: item[1], reverse=True)[:2]
-    guesses = ", ".join(f"{category.info.name('ru')} {p:.2f}" for category, p in best)
+    guesses = ", ".join(f"{title(category)} {p:.2f}" for category, p in best)
     _line("?", guesses, task.review.text)
 
 

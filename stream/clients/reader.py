@@ -169,6 +169,10 @@ class TopicReader(Generic[T]):
             self._in_hand = None
 
     def _leave_out(self, record: ConsumerRecord, error: Exception) -> None:
+        if record.value is None and unreadable_in(record) is None:
+            # A tombstone: the review of its key was erased.
+            self._pass_over(record)
+            return
         self.unreadable += 1
         where = f"{record.topic}[{record.partition}]@{record.offset}"
         _log.warning("unreadable_event_left_out", where=where, error=str(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from schemas import category_infos
 from stream.demo.outcomes import OutcomeTally
+from stream.web.languages import page_language
 
 # Often enough to look alive, seldom enough to cost nothing beside the model.
 _REDRAWS_PER_SECOND: Final = 8
@@ -92,11 +93,17 @@ class Screen:
         )
 
 
+def to_relabel(language: Literal["ru", "en"]) -> str:
+    """Return how a column of names calls what is published under none."""
+    return {"ru": "на разметку", "en": "to relabel"}[language]
+
+
 def category_table(tally: OutcomeTally) -> Table:
     """Return one row a category: count, mean confidence, share of what was published."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("category", min_width=20)
-    table.add_column("по-русски", min_width=23)
+    language = page_language()
+    table.add_column({"ru": "по-русски", "en": "name"}[language], min_width=23)
     table.add_column("reviews", justify="right")
     table.add_column("confidence", justify="right")
     table.add_column("share", min_width=_BAR_WIDTH)
@@ -106,7 +113,7 @@ def category_table(tally: OutcomeTally) -> Table:
         mean = tally.mean_confidence(info.category)
         table.add_row(
             info.category.slug,
-            info.name("ru"),
+            info.name(language),
             f"{count:,}",
             f"{mean:.3f}" if mean is not None else "",
             ProgressBar(
@@ -114,7 +121,9 @@ def category_table(tally: OutcomeTally) -> Table:
             ),
             style=None if count else "dim",
         )
-    table.add_row("(to relabel)", "на разметку", f"{tally.routes['relabel']:,}", "", style="yellow")
+    table.add_row(
+        "(to relabel)", to_relabel(language), f"{tally.routes['relabel']:,}", "", style="yellow"
+    )
     if dead := tally.routes["dead-letter"]:
         table.add_row("(dead letters)", "", f"{dead:,}", "", style="red")
     return table

@@ -8,8 +8,9 @@ from rich.text import Text
 from schemas import category_infos
 from stream.demo.outcomes import EventOutcome, OutcomeCheck, OutcomeTally
 from stream.demo.run import DemoReport
-from stream.demo.screen import category_table
+from stream.demo.screen import category_table, to_relabel
 from stream.terminal import one_line
+from stream.web.languages import page_language
 
 _SHOWN_CHARACTERS = 90
 
@@ -34,12 +35,13 @@ def print_report(console: Console, report: DemoReport) -> None:
 
 
 def _print_samples(console: Console, tally: OutcomeTally) -> None:
+    language = page_language()
     for info in category_infos():
         for i, outcome in enumerate(tally.samples[info.category]):
-            console.print(_sample(info.name("ru") if i == 0 else "", outcome))
+            console.print(_sample(info.name(language) if i == 0 else "", outcome))
     for i, outcome in enumerate(tally.relabel_samples):
-        guess = outcome.category.info.name("ru") if outcome.category else ""
-        console.print(_sample("на разметку" if i == 0 else "", outcome, f" {guess}?"))
+        guess = outcome.category.info.name(language) if outcome.category else ""
+        console.print(_sample(to_relabel(language) if i == 0 else "", outcome, f" {guess}?"))
     console.print()
 
 

@@ -262,6 +262,15 @@ async def test_an_aborted_transaction_is_never_seen_and_never_stalls_a_drain(kaf
     assert [event.review.review_id for event in events] == ["committed"]
 
 
+async def test_a_tombstone_of_an_erasure_is_no_strangers_message(kafka, settings):
+    topic = settings.topic_names.category(CLOTHING)
+    await send(kafka, topic, [(b"erased", None)])
+    await publish(kafka, settings, ["a"])
+    consumer = CategoryConsumer([CLOTHING], settings=settings, follow=False)
+    assert len(await drained(consumer)) == 1
+    assert consumer.unreadable == 0
+
+
 async def test_a_strangers_message_in_our_topic_is_left_out_and_counted(kafka, settings):
     topic = settings.topic_names.category(CLOTHING)
     await send(kafka, topic, [(b"x", b"not json")])

@@ -192,7 +192,9 @@ def piped_key() -> str:
 
 def _legend(*, blind: bool) -> None:
     for number, info in enumerate(category_infos(), start=1):
-        err.print(f"{number} {info.name('en')} ({info.name('ru')})", markup=False)
+        english, russian = info.name("en"), info.name("ru")
+        also = f" ({russian})" if russian != english else ""
+        err.print(f"{number} {english}{also}", markup=False)
     if category_count() > _ONE_DIGIT:
         note("Enter ends a number that could go on")
     others = "u: undo   ?: cannot tell   s: skip   q: end"
