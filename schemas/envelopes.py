@@ -56,6 +56,31 @@ def unwrapped(
     raise WrongShape(f"Review: more than {_MOST_LAYERS} envelopes in one another")
 
 
+def deleted_row(body: object, envelope: Envelope) -> Fields:
+    """Return what a message that deletes a review says of it: Debezium's ``before``, or a marked row.
+
+    Args:
+        body: parsed JSON.
+        envelope: what may be taken off.
+
+    Raises:
+        WrongShape: a text in it is no JSON.
+    """
+    for _ in range(_MOST_LAYERS):
+        if isinstance(body, str):
+            body = _parsed(body)
+        if not isinstance(body, dict):
+            return {}
+        if "payload" in body and _is_connect(body, envelope):
+            body = body["payload"]
+        elif "op" in body and "before" in body:
+            row = _object(body["before"])
+            return row if isinstance(row, dict) else {}
+        else:
+            return body
+    return {}
+
+
 def _content(body: Fields, envelope: Envelope) -> object:
     """Return what an envelope holds, or the body itself if it is none."""
     if "payload" in body and _is_connect(body, envelope):

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from schemas.codec import MAX_EVENT_BYTES, too_large, wrong_shape
 from schemas.dates import FIRST_YEAR, LAST_YEAR, read_date
-from schemas.envelopes import UNAVAILABLE, Envelope, Fields, unwrapped
+from schemas.envelopes import UNAVAILABLE, Envelope, Fields, deleted_row, unwrapped
 from schemas.errors import ContractError, NotJson, OtherFormat, UnknownSchemaVersion, WrongShape
 from schemas.events import SCHEMA_VERSION, Review
 from schemas.formats import binary_format, registry_head
@@ -107,8 +107,8 @@ class IncomingReader:
             return self._looked_at(value, key)
         except WrongShape:
             # What our own producer sends is read wherever the fields of other messages are.
-            if not self._exact and (exact := _exact(value)) is not None:
-                return exact, False
+            if not self._exact and _is_exact(value):
+                return _CONTRACT.read(value)
             raise
 
     def named(self, value: bytes, key: bytes | None = None) -> str | None:
@@ -119,10 +119,14 @@ class IncomingReader:
             key: as of :meth:`read`.
         """
         try:
-            fields = unwrapped(_parsed(value, self._envelope), self._envelope, self._has_text)
+            body = _parsed(value, self._envelope)
+            fields = unwrapped(body, self._envelope, self._has_text)
+            if fields is None:
+                fields = deleted_row(body, self._envelope)
         except (ContractError, RecursionError):
-            fields = None
-        return self._name(fields or {}, key)
+            fields = {}
+        named = self._name(fields, key)
+        return _CONTRACT.named(value) if named is None and self._id and _is_exact(value) else named
 
     def _looked_at(self, value: bytes, key: bytes | None) -> Incoming:
         if len(value) > MAX_EVENT_BYTES:
@@ -185,12 +189,16 @@ def _paths(named: str) -> list[str]:
     return [path.strip() for path in named.split(",") if path.strip()]
 
 
-def _exact(value: bytes) -> Review | None:
-    """Return a review that is exactly as the contract says."""
+def _is_exact(value: bytes) -> bool:
+    """Tell whether a message has the contract's fields; its date may be of another form."""
     try:
-        return _validated(value)
+        _validated(value)
     except ValidationError:
-        return None
+        return False
+    return True
+
+
+_CONTRACT: Final = IncomingReader("none")
 
 
 def _check_version(version: object) -> None:
@@ -310,7 +318,10 @@ def _at(fields: Fields, path: str) -> Any:
         return fields[path]
     found: Any = fields
     for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
+        if isinstance(found, list):  # of each object in a list
+            found = [item.get(name) for item in found if isinstance(item, dict)]
+        else:
+            found = found.get(name) if isinstance(found, dict) else None
     return found
 
 

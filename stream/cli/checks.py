@@ -113,7 +113,10 @@ async def _kafka(settings: Settings) -> list[Finding]:
         for name in uneven_partitions(topics, settings.topic_names)
     ]
     if problems:
-        remedy = "compare `reviews topics describe` with the contract"
+        remedy = (
+            "compare `reviews topics describe` with the contract; `kafka-topics.sh --alter` gives a "
+            "topic more partitions, `kafka-configs.sh --alter` other settings"
+        )
         found = Finding("topics", "warning", "; ".join(problems), remedy)
     else:
         found = Finding("topics", "ok", f"all {len(topics)} are there")

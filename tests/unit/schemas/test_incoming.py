@@ -203,10 +203,28 @@ def test_where_a_field_is_named_for_the_id_no_key_names_a_review():
     assert IncomingReader(**named).named(b'{"ticket": {"number": 5}}', b"customer-7") == "5"
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"before": {"id": 5, "text": "x"}, "after": None, "op": "d", "source": {}},
+        {"schema": {}, "payload": {"before": {"id": 5}, "after": None, "op": "d"}},
+        {"id": 5, "text": "x", "__deleted": "true"},
+    ],
+)
+def test_what_a_delete_says_of_its_row_names_the_review(message):
+    """It may hold the text that was deleted: an erasure has to find it."""
+    value = json.dumps(message).encode()
+    assert READER.named(value, b"customer-7") == "5"
+    assert IncomingReader(id_field="id").named(value, b"customer-7") == "5"
+
+
 def test_what_our_own_producer_sends_is_read_wherever_fields_of_others_are():
     sent = Review(review_id="r1", text="x")
     reader = IncomingReader(text_field="ticket.body", id_field="ticket.number")
     assert reader.read(encode(sent), b"r1") == (sent, False)
+    assert reader.named(encode(sent), b"k") == "r1"
+    dated = b'{"review_id": "r1", "text": "x", "created_at": "2026-11-27T10:15:00"}'
+    assert reader.read(dated)[0].created_at == datetime(2026, 11, 27, 10, 15, tzinfo=UTC)
 
 
 def test_a_named_field_that_is_absent_is_told_with_the_fields_that_are_there():
@@ -222,6 +240,13 @@ def test_a_date_and_further_fields_are_taken_from_where_they_are_named():
     review, unread = reader.read(value)
     assert (review.created_at, unread) == (datetime(2025, 11, 27, 9, 15, tzinfo=UTC), False)
     assert review.metadata == {"customer.id": "7"}
+
+
+def test_a_path_goes_through_the_objects_of_a_list():
+    value = b'{"id": 1, "thread": [{"body": "It broke"}, {"by": "us"}, 7, {"body": "Again"}]}'
+    assert read(value, text_field="thread.body").text == "It broke\nAgain"
+    with pytest.raises(WrongShape, match=r"thread\.by"):
+        read(value, text_field="thread.body", id_field="thread.by")
 
 
 def test_an_absent_text_is_told_with_the_fields_that_are_there_and_the_setting():
