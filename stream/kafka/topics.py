@@ -185,6 +185,17 @@ async def describe_topics(settings: Settings) -> list[TopicDescription]:
     ]
 
 
+async def require_all_topics(settings: Settings) -> None:
+    """Check that every topic of the contract exists.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+        TopicMissing: names the absent ones.
+    """
+    present = await list_topics(settings.kafka)
+    require_topics((policy.name for policy in settings.topic_names.policies()), present)
+
+
 def require_topics(needed: Iterable[str], present: Iterable[str]) -> None:
     """Check that topics exist before a client waits for them in vain.
 
@@ -192,9 +203,9 @@ def require_topics(needed: Iterable[str], present: Iterable[str]) -> None:
         TopicMissing: names the absent ones.
     """
     if missing := sorted(set(needed) - set(present)):
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        more = f" and {len(missing) - 1} more do" if len(missing) > 1 else " does"
         raise TopicMissing(
-            f"topic {missing[0]}{more} does not exist",
+            f"topic {missing[0]}{more} not exist",
             "create it with `reviews topics create`, or correct REVIEWS_TOPICS__PREFIX or __INCOMING",
         )
 

@@ -18,7 +18,7 @@ from stream.errors import BrokerError, ReviewsError
 from stream.guard.holds import Holds
 from stream.guard.sealing import DecisionSeal, warn_if_anybody_decides
 from stream.guard.topic import publish
-from stream.kafka.topics import await_leaders, create_compacted, create_topics, partitions_of
+from stream.kafka.topics import await_leaders, create_compacted, partitions_of, require_all_topics
 from stream.model.signing import trusted_keys
 from stream.monitor.bounded import Stopped, Until, first_of
 from stream.monitor.engine import Engine
@@ -77,11 +77,14 @@ class Monitor:
         Raises:
             BrokerError: no broker answers, or it refuses us.
             PortTaken: the page's port is in use.
+            TopicMissing: the pipeline has no topics yet.
         """
         until = Until(stop)
         warn_if_anybody_decides(self._settings.guard)
         with contextlib.suppress(Stopped):
-            await until.stopped_or(create_topics(self._settings))
+            # None is made here: of a misspelled prefix, or with this machine's replication, it would
+            # be a pipeline that nobody wanted.
+            await until.stopped_or(require_all_topics(self._settings))
             async with self.server:
                 if self._settings.monitor.token is None:
                     self._on_link(self.server.new_link())

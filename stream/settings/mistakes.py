@@ -42,7 +42,8 @@ def mistakes_in(error: ValidationError, model: type[BaseModel], file: Path) -> t
             problems.append(f"{setting}: there is no such setting")
             names += _nearest(path, model, in_environment=given is not None)
         else:
-            problems.append(f"{setting}: {mistake['msg'].removeprefix('Value error, ')}")
+            said = mistake["msg"].removeprefix("Value error, ")
+            problems.append(f"{setting}: {said}" if setting else said)
     return "; ".join(problems), _remedy(names)
 
 

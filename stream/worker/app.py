@@ -204,7 +204,7 @@ class Worker:
         if missing:
             raise TopicMissing(
                 f"topics are absent: {', '.join(sorted(missing))}",
-                "create them with `reviews topics create`",
+                "create them with `reviews topics create`, or correct REVIEWS_TOPICS__PREFIX or __INCOMING",
             )
 
     async def _run_stages(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:

@@ -10,7 +10,10 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from schemas import CategoryWindow, Label, ModelAnnouncement, TopicNames, decode, encode
+from stream.errors import TopicMissing
+from stream.kafka.topics import list_topics
 from stream.monitor.service import Monitor
+from stream.settings import KafkaSettings
 from tests.support.pipeline import (
     WAIT_SECONDS,
     create_topics,
@@ -233,3 +236,15 @@ async def test_the_monitor_keeps_up_with_a_thousand_summaries(kafka, names):
         await until(lambda: reviews(monitor) == 10_000)
     # 80 workers would publish as many in ten seconds; Faust took 1.6 thousand a second here.
     assert time.monotonic() - started < WAIT_SECONDS
+
+
+async def test_where_there_is_no_pipeline_none_is_made(kafka, topic_prefix):
+    """Of a misspelled prefix it would be a second one, with this machine's replication."""
+    monitor = Monitor(pipeline_settings(kafka, topic_prefix, monitor={"port": 0}))
+    with pytest.raises(TopicMissing, match=r"more do not exist"):
+        await monitor.run(asyncio.Event())
+    assert not [
+        t
+        for t in await list_topics(KafkaSettings(bootstrap_servers=kafka))
+        if t.startswith(topic_prefix)
+    ]

@@ -234,11 +234,11 @@ async def test_what_was_not_acknowledged_is_taken_in_again_and_counts_once(broke
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_ends_when_the_broker_is_frozen(broker, topic_prefix, number):
+async def test_the_command_ends_when_the_broker_is_frozen(broker, settings, number):
     with command(
         "monitor",
         REVIEWS_KAFKA__BOOTSTRAP_SERVERS=broker.server.bootstrap_servers,
-        REVIEWS_TOPICS__PREFIX=topic_prefix,
+        REVIEWS_TOPICS__PREFIX=settings.topics.prefix,
         REVIEWS_MONITOR__PORT="0",
     ) as process:
         wait_for_line(process, "open once")
