@@ -23,7 +23,7 @@ from stream.kafka.connection import one_connection
 from stream.kafka.expiry import OFFSETS, TRANSACTIONAL_IDS, Expiry, expiry
 from stream.kafka.lag import PartitionLag, held_back, worker_lag
 from stream.kafka.reachability import referral
-from stream.kafka.topics import describe_topics, uneven_partitions
+from stream.kafka.topics import describe_topics, less_replicated, uneven_partitions
 from stream.queue.redis_scripts import Scripts
 from stream.queue.redis_scripts import connect as queue_connection
 from stream.redis.connection import connect
@@ -112,10 +112,15 @@ async def _kafka(settings: Settings) -> list[Finding]:
         f"{name} has another partition count than the incoming topic"
         for name in uneven_partitions(topics, settings.topic_names)
     ]
+    problems += [
+        f"{name} has fewer replicas than the incoming topic"
+        for name in less_replicated(topics, settings.topic_names)
+    ]
     if problems:
         remedy = (
             "compare `reviews topics describe` with the contract; `kafka-topics.sh --alter` gives a "
-            "topic more partitions, `kafka-configs.sh --alter` other settings"
+            "topic more partitions, `kafka-configs.sh --alter` other settings, "
+            "`kafka-reassign-partitions.sh` more replicas (REVIEWS_TOPICS__REPLICATION of new ones)"
         )
         found = Finding("topics", "warning", "; ".join(problems), remedy)
     else:

@@ -393,3 +393,12 @@ def uneven_partitions(descriptions: Iterable[TopicDescription], names: TopicName
         return []
     wanted = by_name[names.incoming].partitions
     return [n for n in names.outputs() if n in by_name and by_name[n].partitions != wanted]
+
+
+def less_replicated(descriptions: Iterable[TopicDescription], names: TopicNames) -> list[str]:
+    """Return topics with fewer replicas than the incoming one: what is decided is lost before it is."""
+    by_name = {d.name: d for d in descriptions if d.exists}
+    if names.incoming not in by_name:
+        return []
+    wanted = by_name[names.incoming].replication
+    return [name for name, found in by_name.items() if found.replication < wanted]
