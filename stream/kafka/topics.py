@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -25,11 +25,13 @@ from stream.errors import BrokerError, TopicMissing
 from stream.kafka.clients import admin_client, observer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.private import client_of
-from stream.settings import KafkaSettings, Settings
+from stream.settings import KafkaSettings, Settings, TopicSettings
 
 # Metadata follow within milliseconds; a broker that needs longer has trouble of its own.
 _VISIBLE_SECONDS: Final = 5.0
 _VISIBLE_POLL_SECONDS: Final = 0.02
+# Replicas that have what is written, of three and more.
+_ENOUGH: Final = 2
 _DESCRIBED: Final = (
     "cleanup.policy",
     "retention.ms",
@@ -67,15 +69,16 @@ class TopicDescription:
 async def create_topics(settings: Settings) -> list[TopicOutcome]:
     """Create every topic of the contract that is absent. What exists is left as it is.
 
-    They get as many partitions as the incoming topic has, if it is there and no number is set.
+    They get as many partitions and replicas as the incoming topic has, if it is there and no number is
+    set.
 
     Raises:
         BrokerError: no broker answers, or it refuses to create a topic.
         TopicMissing: the topic of somebody's own that is to be read is not there.
     """
-    partitions = await _partitions_wanted(settings)
+    topics = await _topics_wanted(settings)
     policies = list(settings.topic_names.policies())
-    wanted = [_new_topic(p, settings, partitions) for p in policies if not p.foreign]
+    wanted = [_new_topic(policy, topics) for policy in policies if not policy.foreign]
     found = [TopicOutcome(policy.name, "exists") for policy in policies if policy.foreign]
     return found + await _create_absent(settings.kafka, wanted)
 
@@ -90,12 +93,13 @@ async def create_compacted(settings: Settings, partitions: Mapping[str, int]) ->
     Raises:
         BrokerError: no broker answers, or it refuses to create a topic.
     """
+    topics = await _topics_wanted(settings)
     policy = {
         "cleanup.policy": "compact",
-        "min.insync.replicas": str(settings.topics.min_insync_replicas),
+        "min.insync.replicas": str(topics.min_insync_replicas),
     }
     wanted = [
-        NewTopic(name, count, settings.topics.replication, topic_configs=policy)
+        NewTopic(name, count, topics.replication, topic_configs=policy)
         for name, count in partitions.items()
     ]
     await _create_absent(settings.kafka, wanted)
@@ -210,8 +214,8 @@ def require_topics(needed: Iterable[str], present: Iterable[str]) -> None:
         )
 
 
-async def _partitions_wanted(settings: Settings) -> int:
-    """Return the partition count of topics that are made: that of the incoming one, unless set."""
+async def _topics_wanted(settings: Settings) -> TopicSettings:
+    """Return how topics are to be made: as the incoming one is, unless set."""
     names = settings.topic_names
     async with _admin(settings.kafka) as admin:
         present = names.incoming in await admin.list_topics()
@@ -221,10 +225,27 @@ async def _partitions_wanted(settings: Settings) -> int:
                 "REVIEWS_TOPICS__INCOMING names a topic of yours, which is not made here: correct it, "
                 "or leave it empty. A user sees no topic that it has no right on: `reviews acl`",
             )
-        if not present or "partitions" in settings.topics.model_fields_set:
-            return settings.topics.partitions
+        if not present:
+            return settings.topics
         (found,) = await admin.describe_topics([names.incoming])
-        return len(found["partitions"])
+    return made_like(settings.topics, [len(part["replicas"]) for part in found["partitions"]])
+
+
+def made_like(topics: TopicSettings, replicas: Sequence[int]) -> TopicSettings:
+    """Return settings of topics that are made like another one: what is set stays.
+
+    Args:
+        topics: what is set, and the defaults of what is not.
+        replicas: of each partition of the other topic.
+    """
+    replication = min(replicas)
+    # What is decided may be lost no sooner than what it was decided about: with one of three brokers down
+    # nothing is, and two still take what is written.
+    like = {"partitions": len(replicas), "replication": replication}
+    if not {"replication", "min_insync_replicas"} & topics.model_fields_set:
+        like["min_insync_replicas"] = _ENOUGH if replication > _ENOUGH else 1
+    given = topics.model_fields_set
+    return topics.model_copy(update={k: v for k, v in like.items() if k not in given})
 
 
 @asynccontextmanager
@@ -295,10 +316,9 @@ def _are_led(topics: Iterable[Mapping[str, Any]]) -> bool:
     return True
 
 
-def _new_topic(policy: TopicPolicy, settings: Settings, partitions: int) -> NewTopic:
-    topics = settings.topics
+def _new_topic(policy: TopicPolicy, topics: TopicSettings) -> NewTopic:
     config = policy.config() | {"min.insync.replicas": str(topics.min_insync_replicas)}
-    count = 1 if policy.single_partition else partitions
+    count = 1 if policy.single_partition else topics.partitions
     return NewTopic(policy.name, count, topics.replication, topic_configs=config)
 
 

@@ -95,8 +95,15 @@ class TopicSettings(Section):
     )
     partitions: PositiveInt = Field(
         4,
-        description="Of every topic that `topics create` makes. Unless set, as many as the topic has "
-        "that `incoming` names.",
+        description="Of every topic that `topics create` makes. Unless set, as many as the incoming "
+        "topic has, where that is there.",
     )
-    replication: PositiveInt = Field(1, description="3 on a production cluster.")
-    min_insync_replicas: PositiveInt = Field(1, description="2 with a replication of 3.")
+    replication: PositiveInt = Field(
+        1,
+        description="3 on a production cluster. Unless set, that of the incoming topic, where that is "
+        "there.",
+    )
+    min_insync_replicas: PositiveInt = Field(
+        1,
+        description="2 with a replication of 3, as it is where that is the incoming topic's.",
+    )
