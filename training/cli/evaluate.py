@@ -50,8 +50,9 @@ def evaluate(
     out.print(_table(found))
     precision = found.right / found.published if found.published else None
     asked = loaded.manifest.asked_precision
+    of_products = f" that name {found.products:,} products" if found.products else ""
     note(
-        f"{folder}: {found.rows:,} rows; right {found.accuracy}, weighted F1 "
+        f"{folder}: {found.rows:,} rows{of_products}; right {found.accuracy}, weighted F1 "
         f"{found.weighted_f1}, macro F1 {found.macro_f1}, calibration error "
         f"{found.calibration_error:.3f}"
     )

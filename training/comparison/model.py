@@ -52,7 +52,8 @@ class Evaluation:
 
     Attributes:
         rows: how many.
-        accuracy: share that is right, with its 95% interval over the rows.
+        products: that they name: reviews of one count as fewer, in intervals and in the bound.
+        accuracy: share that is right, with its 95% interval over products, or over rows.
         weighted_f1: weighted by the categories' shares, likewise.
         macro_f1: mean over the categories that occur, likewise.
         calibration_error: expected, with equally full bins.
@@ -63,6 +64,7 @@ class Evaluation:
     """
 
     rows: int
+    products: int
     accuracy: Interval
     weighted_f1: Interval
     macro_f1: Interval
@@ -103,6 +105,7 @@ def evaluate(model: Classifier, rows: Dataset) -> Evaluation:
     effect = float(design_effects(cluster[sure], correlation)[-1]) if published else 1.0
     return Evaluation(
         rows=len(truth),
+        products=len(set(rows.product) - {""}),
         accuracy=bootstrap(accuracy, truth, best, cluster=cluster),
         weighted_f1=bootstrap(weighted_f1, truth, best, cluster=cluster),
         macro_f1=bootstrap(macro_f1, truth, best, cluster=cluster),

@@ -39,3 +39,16 @@ def test_the_command_prints_figures_for_a_program(folder, tmp_path):
     done = CliRunner().invoke(cli, ["evaluate", str(file), "--model", str(folder), "--json"])
     told = json.loads(done.stdout[done.stdout.index("{") :])
     assert (told["rows"], told["published"], told["right"]) == (9, 9, 8)
+
+
+def test_reviews_of_one_product_say_less_than_as_many_of_many(folder):
+    """Two boots in nine are taken for dresses, whatever is asked: whole products are wrong."""
+    texts = [f"{KEYWORDS[n % 9]} {n}" for n in range(180)]
+    truth = [n % 9 for n in range(180)]
+    model = Classifier.load(folder, device="cpu")
+    alone = evaluate(model, labelled(texts, truth, "person"))
+    named = labelled(texts, truth, "person", product=[f"товар {n % 18}" for n in range(180)])
+    together = evaluate(model, named)
+    assert (alone.products, together.products) == (0, 18)
+    assert together.accuracy.low < alone.accuracy.low
+    assert together.lower < alone.lower
