@@ -144,7 +144,7 @@ def _check_marks(encoder: Encoder) -> None:
         )
 
 
-def key_of(encoder: Encoder, normalized: Sequence[str], config: PretrainConfig) -> str:
+def key_of(encoder: Encoder, normalized: Sequence[str], config: BaseModel) -> str:
     """Return what decides the weights: first weights, texts, vocabulary, shape, code, and how.
 
     Args:

@@ -1,7 +1,8 @@
-"""The bundled model's base encoder: made once, and taken up by later calls."""
+"""The bundled model's base encoders: made once, and taken up by later calls."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -9,8 +10,10 @@ from typing import Final
 from training.encoders.encoder import Encoder, Shape, load_encoder
 from training.fit.config import Progress, silent
 from training.pretraining.blank import blank_encoder
-from training.pretraining.checkpoint import is_made_of, pretrain_to
+from training.pretraining.checkpoint import is_made_of, pretrain_to, run_record, write_checkpoint
 from training.pretraining.mlm import PretrainConfig
+from training.pretraining.states import StatesConfig, learn_states, states_key
+from training.writable import is_complete
 
 STARTER_SHAPE: Final = Shape(layers=3, width=256, heads=4, inner=1024, positions=128)
 
@@ -41,3 +44,32 @@ def starter_encoder(
         return load_encoder(folder)
     pretrain_to(folder, encoder, texts, config, progress)
     return encoder
+
+
+def taught_encoder(
+    base: Path,
+    teacher: Path,
+    texts: Sequence[str],
+    folder: Path,
+    config: StatesConfig,
+    progress: Progress = silent,
+) -> None:
+    """Write the base encoder after it has learned a larger one's states, if it is not there already.
+
+    Args:
+        base: of the encoder that learns.
+        teacher: of the one that it learns from; it has seen no label.
+        texts: normalised.
+        folder: gets the checkpoint; what is on the way lies in ``progress`` inside.
+        config: how; its ``checkpoints`` are set here.
+        progress: is told how far it is.
+    """
+    encoder, larger = load_encoder(base), load_encoder(teacher)
+    config = config.model_copy(update={"checkpoints": folder / "progress"})
+    key = states_key(encoder, larger, texts, config)
+    if is_complete(folder) and run_record(folder).get("key") == key:
+        return
+    errors = learn_states(encoder, larger, texts, config, progress)
+    record = {"key": key, "errors": [round(error, 6) for error in errors]}
+    write_checkpoint(folder, encoder, record)
+    shutil.rmtree(folder / "progress", ignore_errors=True)

