@@ -11,7 +11,7 @@ from schemas import Category, all_categories
 from stream.model.classifier import Classifier
 from training.data.dataset import Dataset
 from training.measures.calibration import expected_calibration_error
-from training.measures.clusters import clusters_of, design_effects, intraclass_correlation
+from training.measures.clusters import clusters_of, design_effect, intraclass_correlation
 from training.measures.metrics import (
     Interval,
     accuracy,
@@ -101,8 +101,7 @@ def evaluate(model: Classifier, rows: Dataset) -> Evaluation:
     ]
     published, kept = int(sure.sum()), int((sure & right).sum())
     cluster = clusters_of(rows.product)
-    correlation = intraclass_correlation(right, cluster)
-    effect = float(design_effects(cluster[sure], correlation)[-1]) if published else 1.0
+    effect = design_effect(cluster[sure], intraclass_correlation(right, cluster))
     return Evaluation(
         rows=len(truth),
         products=len(set(rows.product) - {""}),

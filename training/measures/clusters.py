@@ -73,3 +73,12 @@ def design_effects(cluster: NDArray[np.int64], correlation: float) -> Floats:
     company = np.cumsum(2 * before + 1) / (places + 1)
     effects: Floats = 1 + (company - 1) * correlation
     return effects
+
+
+def design_effect(cluster: NDArray[np.int64], correlation: float) -> float:
+    """Return the design effect of all these rows together; 1 of none.
+
+    >>> design_effect(np.array([0, 0, 0, 0]), 0.5)
+    2.5
+    """
+    return float(design_effects(cluster, correlation)[-1]) if len(cluster) else 1.0

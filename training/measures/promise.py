@@ -25,7 +25,7 @@ from scipy.stats import beta
 
 from schemas import category_count
 from training.measures.calibration import LEAST_THRESHOLD, NEVER, Floats
-from training.measures.clusters import design_effects, intraclass_correlation
+from training.measures.clusters import design_effect, design_effects, intraclass_correlation
 from training.measures.metrics import Ids
 
 CONFIDENCE: Final = 0.95
@@ -100,7 +100,7 @@ def promises(
         rows = best == category
         sure = rows & (confidence >= thresholds[category])
         right, count = int((truth[sure] == category).sum()), int(sure.sum())
-        effect = float(design_effects(cluster[sure], correlation)[-1]) if count else 1.0
+        effect = design_effect(cluster[sure], correlation)
         needed = _needed(right, count, int(rows.sum()), wanted, effect)
         lower = lower_bound(right, count, design_effect=effect)
         found.append(Promise(int(rows.sum()), count, right, lower, needed))

@@ -8,24 +8,22 @@ otherwise the larger half of the work.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from training.encoders.checkpoints import CheckpointError
 from training.encoders.encoder import MASK, SPECIALS, Encoder
-from training.fit.batches import bucketed_batches, pad
+from training.fit.batches import pad
 from training.fit.config import Progress, silent
 from training.fit.lineage import code_digest
-from training.fit.runtime import autocast, pick_device, resume, save_progress
-from training.fit.steps import descend, seeded_epochs, set_rates
+from training.fit.runtime import autocast, pick_device
+from training.pretraining.epochs import EpochsConfig, learn_in_epochs
 
 _IGNORED: Final = -100
 _KEPT, _RANDOM = 0.1, 0.1
@@ -33,21 +31,10 @@ _KEPT, _RANDOM = 0.1, 0.1
 _LEAST_RATE: Final = 0.1
 
 
-class PretrainConfig(BaseModel):
+class PretrainConfig(EpochsConfig):
     """How to pretrain."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seed: int = 0
-    epochs: int = Field(default=10, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    learning_rate: float = Field(default=6e-4, gt=0.0)
-    weight_decay: float = Field(default=0.01, ge=0.0)
-    warmup: float = Field(default=0.06, ge=0.0, le=1.0)
     masked: float = Field(default=0.2, gt=0.0, lt=1.0, description="Share of the words.")
-    max_length: int = Field(default=96, ge=8)
-    device: str = "auto"
-    checkpoints: Path | None = None
 
 
 class MaskedHead(nn.Module):
@@ -93,46 +80,27 @@ def pretrain(
     continues = _continuations(encoder)
     torch.manual_seed(config.seed)
     model = nn.ModuleDict({"encoder": encoder.model, "head": MaskedHead(encoder)}).to(device)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
-    steps = math.ceil(len(ids) / config.batch_size) * config.epochs
-    losses: list[float] = []
-    first = 0
+
+    def loss_of(rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
+        inputs, targets, mask = _masked(
+            [ids[row] for row in rows], encoder, continues, config.masked, rng
+        )
+        return _loss(model, inputs.to(device), targets.to(device), mask.to(device))
+
+    def told(epoch: int, loss: float) -> str:
+        return f"epoch {epoch}, loss {loss:.2f}"
+
     key = key_of(encoder, normalized, config)
-    if config.checkpoints is not None:
-        first, losses = resume(config.checkpoints, model, optimizer, key)
-    warm = round(config.warmup * steps)
-    for epoch, rng in seeded_epochs(config.seed, first, config.epochs):
-        total, count = 0.0, 0
-        batches = list(bucketed_batches([len(row) for row in ids], config.batch_size, rng))
-        for number, rows in enumerate(batches):
-            step = epoch * len(batches) + number
-            set_rates(optimizer, [config.learning_rate], step, steps, warm, _LEAST_RATE)
-            inputs, targets, mask = _masked(
-                [ids[row] for row in rows], encoder, continues, config.masked, rng
-            )
-            loss = _step(model, optimizer, inputs.to(device), targets.to(device), mask.to(device))
-            total, count = total + loss, count + 1
-            progress(f"epoch {epoch + 1}, loss {total / count:.2f}", step + 1, steps)
-        losses.append(total / max(count, 1))
-        if config.checkpoints is not None:
-            save_progress(config.checkpoints, epoch + 1, losses, model, optimizer, key)
-    encoder.model.eval()
-    return losses
+    return learn_in_epochs(model, ids, config, key, loss_of, told, progress, least_rate=_LEAST_RATE)
 
 
-def _step(
-    model: Any, optimizer: torch.optim.Optimizer, inputs: Tensor, targets: Tensor, mask: Tensor
-) -> float:
-    model.train()
+def _loss(model: Any, inputs: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     wanted = targets != _IGNORED
     with autocast(inputs.device):
         hidden = model["encoder"](input_ids=inputs, attention_mask=mask).last_hidden_state
         embeddings = model["encoder"].get_input_embeddings().weight
         logits = model["head"](hidden[wanted], embeddings)
-    loss = nn.functional.cross_entropy(logits.float(), targets[wanted])
-    return descend(model, optimizer, loss)
+    return nn.functional.cross_entropy(logits.float(), targets[wanted])
 
 
 def _check_marks(encoder: Encoder) -> None:
@@ -144,7 +112,7 @@ def _check_marks(encoder: Encoder) -> None:
         )
 
 
-def key_of(encoder: Encoder, normalized: Sequence[str], config: BaseModel) -> str:
+def key_of(encoder: Encoder, normalized: Sequence[str], config: EpochsConfig) -> str:
     """Return what decides the weights: first weights, texts, vocabulary, shape, code, and how.
 
     Args:

@@ -8,22 +8,20 @@ The layer is thrown away: what it taught stays in the encoder, as a base for any
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from training.encoders.encoder import Encoder
-from training.fit.batches import bucketed_batches, by_length, pad
+from training.fit.batches import by_length, pad
 from training.fit.config import Progress, silent
-from training.fit.runtime import autocast, pick_device, resume, save_progress
-from training.fit.steps import descend, seeded_epochs, set_rates
+from training.fit.runtime import autocast, pick_device
+from training.pretraining.epochs import EpochsConfig, learn_in_epochs
 from training.pretraining.mlm import key_of
 
 _READ_AT_ONCE: Final = 64
@@ -32,20 +30,12 @@ _STATES: Final = "states.npz"
 _LEAST_SPREAD: Final = 1e-6
 
 
-class StatesConfig(BaseModel):
+class StatesConfig(EpochsConfig):
     """How to learn another encoder's states."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seed: int = 0
     epochs: int = Field(default=4, ge=1)
-    batch_size: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=5e-4, gt=0.0)
-    weight_decay: float = Field(default=0.01, ge=0.0)
     warmup: float = Field(default=0.1, ge=0.0, le=1.0)
-    max_length: int = Field(default=96, ge=8)
-    device: str = "auto"
-    checkpoints: Path | None = None
 
 
 def mean_states(
@@ -102,31 +92,15 @@ def learn_states(
     torch.manual_seed(config.seed)
     head = nn.Linear(encoder.width, teacher.width)
     model = nn.ModuleDict({"encoder": encoder.model, "head": head}).to(device)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
-    steps = math.ceil(len(ids) / config.batch_size) * config.epochs
-    warm = round(config.warmup * steps)
-    first, losses = 0, list[float]()
-    if config.checkpoints is not None:
-        first, losses = resume(config.checkpoints, model, optimizer, key)
-    model.train()
-    for epoch, rng in seeded_epochs(config.seed, first, config.epochs):
-        total = 0.0
-        batches = list(bucketed_batches([len(row) for row in ids], config.batch_size, rng))
-        for number, rows in enumerate(batches):
-            step = epoch * len(batches) + number
-            set_rates(optimizer, [config.learning_rate], step, steps, warm)
-            own = _mean(model["encoder"], [ids[row] for row in rows], encoder.pad_id, device)
-            loss = nn.functional.mse_loss(model["head"](own).float(), wanted[rows].to(device))
-            total += descend(model, optimizer, loss)
-            told = f"states, epoch {epoch + 1}, error {total / (number + 1):.2f}"
-            progress(told, step + 1, steps)
-        losses.append(total / len(batches))
-        if config.checkpoints is not None:
-            save_progress(config.checkpoints, epoch + 1, losses, model, optimizer, key)
-    encoder.model.eval()
-    return losses
+
+    def loss_of(rows: NDArray[np.int64], _: np.random.Generator) -> Tensor:
+        own = _mean(model["encoder"], [ids[row] for row in rows], encoder.pad_id, device)
+        return nn.functional.mse_loss(model["head"](own).float(), wanted[rows].to(device))
+
+    def told(epoch: int, error: float) -> str:
+        return f"states, epoch {epoch}, error {error:.2f}"
+
+    return learn_in_epochs(model, ids, config, key, loss_of, told, progress)
 
 
 def states_key(
