@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -130,10 +131,10 @@ def _kept_states(
         return mean_states(teacher, normalized, config, progress)
     kept = config.checkpoints / _STATES
     try:
-        with np.load(kept, allow_pickle=False) as found:
+        with kept.open("rb") as file, np.load(file, allow_pickle=False) as found:
             if str(found["key"]) == key:
                 return np.asarray(found["states"], dtype=np.float32)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         pass  # none, or half of them
     states = mean_states(teacher, normalized, config, progress)
     kept.parent.mkdir(parents=True, exist_ok=True)

@@ -70,6 +70,15 @@ def test_a_call_that_was_interrupted_ends_with_the_same_weights(
     assert same(weights(whole), weights(resumed))
 
 
+@pytest.mark.parametrize("kept", [b"", b"PK\x03\x04 half", b"no archive", b"\x93NUMPY\x01\x00"])
+def test_states_that_cannot_be_read_are_made_anew(tiny_encoder, teacher, reviews, tmp_path, kept):
+    (tmp_path / "states.npz").write_bytes(kept)
+    config = QUICK.model_copy(update={"checkpoints": tmp_path, "epochs": 1})
+    assert len(learn_states(load_encoder(tiny_encoder), teacher, reviews.normalized, config)) == 1
+    with np.load(tmp_path / "states.npz", allow_pickle=False) as states:
+        assert states["states"].shape == (len(reviews), teacher.width)
+
+
 def test_the_bundled_models_base_is_taught_once(tiny_encoder, teacher, reviews, tmp_path):
     teacher.save(tmp_path / "teacher")
     folder = tmp_path / "taught"
