@@ -33,6 +33,7 @@ from schemas.events import (
     Review,
     SourcePosition,
 )
+from schemas.formats import schema_named_by
 from schemas.headers import (
     Cut,
     DeadLetterReason,
@@ -43,7 +44,7 @@ from schemas.headers import (
     trace_headers,
     without_dead_letter,
 )
-from schemas.incoming import Incoming, IncomingReader
+from schemas.incoming import Incoming, IncomingReader, RegisteredSchemas
 from schemas.standing import RANK, highest, precedence
 from schemas.taxonomy import (
     Category,
@@ -88,6 +89,7 @@ __all__ = [
     "ModelAnnouncement",
     "NotJson",
     "OtherFormat",
+    "RegisteredSchemas",
     "RelabelTask",
     "Review",
     "SourcePosition",
@@ -113,6 +115,7 @@ __all__ = [
     "precedence",
     "read_date",
     "review_id_of",
+    "schema_named_by",
     "trace_context",
     "trace_headers",
     "using",

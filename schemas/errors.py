@@ -4,7 +4,7 @@
 
     ContractError                  an event breaks the contract: catch this at a topic's edge
     ├── NotJson                    the bytes are not UTF-8 JSON
-    │   └── OtherFormat            they are a format that is known and not read, such as Avro
+    │   └── OtherFormat            they are a format that is not read, or not as its schema says
     ├── WrongShape                 JSON, but a field is missing or of the wrong type
     ├── UnknownSchemaVersion       made by a future contract that this code does not know
     ├── TooLarge                   over the size that the contract allows
@@ -30,7 +30,7 @@ class NotJson(ContractError):
 
 
 class OtherFormat(NotJson):
-    """The value is Avro, Protobuf, or another format that is known by its bytes and not read."""
+    """The value is of a format that is known by its bytes and not read, or is not what its schema says."""
 
     code = "other-format"
 

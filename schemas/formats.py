@@ -15,6 +15,7 @@ _GLUE_HEAD: Final = 18
 _GLUE_VERSION: Final = 3
 _JSON_BEGINS: Final = frozenset((b"{", b"[", b'"', b"\xef"))
 _REMEDY: Final = "reviews are read as JSON: have the producer or connector write that"
+_REGISTRY: Final = "REVIEWS_SCHEMA_REGISTRY__URL names the registry that knows it"
 _SIGNATURES: Final = (
     (b"Obj\x01", "an Avro file"),
     (b"PAR1", "a Parquet file"),
@@ -44,13 +45,30 @@ def registry_head(value: bytes) -> int:
     return 0
 
 
+def schema_named_by(value: bytes) -> tuple[int, int] | None:
+    """Return a schema's id in a registry, and how many bytes stand before the body; None: it names none.
+
+    Confluent's wire format, and the older one of Apicurio, whose ids have eight bytes. Registries count
+    from one, so that the first half of a small id of eight bytes is no id of four.
+    """
+    if value[:1] != b"\x00" or _is_wide_json(value):
+        return None
+    for size in (_CONFLUENT_HEAD, _APICURIO_HEAD):
+        number = int.from_bytes(value[1:size], "big")
+        if len(value) >= size and number > 0:
+            return number, size
+    return None
+
+
 def binary_format(value: bytes) -> str | None:
     """Return a sentence on what a value is, and what to do; None: nothing that is known here."""
     if value[:1] == b"\x00" and len(value) > _CONFLUENT_HEAD and not _is_wide_json(value):
         number = int.from_bytes(value[1:_CONFLUENT_HEAD], "big")
         body = value[_CONFLUENT_HEAD:]
         kind = "Protobuf" if _is_protobuf(body) else "Avro, or another binary format"
-        return f"{kind}, behind schema id {number} (Confluent wire format, magic byte 0); {_REMEDY}"
+        return (
+            f"{kind}, behind schema id {number} (Confluent wire format, magic byte 0); {_REGISTRY}"
+        )
     if value[:1] == bytes((_GLUE_VERSION,)) and len(value) > _GLUE_HEAD and value[1] in {0, 5}:
         version = UUID(bytes=value[2:_GLUE_HEAD])
         return f"a binary format behind schema version {version} (AWS Glue wire format); {_REMEDY}"

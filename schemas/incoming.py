@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
@@ -22,7 +22,7 @@ from schemas.dates import FIRST_YEAR, LAST_YEAR, read_date
 from schemas.envelopes import UNAVAILABLE, Envelope, Fields, deleted_row, unwrapped
 from schemas.errors import ContractError, NotJson, OtherFormat, UnknownSchemaVersion, WrongShape
 from schemas.events import SCHEMA_VERSION, Review
-from schemas.formats import binary_format, registry_head
+from schemas.formats import binary_format, registry_head, schema_named_by
 
 # What Debezium leaves in a row that looks like a review, and says that it is none: `__deleted`, and
 # the mark of a value that was not sent. One search, since every message pays for it.
@@ -52,6 +52,18 @@ A plain tuple, since every message pays for it.
 _NOTHING: Final[Incoming] = (None, False)
 
 
+class RegisteredSchemas(Protocol):
+    """What a schema registry knows, as far as it was asked."""
+
+    def reader_of(self, schema_id: int) -> Callable[[bytes], object] | None:
+        """Return what reads bodies of a schema into objects as JSON has them; None: they are JSON.
+
+        Raises:
+            OtherFormat: the registry has no such schema, or it cannot be used; so does the reader for a
+                body that is not what the schema says.
+        """
+
+
 class IncomingReader:
     """Reads messages of ``reviews.incoming``.
 
@@ -63,6 +75,7 @@ class IncomingReader:
             by its key: a customer's would make one review of all that the customer wrote.
         created_field: where the date is, if not in ``created_at``.
         metadata_fields: what is kept beside ``metadata``, under the same name; paths, parted by commas.
+        registered: tells how Avro and Protobuf are read; unless given, they are not.
     """
 
     def __init__(
@@ -72,8 +85,10 @@ class IncomingReader:
         id_field: str = "",
         created_field: str = "",
         metadata_fields: str = "",
+        registered: RegisteredSchemas | None = None,
     ) -> None:
         self._envelope = envelope
+        self._registered = registered if envelope in {"auto", "registry"} else None
         self._texts = _paths(text_field)
         self._id = id_field.strip()
         self._created = created_field.strip()
@@ -119,7 +134,7 @@ class IncomingReader:
             key: as of :meth:`read`.
         """
         try:
-            body = _parsed(value, self._envelope)
+            body = self._parsed(value)
             fields = unwrapped(body, self._envelope, self._has_text)
             if fields is None:
                 fields = deleted_row(body, self._envelope)
@@ -132,11 +147,21 @@ class IncomingReader:
         if len(value) > MAX_EVENT_BYTES:
             raise too_large(value)
         try:
-            body = _parsed(value, self._envelope)
+            body = self._parsed(value)
             fields = unwrapped(body, self._envelope, self._has_text)
             return _NOTHING if fields is None else self._review(fields, key)
         except RecursionError:
             raise NotJson("the value is not JSON that can be read: nested too deep") from None
+
+    def _parsed(self, value: bytes) -> object:
+        if self._registered is not None and (named := schema_named_by(value)) is not None:
+            schema_id, head = named
+            read = self._registered.reader_of(schema_id)
+            return _json_in(value[head:]) if read is None else read(value[head:])
+        head = registry_head(value) if self._envelope in {"auto", "registry"} else 0
+        if not head and (known := binary_format(value)) is not None:
+            raise OtherFormat(f"the value is {known}")
+        return _json_in(value[head:])
 
     def _has_text(self, fields: Fields) -> bool:
         if self._texts:
@@ -168,7 +193,19 @@ class IncomingReader:
         """Return what names a review: what stands in the named field, or its id, or else its key."""
         if self._id:
             return _named(_at(fields, self._id))
-        return _named(_first(_by_plain_name(fields), _IDS)) or _name_in_key(key)
+        return _named(_first(_by_plain_name(fields), _IDS)) or self._name_in_key(key)
+
+    def _name_in_key(self, key: bytes | None) -> str | None:
+        """Return the name in a message's key; one with a schema is read as that says, if it can be."""
+        if self._registered is not None and key and (named := schema_named_by(key)) is not None:
+            schema_id, head = named
+            try:
+                read = self._registered.reader_of(schema_id)
+                if read is not None:
+                    return _name_in_json(read(key[head:]))
+            except OtherFormat:
+                pass  # eight bytes may be a number that a LongSerializer wrote
+        return _name_in_key(key)
 
     def _text(self, fields: Fields, plain: Fields) -> str:
         if self._texts:
@@ -245,11 +282,8 @@ def _wordless(found: Sequence[Any]) -> str:
     return "it holds no words"
 
 
-def _parsed(value: bytes, envelope: Envelope) -> object:
-    head = registry_head(value) if envelope in {"auto", "registry"} else 0
-    if not head and (known := binary_format(value)) is not None:
-        raise OtherFormat(f"the value is {known}")
-    text = _decoded(value[head:])
+def _json_in(value: bytes) -> object:
+    text = _decoded(value)
     try:
         return json.loads(text)
     except ValueError as error:

@@ -10,14 +10,15 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
-from schemas import ContractError, WrongShape
+from schemas import ContractError, IncomingReader, WrongShape
 from stream.cli.findings import Finding
 from stream.errors import TopicMissing
 from stream.kafka.clients import observer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.read_to_end import read_to_end
 from stream.kafka.topics import partitions_of
-from stream.settings import IncomingSettings, Settings
+from stream.schema_registry import asking
+from stream.settings import Settings
 
 # The newest of so many partitions: enough to see a wrong setting, few enough for a topic of any size.
 _A_PARTITION: Final = 5
@@ -27,6 +28,11 @@ _SHOWN: Final = 300
 _FIELDS: Final = (
     "say where they stand: REVIEWS_INCOMING__TEXT_FIELD and __ID_FIELD, or __ENVELOPE, as "
     "deploy/docs/producers.md explains"
+)
+
+_OTHER_FORMAT: Final = (
+    "of Avro and Protobuf, name the schema registry: REVIEWS_SCHEMA_REGISTRY__URL; of all else, have "
+    "the producer write JSON"
 )
 
 
@@ -46,6 +52,7 @@ async def incoming_messages(settings: Settings) -> list[Finding]:
 
     Raises:
         BrokerError: no broker answers, or it refuses us.
+        RegistryUnavailable: the schema registry does not answer.
     """
     topic = settings.topic_names.incoming
     try:
@@ -56,11 +63,14 @@ async def incoming_messages(settings: Settings) -> list[Finding]:
         return [Finding("incoming", "skipped", f"{topic} could not be read within {_SECONDS:g} s")]
     if not records:
         return [Finding("incoming", "skipped", f"nothing is on {topic} yet")]
-    return [_finding(topic, _sampled(settings.incoming, records))]
+    async with asking(settings.schema_registry) as schemas:
+        if schemas is not None:
+            await schemas.learn(records)
+        return [_finding(topic, _sampled(settings.incoming.reader(schemas), records))]
 
 
-def _sampled(incoming: IncomingSettings, records: list[ConsumerRecord]) -> _Sample:
-    reader, sample = incoming.reader(), _Sample()
+def _sampled(reader: IncomingReader, records: list[ConsumerRecord]) -> _Sample:
+    sample = _Sample()
     for record in records:
         try:
             review, unread_date = reader.read(record.value, record.key)
@@ -82,7 +92,7 @@ def _finding(topic: str, sample: _Sample) -> Finding:
     if refused > read:
         ((kind, reason), _) = Counter((type(e), str(e)) for e in sample.refused).most_common(1)[0]
         detail = f"{of} {refused} cannot be read and {read} can: {reason[:_SHOWN]}"
-        remedy = _FIELDS if kind is WrongShape else "have their producer write JSON"
+        remedy = _FIELDS if kind is WrongShape else _OTHER_FORMAT
         return Finding("incoming", "warning", detail, remedy)
     if read >= _A_PARTITION and len(sample.ids) == 1:
         detail = f"{of} all {read} have the same id: they would be versions of one text"

@@ -17,6 +17,7 @@ from stream.kafka.connection import start, unreachable
 from stream.kafka.read_to_end import read_to_end
 from stream.kafka.reading import moment_of
 from stream.kafka.topics import list_topics, partitions_of, topic_configs
+from stream.schema_registry import KnownSchemas, asking
 from stream.settings import Settings
 from stream.text import normalize
 
@@ -81,12 +82,23 @@ async def find_copies(
 
     Raises:
         BrokerError: no broker answers, or it refuses us.
+        RegistryUnavailable: the schema registry does not answer: what it knows cannot be searched.
     """
+    async with asking(settings.schema_registry) as schemas:
+        return await _find(settings, review_id, schemas, on_progress)
+
+
+async def _find(
+    settings: Settings,
+    review_id: str,
+    schemas: KnownSchemas | None,
+    on_progress: Callable[[int], None],
+) -> Copies:
     kafka = settings.kafka
     names = topics_with_reviews(await list_topics(kafka), settings.topic_names)
     if not names:
         return Copies([], frozenset())
-    search = _Search(review_id, settings, await topic_configs(kafka, names))
+    search = _Search(review_id, settings, schemas, await topic_configs(kafka, names))
     consumer = observer(kafka)
     partitions = await partitions_of(kafka, *names)
     await start(consumer, kafka)
@@ -98,6 +110,8 @@ async def find_copies(
             consumer.seek(tp, begins[tp])
         read = 0
         async for record in read_to_end(consumer, ends):
+            if schemas is not None and search.is_as_sent(record):
+                await schemas.learn([record])
             search.take(record)
             read += 1
             if read % _TELL_EVERY == 0:
@@ -111,12 +125,16 @@ async def find_copies(
 
 class _Search:
     def __init__(
-        self, review_id: str, settings: Settings, configs: dict[str, dict[str, str]]
+        self,
+        review_id: str,
+        settings: Settings,
+        schemas: KnownSchemas | None,
+        configs: dict[str, dict[str, str]],
     ) -> None:
         self._id = review_id
         self._names = settings.topic_names
         # What came in may look otherwise, and a dead letter is what came in.
-        self._reader = settings.incoming.reader()
+        self._reader = settings.incoming.reader(schemas)
         self._dead_letters = f"{self._names.prefix}.dead-letter"
         self._key = review_id.encode("utf-8", "surrogatepass")
         # A producer without keys, or with others, names the review in the value only.
@@ -128,6 +146,11 @@ class _Search:
         self._open: dict[TopicPartition, int] = {}
         self._texts: set[str] = set()
         self._written: set[str] = set()
+
+    def is_as_sent(self, record: ConsumerRecord) -> bool:
+        """Tell whether a record is on the incoming topic, or a dead letter."""
+        named: str = record.topic
+        return named == self._names.incoming or named.startswith(self._dead_letters)
 
     def take(self, record: ConsumerRecord) -> None:
         tp = TopicPartition(record.topic, record.partition)
@@ -149,7 +172,7 @@ class _Search:
 
     def _review_in(self, record: ConsumerRecord) -> dict[str, Any] | None:
         """Return what a record says of the review; None: it is not about it."""
-        if record.topic == self._names.incoming or record.topic.startswith(self._dead_letters):
+        if self.is_as_sent(record):
             return self._sent(record)
         named = any(spelling in record.value for spelling in self._spellings)
         review = _review_of(record.value) if named or record.key == self._key else {}

@@ -7,6 +7,7 @@ from stream.settings.load import CONFIG_VARIABLE, Settings, config_file, load_se
 from stream.settings.monitor import MonitorSettings
 from stream.settings.operations import HttpSettings, LogSettings, PrivacySettings, TracingSettings
 from stream.settings.queue import QueueSettings
+from stream.settings.schema_registry import SchemaRegistrySettings
 from stream.settings.training import GateSettings, LabelSettings, LearningSettings, TrackingSettings
 from stream.settings.worker import (
     AuditSettings,
@@ -35,6 +36,7 @@ __all__ = [
     "MonitorSettings",
     "PrivacySettings",
     "QueueSettings",
+    "SchemaRegistrySettings",
     "Settings",
     "TopicSettings",
     "TracingSettings",

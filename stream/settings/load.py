@@ -34,6 +34,7 @@ from stream.settings.mistakes import PREFIX, mistakes_in, unknown_variables
 from stream.settings.monitor import MonitorSettings
 from stream.settings.operations import HttpSettings, LogSettings, PrivacySettings, TracingSettings
 from stream.settings.queue import QueueSettings
+from stream.settings.schema_registry import SchemaRegistrySettings
 from stream.settings.training import GateSettings, LabelSettings, LearningSettings, TrackingSettings
 from stream.settings.worker import (
     AuditSettings,
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     topics: TopicSettings = Field(default_factory=TopicSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     incoming: IncomingSettings = Field(default_factory=IncomingSettings)
+    schema_registry: SchemaRegistrySettings = Field(default_factory=SchemaRegistrySettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     cache: CacheSettings = Field(default_factory=CacheSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from schemas.envelopes import Envelope
-from schemas.incoming import IncomingReader
+from schemas.incoming import IncomingReader, RegisteredSchemas
 from stream.settings.fields import (
     BUNDLED_MODEL,
     Names,
@@ -97,7 +97,8 @@ class IncomingSettings(Section):
     envelope: Envelope = Field(
         "auto",
         description="What reviews are wrapped in: none, connect (schema and payload), debezium, "
-        "registry (a schema registry's bytes before JSON), cloudevents; auto: whichever is there.",
+        "registry (a schema registry's bytes before JSON, Avro or Protobuf), cloudevents; auto: whichever "
+        "is there.",
     )
     text_field: str = Field(
         "",
@@ -116,14 +117,19 @@ class IncomingSettings(Section):
         "commas, as customer.id.",
     )
 
-    def reader(self) -> IncomingReader:
-        """Return what reads messages so."""
+    def reader(self, registered: RegisteredSchemas | None = None) -> IncomingReader:
+        """Return what reads messages so.
+
+        Args:
+            registered: tells how Avro and Protobuf are read; unless given, they are not.
+        """
         return IncomingReader(
             self.envelope,
             self.text_field,
             self.id_field,
             self.created_field,
             self.metadata_fields,
+            registered,
         )
 
 

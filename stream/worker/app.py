@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import all_categories, cloud_event, encode
@@ -27,12 +27,13 @@ from stream.containers import limits
 from stream.errors import TopicMissing
 from stream.exactly_once.assignment import PartitionProcessors, by_processor, group_consumer
 from stream.exactly_once.message import Message
-from stream.exactly_once.partition_processor import PartitionBatch
+from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
 from stream.exactly_once.transactions import Transactions
 from stream.kafka import connection as kafka
 from stream.kafka.group_members import require_member
 from stream.kafka.presence import tell_of_outages
 from stream.model.classifier import Classifier
+from stream.schema_registry import KnownSchemas
 from stream.settings import Settings
 from stream.tracing import open_tracing
 from stream.web.health import HealthServer
@@ -95,7 +96,10 @@ class Worker:
         self._classification = Classification(self.models, self._cache, self.metrics)
         privacy = settings.privacy
         self._redacted = privacy.redact_kinds if privacy.redact_stored else ()
-        self._reader = settings.incoming.reader()
+        registry = settings.schema_registry
+        self._schemas = KnownSchemas(registry) if registry.url else None
+        self.metrics.schema_registry_lost.set_function(lambda: float(not self._registry_answers))
+        self._reader = settings.incoming.reader(self._schemas)
         self._sample = AuditSample(settings.audit)
         names = settings.topic_names
         options = member_options(settings)
@@ -185,6 +189,8 @@ class Worker:
             await asyncio.wait(self._cache_writes, timeout=1.0)
         self._classification.close()
         await self._cache.close()
+        if self._schemas is not None:
+            await self._schemas.close()
 
     async def _learn_models(self, stop: asyncio.Event) -> None:
         """Load what was announced before we came, unless we are to stop meanwhile."""
@@ -249,10 +255,15 @@ class Worker:
                 continue
             self.partitions.measure()
             now = time.monotonic()
+            readers = {tp: self._reader_of(tp) for tp in polled}
+            if self._schemas is not None:
+                await self._schemas.learn_patiently(r for rs in polled.values() for r in rs)
             events: list[InputEvent] = []
             for tp, records in polled.items():
-                # Without an open processor the events are void: it seeks back once it is open.
-                if (processor := self.partitions.get(tp)) is not None:
+                # Without an open processor the events are void: it seeks back once it is open. So it
+                # does if it was opened anew while a schema was waited for.
+                processor = self.partitions.get(tp)
+                if processor is not None and self._reader_of(tp) == readers[tp]:
                     taken = [
                         decode_event(
                             processor, r, now, redacted=self._redacted, reader=self._reader
@@ -262,6 +273,15 @@ class Worker:
                     processor.add_in_flight(len(taken), sum(event.held for event in taken))
                     events += taken
             await self._batches.put(events)
+
+    @property
+    def _registry_answers(self) -> bool:
+        return self._schemas is None or self._schemas.failure is None
+
+    def _reader_of(self, tp: TopicPartition) -> tuple[PartitionProcessor, int] | None:
+        """Return a partition's processor and how often it began to read anew; None: none reads."""
+        processor = self.partitions.get(tp)
+        return None if processor is None else (processor, processor.epoch)
 
     @property
     def _has_room(self) -> bool:
@@ -410,6 +430,7 @@ class Worker:
             "consumer group joined": self.partitions.joined,
             "partitions open": self.partitions.all_open,
             "guard's decisions known": self.held_categories.has_read,
+            "schema registry answers": self._registry_answers,
             **self.partitions.progress(),
         }
 

@@ -111,6 +111,11 @@ class WorkerMetrics:
             ["role"],
             registry=r,
         )
+        self.schema_registry_lost = Gauge(
+            "reviews_schema_registry_lost",
+            "1 while reviews wait for a schema registry that gives no answer.",
+            registry=r,
+        )
         self.throttled = Gauge(
             "reviews_broker_throttled_seconds",
             "How long brokers have held this process to quotas, summed over connections.",

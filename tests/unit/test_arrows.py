@@ -19,7 +19,7 @@ FLOORS = {
     "stream": (
         "account", "containers", "credentials", "errors", "intervals", "listing", "privacy", "reports", "sampling", "seal",
         "terminal", "text", "categories", "files", "private_files", "settings", "logs",
-        "redis", "taxonomies", "tracing", "web", "kafka", "exactly_once", "guard", "model", "acl", "clients",
+        "redis", "taxonomies", "tracing", "web", "schema_registry", "kafka", "exactly_once", "guard", "model", "acl", "clients",
         "queue", "audit", "worker", "monitor", "operations", "bench", "demo", "cli",
     ),
     "training": (

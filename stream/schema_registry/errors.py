@@ -1,0 +1,19 @@
+"""What can be wrong with a schema registry, or with a schema."""
+
+from __future__ import annotations
+
+from stream.errors import ReviewsError
+
+
+class RegistryUnavailable(ReviewsError):
+    """The schema registry gives no answer that is one. Messages wait for it."""
+
+    exit_code = 4
+
+
+class RegistryRefusal(RegistryUnavailable):
+    """The schema registry wants other credentials."""
+
+
+class UnusableSchema(ValueError):
+    """A schema that the registry has, and that nothing can be read with. Its messages are dead letters."""

@@ -1,0 +1,190 @@
+"""The schemas that messages were written with: asked for once, then used without waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from schemas import OtherFormat, schema_named_by
+from stream.schema_registry.avro import avro_reader
+from stream.schema_registry.errors import RegistryUnavailable, UnusableSchema
+from stream.schema_registry.protobuf import protobuf_reader
+from stream.schema_registry.registry import Registered, SchemaRegistry
+from stream.settings import SchemaRegistrySettings
+
+Read = Callable[[bytes], object]
+# Ids come out of messages: a broken producer may name any, and must neither fill the memory nor keep a
+# worker busy with asking.
+_MOST_KNOWN: Final = 1_000
+_AT_A_TIME: Final = 8
+_ABSENT_SECONDS: Final = 30.0
+"""So long an id that the registry does not have is not asked for again."""
+_FOLLOWER_SECONDS: Final = 1.0
+"""Wait before asking again: one registry of several may learn a new schema after its producer."""
+_FIRST_WAIT: Final = 0.5
+_LONGEST_WAIT: Final = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one schema id."""
+
+    read: Read | None
+    """None: bodies are JSON."""
+    refused: str = ""
+    """Why nothing is read with it."""
+    until: float = float("inf")
+    """Monotonic seconds: as long as this is held to be true."""
+
+
+class KnownSchemas:
+    """Reads bodies by schemas that were asked for before. To be closed.
+
+    Args:
+        settings: of the registry; they name at least one address.
+        registry: asked for schemas; the one of the settings unless given.
+    """
+
+    def __init__(
+        self, settings: SchemaRegistrySettings, registry: SchemaRegistry | None = None
+    ) -> None:
+        self._registry = registry or SchemaRegistry(settings)
+        self._known: dict[int, _Known] = {}
+        self._asking = asyncio.Semaphore(_AT_A_TIME)
+        self._no_patience_until = 0.0
+        self.failure: RegistryUnavailable | None = None
+        """Why the registry cannot be asked at the moment; None: it answers, as far as is known."""
+
+    def reader_of(self, schema_id: int) -> Read | None:
+        """Return what reads bodies of a schema; None: they are JSON.
+
+        Raises:
+            OtherFormat: the registry has no such schema, or it cannot be used.
+        """
+        known = self._known.get(schema_id)
+        if known is None:
+            raise OtherFormat(f"the value names schema {schema_id}, which was not asked for")
+        if known.refused:
+            raise OtherFormat(f"the value cannot be read by schema {schema_id}: {known.refused}")
+        return known.read
+
+    async def learn(self, messages: Iterable[Any]) -> None:
+        """Ask for the schemas that messages and their keys name, as far as they are not known.
+
+        Args:
+            messages: have ``key`` and ``value``, bytes or None.
+
+        Raises:
+            RegistryUnavailable: the registry gives no answer. Nothing that it might know may be refused.
+        """
+        wanted = self._unknown(messages)
+        if not wanted:
+            return
+        try:
+            absent = await self._ask_for(wanted)
+            if absent and time.monotonic() >= self._no_patience_until:
+                await asyncio.sleep(_FOLLOWER_SECONDS)
+                if await self._ask_for(absent) == absent:
+                    self._no_patience_until = time.monotonic() + _ABSENT_SECONDS
+        except RegistryUnavailable as error:
+            self.failure = error
+            raise
+        self.failure = None
+
+    async def learn_patiently(self, messages: Iterable[Any]) -> None:
+        """Ask as :meth:`learn` does, again and again until the registry answers.
+
+        Args:
+            messages: have ``key`` and ``value``, bytes or None.
+        """
+        messages, wait, lost_at = list(messages), _FIRST_WAIT, time.monotonic()
+        while True:
+            try:
+                await self.learn(messages)
+            except RegistryUnavailable as error:
+                if wait == _FIRST_WAIT:
+                    _log.warning("schema_registry_lost", error=str(error), advice=error.remedy)
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+            else:
+                if wait > _FIRST_WAIT:
+                    seconds = round(time.monotonic() - lost_at, 1)
+                    _log.warning("schema_registry_back", seconds=seconds)
+                return
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._registry.close()
+
+    def _unknown(self, messages: Iterable[Any]) -> set[int]:
+        now, found = time.monotonic(), set()
+        for message in messages:
+            if not message.value or message.value[0] or schema_named_by(message.value) is None:
+                continue
+            for part in (message.value, message.key or b""):
+                if (named := schema_named_by(part)) is not None:
+                    known = self._known.get(named[0])
+                    if known is None or known.until <= now:
+                        found.add(named[0])
+        return found
+
+    async def _ask_for(self, wanted: set[int]) -> set[int]:
+        """Ask for schemas; return the ids of those that the registry does not have."""
+        for old in list(self._known)[: max(len(self._known) + len(wanted) - _MOST_KNOWN, 0)]:
+            del self._known[old]
+        asked = sorted(wanted)
+        results = await asyncio.gather(*map(self._look_up, asked), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return {schema_id for schema_id, there in zip(asked, results, strict=True) if not there}
+
+    async def _look_up(self, schema_id: int) -> bool:
+        async with self._asking:
+            try:
+                found = await self._registry.schema(schema_id)
+                known = None if found is None else await asyncio.to_thread(_usable, found)
+            except UnusableSchema as error:
+                known = _Known(None, str(error))
+                _log.warning("schema_unusable", schema=schema_id, error=str(error))
+        if known is None:
+            until = time.monotonic() + _ABSENT_SECONDS
+            self._known[schema_id] = _Known(None, "the registry does not have it", until)
+            return False
+        self._known[schema_id] = known
+        return True
+
+
+@contextlib.asynccontextmanager
+async def asking(settings: SchemaRegistrySettings) -> AsyncIterator[KnownSchemas | None]:
+    """Ask a registry for as long as the block runs; None where the settings name none.
+
+    Args:
+        settings: of the registry.
+    """
+    schemas = KnownSchemas(settings) if settings.url else None
+    try:
+        yield schemas
+    finally:
+        if schemas is not None:
+            await schemas.close()
+
+
+def _usable(schema: Registered) -> _Known:
+    """Return what reads bodies by a schema.
+
+    Raises:
+        UnusableSchema: nothing does.
+    """
+    if schema.kind == "JSON":
+        return _Known(None)
+    make = avro_reader if schema.kind == "AVRO" else protobuf_reader
+    return _Known(make(schema.text, schema.parts))

@@ -1,0 +1,150 @@
+"""Avro: what its schema says is read as JSON would have it, and no bytes harm the process."""
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import fastavro
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import OtherFormat
+from stream.schema_registry.avro import avro_reader
+from stream.schema_registry.errors import UnusableSchema
+
+REVIEW = {
+    "type": "record",
+    "name": "Review",
+    "fields": [
+        {"name": "review_id", "type": "string"},
+        {"name": "text", "type": ["null", "string"]},
+        {"name": "stars", "type": "int"},
+    ],
+}
+LIST = {"type": "record", "name": "L", "fields": [{"name": "next", "type": ["null", "L"]}]}
+DEEP = b"\x02" * 200_000 + b"\0"
+
+
+def reader(schema, **parts):
+    return avro_reader(json.dumps(schema), {name: json.dumps(part) for name, part in parts.items()})
+
+
+def written(schema, value):
+    stream = io.BytesIO()
+    fastavro.schemaless_writer(stream, fastavro.parse_schema(schema), value)
+    return stream.getvalue()
+
+
+def test_a_record_is_an_object():
+    value = {"review_id": "r1", "text": "хорошо", "stars": 5}
+    assert reader(REVIEW)(written(REVIEW, value)) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "read"),
+    [
+        (
+            {"type": "long", "logicalType": "timestamp-millis"},
+            datetime(2026, 11, 27, 10, tzinfo=UTC),
+            "2026-11-27T10:00:00+00:00",
+        ),
+        ({"type": "int", "logicalType": "date"}, date(2026, 11, 27), "2026-11-27"),
+        (
+            {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2},
+            Decimal("12.50"),
+            "12.50",
+        ),
+        ({"type": "string", "logicalType": "uuid"}, UUID(int=7), str(UUID(int=7))),
+        ("bytes", "хорошо".encode(), "хорошо"),
+        ("bytes", b"\xff\xfe", "//4="),
+        ({"type": "enum", "name": "E", "symbols": ["A", "B"]}, "B", "B"),
+        ({"type": "map", "values": "int"}, {"a": 1}, {"a": 1}),
+        ({"type": "array", "items": "string"}, ["a", "b"], ["a", "b"]),
+    ],
+)
+def test_each_type_is_what_json_would_have(kind, value, read):
+    assert reader(kind)(written(kind, value)) == read
+
+
+def test_names_of_other_schemas_are_known():
+    author = {"type": "record", "name": "x.Author", "fields": [{"name": "name", "type": "string"}]}
+    book = {"type": "record", "name": "x.Book", "fields": [{"name": "by", "type": "x.Author"}]}
+    assert reader(book, **{"x.Author": author})(b"\x02q") == {"by": {"name": "q"}}
+
+
+@pytest.mark.parametrize("body", [b"", b"\x04r1", b"\xff" * 20, b"\x80\x80\x80\x80\x80\x80\x40x"])
+def test_bytes_that_are_not_of_the_schema_are_refused(body):
+    with pytest.raises(OtherFormat, match="not Avro of its schema"):
+        reader(REVIEW)(body)
+
+
+def test_bytes_after_the_value_are_refused():
+    body = written(REVIEW, {"review_id": "r1", "text": None, "stars": 5})
+    with pytest.raises(OtherFormat, match="3 bytes are left over"):
+        reader(REVIEW)(body + b"abc")
+
+
+@given(st.binary(max_size=60))
+def test_whatever_the_bytes_are_they_are_read_or_refused(body):
+    read = reader({"type": "record", "name": "R", "fields": [
+        {"name": "a", "type": ["null", "string", "double", {"type": "array", "items": "long"}]},
+        {"name": "b", "type": {"type": "bytes", "logicalType": "decimal", "precision": 4}},
+        {"name": "c", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "d", "type": {"type": "enum", "name": "E", "symbols": ["A"]}},
+    ]})  # fmt: skip
+    with contextlib.suppress(OtherFormat):
+        json.dumps(read(body))
+
+
+def test_a_schema_that_holds_itself_is_read():
+    assert reader(LIST)(b"\x02\x00") == {"next": {"next": None}}
+
+
+def test_a_message_that_is_nested_without_end_is_refused():
+    with pytest.raises(OtherFormat, match="nested too deep"):
+        reader(LIST)(DEEP)
+
+
+def test_the_compiled_reader_still_ends_the_process_at_such_a_message():
+    """If it does no more, the one in Python, which is slower, is not needed."""
+    code = (
+        f"import fastavro, io; s = fastavro.parse_schema({LIST!r})\n"
+        "try: fastavro.schemaless_reader(io.BytesIO(b'\\x02' * 200_000 + b'\\0'), s, None)\n"
+        "except RecursionError: pass"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode != 0
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "items": "null"},
+        {"type": "array", "items": {"type": "record", "name": "E", "fields": []}},
+        {"type": "array", "items": {"type": "fixed", "name": "F", "size": 0}},
+        {
+            "type": "record",
+            "name": "R",
+            "fields": [
+                {"name": "one", "type": {"type": "record", "name": "E", "fields": []}},
+                {"name": "many", "type": {"type": "array", "items": "E"}},
+            ],
+        },
+    ],
+)
+def test_a_schema_of_lists_of_nothing_is_not_used(schema):
+    with pytest.raises(UnusableSchema, match="billions"):
+        reader(schema)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"type": "unheard-of"}', "[]x", "null", "7", '{"type": "record"}']
+)
+def test_what_is_no_schema_is_not_used(text):
+    with pytest.raises(UnusableSchema, match="not one of Avro"):
+        avro_reader(text, {})

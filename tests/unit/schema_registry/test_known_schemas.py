@@ -1,0 +1,235 @@
+"""Schemas are asked for once; a registry that gives no answer never makes a dead letter."""
+
+import asyncio
+import base64
+from types import SimpleNamespace
+
+import pytest
+
+from schemas import IncomingReader, OtherFormat
+from stream.schema_registry import KnownSchemas, RegistryRefusal, RegistryUnavailable, known_schemas
+from stream.settings import SchemaRegistrySettings
+from tests.support.schema_registry import running_registry, wired
+
+REVIEW = {
+    "type": "record",
+    "name": "Review",
+    "fields": [{"name": "review_id", "type": "string"}, {"name": "text", "type": "string"}],
+}
+BODY = b"\x04r1\x04ok"
+
+
+def message(value, key=None):
+    return SimpleNamespace(value=value, key=key)
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch):
+    monkeypatch.setattr(known_schemas, "_FOLLOWER_SECONDS", 0.01)
+    monkeypatch.setattr(known_schemas, "_FIRST_WAIT", 0.01)
+
+
+@pytest.fixture
+async def registry():
+    async with running_registry() as running:
+        yield running
+
+
+@pytest.fixture
+async def schemas(registry):
+    async with known_schemas.asking(SchemaRegistrySettings(url=registry.url)) as made:
+        yield made
+
+
+async def test_a_schema_is_asked_for_once(registry, schemas):
+    number = registry.register("reviews-value", REVIEW)
+    for _ in range(3):
+        await schemas.learn([message(wired(number, BODY))] * 5)
+    assert registry.asked == [f"/schemas/ids/{number}"]
+    assert schemas.reader_of(number)(BODY) == {"review_id": "r1", "text": "ok"}
+
+
+async def test_messages_without_a_schema_ask_for_none(registry, schemas):
+    await schemas.learn(
+        [message(b'{"text": "ok"}', b"\0\0\0\0\x07\x04r1"), message(None), message(b"")]
+    )
+    assert registry.asked == []
+
+
+async def test_what_a_schema_refers_to_is_asked_for_the_deepest_first(registry, schemas):
+    registry.register("a", {"type": "enum", "name": "x.A", "symbols": ["Q"]})
+    registry.register(
+        "b",
+        {"type": "record", "name": "x.B", "fields": [{"name": "a", "type": "x.A"}]},
+        references=[("x.A", "a", 1)],
+    )
+    number = registry.register(
+        "c",
+        {"type": "record", "name": "C", "fields": [{"name": "b", "type": "x.B"}]},
+        references=[("x.B", "b", 1), ("x.A", "a", 1)],
+    )
+    await schemas.learn([message(wired(number, b"\0"))])
+    assert schemas.reader_of(number)(b"\0") == {"b": {"a": "Q"}}
+
+
+async def test_schemas_of_json_leave_the_body_to_json(registry, schemas):
+    number = registry.register("j", {"type": "object"}, kind="JSON")
+    value = wired(number, b'{"review_id": "r1", "text": "ok"}')
+    await schemas.learn([message(value)])
+    review, _ = IncomingReader(registered=schemas).read(value)
+    assert review.review_id == "r1"
+
+
+async def test_a_body_that_begins_like_json_is_what_its_schema_says(registry, schemas):
+    number = registry.register("reviews-value", REVIEW)
+    named = "seventeen letters"
+    value = wired(number, b'"' + named.encode() + b"\x04ok")
+    await schemas.learn([message(value)])
+    review, _ = IncomingReader(registered=schemas).read(value)
+    assert review.review_id == named
+
+
+async def test_a_key_with_a_schema_names_the_review(registry, schemas):
+    keyed = registry.register("reviews-key", {"type": "long"})
+    number = registry.register(
+        "reviews-value",
+        {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]},
+    )
+    record = message(wired(number, b"\x04ok"), wired(keyed, b"\x80\x89\x7a"))
+    await schemas.learn([record])
+    review, _ = IncomingReader(registered=schemas).read(record.value, record.key)
+    assert review.review_id == "1000000"
+
+
+async def test_eight_bytes_of_a_number_are_no_schema(registry, schemas):
+    number = registry.register(
+        "reviews-value",
+        {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]},
+    )
+    record = message(wired(number, b"\x04ok"), (5 << 24 | 77).to_bytes(8, "big"))
+    await schemas.learn([record])
+    review, _ = IncomingReader(registered=schemas).read(record.value, record.key)
+    assert review.review_id == str(5 << 24 | 77)
+
+
+async def test_an_id_that_the_registry_has_not_is_refused_and_not_asked_for_all_the_time(
+    registry, schemas
+):
+    for _ in range(5):
+        await schemas.learn([message(wired(99, b"x"))])
+    assert registry.asked == ["/schemas/ids/99"] * 2, "a second time, for a follower that is late"
+    with pytest.raises(OtherFormat, match="schema 99: the registry does not have it"):
+        schemas.reader_of(99)
+
+
+async def test_ids_that_are_absent_are_waited_for_only_now_and_then(registry, schemas):
+    for number in range(100, 140):
+        await schemas.learn([message(wired(number, b"x"))])
+    assert len(registry.asked) == 41
+
+
+async def test_a_schema_that_comes_late_is_found(registry, schemas, monkeypatch):
+    monkeypatch.setattr(known_schemas, "_FOLLOWER_SECONDS", 0.2)
+    learning = asyncio.create_task(schemas.learn([message(wired(1, BODY))]))
+    await registry.was_asked(1)
+    registry.register("reviews-value", REVIEW)
+    await learning
+    assert schemas.reader_of(1)(BODY)["text"] == "ok"
+
+
+async def test_a_schema_that_cannot_be_used_is_refused_with_the_reason(registry, schemas):
+    number = registry.register("v", {"type": "array", "items": "null"})
+    await schemas.learn([message(wired(number, b"x"))])
+    with pytest.raises(OtherFormat, match="billions"):
+        schemas.reader_of(number)
+
+
+@pytest.mark.parametrize("status", [302, 404, 429, 500, 503])
+async def test_an_answer_that_is_none_is_no_word_on_the_schema(registry, schemas, status):
+    number = registry.register("reviews-value", REVIEW)
+    registry.failing = status
+    with pytest.raises(RegistryUnavailable, match=str(status)):
+        await schemas.learn([message(wired(number, BODY))])
+    assert schemas.failure is not None
+    registry.failing = None
+    await schemas.learn([message(wired(number, BODY))])
+    assert schemas.failure is None
+
+
+async def test_whoever_is_patient_waits_until_the_registry_answers(registry, schemas):
+    number = registry.register("reviews-value", REVIEW)
+    registry.failing = 503
+    waiting = asyncio.create_task(schemas.learn_patiently([message(wired(number, BODY))]))
+    await registry.was_asked(3)
+    registry.failing = None
+    await waiting
+    assert schemas.reader_of(number)(BODY)["text"] == "ok"
+
+
+async def test_a_registry_that_is_not_there_is_named_without_a_password():
+    settings = SchemaRegistrySettings(url="http://127.0.0.1:1", username="u", password="hush-hush")
+    async with known_schemas.asking(settings) as schemas:
+        with pytest.raises(RegistryUnavailable, match=r"127\.0\.0\.1:1") as raised:
+            await schemas.learn([message(wired(1, BODY))])
+    assert "hush" not in str(raised.value)
+
+
+async def test_the_next_address_is_asked_when_one_gives_no_answer(registry):
+    number = registry.register("reviews-value", REVIEW)
+    settings = SchemaRegistrySettings(url=f"http://127.0.0.1:1, {registry.url}/")
+    async with known_schemas.asking(settings) as schemas:
+        await schemas.learn([message(wired(number, BODY))])
+        assert schemas.reader_of(number)(BODY)["text"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("login", "settings"),
+    [
+        ("Bearer hush", {"token": "hush"}),
+        (
+            "Basic " + base64.b64encode("ключ:hush".encode()).decode(),
+            {"username": "ключ", "password": "hush"},
+        ),
+    ],
+)
+async def test_credentials_are_shown_and_missed(registry, login, settings):
+    number = registry.register("reviews-value", REVIEW)
+    registry.login = login
+    async with known_schemas.asking(
+        SchemaRegistrySettings(url=registry.url, **settings)
+    ) as schemas:
+        await schemas.learn([message(wired(number, BODY))])
+    async with known_schemas.asking(SchemaRegistrySettings(url=registry.url)) as schemas:
+        with pytest.raises(RegistryRefusal, match="401"):
+            await schemas.learn([message(wired(number, BODY))])
+
+
+async def test_memory_of_ids_is_bounded(registry, schemas, monkeypatch):
+    monkeypatch.setattr(known_schemas, "_MOST_KNOWN", 8)
+    for number in range(100, 140):
+        await schemas.learn([message(wired(number, b"x"))])
+    assert len(schemas._known) <= 8
+
+
+def test_without_an_address_nothing_is_asked():
+    assert SchemaRegistrySettings().url == ()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"url": "ftp://host"},
+        {"url": "https://u:p@host"},
+        {"url": "host:8081"},
+        {"url": "https://host?x=1"},
+        {"url": "https://host", "username": "u"},
+        {"url": "https://host", "username": "u", "password": "p", "token": "t"},
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(settings):
+    with pytest.raises(ValueError, match=r"address|username"):
+        SchemaRegistrySettings(**settings)
+
+
+def test_it_is_made_for_no_more_than_one_registry():
+    assert KnownSchemas(SchemaRegistrySettings(url="https://a, https://b")).failure is None
