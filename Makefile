@@ -11,6 +11,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+# What is installed with torch, in GiB; pip unpacks as much again for a while, wherever TMPDIR is.
+ALL_SPACE := 8
 # Stamps: as long as they are newer than what they depend on, nothing is installed, offline or not.
 DEMO_READY := $(VENV)/.ready-demo
 ALL_READY := $(VENV)/.ready-all
@@ -147,6 +149,9 @@ $(LOCK_READY): Makefile | $(BIN)/python
 	@touch $@
 
 $(ALL_READY): pyproject.toml constraints.txt | $(BIN)/python
+	@free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1048576) }'); [ "$$free" -ge $(ALL_SPACE) ] || { \
+		echo "error: $$free GiB are free here, and $(ALL_SPACE) are needed: torch is large" >&2; \
+		echo "  try: free some space; \`make demo\` alone needs less than one" >&2; exit 1; }
 	@echo "installing everything into $(VENV) (once; torch is large: some minutes)"
 	@$(PIP) --quiet -e '.[local,train,dev]'
 	@touch $(DEMO_READY) $@

@@ -21,7 +21,7 @@ class SchemaRegistrySettings(Section):
     )
     username: str | None = Field(None, description="For basic authentication; an API key.")
     password: SecretStr | None = Field(None, description="Likewise; an API key's secret.")
-    token: SecretStr | None = Field(None, description="A bearer token, instead of these.")
+    token: SecretStr | None = Field(None, description="A bearer token, which is used instead of these.")
     ssl_ca_file: Path | None = Field(None, description="PEM file of the authority to trust.")
     ssl_cert_file: Path | None = Field(None, description="PEM client certificate, for mutual TLS.")
     ssl_key_file: Path | None = Field(None, description="PEM key of the client certificate.")
@@ -45,9 +45,7 @@ class SchemaRegistrySettings(Section):
         return tuple(url.rstrip("/") for url in urls)
 
     @model_validator(mode="after")
-    def _authenticates_in_one_way(self) -> Self:
-        if self.token is not None and self.username is not None:
-            raise ValueError("there is a token and a username: one of them is used")
-        if (self.username is None) != (self.password is None):
-            raise ValueError("username and password belong together")
+    def _a_name_has_a_password(self) -> Self:
+        if self.username is not None and self.password is None:
+            raise ValueError("a username needs a password")
         return self

@@ -223,7 +223,6 @@ def test_without_an_address_nothing_is_asked():
         {"url": "host:8081"},
         {"url": "https://host?x=1"},
         {"url": "https://host", "username": "u"},
-        {"url": "https://host", "username": "u", "password": "p", "token": "t"},
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(settings):
