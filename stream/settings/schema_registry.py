@@ -21,7 +21,9 @@ class SchemaRegistrySettings(Section):
     )
     username: str | None = Field(None, description="For basic authentication; an API key.")
     password: SecretStr | None = Field(None, description="Likewise; an API key's secret.")
-    token: SecretStr | None = Field(None, description="A bearer token, which is used instead of these.")
+    token: SecretStr | None = Field(
+        None, description="A bearer token, which is used instead of these."
+    )
     ssl_ca_file: Path | None = Field(None, description="PEM file of the authority to trust.")
     ssl_cert_file: Path | None = Field(None, description="PEM client certificate, for mutual TLS.")
     ssl_key_file: Path | None = Field(None, description="PEM key of the client certificate.")
