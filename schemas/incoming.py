@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -140,7 +141,7 @@ class IncomingReader:
                 fields = deleted_row(body, self._envelope)
         except (ContractError, RecursionError):
             fields = {}
-        named = self._name(fields, key)
+        named = self._name(fields, _by_plain_name(fields), key)
         return _CONTRACT.named(value) if named is None and self._id and _is_exact(value) else named
 
     def _looked_at(self, value: bytes, key: bytes | None) -> Incoming:
@@ -172,7 +173,7 @@ class IncomingReader:
         _check_version(fields.get("schema_version"))
         plain = _by_plain_name(fields)
         text = self._text(fields, plain)
-        if (review_id := self._name(fields, key)) is None:
+        if (review_id := self._name(fields, plain, key)) is None:
             keyless = "" if self._id else ", and the key names nothing"
             raise WrongShape(f"Review: review_id: {_absent(fields, 'ID', self._id)}{keyless}")
         metadata = _metadata(plain.get("metadata"))
@@ -189,11 +190,11 @@ class IncomingReader:
             raise wrong_shape(Review, error) from None
         return review, unread is not None
 
-    def _name(self, fields: Fields, key: bytes | None) -> str | None:
+    def _name(self, fields: Fields, plain: Fields, key: bytes | None) -> str | None:
         """Return what names a review: what stands in the named field, or its id, or else its key."""
         if self._id:
             return _named(_at(fields, self._id))
-        return _named(_first(_by_plain_name(fields), _IDS)) or self._name_in_key(key)
+        return _named(_first(plain, _IDS)) or self._name_in_key(key)
 
     def _name_in_key(self, key: bytes | None) -> str | None:
         """Return the name in a message's key; one with a schema is read as that says, if it can be."""
@@ -329,7 +330,15 @@ def _mended(text: str) -> str:
 
 def _plain_name(name: str) -> str:
     """Return a field's name as all ways to write it have it: ``reviewId`` is ``REVIEW_ID``."""
+    return _plain_short_name(name) if len(name) <= _LONGEST_NAME else _plainly(name)
+
+
+def _plainly(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
+
+
+# The messages of a topic have the same fields again and again. Long names could fill the memory.
+_plain_short_name: Final = lru_cache(maxsize=1024)(_plainly)
 
 
 def _by_plain_name(fields: Fields) -> dict[str, Any]:
