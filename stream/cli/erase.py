@@ -1,17 +1,20 @@
-"""`reviews erase`: forgetting one review, and saying what cannot be forgotten yet."""
+"""`reviews erase`: forgetting reviews, and saying what cannot be forgotten yet."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.errors import InputError
 from stream.terminal import one_line
 
 if TYPE_CHECKING:
@@ -20,7 +23,13 @@ if TYPE_CHECKING:
 
 
 def erase(
-    review_id: Annotated[str, typer.Argument(metavar="REVIEW_ID", help="Your own id of it.")],
+    review_ids: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REVIEW_ID...",
+            help="Your own ids; - reads them from standard input, one a line.",
+        ),
+    ],
     file: Annotated[
         list[Path] | None,
         typer.Option(
@@ -40,13 +49,14 @@ def erase(
     prefix: Prefix = None,
     as_json: Json = False,
 ) -> None:
-    """Erase one review: labels, review queue, cache, data sets. Safe to run again.
+    """Erase reviews: labels, review queue, cache, data sets. Safe to run again.
 
     Topics that only grow cannot forget a single message: they are listed, each with the day on
-    which the broker deletes what it holds. Exit code 1 when there was nothing to erase.
+    which the broker deletes what it holds. Exit code 1 when of one review nothing was known.
     """
     from stream.operations.erasure import Eraser
 
+    wanted = _named(review_ids)
     settings = settings_from(servers, prefix)
     with err.status("reading the topics") as status:
         eraser = Eraser(
@@ -56,18 +66,49 @@ def erase(
             dry_run=dry_run,
             on_progress=lambda read: status.update(f"reading the topics: {read:,} records"),
         )
-        done = asyncio.run(eraser.run(review_id))
+        erased = asyncio.run(eraser.run(wanted))
     if as_json:
-        out.print_json(json.dumps(_document(done, dry_run=dry_run)))
+        documents = [_document(done, dry_run=dry_run) for done in erased]
+        out.print_json(json.dumps(documents if len(documents) > 1 else documents[0]))
     else:
-        _print(done)
-    if not done.found:
-        note("nothing is known of a review with this id")
+        for done in erased:
+            if len(erased) > 1:
+                out.print(f"[b]{escape(one_line(done.review_id))}[/b]")
+            _print(done)
+    unknown = [done.review_id for done in erased if not done.found]
+    if len(erased) > len(unknown):
+        _tell_what_else([done for done in erased if done.found], dry_run=dry_run)
+    if unknown:
+        if len(erased) == 1:
+            note("nothing is known of a review with this id")
+        else:
+            note(f"nothing is known of {', '.join(map(one_line, unknown))}")
         raise typer.Exit(1)
+
+
+def _named(review_ids: list[str]) -> list[str]:
+    """Return the ids that were named, without repetitions; a dash stands for those on standard input.
+
+    Raises:
+        InputError: none was named.
+    """
+    named: list[str] = []
+    for review_id in review_ids:
+        if review_id == "-":
+            named += [line.strip() for line in sys.stdin if line.strip()]
+        else:
+            named.append(review_id)
+    if not named:
+        raise InputError("no id was named", "write one a line")
+    return list(dict.fromkeys(named))
+
+
+def _tell_what_else(erased: list[Erasure], *, dry_run: bool) -> None:
+    """Say what was not done: all of it in a rehearsal; what models have learned, otherwise."""
     if dry_run:
         note("nothing was changed; without --dry-run it is")
-    elif done.models:
-        numbers = ", ".join(map(str, done.models))
+    elif models := sorted({number for done in erased for number in done.models}):
+        numbers = ", ".join(map(str, models))
         note(f"models {numbers} had learnt from it; what the next `reviews retrain` makes has not")
 
 

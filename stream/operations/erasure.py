@@ -1,9 +1,9 @@
-"""Erasing one review: what can be taken out at once is, and what cannot is named with its date."""
+"""Erasing reviews: what can be taken out at once is, and what cannot is named with its date."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Erasure:
 
 
 class Eraser:
-    """Erases one review. Doing it again is safe, and finishes what an interruption left.
+    """Erases reviews. Doing it again is safe, and finishes what an interruption left.
 
     Args:
         settings: connection, topics, Redis, the learning loop's folders.
@@ -74,23 +74,27 @@ class Eraser:
         self._dry_run = dry_run
         self._on_progress = on_progress
 
-    async def run(self, review_id: str) -> Erasure:
-        """Erase.
+    async def run(self, review_ids: Sequence[str]) -> list[Erasure]:
+        """Erase reviews.
 
-        Kafka is read first: its topics tell the texts that cache and files are searched for. They
-        are changed last, so that whatever goes wrong before can be found and finished by another
-        run.
+        Kafka is read first, once for all of them: its topics tell the texts that cache and files are
+        searched for. They are changed last, so that whatever goes wrong before can be found and
+        finished by another run.
 
         Raises:
             BrokerError: no broker answers, or it refuses us.
-            CacheError: Redis does not answer; nothing was erased.
+            CacheError: Redis does not answer; the review that is named and those after it are not erased.
             InputError: a file of labels cannot be read or written; Redis is done by then.
         """
         files = list(data_files(self._settings.learning, self._more_files))
         for place in self._look_in:
             if not place.exists():
                 raise InputError(f"{place} is not there", "name folders and files that exist")
-        copies = await find_copies(self._settings, review_id, self._on_progress)
+        wanted = list(dict.fromkeys(review_ids))
+        copies = await find_copies(self._settings, wanted, self._on_progress)
+        return [await self._erase(review_id, copies[review_id], files) for review_id in wanted]
+
+    async def _erase(self, review_id: str, copies: Copies, files: list[Path]) -> Erasure:
         done = Erasure(review_id, copies.topics)
         await self._erase_from_redis(done, copies)
         touched = []
@@ -138,7 +142,7 @@ class Eraser:
                 done.cached = await self._forget_answers(copies.texts)
         except (RedisError, OSError) as error:
             raise CacheError(
-                f"Redis does not answer ({type(error).__name__}); nothing was erased",
+                f"Redis does not answer ({type(error).__name__}): {done.review_id} was not erased",
                 "bring it back and run the same command again; where there is no Redis, set "
                 "REVIEWS_CACHE__URL to nothing",
             ) from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -71,34 +72,48 @@ def topics_with_reviews(present: set[str], names: TopicNames) -> list[str]:
 
 
 async def find_copies(
-    settings: Settings, review_id: str, on_progress: Callable[[int], None] = lambda _: None
-) -> Copies:
-    """Read every topic that names reviews, from its beginning to where it ends now.
+    settings: Settings,
+    review_ids: Iterable[str],
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> dict[str, Copies]:
+    """Read every topic that names reviews once, from its beginning to where it ends now.
 
     Args:
         settings: connection and topics.
-        review_id: whose records are looked for.
+        review_ids: whose records are looked for.
         on_progress: told from time to time how many records were read.
+
+    Returns:
+        What there is of each review, also where that is nothing.
 
     Raises:
         BrokerError: no broker answers, or it refuses us.
         RegistryUnavailable: the schema registry does not answer: what it knows cannot be searched.
     """
-    async with asking(settings.schema_registry) as schemas:
-        return await _find(settings, review_id, schemas, on_progress)
-
-
-async def _find(
-    settings: Settings,
-    review_id: str,
-    schemas: KnownSchemas | None,
-    on_progress: Callable[[int], None],
-) -> Copies:
-    kafka = settings.kafka
-    names = topics_with_reviews(await list_topics(kafka), settings.topic_names)
+    names = topics_with_reviews(await list_topics(settings.kafka), settings.topic_names)
     if not names:
-        return Copies([], frozenset())
-    search = _Search(review_id, settings, schemas, await topic_configs(kafka, names))
+        return {review_id: Copies([], frozenset()) for review_id in review_ids}
+    configs = await topic_configs(settings.kafka, names)
+    async with asking(settings.schema_registry) as schemas:
+        searches = {
+            review_id: _Search(review_id, settings, schemas, configs) for review_id in review_ids
+        }
+        read = 0
+        async with contextlib.aclosing(_records(settings, names, schemas)) as records:
+            async for record in records:
+                for search in searches.values():
+                    search.take(record)
+                read += 1
+                if read % _TELL_EVERY == 0:
+                    on_progress(read)
+    return {review_id: search.copies() for review_id, search in searches.items()}
+
+
+async def _records(
+    settings: Settings, names: Sequence[str], schemas: KnownSchemas | None
+) -> AsyncGenerator[ConsumerRecord]:
+    """Yield all records of some topics, once what they were written with is known."""
+    kafka = settings.kafka
     consumer = observer(kafka)
     partitions = await partitions_of(kafka, *names)
     await start(consumer, kafka)
@@ -108,19 +123,19 @@ async def _find(
         ends = await consumer.end_offsets(partitions)
         for tp in partitions:
             consumer.seek(tp, begins[tp])
-        read = 0
         async for record in read_to_end(consumer, ends):
-            if schemas is not None and search.is_as_sent(record):
+            if schemas is not None and _is_as_sent(record.topic, settings.topic_names):
                 await schemas.learn([record])
-            search.take(record)
-            read += 1
-            if read % _TELL_EVERY == 0:
-                on_progress(read)
+            yield record
     except (KafkaError, OSError) as error:
         raise unreachable(kafka, error) from None
     finally:
         await consumer.stop()
-    return search.copies()
+
+
+def _is_as_sent(topic: str, names: TopicNames) -> bool:
+    """Tell whether a topic holds what came in as it was: the incoming one, or dead letters."""
+    return topic == names.incoming or topic.startswith(f"{names.prefix}.dead-letter")
 
 
 class _Search:
@@ -135,7 +150,6 @@ class _Search:
         self._names = settings.topic_names
         # What came in may look otherwise, and a dead letter is what came in.
         self._reader = settings.incoming.reader(schemas)
-        self._dead_letters = f"{self._names.prefix}.dead-letter"
         self._key = review_id.encode("utf-8", "surrogatepass")
         # A producer without keys, or with others, names the review in the value only.
         quoted = json.dumps(review_id)[1:-1].encode()
@@ -146,11 +160,6 @@ class _Search:
         self._open: dict[TopicPartition, int] = {}
         self._texts: set[str] = set()
         self._written: set[str] = set()
-
-    def is_as_sent(self, record: ConsumerRecord) -> bool:
-        """Tell whether a record is on the incoming topic, or a dead letter."""
-        named: str = record.topic
-        return named == self._names.incoming or named.startswith(self._dead_letters)
 
     def take(self, record: ConsumerRecord) -> None:
         tp = TopicPartition(record.topic, record.partition)
@@ -172,7 +181,7 @@ class _Search:
 
     def _review_in(self, record: ConsumerRecord) -> dict[str, Any] | None:
         """Return what a record says of the review; None: it is not about it."""
-        if self.is_as_sent(record):
+        if _is_as_sent(record.topic, self._names):
             return self._sent(record)
         named = any(spelling in record.value for spelling in self._spellings)
         review = _review_of(record.value) if named or record.key == self._key else {}

@@ -92,7 +92,7 @@ async def until_waiting(queue, count):
 async def test_an_erased_label_is_neither_trained_on_nor_exported(settings):
     await publish_label(settings, "gone", TEXT)
     await publish_label(settings, "stays", OTHER)
-    await Eraser(settings).run("gone")
+    await Eraser(settings).run(["gone"])
     assert [found.review_id for found in (await read_labels(settings)).labels] == ["stays"]
     assert [found.review_id for found in await standing_labels(settings)] == ["stays"]
 
@@ -101,7 +101,7 @@ async def test_the_queue_forgets_the_text_and_goes_on_with_the_rest(settings, re
     await send_tasks(settings, [task(1, TEXT), task(2, TEXT + "!"), task(3, OTHER)])
     async with running_queue(settings) as queue:
         await until_waiting(queue, 3)
-        done = await Eraser(settings).run("r1")
+        (done,) = await Eraser(settings).run(["r1"])
         await until_waiting(queue, 2)
     assert done.queue
     assert f"{normalize(TEXT)}'" not in redis_says(redis_url)
@@ -112,7 +112,7 @@ async def test_a_decision_about_it_cannot_be_undone_any_more(settings, redis_url
     await send_tasks(settings, [task(1, TEXT)])
     async with running_queue(settings) as queue, reviewer(queue, "ann") as ann:
         await ann.decide(await ann.until_card(), Category("kids"))
-        await Eraser(settings).run("r1")
+        await Eraser(settings).run(["r1"])
     assert TEXT not in redis_says(redis_url)
 
 
@@ -126,14 +126,14 @@ async def test_redis_knows_no_more_of_its_id(settings, redis_url):
         second = await ann.until_card()
         await ann.decide(second, Category("footwear"))
         assert "r77" in redis_says(redis_url)
-        await Eraser(settings).run("r77")
+        await Eraser(settings).run(["r77"])
     assert "r77" not in redis_says(redis_url)
     assert "r78" in redis_says(redis_url)
 
 
 async def test_a_rebuilt_queue_does_not_bring_it_back(settings, redis_url):
     await send_tasks(settings, [task(1, TEXT), task(2, OTHER)])
-    await Eraser(settings).run("r1")
+    await Eraser(settings).run(["r1"])
     async with running_queue(settings) as queue:
         await until_waiting(queue, 1)
     assert TEXT not in redis_says(redis_url)
@@ -141,7 +141,7 @@ async def test_a_rebuilt_queue_does_not_bring_it_back(settings, redis_url):
 
 async def test_a_review_that_is_sent_again_later_is_a_new_one(settings):
     await send_tasks(settings, [task(1, TEXT)])
-    await Eraser(settings).run("r1")
+    await Eraser(settings).run(["r1"])
     await send_tasks(settings, [task(1, OTHER)])
     async with running_queue(settings) as queue:
         await until_waiting(queue, 1)
@@ -154,7 +154,7 @@ async def test_answers_for_its_text_leave_the_cache(settings, redis_url):
     prints = [fingerprint(normalize(text)) for text in (TEXT, OTHER)]
     with redis.Redis.from_url(redis_url) as client:
         client.mset({f"{KEY_PREFIX}{'0' * 16}:{found}": b"answer" for found in prints})
-        done = await Eraser(settings).run("gone")
+        (done,) = await Eraser(settings).run(["gone"])
         left = list(client.scan_iter(match=f"{KEY_PREFIX}*"))
     assert done.cached == 1
     assert left == [f"{KEY_PREFIX}{'0' * 16}:{prints[1]}".encode()]
@@ -175,7 +175,7 @@ async def test_data_sets_lose_its_row_and_their_models_are_named(settings, tmp_p
     extra = tmp_path / "labelled.csv"
     extra.write_text("review_id,text,category\ngone,что-то другое,kids\nstays,платье,clothing\n")
 
-    done = await Eraser(settings, more_files=[extra]).run("gone")
+    (done,) = await Eraser(settings, more_files=[extra]).run(["gone"])
 
     assert read_dataset(run / "dataset.jsonl").texts == [OTHER]
     assert extra.read_text() == "review_id,text,category\nstays,платье,clothing\n"
@@ -193,7 +193,7 @@ async def test_what_still_tells_of_it_is_named(settings, tmp_path):
     version.mkdir(parents=True)
     marks = [int(fingerprint(normalize(text))[:16], 16) for text in (TEXT, OTHER)]
     np.save(version / "known.npy", np.array(marks, dtype=np.uint64))
-    done = await Eraser(settings, look_in=[report]).run("gone")
+    (done,) = await Eraser(settings, look_in=[report]).run(["gone"])
     left = {trace.where: trace.what for trace in done.traces}
     assert set(left) == {str(report / "index.html"), str(version / "known.npy")}
     assert "64-bit hash" in left[str(version / "known.npy")]
@@ -201,7 +201,7 @@ async def test_what_still_tells_of_it_is_named(settings, tmp_path):
 
 async def test_a_dry_run_changes_nothing(settings):
     await publish_label(settings, "gone", TEXT)
-    done = await Eraser(settings, dry_run=True).run("gone")
+    (done,) = await Eraser(settings, dry_run=True).run(["gone"])
     assert done.found
     assert len((await read_labels(settings)).labels) == 1
 
@@ -245,5 +245,29 @@ async def test_without_redis_nothing_is_erased_and_one_line_says_so(settings):
         REVIEWS_TOPICS__PREFIX=settings.topics.prefix,
         REVIEWS_CACHE__URL="redis://127.0.0.1:1/0",
     )
-    assert_one_clear_line(result, 5, "nothing was erased")
+    assert_one_clear_line(result, 5, "gone was not erased")
     assert len((await read_labels(settings)).labels) == 1
+
+
+async def test_several_are_erased_at_once_and_each_is_told_of(settings, redis_url):
+    for review_id in ("r1", "r2", "r3"):
+        await publish_label(settings, review_id, TEXT)
+    result = reviews(
+        "erase",
+        "-",
+        "--json",
+        stdin="r1\n\n r3 \nnobody\nr1\n",
+        REVIEWS_KAFKA__BOOTSTRAP_SERVERS=settings.kafka.bootstrap_servers,
+        REVIEWS_TOPICS__PREFIX=settings.topics.prefix,
+        REVIEWS_CACHE__URL=redis_url,
+        REVIEWS_LEARNING__RUNS=str(settings.learning.runs),
+    )
+    assert result.returncode == 1, "of one nothing is known"
+    assert "nobody" in result.stderr
+    told = json.loads(result.stdout)
+    assert [(one["review_id"], one["tombstones"]) for one in told] == [
+        ("r1", 1),
+        ("r3", 1),
+        ("nobody", 0),
+    ]
+    assert {kept.review_id for kept in (await read_labels(settings)).labels} == {"r2"}

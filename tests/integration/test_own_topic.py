@@ -138,7 +138,7 @@ async def test_an_erasure_finds_what_stands_there_in_its_own_shape(kafka, settin
     # The key of another customer's tickets is the number of one: it names a customer.
     await send(kafka, names.incoming, [ticket(4711), ticket(4712), ticket(5, customer="4711")])
     await send(kafka, names.dead_letter, [ticket(4711, None), ticket(5, None)])
-    done = await Eraser(settings, dry_run=True).run("4711")
+    (done,) = await Eraser(settings, dry_run=True).run(["4711"])
     assert {topic.topic: topic.records for topic in done.topics} == {
         names.incoming: 1,
         names.dead_letter: 1,

@@ -216,6 +216,6 @@ async def test_doctor_reads_what_the_registry_knows_and_tells_when_it_is_away(
 async def test_an_erasure_finds_a_review_in_avro(kafka, settings):
     topics = settings.topic_names
     await send(kafka, topics.incoming, [(None, wired(1, avro(ROW, row(n)))) for n in range(1, 4)])
-    copies = await find_copies(settings, "2")
+    copies = (await find_copies(settings, ["2"]))["2"]
     assert {topic.topic: topic.records for topic in copies.topics} == {topics.incoming: 1}
     assert copies.written == {BOOTS}
