@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
@@ -76,6 +76,7 @@ class IncomingReader:
             by its key: a customer's would make one review of all that the customer wrote.
         created_field: where the date is, if not in ``created_at``.
         metadata_fields: what is kept beside ``metadata``, under the same name; paths, parted by commas.
+        metadata_headers: headers that are kept there as well, parted by commas.
         registered: tells how Avro and Protobuf are read; unless given, they are not.
     """
 
@@ -86,6 +87,7 @@ class IncomingReader:
         id_field: str = "",
         created_field: str = "",
         metadata_fields: str = "",
+        metadata_headers: str = "",
         registered: RegisteredSchemas | None = None,
     ) -> None:
         self._envelope = envelope
@@ -94,18 +96,36 @@ class IncomingReader:
         self._id = id_field.strip()
         self._created = created_field.strip()
         self._kept = _paths(metadata_fields)
+        self._kept_headers = frozenset(_paths(metadata_headers))
         self._exact = not (self._texts or self._id or self._created or self._kept)
 
-    def read(self, value: bytes | None, key: bytes | None = None) -> Incoming:
+    def read(
+        self,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: Iterable[tuple[str, bytes | None]] = (),
+    ) -> Incoming:
         """Return the review in a message, or that it deletes one.
 
         Args:
             value: of the message; None is a tombstone.
             key: names the review if nothing in it does, and no field is named that should.
+            headers: of the message; of several of one name the last counts.
 
         Raises:
             ContractError: it has no words, no name, or cannot be read; the message says which.
         """
+        review, unread_date = self._read(value, key)
+        if review is not None and self._kept_headers:
+            kept = {
+                name: _mended(held.decode("utf-8", "replace"))
+                for name, held in headers
+                if name in self._kept_headers and held is not None
+            }
+            review = review.model_copy(update={"metadata": kept | review.metadata})
+        return review, unread_date
+
+    def _read(self, value: bytes | None, key: bytes | None) -> Incoming:
         if value is None:
             return _NOTHING
         if self._exact and len(value) <= MAX_EVENT_BYTES and value.find(_DEBEZIUM_MARK) < 0:

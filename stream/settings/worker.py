@@ -116,6 +116,11 @@ class IncomingSettings(Section):
         description="Further fields that come back in `metadata`, each under its path: paths, parted by "
         "commas, as customer.id.",
     )
+    metadata_headers: str = Field(
+        "",
+        description="Headers of a message that come back in `metadata`, each under its name: names, parted "
+        "by commas.",
+    )
 
     def reader(self, registered: RegisteredSchemas | None = None) -> IncomingReader:
         """Return what reads messages so.
@@ -129,6 +134,7 @@ class IncomingSettings(Section):
             self.id_field,
             self.created_field,
             self.metadata_fields,
+            self.metadata_headers,
             registered,
         )
 

@@ -85,7 +85,7 @@ def decode_event(
         event.rejection = Rejection(unreadable.code, unreadable.message)
         return event
     try:
-        review, event.unread_date = reader.read(record.value, record.key)
+        review, event.unread_date = reader.read(record.value, record.key, record.headers)
     except ContractError as error:
         event.rejection = Rejection(error.code, str(error))
         return event

@@ -423,3 +423,29 @@ def test_no_bytes_make_reading_raise_anything_but_a_contract_error(value):
             assert error.code  # noqa: PT017 - both outcomes are fine, others are not
         else:
             assert review is None or decode(Review, encode(review)) == review
+
+
+def test_headers_that_are_named_come_back_in_the_metadata():
+    reader = IncomingReader(metadata_headers="tenant, Trace-Id, absent")
+    headers = [
+        ("tenant", b"a"),
+        ("tenant", "б".encode()),
+        ("Trace-Id", b"\xff1"),
+        ("absent", None),
+        ("other", b"x"),
+    ]
+    review, _ = reader.read(message(), None, headers)
+    assert review.metadata == {"tenant": "б", "Trace-Id": "\ufffd1"}
+    assert decode(Review, encode(review)) == review
+
+
+def test_the_messages_own_metadata_wins_over_a_header_of_the_same_name():
+    reader = IncomingReader(metadata_headers="tenant")
+    review, _ = reader.read(
+        message(metadata={"tenant": "own", "more": "1"}), None, [("tenant", b"h")]
+    )
+    assert review.metadata == {"tenant": "own", "more": "1"}
+
+
+def test_without_names_no_header_is_kept():
+    assert READER.read(message(), None, [("tenant", b"a")])[0].metadata == {}
