@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from pydantic import ValidationError
 
@@ -22,7 +22,7 @@ from schemas.codec import MAX_EVENT_BYTES, too_large, wrong_shape
 from schemas.dates import FIRST_YEAR, LAST_YEAR, read_date
 from schemas.envelopes import UNAVAILABLE, Envelope, Fields, deleted_row, unwrapped
 from schemas.errors import ContractError, NotJson, OtherFormat, UnknownSchemaVersion, WrongShape
-from schemas.events import SCHEMA_VERSION, Review
+from schemas.events import MAX_TEXT_CHARS, SCHEMA_VERSION, Review
 from schemas.formats import binary_format, registry_head, schema_named_by
 
 # What Debezium leaves in a row that looks like a review, and says that it is none: `__deleted`, and
@@ -43,6 +43,9 @@ _LONGEST_NAME: Final = 40
 _LONG_KEY: Final = 8
 """Bytes of a key that is a number, as Kafka's LongSerializer writes it."""
 
+
+LongTexts = Literal["refuse", "cut"]
+_LONG_TEXTS: Final = "REVIEWS_INCOMING__LONG_TEXTS=cut keeps the beginning"
 
 Incoming = tuple[Review | None, bool]
 """A review, and whether its date could not be read and is in its metadata as it was.
@@ -76,6 +79,8 @@ class IncomingReader:
             by its key: a customer's would make one review of all that the customer wrote.
         created_field: where the date is, if not in ``created_at``.
         metadata_fields: what is kept beside ``metadata``, under the same name; paths, parted by commas.
+        long_texts: what becomes of a text of more than :data:`~schemas.events.MAX_TEXT_CHARS` characters:
+            it is refused, or cut to so many, and ``text_characters`` in the metadata says how many it had.
         metadata_headers: headers that are kept there as well, parted by commas.
         registered: tells how Avro and Protobuf are read; unless given, they are not.
     """
@@ -88,6 +93,7 @@ class IncomingReader:
         created_field: str = "",
         metadata_fields: str = "",
         metadata_headers: str = "",
+        long_texts: LongTexts = "refuse",
         registered: RegisteredSchemas | None = None,
     ) -> None:
         self._envelope = envelope
@@ -96,6 +102,7 @@ class IncomingReader:
         self._id = id_field.strip()
         self._created = created_field.strip()
         self._kept = _paths(metadata_fields)
+        self._cuts = long_texts == "cut"
         self._kept_headers = frozenset(_paths(metadata_headers))
         self._exact = not (self._texts or self._id or self._created or self._kept)
 
@@ -204,10 +211,16 @@ class IncomingReader:
         created, unread = _created(date)
         if unread is not None:
             metadata.setdefault("created_at", unread)
+        if self._cuts and len(text) > MAX_TEXT_CHARS:
+            metadata.setdefault("text_characters", str(len(text)))
+            text = text[:MAX_TEXT_CHARS]
         try:
             review = Review(review_id=review_id, text=text, created_at=created, metadata=metadata)
         except ValidationError as error:
-            raise wrong_shape(Review, error) from None
+            refused = wrong_shape(Review, error)
+            if len(text) > MAX_TEXT_CHARS:
+                refused = WrongShape(f"{refused}, not {len(text):,}; {_LONG_TEXTS}")
+            raise refused from None
         return review, unread is not None
 
     def _name(self, fields: Fields, plain: Fields, key: bytes | None) -> str | None:

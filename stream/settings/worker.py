@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from schemas.envelopes import Envelope
-from schemas.incoming import IncomingReader, RegisteredSchemas
+from schemas.incoming import IncomingReader, LongTexts, RegisteredSchemas
 from stream.settings.fields import (
     BUNDLED_MODEL,
     Names,
@@ -121,6 +121,11 @@ class IncomingSettings(Section):
         description="Headers of a message that come back in `metadata`, each under its name: names, parted "
         "by commas.",
     )
+    long_texts: LongTexts = Field(
+        "refuse",
+        description="Texts of more than 20,000 characters: `refuse` makes dead letters of them, `cut` keeps "
+        "the beginning, and `text_characters` in `metadata` says how long it was.",
+    )
 
     def reader(self, registered: RegisteredSchemas | None = None) -> IncomingReader:
         """Return what reads messages so.
@@ -135,6 +140,7 @@ class IncomingSettings(Section):
             self.created_field,
             self.metadata_fields,
             self.metadata_headers,
+            self.long_texts,
             registered,
         )
 

@@ -449,3 +449,23 @@ def test_the_messages_own_metadata_wins_over_a_header_of_the_same_name():
 
 def test_without_names_no_header_is_kept():
     assert READER.read(message(), None, [("tenant", b"a")])[0].metadata == {}
+
+
+LONG = "длинно " * 3_000
+
+
+def test_a_text_that_is_too_long_is_refused_with_the_setting_that_would_cut_it():
+    with pytest.raises(WrongShape, match=r"not 21,000; REVIEWS_INCOMING__LONG_TEXTS=cut"):
+        READER.read(message(text=LONG))
+
+
+@pytest.mark.parametrize("fields", [{}, {"text_field": "text"}])
+def test_or_it_is_cut_and_says_how_long_it_was(fields):
+    review = read(message(text=LONG, metadata={"a": "b"}), long_texts="cut", **fields)
+    assert review.text == LONG[:20_000]
+    assert review.metadata == {"a": "b", "text_characters": "21000"}
+
+
+def test_a_text_that_is_not_too_long_is_left_as_it_is():
+    review = read(message(text=LONG[:20_000]), long_texts="cut")
+    assert (review.text, review.metadata) == (LONG[:20_000], {})
