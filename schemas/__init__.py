@@ -33,7 +33,7 @@ from schemas.events import (
     Review,
     SourcePosition,
 )
-from schemas.formats import schema_named_by
+from schemas.formats import looks_like_json, schema_named_by
 from schemas.headers import (
     Cut,
     DeadLetterReason,
@@ -112,6 +112,7 @@ __all__ = [
     "encode",
     "highest",
     "load_taxonomy",
+    "looks_like_json",
     "precedence",
     "read_date",
     "review_id_of",

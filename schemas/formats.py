@@ -13,6 +13,7 @@ _CONFLUENT_HEAD: Final = 5
 _APICURIO_HEAD: Final = 9
 _GLUE_HEAD: Final = 18
 _GLUE_VERSION: Final = 3
+_WHITE: Final = b" \t\r\n"
 _JSON_BEGINS: Final = frozenset((b"{", b"[", b'"', b"\xef"))
 _REMEDY: Final = "reviews are read as JSON: have the producer or connector write that"
 _REGISTRY: Final = "REVIEWS_SCHEMA_REGISTRY__URL names the registry that knows it"
@@ -58,6 +59,12 @@ def schema_named_by(value: bytes) -> tuple[int, int] | None:
         if len(value) >= size and number > 0:
             return number, size
     return None
+
+
+def looks_like_json(value: bytes) -> bool:
+    """Tell whether a value begins as JSON in UTF-8 does, or is empty or null."""
+    begins = value.lstrip(_WHITE)[:4]
+    return begins[:1] in _JSON_BEGINS or begins in {b"", b"null"}
 
 
 def binary_format(value: bytes) -> str | None:

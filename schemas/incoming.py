@@ -23,7 +23,7 @@ from schemas.dates import FIRST_YEAR, LAST_YEAR, read_date
 from schemas.envelopes import UNAVAILABLE, Envelope, Fields, deleted_row, unwrapped
 from schemas.errors import ContractError, NotJson, OtherFormat, UnknownSchemaVersion, WrongShape
 from schemas.events import MAX_TEXT_CHARS, SCHEMA_VERSION, Review
-from schemas.formats import binary_format, registry_head, schema_named_by
+from schemas.formats import binary_format, looks_like_json, registry_head, schema_named_by
 
 # What Debezium leaves in a row that looks like a review, and says that it is none: `__deleted`, and
 # the mark of a value that was not sent. One search, since every message pays for it.
@@ -82,7 +82,8 @@ class IncomingReader:
         long_texts: what becomes of a text of more than :data:`~schemas.events.MAX_TEXT_CHARS` characters:
             it is refused, or cut to so many, and ``text_characters`` in the metadata says how many it had.
         metadata_headers: headers that are kept there as well, parted by commas.
-        registered: tells how Avro and Protobuf are read; unless given, they are not.
+        registered: tells how Avro and Protobuf behind a schema's id are read; unless given, they are not.
+        unregistered: reads messages that are no JSON and name no schema; raises OtherFormat.
     """
 
     def __init__(
@@ -95,8 +96,10 @@ class IncomingReader:
         metadata_headers: str = "",
         long_texts: LongTexts = "refuse",
         registered: RegisteredSchemas | None = None,
+        unregistered: Callable[[bytes], object] | None = None,
     ) -> None:
         self._envelope = envelope
+        self._unregistered = unregistered
         self._registered = registered if envelope in {"auto", "registry"} else None
         self._texts = _paths(text_field)
         self._id = id_field.strip()
@@ -186,6 +189,8 @@ class IncomingReader:
             schema_id, head = named
             read = self._registered.reader_of(schema_id)
             return _json_in(value[head:]) if read is None else read(value[head:])
+        if self._unregistered is not None and not looks_like_json(value):
+            return self._unregistered(value)
         head = registry_head(value) if self._envelope in {"auto", "registry"} else 0
         if not head and (known := binary_format(value)) is not None:
             raise OtherFormat(f"the value is {known}")

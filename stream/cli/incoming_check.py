@@ -17,7 +17,7 @@ from stream.kafka.clients import observer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.read_to_end import read_to_end
 from stream.kafka.topics import partitions_of
-from stream.schema_registry import asking
+from stream.schema_registry import asking, incoming_reader
 from stream.settings import Settings
 
 # The newest of so many partitions: enough to see a wrong setting, few enough for a topic of any size.
@@ -31,8 +31,8 @@ _FIELDS: Final = (
 )
 
 _OTHER_FORMAT: Final = (
-    "of Avro and Protobuf, name the schema registry: REVIEWS_SCHEMA_REGISTRY__URL; of all else, have "
-    "the producer write JSON"
+    "of Avro and Protobuf, name the schema registry, REVIEWS_SCHEMA_REGISTRY__URL, or without one a file, "
+    "REVIEWS_INCOMING__SCHEMA_FILE; of all else, have the producer write JSON"
 )
 
 
@@ -66,7 +66,7 @@ async def incoming_messages(settings: Settings) -> list[Finding]:
     async with asking(settings.schema_registry) as schemas:
         if schemas is not None:
             await schemas.learn(records)
-        return [_finding(topic, _sampled(settings.incoming.reader(schemas), records))]
+        return [_finding(topic, _sampled(incoming_reader(settings.incoming, schemas), records))]
 
 
 def _sampled(reader: IncomingReader, records: list[ConsumerRecord]) -> _Sample:

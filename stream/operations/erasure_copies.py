@@ -12,13 +12,13 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas import ContractError, TopicNames
+from schemas import ContractError, IncomingReader, TopicNames, looks_like_json
 from stream.kafka.clients import observer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.read_to_end import read_to_end
 from stream.kafka.reading import moment_of
 from stream.kafka.topics import list_topics, partitions_of, topic_configs
-from stream.schema_registry import KnownSchemas, asking
+from stream.schema_registry import KnownSchemas, asking, incoming_reader
 from stream.settings import Settings
 from stream.text import normalize
 
@@ -95,8 +95,11 @@ async def find_copies(
         return {review_id: Copies([], frozenset()) for review_id in review_ids}
     configs = await topic_configs(settings.kafka, names)
     async with asking(settings.schema_registry) as schemas:
+        # What came in may look otherwise than the contract says, and a dead letter is what came in.
+        reader = incoming_reader(settings.incoming, schemas)
         searches = {
-            review_id: _Search(review_id, settings, schemas, configs) for review_id in review_ids
+            review_id: _Search(review_id, settings.topic_names, reader, configs)
+            for review_id in review_ids
         }
         read = 0
         async with contextlib.aclosing(_records(settings, names, schemas)) as records:
@@ -142,14 +145,13 @@ class _Search:
     def __init__(
         self,
         review_id: str,
-        settings: Settings,
-        schemas: KnownSchemas | None,
+        names: TopicNames,
+        reader: IncomingReader,
         configs: dict[str, dict[str, str]],
     ) -> None:
         self._id = review_id
-        self._names = settings.topic_names
-        # What came in may look otherwise, and a dead letter is what came in.
-        self._reader = settings.incoming.reader(schemas)
+        self._names = names
+        self._reader = reader
         self._key = review_id.encode("utf-8", "surrogatepass")
         # A producer without keys, or with others, names the review in the value only.
         quoted = json.dumps(review_id)[1:-1].encode()
@@ -190,7 +192,8 @@ class _Search:
 
     def _sent(self, record: ConsumerRecord) -> dict[str, Any] | None:
         """Read a record as a worker does; one that is no review is about it if its id is."""
-        if not self._may_name(record.value) and not self._may_name(record.key or b""):
+        plain = looks_like_json(record.value)
+        if plain and not self._may_name(record.value) and not self._may_name(record.key or b""):
             return None
         if self._reader.named(record.value, record.key) != self._id:
             return None

@@ -21,21 +21,27 @@ from schemas import OtherFormat
 from stream.schema_registry.errors import UnusableSchema
 
 _MAIN: Final = "registered-schema.proto"
+_ONLY: Final[tuple[int, ...]] = ()
+"""Stands for the type of bodies that name none: indexes of a body are never without one."""
 _SHOWN: Final = 200
 _MOST_INDEXES: Final = 32
 _MOST_VARINT_BYTES: Final = 10
 _MORE_FOLLOWS: Final = 0x80
 
 
-def protobuf_reader(text: str, parts: Mapping[str, str]) -> Callable[[bytes], object]:
+def protobuf_reader(
+    text: str, parts: Mapping[str, str], message_type: str | None = None
+) -> Callable[[bytes], object]:
     """Return what reads bodies that were written with a schema.
 
     Args:
         text: the schema, as a ``.proto`` file has it.
         parts: files that it imports, by the name it uses.
+        message_type: full name of the type of all bodies, which then name none; empty: the file's first.
+            Unless given, indexes in each body name it.
 
     Raises:
-        UnusableSchema: it does not compile, or the compiler is not installed.
+        UnusableSchema: it does not compile, the compiler is not installed, or it has no such type.
     """
     files = _compiled(text, parts)
     pool = DescriptorPool()
@@ -43,9 +49,11 @@ def protobuf_reader(text: str, parts: Mapping[str, str]) -> Callable[[bytes], ob
         pool.Add(file)
     (main,) = (file for file in files if file.name == _MAIN)
     types: dict[tuple[int, ...], Any] = {}
+    if message_type is not None:
+        types[_ONLY] = _only_type(pool, main, message_type)
 
     def read_body(body: bytes) -> object:
-        indexes, start = _indexes(body)
+        indexes, start = _indexes(body) if message_type is None else (_ONLY, 0)
         try:
             if (made := types.get(indexes)) is None:
                 name = _type_name(main, indexes)
@@ -87,6 +95,14 @@ def _compiled(text: str, parts: Mapping[str, str]) -> Sequence[FileDescriptorPro
                 "the schema does not compile as Protobuf; the log's lines before say why"
             )
         return list(FileDescriptorSet.FromString(described.read_bytes()).file)
+
+
+def _only_type(pool: DescriptorPool, file: FileDescriptorProto, name: str) -> Any:
+    try:
+        found = pool.FindMessageTypeByName(name or _type_name(file, (0,)))
+    except (IndexError, KeyError):
+        raise UnusableSchema(f"the schema has no message type {name[:_SHOWN]}".rstrip()) from None
+    return message_factory.GetMessageClass(found)
 
 
 def _type_name(file: FileDescriptorProto, indexes: tuple[int, ...]) -> str:

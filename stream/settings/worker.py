@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -127,11 +128,27 @@ class IncomingSettings(Section):
         "the beginning, and `text_characters` in `metadata` says how long it was.",
     )
 
-    def reader(self, registered: RegisteredSchemas | None = None) -> IncomingReader:
+    schema_file: Path | None = Field(
+        None,
+        description="Schema of messages that are neither JSON nor name one in a schema registry: Avro "
+        "(.avsc) or Protobuf (.proto, what it imports beside it).",
+    )
+    message_type: str = Field(
+        "",
+        description="Of Protobuf in `schema_file`: full name of the messages' type, as shop.Review. The "
+        "file's first unless set.",
+    )
+
+    def reader(
+        self,
+        registered: RegisteredSchemas | None = None,
+        unregistered: Callable[[bytes], object] | None = None,
+    ) -> IncomingReader:
         """Return what reads messages so.
 
         Args:
-            registered: tells how Avro and Protobuf are read; unless given, they are not.
+            registered: tells how Avro and Protobuf behind a schema's id are read; unless given, they are not.
+            unregistered: reads messages that are no JSON and name no schema.
         """
         return IncomingReader(
             self.envelope,
@@ -142,6 +159,7 @@ class IncomingSettings(Section):
             self.metadata_headers,
             self.long_texts,
             registered,
+            unregistered,
         )
 
 

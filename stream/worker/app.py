@@ -33,7 +33,7 @@ from stream.kafka import connection as kafka
 from stream.kafka.group_members import require_member
 from stream.kafka.presence import tell_of_outages
 from stream.model.classifier import Classifier
-from stream.schema_registry import KnownSchemas
+from stream.schema_registry import KnownSchemas, incoming_reader
 from stream.settings import Settings
 from stream.tracing import open_tracing
 from stream.web.health import HealthServer
@@ -99,7 +99,7 @@ class Worker:
         registry = settings.schema_registry
         self._schemas = KnownSchemas(registry) if registry.url else None
         self.metrics.schema_registry_lost.set_function(lambda: float(not self._registry_answers))
-        self._reader = settings.incoming.reader(self._schemas)
+        self._reader = incoming_reader(settings.incoming, self._schemas)
         self._sample = AuditSample(settings.audit)
         names = settings.topic_names
         options = member_options(settings)

@@ -219,3 +219,25 @@ async def test_an_erasure_finds_a_review_in_avro(kafka, settings):
     copies = (await find_copies(settings, ["2"]))["2"]
     assert {topic.topic: topic.records for topic in copies.topics} == {topics.incoming: 1}
     assert copies.written == {BOOTS}
+
+
+async def test_without_a_registry_a_file_says_what_messages_say(kafka, topic_prefix, tmp_path):
+    (tmp_path / "review.avsc").write_text(json.dumps(ROW))
+    settings = pipeline_settings(
+        kafka, topic_prefix, incoming={"schema_file": tmp_path / "review.avsc"}
+    )
+    await create_topics(settings)
+    topics = settings.topic_names
+    own = (b"r9", json.dumps({"review_id": "r9", "text": BOOTS}).encode())
+    reviews = [(None, avro(ROW, row(n))) for n in range(5_000, 5_010)]
+    await send(kafka, topics.incoming, [*reviews, own, (None, b"\xff\xff")])
+    async with running_worker(settings, tiny_classifier(tmp_path / "model")):
+        records = await read_outputs(kafka, topics, len(reviews) + 2)
+    assert sorted(footwear_in(records, topics)) == [*map(str, range(5_000, 5_010)), "r9"]
+    (dead,) = by_topic(records)[topics.dead_letter]
+    assert DeadLetterReason.from_headers(dead.headers).code == "other-format"
+    found = (await find_copies(settings, ["5003"]))["5003"]
+    assert {topic.topic.rpartition(".")[2]: topic.records for topic in found.topics} == {
+        "incoming": 1,
+        "footwear": 1,
+    }
