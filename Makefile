@@ -110,8 +110,8 @@ audit: $(DEMO_READY) $(AUDIT_READY) ## Look what is installed up in a database o
 	@$(BIN)/python -m deploy.audit $(AUDIT)/bin/pip-audit $(ARGS)
 
 lock: $(LOCK_READY) ## Write the images' locks anew (deploy/docker), after a change of constraints.txt
-	@$(LOCK) -c constraints.txt pyproject.toml -o $(LOCKS)/requirements.txt
-	@$(LOCK) -c constraints.txt pyproject.toml --extra gpu --no-emit-package onnxruntime \
+	@$(LOCK) -c constraints.txt pyproject.toml --extra protobuf -o $(LOCKS)/requirements.txt
+	@$(LOCK) -c constraints.txt pyproject.toml --extra protobuf --extra gpu --no-emit-package onnxruntime \
 		-o $(LOCKS)/requirements-gpu.txt
 	@$(LOCK) $(LOCKS)/requirements-build.in -o $(LOCKS)/requirements-build.txt
 
