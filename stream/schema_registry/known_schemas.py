@@ -85,9 +85,11 @@ class KnownSchemas:
         Raises:
             RegistryUnavailable: the registry gives no answer. Nothing that it might know may be refused.
         """
-        wanted = self._unknown(messages)
+        named = _named_by(messages)
+        wanted = {schema_id for schema_id in named if not self._is_known(schema_id)}
         if not wanted:
             return
+        self._forget_old(named, len(wanted))
         try:
             absent = await self._ask_for(wanted)
             if absent and time.monotonic() >= self._no_patience_until:
@@ -124,22 +126,18 @@ class KnownSchemas:
         """Let go of the connections."""
         await self._registry.close()
 
-    def _unknown(self, messages: Iterable[Any]) -> set[int]:
-        now, found = time.monotonic(), set()
-        for message in messages:
-            if not message.value or message.value[0] or schema_named_by(message.value) is None:
-                continue
-            for part in (message.value, message.key or b""):
-                if (named := schema_named_by(part)) is not None:
-                    known = self._known.get(named[0])
-                    if known is None or known.until <= now:
-                        found.add(named[0])
-        return found
+    def _is_known(self, schema_id: int) -> bool:
+        known = self._known.get(schema_id)
+        return known is not None and known.until > time.monotonic()
+
+    def _forget_old(self, named: set[int], room: int) -> None:
+        """Make room for schemas by forgetting the oldest, but none that is about to be used."""
+        others = [schema_id for schema_id in self._known if schema_id not in named]
+        for old in others[: max(len(self._known) + room - _MOST_KNOWN, 0)]:
+            del self._known[old]
 
     async def _ask_for(self, wanted: set[int]) -> set[int]:
         """Ask for schemas; return the ids of those that the registry does not have."""
-        for old in list(self._known)[: max(len(self._known) + len(wanted) - _MOST_KNOWN, 0)]:
-            del self._known[old]
         asked = sorted(wanted)
         results = await asyncio.gather(*map(self._look_up, asked), return_exceptions=True)
         for result in results:
@@ -161,6 +159,17 @@ class KnownSchemas:
             return False
         self._known[schema_id] = known
         return True
+
+
+def _named_by(messages: Iterable[Any]) -> set[int]:
+    """Return the ids of schemas that messages name, and the keys of such messages."""
+    found = set()
+    for message in messages:
+        if message.value and (named := schema_named_by(message.value)) is not None:
+            found.add(named[0])
+            if message.key and (named := schema_named_by(message.key)) is not None:
+                found.add(named[0])
+    return found
 
 
 @contextlib.asynccontextmanager

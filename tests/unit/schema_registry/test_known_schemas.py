@@ -211,6 +211,17 @@ async def test_memory_of_ids_is_bounded(registry, schemas, monkeypatch):
     assert len(schemas._known) <= 8
 
 
+async def test_none_is_forgotten_that_is_about_to_be_used(registry, schemas, monkeypatch):
+    monkeypatch.setattr(known_schemas, "_MOST_KNOWN", 8)
+    number = registry.register("reviews-value", REVIEW)
+    await schemas.learn([message(wired(number, BODY))])
+    for first in range(100, 140, 4):
+        flood = [message(wired(absent, b"x")) for absent in range(first, first + 4)]
+        await schemas.learn([*flood, message(wired(number, BODY))])
+        assert schemas.reader_of(number)(BODY)["text"] == "ok"
+    assert len(schemas._known) <= 8
+
+
 def test_without_an_address_nothing_is_asked():
     assert SchemaRegistrySettings().url == ()
 
