@@ -3,7 +3,8 @@
 UTF-8 proves itself: no other text is valid UTF-8 by accident for long. The single-byte encodings of
 Russian do not: each byte is a letter in all of them. The right one is told by which letters come out,
 how often, and in which case: what is a lower-case letter in one is an upper-case one, or a line of a
-box, in another.
+box, in another. In western Europe a word has one such letter or two among letters of ASCII, where a
+Russian word has none of those.
 """
 
 from __future__ import annotations
@@ -42,10 +43,20 @@ _FREQUENCY: Final = {
     "щ": 36, "э": 32, "ф": 26, "ъ": 4, "ё": 20, "і": 3, "ї": 3, "є": 3, "ў": 2,
 }  # fmt: skip
 _MARKS: Final = frozenset("«»„“”‘’–—…№°§©®™•€\xa0")
+_WESTERN_MARKS: Final = frozenset("€£¥¿¡ªº")
 # What a byte that is no likely character costs; a letter of Russian brings 6 to 12.
 _UNLIKELY: Final = -8.0
 _UNDEFINED: Final = -40.0
 _BREAK: Final = -4.0
+# A letter of Russian and one of ASCII side by side: more than any letter brings.
+_MIXED: Final = -8.0
+# What a letter that is a word of its own is worth: "€ 9" is "А 9" elsewhere, and "à" is "а".
+_ALONE: Final = 0.1
+_WESTERN: Final = 1.0
+# Two of them side by side are rare there (ção), and the rule where Russian was taken for western.
+_WESTERN_PAIR: Final = -2.0
+# Quotes and dashes are the same in both encodings of Windows: if nothing else tells, it is no Russian.
+_WESTERN_MARK: Final = 0.1
 _UPPER: Final = -0.1
 _ALTERNATION: Final = 1.0
 _VOWELS: Final = frozenset("аеёиоуыэюя")
@@ -89,7 +100,7 @@ def encoding_named(name: str) -> Encoding:
         _ANY_BYTES.decode(codec, "replace")
     except (LookupError, ValueError):
         raise InputError(
-            f"there is no encoding {name!r}", "one of: utf-8, utf-16, cp1251, cp866, koi8-r"
+            f"there is no encoding {name!r}", "one of: utf-8, utf-16, cp1251, cp866, koi8-r, cp1252"
         ) from None
     # A mark at the beginning is no character of the text.
     return Encoding({"utf-8": "utf-8-sig", "koi8-r": "koi8_r"}.get(codec, codec))
@@ -105,7 +116,8 @@ def encoding_of(sample: bytes) -> Encoding:
         return wide
     if sample.startswith(codecs.BOM_UTF8) or _is_utf8(sample) or _is_damaged_utf8(sample):
         return Encoding("utf-8-sig")
-    first = len(sample) - len(sample.lstrip(_ASCII))
+    # With what stands before it: the first letter may be one in a word of ASCII.
+    first = max(len(sample) - len(sample.lstrip(_ASCII)) - 1, 0)
     letters = sample[first : first + _LETTERS]
     return Encoding(max(_SINGLE_BYTE, key=lambda codec: _likelihood(letters, codec)))
 
@@ -142,19 +154,37 @@ def _is_damaged_utf8(sample: bytes) -> bool:
 
 
 def _likelihood(sample: bytes, codec: str) -> float:
-    """Return how likely a sample is Russian text in this encoding, as a logarithm."""
-    western = codec == "cp1252"
+    """Return how likely a sample is a text in this encoding, as a logarithm."""
+    of_character = _of_western if codec == "cp1252" else _of_russian
     score = 0.0
-    before, earlier = " ", " "
-    for character in sample.decode(codec, "replace"):
+    earlier, before = " ", " "
+    text = sample.decode(codec, "replace")
+    for character, after in zip(text, f"{text[1:]} ", strict=True):
         if character > "\x7f":
-            score += _of_character(character)
+            score += of_character(before, character, after)
             if before.isalpha() and character.isalpha():
                 score += _of_pair(earlier, before, character)
-                if (before < "\x80") != western:
-                    score += _BREAK  # letters of two alphabets in one word
         before, earlier = character, before
     return score
+
+
+def _of_russian(before: str, character: str, after: str) -> float:
+    """Judge a character of a text that may be Russian."""
+    score = _of_character(character)
+    beside = [other for other in (before, after) if other.isalpha()]
+    if character.isalpha() and not beside:
+        return min(score, _ALONE * score)
+    return score + _MIXED * sum(other < "\x80" for other in beside)
+
+
+def _of_western(before: str, character: str, _after: str) -> float:
+    """Judge a character of a text that may be of western Europe."""
+    if character in _WESTERN_MARKS:
+        return _WESTERN
+    if character in _MARKS:
+        return _WESTERN_MARK
+    apart = before < "\x80" or not (before.isalpha() and character.isalpha())
+    return _of_character(character) + (0.0 if apart else _WESTERN_PAIR)
 
 
 def _of_pair(earlier: str, before: str, character: str) -> float:
@@ -174,5 +204,5 @@ def _of_character(character: str) -> float:
     if character == "\ufffd" or not character.isprintable():
         return _UNDEFINED
     if character.isalpha() and character < "\u0250":
-        return 1.0  # a letter of western Europe
+        return _WESTERN
     return _UNLIKELY

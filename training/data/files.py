@@ -120,7 +120,8 @@ def read_labelled(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Label
     """Read labelled reviews: a text, and a category's slug, its name in any language, or its number.
 
     Who decided stands in the column ``origin`` or ``decided_by``. Reviews that a labelling run or
-    people left open are skipped. A row without a known category is left out, if somebody is told.
+    people left open are skipped. A row without a known category is left out, if somebody is told: of an
+    export that is labelled in part, those that are labelled serve.
 
     Args:
         path: of the file.
@@ -128,7 +129,7 @@ def read_labelled(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Label
 
     Raises:
         DataError: absent, unreadable, or an unknown origin; or rows have no known category, and nobody
-            is told, or it is much of them.
+            is told; or much of the labels are unknown, or no row has any.
     """
     left_out = _LeftOut(path, unstated)
     found = []
@@ -137,7 +138,7 @@ def read_labelled(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Label
             continue
         category = row.category()
         if isinstance(category, BadRow):
-            left_out.add(category)
+            left_out.add(category, open_yet=not row.said)
             continue
         confidence = _number(row.fields.get("confidence"))
         labelled = LabelledItem(item, category, _product(row.fields), confidence=confidence)
@@ -249,10 +250,16 @@ class _LeftOut:
         self._path = path
         self._unstated = unstated
         self._first: BadRow | None = None
+        self._first_fault: BadRow | None = None
         self._count = 0
+        self._faults = 0
 
-    def add(self, row: BadRow) -> None:
+    def add(self, row: BadRow, *, open_yet: bool = False) -> None:
         """Leave a row out.
+
+        Args:
+            row: to be left out, and why.
+            open_yet: nobody has labelled it. That is no fault of the file, however many they are.
 
         Raises:
             DataError: nobody is told.
@@ -261,6 +268,9 @@ class _LeftOut:
             raise _bad(self._path, row)
         self._first = self._first or row
         self._count += 1
+        if not open_yet:
+            self._first_fault = self._first_fault or row
+            self._faults += 1
         if self._count <= _TOLD_ROWS:
             self._unstated.tell(f"{self._path}, line {row.line}: {row.problem}: left out")
 
@@ -268,12 +278,15 @@ class _LeftOut:
         """Say how many rows were left out.
 
         Raises:
-            DataError: much of the file was.
+            DataError: much of the file was, for a fault; or all of it.
         """
         if self._first is None:
             return
         total = taken + self._count
-        if is_much(self._count, total):
+        if self._first_fault and is_much(self._faults, taken + self._faults):
+            like_it = f" ({self._faults:,} of {total:,} rows are like it)"
+            raise _bad(self._path, self._first_fault, like_it)
+        if not taken:
             raise _bad(self._path, self._first, f" ({self._count:,} of {total:,} rows are like it)")
         self._unstated.tell(
             f"{self._path}: {self._count:,} of {total:,} rows were left out, {taken:,} are taken"

@@ -89,6 +89,28 @@ def test_rows_without_a_known_category_are_named_and_left_out_and_the_others_ser
     ]
 
 
+def test_of_an_export_that_is_labelled_in_part_the_labelled_rows_serve(tmp_path):
+    told = []
+    rows = [{"text": f"чайник {i}", "category": "tableware" if i < 3 else ""} for i in range(9)]
+    found = read_labelled(jsonl(tmp_path / "a.jsonl", *rows), Unstated(Origin.PERSON, told.append))
+    assert len(found) == 3
+    assert any("6 of 9 rows were left out, 3 are taken" in line for line in told)
+
+
+def test_a_file_in_which_nothing_is_labelled_is_refused(tmp_path):
+    rows = [{"text": f"чайник {i}", "category": ""} for i in range(9)]
+    with pytest.raises(DataError, match=r"line 1: there is no label \(9 of 9 rows are like it\)"):
+        read_labelled(jsonl(tmp_path / "a.jsonl", *rows), Unstated(tell=[].append))
+
+
+def test_rows_that_nobody_labelled_do_not_hide_that_the_others_are_of_another_taxonomy(tmp_path):
+    rows = [{"text": f"чайник {i}", "category": "toys" if i < 4 else ""} for i in range(90)]
+    with pytest.raises(
+        DataError, match=r"no known category in 'toys' \(4 of 90 rows are like it\)"
+    ):
+        read_labelled(jsonl(tmp_path / "a.jsonl", *rows), Unstated(tell=[].append))
+
+
 def test_a_file_of_another_taxonomy_is_refused(tmp_path):
     rows = [{"text": f"чайник {i}", "category": "toys" if i % 2 else "kids"} for i in range(9)]
     with pytest.raises(DataError, match="4 of 9 rows are like it"):

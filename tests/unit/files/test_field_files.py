@@ -62,6 +62,31 @@ def test_an_encoding_that_was_named_is_used():
     assert texts(data, encoding="koi8-r") == ["жди"]
 
 
+WESTERN = [
+    "Die Überweisung wurde abgelehnt, bitte um Rückruf.",
+    "Ma carte a été refusée à la caisse",
+    "¿Dónde está mi tarjeta?",
+    "A ligação está lenta",
+    "la città è senza rete",
+    "räkning för åtta månader",
+    "£24.99 was taken",
+    "I was charged €39 twice",
+    "I don’t know the café – please help",
+]
+
+
+@pytest.mark.parametrize("text", [*WESTERN, "\n".join(WESTERN)])
+def test_what_excel_writes_in_western_europe_is_not_taken_for_russian(text):
+    assert "\n".join(texts(text.encode("cp1252"), "tickets.txt")) == text
+
+
+@pytest.mark.parametrize("text", ["Кофта 5 м, € 9", "Wi-Fi роутер", "Размер XL, ткань х/б"])
+@pytest.mark.parametrize("encoding", ["cp1251", "cp866", "koi8-r"])
+def test_latin_words_and_letters_alone_do_not_hide_russian(text, encoding):
+    data = text.encode(encoding, "ignore")
+    assert texts(data, "reviews.txt") == [data.decode(encoding)]
+
+
 PACKED = {
     "gz": gzip.compress,
     "bz2": bz2.compress,
