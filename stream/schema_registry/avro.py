@@ -8,19 +8,25 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import fastavro
 from fastavro import _read_py as reads_in_python
-from fastavro.schema import SchemaParseException, UnknownType
 
 from schemas import OtherFormat
+from stream.schema_registry.avro_logical_types import read_tolerantly
 from stream.schema_registry.errors import UnusableSchema
 
 _SHOWN: Final = 200
-_NOT_READ = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _NAMED_TYPES: Final = frozenset({"record", "error", "enum", "fixed"})
+_VALUE: Final = "value"
+_IGNORED: Final = ("default", "__fastavro_parsed__", "__named_schemas")
+"""A writer's defaults say nothing to readers, and are often wrong; marks of fastavro would be believed."""
+_MOST_NOTHINGS: Final = 10_000
+"""Values that take no bytes, in one message: more are no accident, but a few records in one another."""
+_MOST_NOTHINGS_LISTED: Final = 10
+"""Likewise in each item of a list, of which a message has up to as many as bytes."""
 
 
 def avro_reader(text: str, parts: Mapping[str, str]) -> Callable[[bytes], object]:
@@ -34,26 +40,31 @@ def avro_reader(text: str, parts: Mapping[str, str]) -> Callable[[bytes], object
         UnusableSchema: it is no schema of Avro, or one that a short message could make endless work of.
     """
     named: dict[str, Any] = {}
+    shape = _Shape(named)
     try:
         for part in parts.values():
-            fastavro.parse_schema(json.loads(part), named_schemas=named)
-        schema = fastavro.parse_schema(json.loads(text), named_schemas=named)
-    except (SchemaParseException, UnknownType, *_NOT_READ) as error:
-        raise UnusableSchema(f"the schema is not one of Avro: {str(error)[:_SHOWN]}") from None
-    shape = _Shape(named)
-    shape.look(schema)
-    if shape.repeats_nothing:
-        raise UnusableSchema(
-            "the schema has lists of what takes no bytes: a few bytes make billions"
-        )
+            fastavro.parse_schema(_loaded(part), named_schemas=named)
+        # In a record, which takes no bytes, names of parts are known wherever they stand, and a union
+        # of thousands is not parsed anew for each message.
+        fields = [{"name": _VALUE, "type": _loaded(text)}]
+        record = {"type": "record", "name": "_Registered", "fields": fields}
+        schema = fastavro.parse_schema(record, named_schemas=named)
+        shape.look(schema)
+    except Exception as error:  # noqa: BLE001 - whatever somebody registered
+        said = str(error)[:_SHOWN] or type(error).__name__
+        raise UnusableSchema(f"the schema is not one of Avro: {said}") from None
+    if shape.makes_much_of_little:
+        raise UnusableSchema("the schema has values of no bytes: a few bytes make billions of them")
     # The compiled reader calls itself for what lies in one another, and a long enough message overruns
     # the stack of the whole process. The one in Python ends with a RecursionError.
-    read = reads_in_python.schemaless_reader if shape.is_recursive else fastavro.schemaless_reader
+    read: Any = (
+        reads_in_python.schemaless_reader if shape.is_recursive else fastavro.schemaless_reader
+    )
 
     def read_body(body: bytes) -> object:
         stream = io.BytesIO(body)
         try:
-            value = _plain(read(stream, schema, None))
+            value = _plain(read(stream, schema, None)[_VALUE])
         except RecursionError:
             raise OtherFormat("the value is Avro that is nested too deep") from None
         except Exception as error:  # noqa: BLE001 - whatever there is in bytes that say something else
@@ -66,22 +77,46 @@ def avro_reader(text: str, parts: Mapping[str, str]) -> Callable[[bytes], object
     return read_body
 
 
+def _loaded(text: str) -> Any:
+    """Return a schema without what is not needed to read by it, and with logical types of ours."""
+    return json.loads(text, object_hook=_prepared)
+
+
+def _prepared(schema: dict[str, Any]) -> dict[str, Any]:
+    return read_tolerantly({name: schema[name] for name in schema if name not in _IGNORED})
+
+
+class _Size(NamedTuple):
+    """What a value takes."""
+
+    bytes: bool
+    """Whether it takes any."""
+    nothings: int
+    """How many values in it take none, at most."""
+
+
+_SOME: Final = _Size(True, 0)
+_NONE: Final = _Size(False, 1)
+
+
 class _Shape:
-    """What a schema can hold: itself, or lists of nothing."""
+    """What a schema can hold: itself, or much that takes no bytes."""
 
     def __init__(self, named: Mapping[str, Any]) -> None:
         self._named = named
         self._above: list[str] = []
-        self._seen: dict[str, bool] = {}
+        self._seen: dict[str, _Size] = {}
         self.is_recursive = False
-        self.repeats_nothing = False
+        self.makes_much_of_little = False
 
-    def look(self, schema: Any) -> bool:
-        """Look at a schema and all in it; return whether a value of it may take no bytes."""
+    def look(self, schema: Any) -> _Size:
+        """Look at a schema and all in it; return what a value of it takes."""
         if isinstance(schema, list):
-            for branch in schema:
-                self.look(branch)
-            return False  # which branch it is takes a byte
+            branches = map(self.look, schema)
+            # Which branch it is takes a byte, so that a null alone is none that takes nothing.
+            return _Size(
+                True, max((size.nothings - (not size.bytes) for size in branches), default=0)
+            )
         kind = schema["type"] if isinstance(schema, dict) else schema
         if isinstance(kind, dict | list):
             return self.look(kind)
@@ -89,37 +124,40 @@ class _Shape:
             return self._look_at_many(schema)
         if kind in _NAMED_TYPES:
             return self._look_at_named(schema)
-        return self._look_again(kind) if kind in self._named else bool(kind == "null")
+        if kind in self._named:
+            return self._look_again(kind)
+        return _NONE if kind == "null" else _SOME
 
-    def _look_at_many(self, schema: dict[str, Any]) -> bool:
-        if schema["type"] == "map":
-            self.look(schema["values"])  # each has a name, which takes a byte
-        else:
-            self.repeats_nothing |= self.look(schema["items"])
-        return False
+    def _look_at_many(self, schema: dict[str, Any]) -> _Size:
+        item = self.look(schema["items" if schema["type"] == "array" else "values"])
+        # Each value of a map has a name, which takes a byte.
+        endless = schema["type"] == "array" and not item.bytes
+        self.makes_much_of_little |= endless or item.nothings > _MOST_NOTHINGS_LISTED
+        return _SOME
 
-    def _look_at_named(self, schema: dict[str, Any]) -> bool:
+    def _look_at_named(self, schema: dict[str, Any]) -> _Size:
         name = schema["name"]
         if schema["type"] == "fixed":
-            return self._found(name, int(schema["size"]) == 0)
-        if schema["type"] == "enum":
-            return self._found(name, False)
-        self._above.append(name)
-        empty = [self.look(field["type"]) for field in schema["fields"]]
-        self._above.pop()
-        return self._found(name, all(empty))
+            self._seen[name] = _NONE if int(schema["size"]) == 0 else _SOME
+        elif schema["type"] == "enum":
+            self._seen[name] = _SOME
+        else:
+            self._above.append(name)
+            sizes = [self.look(field["type"]) for field in schema["fields"]]
+            self._above.pop()
+            takes_bytes = any(size.bytes for size in sizes)
+            nothings = sum(size.nothings for size in sizes) + (not takes_bytes)
+            self.makes_much_of_little |= nothings > _MOST_NOTHINGS
+            self._seen[name] = _Size(takes_bytes, nothings)
+        return self._seen[name]
 
-    def _look_again(self, name: str) -> bool:
+    def _look_again(self, name: str) -> _Size:
         if name in self._above:
             self.is_recursive = True
-            return False  # one that only holds itself can never be written
+            return _SOME  # one that only holds itself can never be written
         if name not in self._seen:
             return self.look(self._named[name])
         return self._seen[name]
-
-    def _found(self, name: str, empty: bool) -> bool:
-        self._seen[name] = empty
-        return empty
 
 
 def _plain(value: Any) -> Any:
