@@ -1,4 +1,4 @@
-"""Where faults happen: a real Kafka (one broker or three) and a real Redis, behind our proxies."""
+"""Where faults happen: a real Kafka (one broker or three), a real Redis behind our proxies, and a registry."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from schemas import TopicNames
 from tests.faults.kafka_proxy import KafkaProxy, Rule
 from tests.faults.quotas import HARNESS
 from tests.faults.redis_proxy import RedisProxy
+from tests.faults.schema_registry import FaultyRegistry
 from tests.support.tiny_model import write_tiny_model
 
 PARTITIONS: Final = 4
@@ -57,6 +58,7 @@ class Arena:
         # Faults change its settings while it runs.
         self.redis = LocalRedis(folder / "redis", users=["user default on nopass ~* &* +@all"])
         self.redis_proxy = RedisProxy(self.redis.socket)
+        self.registry = FaultyRegistry()
         self._places: dict[KafkaProxy, KafkaProxy] = {}
         self._stack = contextlib.AsyncExitStack()
 
@@ -86,6 +88,7 @@ class Arena:
             for proxy in self.proxies:
                 await self._stack.enter_async_context(proxy)
             await self._stack.enter_async_context(self.redis_proxy)
+            await self._stack.enter_async_context(self.registry)
         except BaseException:
             await self._stack.aclose()
             raise

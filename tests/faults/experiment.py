@@ -333,6 +333,8 @@ class Experiment:
             "REVIEWS_TOPICS__PREFIX": self.topics.prefix,
             "REVIEWS_WORKER__GROUP": self.group,
             "REVIEWS_CACHE__URL": self.arena.redis_proxy.url,
+            "REVIEWS_SCHEMA_REGISTRY__URL": self.arena.registry.url,
+            "REVIEWS_SCHEMA_REGISTRY__TIMEOUT": "1",
             "REVIEWS_HTTP__PORT": "0",
             "REVIEWS_LOG__FORMAT": "json",
             # Announced models are served from here alone.

@@ -18,6 +18,7 @@ from tests.faults.experiment import SESSION_SECONDS, Experiment, Injector
 from tests.faults.kafka_proxy import Action, Rule
 from tests.faults.quotas import throttled
 from tests.faults.redis_proxy import Mode
+from tests.faults.schema_registry import RegistryMode
 from tests.faults.wire import Api
 
 _STRIKE_SECONDS: Final = 30.0
@@ -182,6 +183,30 @@ def redis_becomes(mode: Mode) -> Injector:
         return f"Redis {mode.name.lower()}" + (f", {told} wrong replies" if told else "")
 
     return inject
+
+
+def registry_becomes(*modes: RegistryMode) -> Injector:
+    """Let the schema registry give no answer for a while, in one of several ways."""
+
+    async def inject(run: Experiment) -> str:
+        mode, registry = run.random.choice(modes), run.arena.registry
+        asked = registry.asked
+        await registry.become(mode)
+        await run.load.more(2 * run.load.rate)
+        await registry.become(RegistryMode.HEALTHY)
+        return f"registry {mode.name.lower()}, asked {registry.asked - asked} times"
+
+    return inject
+
+
+async def kill_while_registry_is_away(run: Experiment) -> str:
+    """Kill -9 a worker that waits for the schema registry; another waits in its place."""
+    await run.arena.registry.become(run.random.choice((RegistryMode.FAILING, RegistryMode.SILENT)))
+    await run.load.more(run.load.rate)
+    await run.random.choice(run.fleet.members).kill()
+    await run.load.more(run.load.rate)
+    await run.arena.registry.become(RegistryMode.HEALTHY)
+    return "kill -9 while the registry was away"
 
 
 async def kill_redis(run: Experiment) -> str:

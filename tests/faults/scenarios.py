@@ -11,6 +11,7 @@ from tests.faults.injuries import kill_at, zombie
 from tests.faults.kafka_proxy import Action
 from tests.faults.outages import protocol, redis_becomes
 from tests.faults.redis_proxy import Mode
+from tests.faults.schema_registry import RegistryMode
 from tests.faults.wire import NAMING, Api
 from tests.faults.workload import Mix
 
@@ -51,6 +52,26 @@ REDIS: Final = (
     Scenario("Redis full", outages.full_redis, 3),
     Scenario("Redis evicts", outages.evicting_redis, 3),
     Scenario("Redis read-only", outages.read_only_redis, 3),
+)
+
+_AVRO: Final = Mix(registered=0.7)
+
+REGISTRY: Final = (
+    Scenario(
+        "schema registry away",
+        outages.registry_becomes(RegistryMode.FAILING, RegistryMode.SILENT),
+        4,
+        quick=1,
+        mix=_AVRO,
+    ),
+    Scenario(
+        "schema registry is wrong",
+        outages.registry_becomes(RegistryMode.REFUSING, RegistryMode.STRAYING, RegistryMode.BROKEN),
+        4,
+        mix=_AVRO,
+    ),
+    Scenario("kill, no schema registry", outages.kill_while_registry_is_away, 4, mix=_AVRO),
+    Scenario("scale 1-4-1, reviews in Avro", injuries.scale_to(4, 1), 2, workers=1, mix=_AVRO),
 )
 
 _LOOKS_OFTEN: Final = {"REVIEWS_KAFKA__METADATA_MAX_AGE_MS": "1000"}
@@ -142,7 +163,7 @@ TOGETHER: Final = tuple(
 )
 """Where transactions matter, again with ``REVIEWS_WORKER__TRANSACTIONS=worker``."""
 
-SCENARIOS: Final = (*WORKERS, *REDIS, *NETWORK, *BROKER, *OTHERS, *CLUSTER, *TOGETHER)
+SCENARIOS: Final = (*WORKERS, *REDIS, *REGISTRY, *NETWORK, *BROKER, *OTHERS, *CLUSTER, *TOGETHER)
 
 # The loops have no place for unsure and malformed events.
 _PLAIN: Final = Mix(unsure=0.0, malformed=0.0)

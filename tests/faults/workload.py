@@ -11,6 +11,7 @@ from typing import Final
 
 from schemas import all_categories, category_count
 from tests.faults.ledger import DELETED, Sent
+from tests.faults.schema_registry import ABSENT, written
 from tests.support.tiny_model import KEYWORDS
 
 POISON_TEXT: Final = "сапоги чайник сапоги чайник сапоги"
@@ -20,6 +21,8 @@ UID_HEADER: Final = "uid"
 _KEYS: Final = 200
 # Words that the tiny model does not know. With the keywords they make 12,600 texts: in a scenario
 # of 10,000 reviews some are answered by the cache and most by the model.
+# So many events have one schema: the next one's is not known yet, and must be asked for.
+_EVENTS_A_SCHEMA: Final = 40
 _FILLERS: Final = ("хорошо", "плохо", "быстро", "долго", "дорого", "красиво", "странно")
 _TEXTS: Final = 200
 
@@ -41,6 +44,8 @@ class Mix:
     unsure: float = 0.08
     malformed: float = 0.04
     poison: float = 0.0
+    registered: float = 0.0
+    """Of the reviews, how many are in Avro behind the id of a registered schema."""
 
 
 class Workload:
@@ -56,6 +61,7 @@ class Workload:
         self._name = name
         self._random = random.Random(seed)
         self._mix = mix or Mix()
+        self._malformed = _MALFORMED + (_UNREADABLE if self._mix.registered else ())
         self._numbers: Counter[str] = Counter()
         self._count = 0
 
@@ -68,14 +74,14 @@ class Workload:
         number = self._numbers[key]
         draw = self._random.random() - self._mix.malformed
         if draw < 0:
-            value, route = self._malformed()
+            value, route = self._random.choice(self._malformed)
         elif draw < self._mix.poison:
-            value, route = _review(uid, key, POISON_TEXT), "dead-letter:inference-failed"
+            value, route = self._review(uid, key, POISON_TEXT), "dead-letter:inference-failed"
         elif draw < self._mix.poison + self._mix.unsure:
-            value, route = _review(uid, key, self._filler()), "relabel"
+            value, route = self._review(uid, key, self._filler()), "relabel"
         else:
             category = zlib.crc32(key.encode()) % category_count()
-            value = _review(uid, key, f"{KEYWORDS[category]} {self._filler()}")
+            value = self._review(uid, key, f"{KEYWORDS[category]} {self._filler()}")
             route = f"category:{all_categories()[category].slug}"
         headers = [(UID_HEADER, uid.encode())]
         return Event(Sent(uid, key, number, route), key.encode(), value, headers)
@@ -83,8 +89,11 @@ class Workload:
     def _filler(self) -> str:
         return f"{self._random.choice(_FILLERS)} {self._random.randrange(_TEXTS)}"
 
-    def _malformed(self) -> tuple[bytes | None, str]:
-        return self._random.choice(_MALFORMED)
+    def _review(self, uid: str, key: str, text: str) -> bytes:
+        review = {"review_id": key, "text": text, "metadata": {"uid": uid}}
+        if self._random.random() < self._mix.registered:
+            return written(1 + self._count // _EVENTS_A_SCHEMA, review)
+        return json.dumps(review, ensure_ascii=False).encode()
 
 
 _MALFORMED: Final[tuple[tuple[bytes | None, str], ...]] = (
@@ -96,7 +105,9 @@ _MALFORMED: Final[tuple[tuple[bytes | None, str], ...]] = (
     (b'{"schema_version":99,"review_id":"x","text":"y"}', "dead-letter:unknown-schema-version"),
 )
 
-
-def _review(uid: str, key: str, text: str) -> bytes:
-    event = {"review_id": key, "text": text, "metadata": {"uid": uid}}
-    return json.dumps(event, ensure_ascii=False).encode()
+_UNREADABLE: Final[tuple[tuple[bytes | None, str], ...]] = (
+    (b"\0\0\0\0\x01\xff", "dead-letter:other-format"),
+    (written(ABSENT, {"review_id": "x", "text": "y", "metadata": {}}), "dead-letter:other-format"),
+    (written(1, {"review_id": "x", "text": " ", "metadata": {}}), "dead-letter:wrong-shape"),
+)
+"""What is malformed of reviews with schemas."""
