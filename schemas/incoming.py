@@ -189,7 +189,9 @@ class IncomingReader:
             schema_id, head = named
             read = self._registered.reader_of(schema_id)
             return _json_in(value[head:]) if read is None else read(value[head:])
-        if self._unregistered is not None and not looks_like_json(value):
+        if looks_like_json(value):
+            return _json_in(value)
+        if self._unregistered is not None:
             return self._unregistered(value)
         head = registry_head(value) if self._envelope in {"auto", "registry"} else 0
         if not head and (known := binary_format(value)) is not None:
@@ -363,7 +365,13 @@ def _mended_utf8(value: bytes) -> str | None:
 
 
 def _mended(text: str) -> str:
-    return text if text.isascii() else _HALF_CHARACTER.sub(_REPLACEMENT, text)
+    """Return a text that can be encoded: halves of characters are replaced."""
+    if not text.isascii():
+        try:  # much faster than to look for halves
+            text.encode()
+        except UnicodeEncodeError:
+            return _HALF_CHARACTER.sub(_REPLACEMENT, text)
+    return text
 
 
 def _plain_name(name: str) -> str:
