@@ -94,7 +94,7 @@ def _languages(proposal: Proposal) -> list[str]:
         ]
     names = ", ".join(map(_text, proposal.languages))
     return [
-        "# By script and letters; correct it. What is written in another one goes to people.",
+        "# By script, commonest words and letters; correct it. What is written in another one goes to people.",
         f"languages = [{names}]",
     ]
 

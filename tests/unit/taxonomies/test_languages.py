@@ -48,6 +48,37 @@ def test_a_language_of_one_text_in_fifty_is_one_of_the_streams_and_a_rarer_one_i
     assert languages_of([*TEXTS["en"] * 30, TEXTS["ru"][0]]) == ("en",)
 
 
+TICKETS = {
+    "en": ("My bill is higher than usual, can you explain it?", "I want to cancel this contract"),
+    "de": ("Ich komme nicht in das Kundenportal", "Wie hoch ist die Rechnung für den Router?"),
+    "es": ("No puedo entrar en mi cuenta", "¿Dónde está la factura de la línea?"),
+    "fr": ("Je ne suis pas chez moi, le technicien est en retard", "Où est la facture ?"),
+    "nl": (
+        "Het internet is niet snel in de avond",
+        "Ik wil mijn nummer houden met een nieuwe kaart",
+    ),
+}
+
+
+@pytest.mark.parametrize("main", TICKETS)
+def test_languages_of_one_script_are_told_apart_by_their_words_most_texts_first(main):
+    texts = [
+        text for language in TICKETS for text in TICKETS[language] * (40 if language == main else 5)
+    ]
+    found = languages_of(texts)
+    assert found[0] == main
+    assert sorted(found) == sorted(TICKETS)
+
+
+def test_names_with_letters_of_another_language_do_not_make_english_german():
+    texts = [f"I was charged twice for this, {name}" for name in ("Jürgen Müller", "Jörg", "Tom")]
+    assert languages_of(texts * 20)[0] == "en"
+
+
+def test_a_language_whose_words_are_not_known_is_told_by_its_letters_beside_those_that_are():
+    assert languages_of([*TICKETS["en"] * 30, *TEXTS["tr"] * 10]) == ("en", "tr")
+
+
 @pytest.mark.parametrize("unknown", ["Sản phẩm rất tốt, giao hàng nhanh", "ጥሩ ምርት ነው"])
 def test_where_a_language_is_not_known_none_is_named_and_so_nothing_is_taken_for_strange(unknown):
     assert languages_of([*TEXTS["en"] * 10, *[unknown] * 10]) == ()
