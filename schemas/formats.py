@@ -13,6 +13,8 @@ _CONFLUENT_HEAD: Final = 5
 _APICURIO_HEAD: Final = 9
 _GLUE_HEAD: Final = 18
 _GLUE_VERSION: Final = 3
+_MOST_ID: Final = 2**31 - 1
+"""Of Confluent's registry, whose ids are integers of Java: it says of larger ones that there is no such page."""
 _WHITE: Final = b" \t\r\n"
 _JSON_BEGINS: Final = frozenset((b"{", b"[", b'"', b"\xef"))
 _REMEDY: Final = "reviews are read as JSON: have the producer or connector write that"
@@ -56,7 +58,7 @@ def schema_named_by(value: bytes) -> tuple[int, int] | None:
         return None
     for size in (_CONFLUENT_HEAD, _APICURIO_HEAD):
         number = int.from_bytes(value[1:size], "big")
-        if len(value) >= size and number > 0:
+        if len(value) >= size and 0 < number <= _MOST_ID:
             return number, size
     return None
 

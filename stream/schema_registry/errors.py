@@ -17,3 +17,7 @@ class RegistryRefusal(RegistryUnavailable):
 
 class UnusableSchema(ValueError):
     """A schema that the registry has, and that nothing can be read with. Its messages are dead letters."""
+
+
+class AbsentPart(UnusableSchema):
+    """The registry does not have what a schema refers to. It may come later."""

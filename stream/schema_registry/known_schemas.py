@@ -13,7 +13,7 @@ import structlog
 
 from schemas import OtherFormat, schema_named_by
 from stream.schema_registry.avro import avro_reader
-from stream.schema_registry.errors import RegistryUnavailable, UnusableSchema
+from stream.schema_registry.errors import AbsentPart, RegistryUnavailable, UnusableSchema
 from stream.schema_registry.protobuf import protobuf_reader
 from stream.schema_registry.registry import Registered, SchemaRegistry
 from stream.settings import SchemaRegistrySettings
@@ -59,6 +59,8 @@ class KnownSchemas:
         self._registry = registry or SchemaRegistry(settings)
         self._known: dict[int, _Known] = {}
         self._asking = asyncio.Semaphore(_AT_A_TIME)
+        # One at a time: batches are decompressed by the same threads, and must not wait for compilers.
+        self._preparing = asyncio.Lock()
         self._no_patience_until = 0.0
         self.failure: RegistryUnavailable | None = None
         """Why the registry cannot be asked at the moment; None: it answers, as far as is known."""
@@ -146,19 +148,27 @@ class KnownSchemas:
         return {schema_id for schema_id, there in zip(asked, results, strict=True) if not there}
 
     async def _look_up(self, schema_id: int) -> bool:
+        absent = "the registry does not have it"
+        try:
+            if (found := await self._found(schema_id)) is not None:
+                self._known[schema_id] = found
+                return True
+        except AbsentPart as error:
+            absent = str(error)
+        except UnusableSchema as error:
+            self._known[schema_id] = _Known(None, str(error))
+            _log.warning("schema_unusable", schema=schema_id, error=str(error))
+            return True
+        self._known[schema_id] = _Known(None, absent, time.monotonic() + _ABSENT_SECONDS)
+        return False
+
+    async def _found(self, schema_id: int) -> _Known | None:
         async with self._asking:
-            try:
-                found = await self._registry.schema(schema_id)
-                known = None if found is None else await asyncio.to_thread(_usable, found)
-            except UnusableSchema as error:
-                known = _Known(None, str(error))
-                _log.warning("schema_unusable", schema=schema_id, error=str(error))
-        if known is None:
-            until = time.monotonic() + _ABSENT_SECONDS
-            self._known[schema_id] = _Known(None, "the registry does not have it", until)
-            return False
-        self._known[schema_id] = known
-        return True
+            schema = await self._registry.schema(schema_id)
+        if schema is None:
+            return None
+        async with self._preparing:
+            return await asyncio.to_thread(_usable, schema)
 
 
 def _named_by(messages: Iterable[Any]) -> set[int]:

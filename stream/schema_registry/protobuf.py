@@ -6,21 +6,17 @@ and Deserializers", wire format). Registries hold the text of a schema; Protobuf
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
-from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from google.protobuf import json_format, message_factory
-from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message import DecodeError
 
 from schemas import OtherFormat
 from stream.schema_registry.errors import UnusableSchema
+from stream.schema_registry.protobuf_compiler import MAIN_FILE, compiled
 
-_MAIN: Final = "registered-schema.proto"
 _ONLY: Final[tuple[int, ...]] = ()
 """Stands for the type of bodies that name none: indexes of a body are never without one."""
 _SHOWN: Final = 200
@@ -42,12 +38,16 @@ def protobuf_reader(
 
     Raises:
         UnusableSchema: it does not compile, the compiler is not installed, or it has no such type.
+        RegistryUnavailable: the compiler cannot run at the moment.
     """
-    files = _compiled(text, parts)
+    files = compiled(text, parts)
     pool = DescriptorPool()
-    for file in files:
-        pool.Add(file)
-    (main,) = (file for file in files if file.name == _MAIN)
+    try:
+        for file in files:
+            pool.Add(file)
+    except TypeError as error:  # what the compiler allows, and this library does not
+        raise UnusableSchema(f"the schema cannot be used: {str(error)[:_SHOWN]}") from None
+    (main,) = (file for file in files if file.name == MAIN_FILE)
     types: dict[tuple[int, ...], Any] = {}
     if message_type is not None:
         types[_ONLY] = _only_type(pool, main, message_type)
@@ -62,39 +62,16 @@ def protobuf_reader(
             message = made()
             message.ParseFromString(body[start:])
             # A field that was not sent is absent: with its default, all without an id would be number 0.
-            return json_format.MessageToDict(message, preserving_proto_field_name=True)
-        except (DecodeError, IndexError, KeyError, TypeError, ValueError) as error:
-            said = str(error)[:_SHOWN]
+            return json_format.MessageToDict(
+                message, preserving_proto_field_name=True, descriptor_pool=pool
+            )
+        except RecursionError:
+            raise OtherFormat("the value is Protobuf that is nested too deep") from None
+        except Exception as error:  # noqa: BLE001 - whatever there is in bytes that say something else
+            said = str(error)[:_SHOWN] or type(error).__name__
             raise OtherFormat(f"the value is not Protobuf of its schema: {said}") from None
 
     return read_body
-
-
-def _compiled(text: str, parts: Mapping[str, str]) -> Sequence[FileDescriptorProto]:
-    """Return the descriptors of a file and all that it imports, each after what it imports itself."""
-    try:
-        from grpc_tools import protoc  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise UnusableSchema(
-            "Protobuf needs the extra `protobuf`: pip install 'reviews-stream[protobuf]'"
-        ) from None
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        for name, content in {**parts, _MAIN: text}.items():
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts or "\0" in name:
-                raise UnusableSchema(f"the schema imports {name[:_SHOWN]!r}, which names no file")
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(content, encoding="utf-8")
-        described = folder / "described.bin"
-        known = resources.files("grpc_tools") / "_proto"
-        arguments = [f"-I{folder}", f"-I{known}", "--include_imports"]
-        failed = protoc.main(["protoc", *arguments, f"--descriptor_set_out={described}", _MAIN])
-        if failed:
-            raise UnusableSchema(
-                "the schema does not compile as Protobuf; the log's lines before say why"
-            )
-        return list(FileDescriptorSet.FromString(described.read_bytes()).file)
 
 
 def _only_type(pool: DescriptorPool, file: FileDescriptorProto, name: str) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 from urllib.parse import quote
@@ -17,7 +16,12 @@ from urllib.parse import quote
 import aiohttp
 
 from stream.errors import ConfigError
-from stream.schema_registry.errors import RegistryRefusal, RegistryUnavailable, UnusableSchema
+from stream.schema_registry.errors import (
+    AbsentPart,
+    RegistryRefusal,
+    RegistryUnavailable,
+    UnusableSchema,
+)
 from stream.settings import SchemaRegistrySettings
 
 SchemaType = Literal["AVRO", "PROTOBUF", "JSON"]
@@ -26,6 +30,8 @@ _ACCEPT: Final = "application/vnd.schemaregistry.v1+json, application/json"
 _MOST_BYTES: Final = 4 * 1024 * 1024
 """Of one answer: no schema comes near."""
 _MOST_REFERENCES: Final = 200
+_MOST_CHARACTERS: Final = 4 * 1024 * 1024
+"""Of a schema and all that it refers to."""
 _OK, _NOT_FOUND = 200, 404
 _REFUSED: Final = (401, 403)
 _ABSENT: Final = (40401, 40402, 40403)
@@ -68,7 +74,8 @@ class SchemaRegistry:
 
         Raises:
             RegistryUnavailable: no address gives an answer.
-            UnusableSchema: what it refers to is absent, or has no end.
+            AbsentPart: the registry does not have what it refers to.
+        UnusableSchema: what it refers to has no end, or it is of no kind that is read.
         """
         found = await self._asked(f"/schemas/ids/{schema_id}")
         if found is None:
@@ -77,7 +84,8 @@ class SchemaRegistry:
         if kind not in _TYPES:
             raise UnusableSchema(f"schema {schema_id} is {kind[:_SHOWN]}, which is not read")
         parts: dict[str, str] = {}
-        await self._collect(found, parts, asked=set())
+        if kind != "JSON":  # whose bodies are read without it
+            await self._collect(found, parts, asked=set())
         return Registered(cast("SchemaType", kind), _schema_of(found), parts)
 
     async def close(self) -> None:
@@ -95,14 +103,17 @@ class SchemaRegistry:
             asked.add((subject, version))
             if len(asked) > _MOST_REFERENCES:
                 raise UnusableSchema(f"a schema refers to more than {_MOST_REFERENCES} others")
-            path = f"/subjects/{quote(subject, safe='')}/versions/{version}"
+            # A schema that is deleted softly is still what older ones refer to.
+            path = f"/subjects/{quote(subject, safe='')}/versions/{version}?deleted=true"
             found = await self._asked(path)
             if found is None:
-                raise UnusableSchema(
+                raise AbsentPart(
                     f"a schema refers to {subject}, version {version}: it is not there"
                 )
             await self._collect(found, parts, asked)
             parts[name] = _schema_of(found)
+            if sum(map(len, parts.values())) > _MOST_CHARACTERS:
+                raise UnusableSchema(f"a schema refers to more than {_MOST_CHARACTERS} characters")
 
     async def _asked(self, path: str) -> dict[str, Any] | None:
         """Return an answer of the first address that gives one; None: it is not there."""
@@ -123,8 +134,9 @@ class SchemaRegistry:
                 while len(body) <= _MOST_BYTES and (more := await answer.content.read(_MOST_BYTES)):
                     body += more
                 return _answer(url, answer.status, body)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            said = str(error)[:_SHOWN] or type(error).__name__
+        # ValueError: a host or a password that no request can hold.
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            said = " ".join(str(error).split())[:_SHOWN] or type(error).__name__
             raise RegistryUnavailable(
                 f"the schema registry at {url} does not answer: {said}",
                 "see whether it runs and can be reached from here, and REVIEWS_SCHEMA_REGISTRY__URL",
@@ -136,7 +148,10 @@ class SchemaRegistry:
             connector = aiohttp.TCPConnector(ssl=self._tls)
             headers = {"Accept": _ACCEPT, **_credentials(self._settings)}
             self._session = aiohttp.ClientSession(
-                timeout=timeout, connector=connector, headers=headers
+                timeout=timeout,
+                connector=connector,
+                headers=headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 
@@ -169,19 +184,31 @@ def _schema_of(said: dict[str, Any]) -> str:
     return text
 
 
-def _references(said: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
-    for reference in said.get("references") or ():
-        try:
-            yield str(reference["name"]), str(reference["subject"]), int(reference["version"])
-        except (KeyError, TypeError, ValueError):
-            raise RegistryUnavailable(
-                "the schema registry's answer has a broken reference"
-            ) from None
+def _references(said: dict[str, Any]) -> list[tuple[str, str, int]]:
+    try:
+        return [
+            (_text(reference["name"]), _text(reference["subject"]), int(reference["version"]))
+            for reference in said.get("references") or ()
+        ]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise RegistryUnavailable("the schema registry's answer has a broken reference") from None
+
+
+def _text(value: object) -> str:
+    """Return a text that can be written.
+
+    Raises:
+        ValueError: half a character stands in it.
+    """
+    text = str(value)
+    text.encode()
+    return text
 
 
 def _credentials(settings: SchemaRegistrySettings) -> dict[str, str]:
     if settings.token is not None:
-        return {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+        # Files that tokens are kept in end with a line break.
+        return {"Authorization": f"Bearer {settings.token.get_secret_value().strip()}"}
     if settings.username is None or settings.password is None:
         return {}
     login = f"{settings.username}:{settings.password.get_secret_value()}"

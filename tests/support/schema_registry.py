@@ -10,11 +10,13 @@ from aiohttp import web
 class RegistryDouble:
     """Holds schemas, counts what it is asked, and can be out of order.
 
-    ``failing``: the status that it answers everything with; ``login``: the Authorization that it wants.
+    ``failing``: the status that it answers everything with; ``login``: the Authorization that it wants;
+    ``deleted``: subjects that were deleted softly.
     """
 
     def __init__(self):
         self.subjects = {}
+        self.deleted = set()
         self.schemas = []
         self.asked = []
         self.failing = None
@@ -62,7 +64,9 @@ class RegistryDouble:
     async def by_version(self, request):
         if (refusal := await self._refusal(request)) is not None:
             return refusal
-        versions = self.subjects.get(request.match_info["subject"], [])
+        subject = request.match_info["subject"]
+        there = subject not in self.deleted or request.query.get("deleted") == "true"
+        versions = self.subjects.get(subject, []) if there else []
         number = int(request.match_info["version"])
         if not 0 < number <= len(versions):
             return web.json_response({"error_code": 40402, "message": "not found"}, status=404)
@@ -70,17 +74,17 @@ class RegistryDouble:
 
 
 @asynccontextmanager
-async def running_registry(port=0):
-    """Run one on this machine; yields it with its ``url``."""
+async def running_registry(port=0, tls=None):
+    """Run one on this machine, behind TLS if there is a context; yields it with its ``url``."""
     double = RegistryDouble()
     app = web.Application()
     app.router.add_get("/schemas/ids/{id}", double.by_id)
     app.router.add_get("/subjects/{subject}/versions/{version}", double.by_version)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
     await site.start()
-    double.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    double.url = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield double
     finally:

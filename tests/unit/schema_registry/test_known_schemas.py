@@ -2,13 +2,17 @@
 
 import asyncio
 import base64
+import json
+import ssl
 from types import SimpleNamespace
 
 import pytest
 
 from schemas import IncomingReader, OtherFormat
 from stream.schema_registry import KnownSchemas, RegistryRefusal, RegistryUnavailable, known_schemas
+from stream.schema_registry import registry as asked_over_http
 from stream.settings import SchemaRegistrySettings
+from tests.support.certificates import Authority
 from tests.support.schema_registry import running_registry, wired
 
 REVIEW = {
@@ -154,6 +158,117 @@ async def test_an_answer_that_is_none_is_no_word_on_the_schema(registry, schemas
     registry.failing = None
     await schemas.learn([message(wired(number, BODY))])
     assert schemas.failure is None
+
+
+@pytest.mark.parametrize(
+    "references",
+    [
+        "5",
+        '"author"',
+        '{"name": "author"}',
+        '[{"name": "x", "subject": "author", "version": 1e999}]',
+        '[{"name": "x", "subject": "\\ud800", "version": 1}]',
+        '[{"name": "\\ud800", "subject": "author", "version": 1}]',
+    ],
+)
+async def test_references_that_are_none_are_no_word_on_the_schema(registry, schemas, references):
+    number = registry.register("reviews-value", REVIEW)
+    registry.schemas[number - 1]["references"] = json.loads(references)
+    with pytest.raises(RegistryUnavailable, match="broken reference"):
+        await schemas.learn([message(wired(number, BODY))])
+
+
+PARENT = {"type": "record", "name": "P", "fields": [{"name": "a", "type": "x.A"}]}
+PART = {"type": "enum", "name": "x.A", "symbols": ["Q"]}
+
+
+async def test_what_a_schema_refers_to_may_come_later_than_itself(registry, schemas, monkeypatch):
+    monkeypatch.setattr(known_schemas, "_ABSENT_SECONDS", 0.05)
+    number = registry.register("parent", PARENT, references=[("x.A", "part", 1)])
+    await schemas.learn([message(wired(number, b"\0"))])
+    with pytest.raises(OtherFormat, match="refers to part, version 1: it is not there"):
+        schemas.reader_of(number)
+    registry.register("part", PART)
+    await asyncio.sleep(0.1)
+    await schemas.learn([message(wired(number, b"\0"))])
+    assert schemas.reader_of(number)(b"\0") == {"a": "Q"}
+
+
+async def test_what_a_schema_refers_to_is_found_though_it_was_deleted_softly(registry, schemas):
+    registry.register("part", PART)
+    registry.deleted.add("part")
+    number = registry.register("parent", PARENT, references=[("x.A", "part", 1)])
+    await schemas.learn([message(wired(number, b"\0"))])
+    assert schemas.reader_of(number)(b"\0") == {"a": "Q"}
+
+
+async def test_json_is_read_without_what_its_schema_refers_to(registry, schemas):
+    number = registry.register("j", {}, kind="JSON", references=[("x", "absent", 1)])
+    await schemas.learn([message(wired(number, b"{}"))])
+    assert schemas.reader_of(number) is None
+
+
+async def test_a_schema_of_parts_without_measure_is_not_used(registry, schemas, monkeypatch):
+    monkeypatch.setattr(asked_over_http, "_MOST_CHARACTERS", 40)
+    registry.register("part", PART)
+    number = registry.register("parent", PARENT, references=[("x.A", "part", 1)])
+    await schemas.learn([message(wired(number, b"\0"))])
+    with pytest.raises(OtherFormat, match="more than 40 characters"):
+        schemas.reader_of(number)
+
+
+@pytest.mark.parametrize("schema_id", [0, 2**31, 2**32 - 1])
+async def test_numbers_that_no_registry_gives_are_not_asked_for(registry, schemas, schema_id):
+    """Confluent's answers that such a page is not there, as a server does that is no registry."""
+    await schemas.learn([message(wired(schema_id, b"x"))])
+    assert registry.asked == []
+    with pytest.raises(OtherFormat):
+        IncomingReader(registered=schemas).read(wired(schema_id, b"x"))
+
+
+async def test_a_token_may_end_with_the_line_break_of_its_file(registry):
+    number = registry.register("reviews-value", REVIEW)
+    registry.login = "Bearer hush"
+    settings = SchemaRegistrySettings(url=registry.url, token="hush\n")
+    async with known_schemas.asking(settings) as schemas:
+        await schemas.learn([message(wired(number, BODY))])
+
+
+@pytest.mark.parametrize("settings", [{"url": "http://a..b"}, {"token": "hush\nhush"}])
+async def test_what_no_request_can_hold_is_told_without_a_secret(registry, settings):
+    async with known_schemas.asking(
+        SchemaRegistrySettings(**{"url": registry.url, **settings})
+    ) as schemas:
+        with pytest.raises(RegistryUnavailable, match="does not answer") as raised:
+            await schemas.learn([message(wired(1, BODY))])
+    assert "hush" not in str(raised.value)
+
+
+async def test_a_registry_may_want_certificates_of_an_authority_of_its_own(tmp_path):
+    authority = Authority(tmp_path / "own")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.file)
+    tls.load_cert_chain(authority.issue("registry"))
+    tls.verify_mode = ssl.CERT_REQUIRED
+    ours = authority.issue("worker")
+    stranger = Authority(tmp_path / "other").file
+    async with running_registry(tls=tls) as registry:
+        number = registry.register("reviews-value", REVIEW)
+        for trusted, cert, works in (
+            (authority.file, ours, True),
+            (authority.file, None, False),
+            (stranger, ours, False),
+            (None, ours, False),
+        ):
+            settings = SchemaRegistrySettings(
+                url=registry.url, ssl_ca_file=trusted, ssl_cert_file=cert
+            )
+            async with known_schemas.asking(settings) as schemas:
+                learning = schemas.learn([message(wired(number, BODY))])
+                if works:
+                    await learning
+                else:
+                    with pytest.raises(RegistryUnavailable, match="does not answer"):
+                        await learning
 
 
 async def test_whoever_is_patient_waits_until_the_registry_answers(registry, schemas):
