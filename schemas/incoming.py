@@ -256,7 +256,7 @@ class IncomingReader:
             if _words(found[0]) is None:
                 found += [plain.get(part) for part in _PARTS]
         parts = [words for value in found if (words := _words(value)) is not None]
-        if not parts and self._has_text(fields):
+        if not parts and (self._has_text(fields) or set(self._texts) & set(_paths_in(fields))):
             raise WrongShape(f"Review: text: {_wordless(found)}")
         if not parts:
             raise WrongShape(f"Review: text: {_absent(fields, 'TEXT', ', '.join(self._texts))}")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import structlog
 import typer
 
 from stream.cli.options import Prefix, Servers, settings_from
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # Seconds after the first stop from which Ctrl-C no longer waits for the drain.
 _PATIENCE: Final = 1.0
+
+_log = structlog.get_logger(__name__)
 
 
 def work(
@@ -76,6 +79,7 @@ async def _work(settings: Settings, *, stop_at_eof: bool) -> signal.Signals | No
     def on_signal(number: signal.Signals) -> None:
         if not received:
             received.append(number)
+            _log.info("worker_stopping", signal=number.name)
             stop.set()
             # A shell or `timeout` may send one stop twice; only a later Ctrl-C means "at once".
             loop.call_later(_PATIENCE, loop.remove_signal_handler, signal.SIGINT)

@@ -196,6 +196,7 @@ def test_ctrl_c_drains_the_worker_and_says_130(variables, topics):
         worker.send_signal(signal.SIGINT)
         _, said = worker.communicate(timeout=60)
     assert worker.returncode == 130
+    assert "SIGINT" in next(line for line in said.splitlines() if "worker_stopping" in line)
     assert "worker_stopped" in said
     assert "Traceback" not in said
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from schemas import active_taxonomy
 from stream.listing import some
 from stream.settings import LabelSettings
 from training.data.files import UnlabelledReview
@@ -84,6 +85,13 @@ def _zero_shot(settings: LabelSettings) -> ZeroShotLabeller:
         if (settings.nli / "config.json").is_file():
             return ZeroShotLabeller(str(settings.nli), settings.device)
         remedy = f"{error.remedy}, or make a small one with `reviews label nli`"
+        languages = active_taxonomy().languages
+        unset = settings.zero_shot_model == LabelSettings.model_fields["zero_shot_model"].default
+        if unset and languages and "ru" not in languages:
+            remedy = (
+                f"it is Russian: for texts in {', '.join(languages)} name an NLI checkpoint of theirs, "
+                "REVIEWS_LABEL__ZERO_SHOT_MODEL"
+            )
         raise LabellerUnavailable(error.message, remedy) from None
 
 

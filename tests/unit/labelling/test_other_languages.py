@@ -65,6 +65,17 @@ def test_a_labeller_without_its_part_leaves_a_note_and_the_others_vote(english):
     assert "has no dictionary.toml: that labeller abstains" in panel.notes[0]
 
 
+def test_nobody_is_sent_for_a_russian_checkpoint_to_read_english(english, tmp_path):
+    (note,) = (n for n in cheap_panel(LabelSettings(nli=tmp_path)).notes if "checkpoint" in n)
+    assert "hf download" not in note
+    assert "for texts in en name an NLI checkpoint of theirs" in note
+
+
+def test_a_checkpoint_that_somebody_named_is_asked_for_whatever_the_language(english, tmp_path):
+    panel = cheap_panel(LabelSettings(nli=tmp_path, zero_shot_model="somebody/english-nli"))
+    assert any("hf download somebody/english-nli" in note for note in panel.notes)
+
+
 def test_hypotheses_come_from_the_names(english):
     asked = hypotheses()
     assert asked.templates[0] == "This text is about {}."

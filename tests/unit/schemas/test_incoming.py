@@ -232,6 +232,12 @@ def test_a_named_field_that_is_absent_is_told_with_the_fields_that_are_there():
         IncomingReader(text_field="ticket.body").read(b'{"event": "x", "id": 1}')
 
 
+def test_a_named_field_that_is_null_is_not_called_absent():
+    reader = IncomingReader(text_field="ticket.body", id_field="ticket.no")
+    with pytest.raises(WrongShape, match="text: it holds no words"):
+        reader.read(b'{"ticket": {"no": "1", "body": null}}', None)
+
+
 def test_a_date_and_further_fields_are_taken_from_where_they_are_named():
     value = (
         b'{"id": 1, "text": "x", "at": {"ms": 1764234900000}, "customer": {"id": 7, "vip": null}}'
