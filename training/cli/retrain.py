@@ -129,6 +129,11 @@ def _say_what_is_to_come(settings: Settings, plan: Plan, lineage: Lineage) -> No
     """Say how long it will take, and what the decisions suffice for."""
     from training.retrain.durations import expected_seconds
 
+    if plan.base is None and not lineage.base:
+        note(
+            "[yellow]no base:[/yellow] only what was decided is trained on. Name the labelled files that the "
+            "serving model began with, REVIEWS_LEARNING__BASE or --base; --no-base says that there are none"
+        )
     known = expected_seconds(settings.learning.runs, plan.family, lineage.rows)
     if known is None:
         note(f"{lineage.rows:,} texts; how long {plan.family} takes is not known here yet")

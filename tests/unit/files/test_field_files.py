@@ -57,6 +57,13 @@ def test_what_was_understood_is_said_in_one_line():
     )
 
 
+def test_a_help_desks_export_has_its_own_ids_and_dates():
+    said, (row,), _ = read("Ticket No;Opened at;Body\nT-7;2026-11-30 10:15;no signal\n")
+    assert "id from «Ticket No»" in said
+    assert (row.review_id, row.text) == ("T-7", "no signal")
+    assert row.created_at is not None
+
+
 def test_an_encoding_that_was_named_is_used():
     data = "id,text\n1,жди\n".encode("koi8-r")
     assert texts(data, encoding="koi8-r") == ["жди"]
