@@ -100,7 +100,7 @@ class IncomingReader:
     ) -> None:
         self._envelope = envelope
         self._unregistered = unregistered
-        self._registered = registered if envelope in {"auto", "registry"} else None
+        self._registered = registered
         self._texts = _paths(text_field)
         self._id = id_field.strip()
         self._created = created_field.strip()

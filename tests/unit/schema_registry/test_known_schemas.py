@@ -84,6 +84,16 @@ async def test_schemas_of_json_leave_the_body_to_json(registry, schemas):
     assert review.review_id == "r1"
 
 
+@pytest.mark.parametrize("envelope", ["none", "connect", "debezium", "cloudevents"])
+async def test_what_a_registry_knows_is_read_whatever_envelope_is_named(
+    registry, schemas, envelope
+):
+    number = registry.register("reviews-value", REVIEW)
+    await schemas.learn([message(wired(number, BODY))])
+    review, _ = IncomingReader(envelope, registered=schemas).read(wired(number, BODY))
+    assert (review.review_id, review.text) == ("r1", "ok")
+
+
 async def test_a_body_that_begins_like_json_is_what_its_schema_says(registry, schemas):
     number = registry.register("reviews-value", REVIEW)
     named = "seventeen letters"
