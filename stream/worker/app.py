@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import all_categories, cloud_event, encode
@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 POLL_MS: Final = 500
 # Decoded in one go, about 8 ms of the event loop: transactions under way must get their turns.
 POLL_RECORDS: Final = 256
+# Of a quarter of a megabyte of nested Avro, one takes a second: so few lie between two turns for heartbeats.
+_DECODED_AT_ONCE: Final = 4
+_TURN_SECONDS: Final = 0.02
 # Full micro-batches that may be on their way at a time, mostly as messages that wait for a commit.
 # More would not be faster, and each partition may hold eight: with 64 partitions, a gigabyte.
 MAX_BATCHES_IN_FLIGHT: Final = 16
@@ -260,19 +263,35 @@ class Worker:
                 await self._schemas.learn_patiently(r for rs in polled.values() for r in rs)
             events: list[InputEvent] = []
             for tp, records in polled.items():
-                # Without an open processor the events are void: it seeks back once it is open. So it
-                # does if it was opened anew while a schema was waited for.
-                processor = self.partitions.get(tp)
-                if processor is not None and self._reader_of(tp) == readers[tp]:
-                    taken = [
-                        decode_event(
-                            processor, r, now, redacted=self._redacted, reader=self._reader
-                        )
-                        for r in records
-                    ]
-                    processor.add_in_flight(len(taken), sum(event.held for event in taken))
-                    events += taken
+                events += await self._decoded(tp, records, readers[tp], now)
             await self._batches.put(events)
+
+    async def _decoded(
+        self,
+        tp: TopicPartition,
+        records: Sequence[ConsumerRecord],
+        reader: tuple[PartitionProcessor, int] | None,
+        arrived: float,
+    ) -> list[InputEvent]:
+        """Decode what was read of a partition, and count it as on its way."""
+        events: list[InputEvent] = []
+        began = time.monotonic()
+        for first in range(0, len(records), _DECODED_AT_ONCE):
+            # Without an open processor the events are void: it seeks back once it is open. So it does
+            # if it was opened anew while a schema or a turn was waited for.
+            processor = self.partitions.get(tp)
+            if processor is None or self._reader_of(tp) != reader:
+                break
+            taken = [
+                decode_event(processor, r, arrived, redacted=self._redacted, reader=self._reader)
+                for r in records[first : first + _DECODED_AT_ONCE]
+            ]
+            processor.add_in_flight(len(taken), sum(event.held for event in taken))
+            events += taken
+            if time.monotonic() - began > _TURN_SECONDS:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+        return events
 
     @property
     def _registry_answers(self) -> bool:

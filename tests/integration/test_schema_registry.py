@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import time
 
 import fastavro
 import pytest
@@ -13,6 +14,8 @@ from stream.cli.incoming_check import incoming_messages
 from stream.kafka.topics import create_topics
 from stream.operations.erasure_copies import find_copies
 from stream.schema_registry import RegistryUnavailable, known_schemas
+from stream.worker import app
+from stream.worker.input_event import decode_event
 from tests.support.pipeline import (
     by_topic,
     pipeline_settings,
@@ -198,6 +201,35 @@ async def test_a_partition_that_is_given_away_and_comes_back_meanwhile_is_answer
         await read_outputs(kafka, topics, len(reviews))
     # Once more after the worker's last commit: what is answered twice may come late.
     records = await read_outputs(kafka, topics, len(reviews))
+    assert len(footwear_in(records, topics)) == len(reviews)
+
+
+async def longest_pause(seconds):
+    """Return the longest time that others had to wait for their turn."""
+    longest = 0.0
+    end = time.monotonic() + seconds
+    while (began := time.monotonic()) < end:
+        await asyncio.sleep(0.01)
+        longest = max(longest, time.monotonic() - began)
+    return longest
+
+
+async def test_heartbeats_have_their_turn_while_messages_that_take_long_are_read(
+    kafka, settings, tmp_path, monkeypatch
+):
+    topics = settings.topic_names
+    reviews = [wired(1, avro(ROW, row(n))) for n in range(1, 101)]
+    await send_to(kafka, topics.incoming, 0, reviews)
+
+    def slowly(*args, **kwargs):
+        time.sleep(0.02)
+        return decode_event(*args, **kwargs)
+
+    monkeypatch.setattr(app, "decode_event", slowly)
+    async with running_worker(settings, tiny_classifier(tmp_path / "model")):
+        pausing = asyncio.create_task(longest_pause(6))
+        records = await read_outputs(kafka, topics, len(reviews))
+        assert await pausing < 1, "100 of 20 ms are two seconds"
     assert len(footwear_in(records, topics)) == len(reviews)
 
 
