@@ -53,7 +53,7 @@ _CANNOT_TELL: Final = Rule(
     text={
         "ru": "Если возможны две категории, нажмите «?». Отзыв не вернётся в очередь и не попадёт "
         "в обучение.",
-        "en": "Where two categories remain possible, press “?”. The review does not come back, and "
+        "en": "Where two categories remain possible, press “?”. The text does not come back, and "
         "nothing is trained on it.",
     },
 )

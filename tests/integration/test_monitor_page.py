@@ -143,7 +143,7 @@ async def test_signing_out_takes_one_click_and_everything_off_the_page(page, ser
 async def test_english_is_one_key_away_and_remembered(page, server):
     await signed_in(page, server)
     await page.click("#language")
-    assert await page.locator("h1").inner_text() == "Review monitor"
+    assert await page.locator("h1").inner_text() == "Stream monitor"
     await page.reload()
     await page.wait_for_selector("#board:not([hidden])")
     text = await page.locator("body").inner_text()
@@ -153,7 +153,7 @@ async def test_english_is_one_key_away_and_remembered(page, server):
 async def test_a_taxonomy_of_no_russian_opens_in_english_and_a_choice_holds(page, server, tmp_path):
     with using(bank(tmp_path, 3)):
         await page.goto(server.url)
-        assert await page.title() == "Review monitor"
+        assert await page.title() == "Stream monitor"
         await page.evaluate("localStorage.language = 'ru'")
         await page.reload()
         assert await page.title() == "Монитор отзывов"
@@ -256,7 +256,7 @@ async def test_too_few_reviews_for_an_alert_are_named_as_the_reason(page):
         await signed_in(page, server)
         await page.click("#language")
         remark = await page.locator(".alert.watched p").first.inner_text()
-        assert re.fullmatch(r"No alert yet: [\d,]+ reviews, of 1,000,000 that it takes\.", remark)
+        assert re.fullmatch(r"No alert yet: [\d,]+ texts, of 1,000,000 that it takes\.", remark)
         assert await page.locator(".alert.calm").count() == 0
 
 
