@@ -15,6 +15,12 @@ class RegistryRefusal(RegistryUnavailable):
     """The schema registry wants other credentials."""
 
 
+class CompilerMissing(RegistryUnavailable):
+    """Protobuf's compiler is not installed here. Messages wait for it: others may have it."""
+
+    exit_code = 7
+
+
 class UnusableSchema(ValueError):
     """A schema that the registry has, and that nothing can be read with. Its messages are dead letters."""
 

@@ -37,8 +37,8 @@ def protobuf_reader(
             Unless given, indexes in each body name it.
 
     Raises:
-        UnusableSchema: it does not compile, the compiler is not installed, or it has no such type.
-        RegistryUnavailable: the compiler cannot run at the moment.
+        UnusableSchema: it does not compile, or it has no such type.
+        RegistryUnavailable: the compiler is not installed, or cannot run at the moment.
     """
     files = compiled(text, parts)
     pool = DescriptorPool()

@@ -17,7 +17,7 @@ from typing import Final
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-from stream.schema_registry.errors import RegistryUnavailable, UnusableSchema
+from stream.schema_registry.errors import CompilerMissing, RegistryUnavailable, UnusableSchema
 
 MAIN_FILE: Final = "registered-schema.proto"
 _SECONDS: Final = 20.0
@@ -54,12 +54,13 @@ def compiled(text: str, parts: Mapping[str, str]) -> Sequence[FileDescriptorProt
         parts: texts of files that it imports, by the name it uses.
 
     Raises:
-        UnusableSchema: it does not compile, or the compiler is not installed.
-        RegistryUnavailable: the compiler cannot run at the moment, which says nothing about the schema.
+        UnusableSchema: it does not compile.
+        CompilerMissing: the compiler is not installed.
+        RegistryUnavailable: it cannot run at the moment, which says nothing about the schema either.
     """
     if find_spec("grpc_tools") is None:
-        raise UnusableSchema(
-            "Protobuf needs the extra `protobuf`: pip install 'reviews-stream[protobuf]'"
+        raise CompilerMissing(
+            "Protobuf's compiler is not installed", "pip install 'reviews-stream[protobuf]'"
         )
     files = {**_CONFLUENT, **parts, MAIN_FILE: text}
     _check_names(files)

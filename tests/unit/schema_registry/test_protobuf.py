@@ -188,3 +188,10 @@ def test_a_schema_that_takes_the_compiler_too_long_is_not_used(monkeypatch):
     monkeypatch.setattr(protobuf_compiler, "_SECONDS", 0.001)
     with pytest.raises(UnusableSchema, match="within"):
         protobuf_reader(AUTHOR, {})
+
+
+def test_a_compiler_that_is_not_installed_says_nothing_about_the_schema(monkeypatch):
+    monkeypatch.setattr(protobuf_compiler, "find_spec", lambda _: None)
+    with pytest.raises(RegistryUnavailable, match="not installed") as raised:
+        protobuf_reader(AUTHOR, {})
+    assert "[protobuf]" in raised.value.remedy
