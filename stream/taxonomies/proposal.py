@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -32,6 +32,20 @@ _NONE: Final = frozenset(
         "ostalnoe",
         "no-product",
     }
+    # In German, Spanish, French, Italian, Portuguese, Dutch.
+    | {
+        "sonstiges",
+        "sonstige",
+        "andere",
+        "anderes",
+        "otro",
+        "otros",
+        "otra",
+        "otras",
+        "autre",
+        "autres",
+    }
+    | {"divers", "altro", "altri", "outro", "outros", "outras", "overig", "overige", "anders"}
 )
 _LEAST_CATEGORIES: Final = 2
 _EXAMPLES: Final = 3
@@ -84,15 +98,14 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
     """Propose categories.
 
     Args:
-        rows: a text and its label each.
+        rows: a text and its label each. Labels that differ in case or spaces are one, called as most
+            rows write it.
         none: the label that means "none of these", where it does not sound so.
 
     Raises:
         InputError: fewer than two labels or too many, two labels that make one slug, or ``none`` is no label.
     """
-    texts_of: dict[str, list[str]] = defaultdict(list)
-    for text, label in rows:
-        texts_of[label.strip()].append(text)
+    texts_of = _by_label(rows)
     if len(texts_of) < _LEAST_CATEGORIES:
         raise InputError(
             f"{len(texts_of)} label in the file: nothing to tell apart",
@@ -104,11 +117,13 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
             "name the column of labels with --label-column",
         )
     slugs = _slugs(texts_of)
-    if none is not None and none not in texts_of:
-        raise InputError(f"no text has the label {none!r}", "name one as the file writes it")
-    means_none = none or next(
-        (label for label in texts_of if _sounds_like_none(slugs[label])), None
-    )
+    if none is not None:
+        named = [label for label in texts_of if _folded(label) == _folded(none)]
+        if not named:
+            raise InputError(f"no text has the label {none!r}", "name one as the file writes it")
+    else:
+        named = [label for label in texts_of if _sounds_like_none(slugs[label])]
+    means_none = named[0] if named else None
     labels = sorted(
         texts_of, key=lambda label: (label == means_none, -len(texts_of[label]), slugs[label])
     )
@@ -134,6 +149,20 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
         mixed_up=tuple(counts.mixed_up(guesses)),
         contradicting=_contradicting(texts_of),
     )
+
+
+def _by_label(rows: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the texts of each label."""
+    texts_of: dict[str, list[str]] = defaultdict(list)
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    for text, label in rows:
+        texts_of[_folded(label)].append(text)
+        spellings[_folded(label)][" ".join(label.split())] += 1
+    return {spellings[meant].most_common(1)[0][0]: texts for meant, texts in texts_of.items()}
+
+
+def _folded(label: str) -> str:
+    return " ".join(label.split()).casefold()
 
 
 def _sounds_like_none(slug: str) -> bool:

@@ -137,6 +137,32 @@ def test_a_taxonomy_is_not_replaced_by_accident(tmp_path):
         write_proposal(propose(rows()), tmp_path, "bank", force=False)
 
 
+def test_labels_that_differ_in_case_and_spaces_are_one_called_as_most_write_it(tmp_path):
+    spellings = [
+        "FACTURACIÓN",
+        "Facturación",
+        "Facturación ",
+        "facturación",
+        "Alta  nueva",
+        "alta nueva",
+    ]
+    proposal = propose((f"{label} por favor {i}", label) for i, label in enumerate(spellings))
+    assert [category.label for category in proposal.categories] == ["Facturación", "Alta nueva"]
+    write_proposal(proposal, tmp_path, "bank", force=False)
+    taxonomy = load_taxonomy(tmp_path)
+    assert {taxonomy.find(label) for label in spellings} == {"facturacion", "alta-nueva"}
+
+
+@pytest.mark.parametrize("label", ["Sonstiges", "Otros", "Autres", "Altro", "Outros", "Overig"])
+def test_none_of_these_is_known_in_some_languages(label):
+    others = [(text, name) for text, name in rows() if name != "other"]
+    assert propose([*others, ("hola", label)]).none == slug_of(label)
+
+
+def test_the_label_that_means_none_may_be_named_in_any_case():
+    assert propose(rows(), "CARD_ARRIVAL").none == "card_arrival"
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
