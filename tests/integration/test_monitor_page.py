@@ -312,6 +312,22 @@ async def test_of_many_categories_the_largest_are_shown_and_the_others_are_found
     assert page.faults == []
 
 
+@pytest.mark.parametrize("count", [12, 16])
+async def test_as_many_categories_as_can_be_read_are_all_shown_and_none_stands_for_others(
+    page, tmp_path, count
+):
+    with using(bank(tmp_path, count)) as taxonomy:
+        engine = Engine(MonitorSettings(), clock=lambda: EPOCH + 600.0)
+        engine.apply_batch(0, 1, summary(EPOCH + 60, category=taxonomy.categories[0]))
+        registry = MonitorMetrics(engine).registry
+        async with MonitorServer(MonitorSettings(port=0), engine, registry, dict) as server:
+            await signed_in(page, server)
+            names = await page.locator("#table tbody tr td.name").all_inner_texts()
+            assert len(names) == count
+            assert not any(name.startswith(("Others", "Остальные")) for name in names)
+            assert await page.locator("#all").is_hidden()
+
+
 async def test_a_few_categories_need_no_search(page, server):
     await signed_in(page, server)
     assert await page.locator("#wanted").is_hidden()

@@ -253,7 +253,7 @@ function rowsOf(categories) {
   if (rows.length <= COLOURS) return rows;
   rows.sort((a, b) => b.reviews - a.reviews || a.i - b.i);
   if (state.wanted) return rows.filter(({ i }) => isWanted(state.categories[i]));
-  if (state.isWhole) return rows;
+  if (state.isWhole || rows.length <= FOREMOST + 1) return rows; // one alone is no sum
   const others = rows.slice(FOREMOST);
   return [...rows.slice(0, FOREMOST), { ...inSum(others), i: OTHERS, name: `${nameOf(OTHERS)} (${others.length})` }];
 }
@@ -265,6 +265,7 @@ const markOf = (i) => (state.categories.length <= COLOURS ? i : i === OTHERS ? C
 function drawTable({ categories }) {
   const whole = categories.reduce((sum, row) => sum + row.reviews, 0);
   one("#table .find").hidden = categories.length <= COLOURS;
+  one("#all").hidden = categories.length <= FOREMOST + 1;
   one("#all").setAttribute("aria-pressed", String(state.isWhole));
   one("#table h2 small").textContent = word(state.span);
   one("#table thead").replaceChildren(element("tr", {}, ...["category", "reviews", "share", "confidence", "relabelled", "decidedBy"].map((name) => element("th", { scope: "col" }, word(name)))));

@@ -54,9 +54,11 @@ def tables(report: Report) -> Tables:
         return Tables(counted, [], agreed, [], [])
     counted.sort(key=lambda row: (-row.chosen, -row.waiting))
     agreed.sort(key=lambda row: _kappa(row[1]))
+    # One category alone is no sum.
+    shown = FOREMOST if len(counted) > FOREMOST + 1 else len(counted)
     return Tables(
-        counted[:FOREMOST],
-        counted[FOREMOST:],
+        counted[:shown],
+        counted[shown:],
         agreed[:FOREMOST],
         agreed[FOREMOST:],
         report.mixed_up[:_MIXED_UP],
