@@ -89,8 +89,9 @@ def _sampled(reader: IncomingReader, records: list[ConsumerRecord]) -> _Sample:
 def _finding(topic: str, sample: _Sample) -> Finding:
     refused, read = len(sample.refused), sample.reviews
     of = f"of the newest messages on {topic}"
+    reasons = Counter((type(error), str(error)) for error in sample.refused).most_common(1)
+    kind, reason = reasons[0][0] if reasons else (None, "")
     if refused > read:
-        ((kind, reason), _) = Counter((type(e), str(e)) for e in sample.refused).most_common(1)[0]
         detail = f"{of} {refused} cannot be read and {read} can: {reason[:_SHOWN]}"
         remedy = _FIELDS if kind is WrongShape else _OTHER_FORMAT
         return Finding("incoming", "warning", detail, remedy)
@@ -99,8 +100,8 @@ def _finding(topic: str, sample: _Sample) -> Finding:
         return Finding("incoming", "warning", detail, "name another REVIEWS_INCOMING__ID_FIELD")
     parts = [f"{read} can be read"]
     parts += [f"{sample.deleted} say that something was deleted"] if sample.deleted else []
-    parts += [f"{refused} would be dead letters"] if refused else []
     parts += [f"the dates of {sample.unread_dates} cannot be read"] if sample.unread_dates else []
+    parts += [f"{refused} would be dead letters ({reason[:_SHOWN]})"] if refused else []
     return Finding("incoming", "ok", f"{of} {', '.join(parts)}")
 
 
