@@ -19,6 +19,9 @@ from stream.schema_registry.avro_logical_types import read_tolerantly
 from stream.schema_registry.errors import UnusableSchema
 
 _SHOWN: Final = 200
+_PRIMITIVES: Final = frozenset(
+    {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
+)
 _NAMED_TYPES: Final = frozenset({"record", "error", "enum", "fixed"})
 _VALUE: Final = "value"
 _IGNORED: Final = ("default", "__fastavro_parsed__", "__named_schemas")
@@ -124,9 +127,11 @@ class _Shape:
             return self._look_at_many(schema)
         if kind in _NAMED_TYPES:
             return self._look_at_named(schema)
-        if kind in self._named:
-            return self._look_again(kind)
-        return _NONE if kind == "null" else _SOME
+        if kind == "null":
+            return _NONE
+        # What is called as a primitive type is read as that.
+        named = kind in self._named and kind not in _PRIMITIVES
+        return self._look_again(kind) if named else _SOME
 
     def _look_at_many(self, schema: dict[str, Any]) -> _Size:
         item = self.look(schema["items" if schema["type"] == "array" else "values"])

@@ -1,9 +1,10 @@
 """``python -m tests.faults.fuzz``: malformed messages through decoding and routing, by the thousand.
 
 Each message is a valid event that was damaged (bytes flipped, cut, doubled, spliced; fields of the
-wrong type, missing, absurd; an envelope around it), or noise. It must end as exactly one message: at
-its category or the relabel topic if it is still a review, or as a dead letter that keeps the original
-bytes and names a reason that the contract knows; a delete ends as none. Nothing may raise.
+wrong type, missing, absurd; an envelope around it; Avro, Protobuf), or noise. It must end as exactly
+one message: at its category or the relabel topic if it is still a review, or as a dead letter that
+keeps the original bytes and names a reason that the contract knows; a delete ends as none. Nothing may
+raise. Messages are read by damaged schemas as well.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from aiokafka import ConsumerRecord, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
-from schemas import CategorizedReview, RelabelTask, TopicNames, decode
+from schemas import CategorizedReview, IncomingReader, RelabelTask, TopicNames, decode
 from stream.exactly_once.message import Message
 from stream.worker.cache import CachedPrediction
 from stream.worker.input_event import InputEvent, decode_event
 from stream.worker.routing import Router
 from tests.faults import report
+from tests.faults.fuzz_registered import Registered, damaged_schema, read_by, registered_message
 
 _messages: Final = Console(stderr=True)
 _VALID: Final[dict[str, Any]] = {
@@ -46,6 +48,8 @@ _ABSURD: Final[tuple[Any, ...]] = (
     {"a": {"a": {"a": {}}}}, "9" * 5000, "\u202e", "<script>",
 )  # fmt: skip
 
+
+_MESSAGES_A_SCHEMA: Final = 5
 
 # All that the router asks of a model.
 _MODEL: Final[Any] = SimpleNamespace(
@@ -74,7 +78,7 @@ def malformed(rng: random.Random) -> Iterator[bytes | None]:
     """Yield damaged messages without end."""
     ways: tuple[Callable[[random.Random], bytes | None], ...] = (
         _flipped, _flipped, _cut, _spliced, _noise, _field, _field, _field, _nested, _nothing,
-        _wrapped, _wrapped,
+        _wrapped, _wrapped, registered_message, registered_message,
     )  # fmt: skip
     while True:
         yield rng.choice(ways)(rng)
@@ -87,12 +91,13 @@ def fuzz(count: int, seed: int) -> Tally:
     router = Router(topics, "group", "worker")
     processor = _Processor(TopicPartition(topics.incoming, 3))
     source = malformed(rng)
+    reader = IncomingReader(registered=Registered())
     for offset in range(count):
         value = next(source)
         tally.messages += 1
         try:
             record = _record(processor.tp, offset, value, rng)
-            event = decode_event(processor, record, 0.0)
+            event = decode_event(processor, record, 0.0, reader=reader)
             if event.deleted:
                 _expect(event.review is None and event.rejection is None, "deleted, and more")
                 tally.ends["deleted"] += 1
@@ -102,6 +107,19 @@ def fuzz(count: int, seed: int) -> Tally:
             tally.ends[_ending(router.route(event), event, topics)] += 1
         except Exception as error:  # noqa: BLE001 - that is what is looked for
             tally.failures.append(f"{type(error).__name__}: {error}; message {value!r:.300}")
+    return tally
+
+
+def fuzz_schemas(count: int, seed: int) -> Tally:
+    """Read messages by so many damaged schemas."""
+    rng, tally = random.Random(seed), Tally()
+    for _ in range(count):
+        tally.messages += 1
+        schema = damaged_schema(rng)
+        try:
+            tally.ends[read_by(schema, rng)] += 1
+        except Exception as error:  # noqa: BLE001 - that is what is looked for
+            tally.failures.append(f"{type(error).__name__}: {error}; schema {schema:.300}")
     return tally
 
 
@@ -230,6 +248,9 @@ def main(
     _messages.print(f"seed {seed}: `--seed {seed}` repeats it")
     started = time.monotonic()
     tally = fuzz(messages, seed)
+    by_schemas = fuzz_schemas(messages // _MESSAGES_A_SCHEMA, seed)
+    tally.ends += by_schemas.ends
+    tally.failures += by_schemas.failures
     seconds = time.monotonic() - started
     shown = Table(title=f"{tally.messages:,} malformed messages, {seconds:.0f} s, seed {seed}")
     shown.add_column("ended as")

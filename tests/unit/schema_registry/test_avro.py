@@ -221,6 +221,11 @@ def doubled(times):
     "schema",
     [
         {"type": "array", "items": "null"},
+        {
+            "type": "record",
+            "name": "null",
+            "fields": [{"name": "many", "type": {"type": "array", "items": "null"}}],
+        },
         {"type": "array", "items": {"type": "record", "name": "E", "fields": []}},
         {"type": "array", "items": {"type": "fixed", "name": "F", "size": 0}},
         {
