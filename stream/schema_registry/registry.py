@@ -32,7 +32,7 @@ _MOST_BYTES: Final = 4 * 1024 * 1024
 _MOST_REFERENCES: Final = 200
 _MOST_CHARACTERS: Final = 4 * 1024 * 1024
 """Of a schema and all that it refers to."""
-_OK, _NOT_FOUND = 200, 404
+_OK, _NOT_FOUND, _TOO_MANY_REQUESTS, _OUT_OF_ORDER = 200, 404, 429, 500
 _REFUSED: Final = (401, 403)
 _ABSENT: Final = (40401, 40402, 40403)
 """What a registry says where it has no such subject, version or schema."""
@@ -169,6 +169,10 @@ def _answer(url: str, status: int, body: bytes) -> dict[str, Any] | None:
     # A page that is not there is no word on a schema: the address may be another server's.
     if status == _NOT_FOUND and isinstance(said, dict) and said.get("error_code") in _ABSENT:
         return None
+    if status >= _OUT_OF_ORDER or status == _TOO_MANY_REQUESTS:
+        raise RegistryUnavailable(
+            f"the schema registry at {url} is out of order ({status})", "its own log says why"
+        )
     if status != _OK or not isinstance(said, dict):
         raise RegistryUnavailable(
             f"the schema registry at {url} answers {status}, and not as one does",

@@ -281,6 +281,13 @@ async def test_a_registry_may_want_certificates_of_an_authority_of_its_own(tmp_p
                         await learning
 
 
+async def test_a_registry_that_is_out_of_order_is_not_called_a_wrong_address(registry, schemas):
+    registry.failing = 503
+    with pytest.raises(RegistryUnavailable, match=r"out of order \(503\)") as raised:
+        await schemas.learn([message(wired(1, BODY))])
+    assert "URL" not in raised.value.remedy
+
+
 async def test_whoever_is_patient_waits_until_the_registry_answers(registry, schemas):
     number = registry.register("reviews-value", REVIEW)
     registry.failing = 503
