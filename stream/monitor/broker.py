@@ -111,10 +111,10 @@ class FlushingProducer(Producer):
         return sent
 
     async def flush(self) -> None:
-        """Wait until everything is acknowledged.
+        """Wait until everything that was handed over before is acknowledged.
 
         Raises:
-            ProducerSendError: something never will be. Positions must not be committed any more:
+            ProducerSendError: some of it never will be. Positions must not be committed any more:
                 what they stand for is taken in again by the next run.
         """
         # Faust's own gives up after a tenth of a second without progress, and would then commit
@@ -124,7 +124,9 @@ class FlushingProducer(Producer):
             await asyncio.sleep(_DRAIN_SECONDS)
         await super().flush()
         await asyncio.sleep(0)  # whoever was told of a failure has been called then
-        if self._lost is not None or self._unsent:
+        # What came meanwhile stands for positions that are not committed now: the next flush waits for it.
+        left_behind = self._unsent and self.buffer.state != "running"
+        if self._lost is not None or left_behind:
             raise ProducerSendError("a change was not written") from self._lost
 
     def _look_at(self, sent: asyncio.Future[Any]) -> None:

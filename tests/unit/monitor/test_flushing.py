@@ -57,6 +57,19 @@ async def test_a_change_that_aiokafka_has_not_taken_yet_is_waited_for(producer):
     await asyncio.wait_for(flushing, 10)
 
 
+async def test_a_change_that_comes_while_others_are_acknowledged_is_no_lost_one(producer):
+    put(producer)
+    producer._producer.taken.set()
+    flushing = asyncio.create_task(producer.flush())
+    assert await is_still_flushing(flushing)
+    producer._producer.taken.clear()
+    put(producer)
+    assert await is_still_flushing(flushing)
+    producer._producer.acknowledgement.set_result(None)
+    await asyncio.wait_for(flushing, 10)
+    assert producer.unacknowledged == 1
+
+
 async def test_a_change_that_was_not_written_commits_nothing_any_more(producer):
     producer._producer.taken.set()
     producer._producer.acknowledgement.set_exception(TimeoutError("too late"))
