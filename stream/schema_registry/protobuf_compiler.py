@@ -23,7 +23,8 @@ MAIN_FILE: Final = "registered-schema.proto"
 _SECONDS: Final = 20.0
 """A hundred times what the largest schemas need."""
 _SHOWN: Final = 300
-_LONGEST_NAME: Final = 200
+_LONGEST_PATH, _LONGEST_NAME = 1_000, 255
+"""Bytes that file systems take, of the whole and of each part."""
 # Files that every consumer of Confluent's has without asking, as far as schemas use them. Connect's
 # converter imports them.
 _CONFLUENT: Final = {
@@ -123,7 +124,12 @@ def _check_names(files: Mapping[str, str]) -> None:
     paths = {PurePosixPath(name): name for name in files}
     for path, name in paths.items():
         usable = path.parts and not path.is_absolute() and ".." not in path.parts
-        fits = len(name.encode("utf-8", "replace")) <= _LONGEST_NAME and name.isprintable()
+        sizes = [len(part.encode("utf-8", "replace")) for part in path.parts]
+        fits = (
+            name.isprintable()
+            and sum(sizes) <= _LONGEST_PATH
+            and max(sizes, default=0) <= _LONGEST_NAME
+        )
         if not usable or not fits or any(above in paths for above in path.parents):
-            shown = name[:_LONGEST_NAME]
+            shown = name[:_SHOWN]
             raise UnusableSchema(f"the schema imports {shown!r}, which names no file")

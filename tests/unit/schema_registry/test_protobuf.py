@@ -163,6 +163,7 @@ def test_whatever_the_bytes_are_they_are_read_or_refused(read, body):
         (REVIEWS, {".": AUTHOR}, "names no file"),
         (REVIEWS, {"\ud800.proto": AUTHOR}, "names no file"),
         (REVIEWS, {"a" * 300: AUTHOR}, "names no file"),
+        (REVIEWS, {"a/" * 1_001 + "b": AUTHOR}, "names no file"),
         (REVIEWS, {"parts": AUTHOR, "parts/author.proto": AUTHOR}, "names no file"),
     ],
 )
@@ -195,3 +196,9 @@ def test_a_compiler_that_is_not_installed_says_nothing_about_the_schema(monkeypa
     with pytest.raises(RegistryUnavailable, match="not installed") as raised:
         protobuf_reader(AUTHOR, {})
     assert "[protobuf]" in raised.value.remedy
+
+
+def test_files_may_lie_deep():
+    name = "/".join(["a" * 100] * 5)
+    text = f'syntax = "proto3"; import "{name}"; message R {{ shop.Author by = 1; }}'
+    assert protobuf_reader(text, {name: AUTHOR})(b"\0\x0a\x03\x0a\x01q") == {"by": {"name": "q"}}
