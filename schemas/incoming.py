@@ -40,7 +40,7 @@ _WORD: Final = re.compile(rf"[^\s{_REPLACEMENT}]")
 _LETTERS_A_BREAK: Final = 10
 _MOST_NAMES: Final = 12
 _LONGEST_NAME: Final = 40
-_LONG_KEY: Final = 8
+LONG_KEY_BYTES: Final = 8
 """Bytes of a key that is a number, as Kafka's LongSerializer writes it."""
 
 
@@ -481,7 +481,7 @@ def _name_in_key(key: bytes | None) -> str | None:
             return _name_in_json(json.loads(key))
         except (ValueError, RecursionError):
             pass
-    if len(key) == _LONG_KEY and key[:1] == b"\x00":
+    if len(key) == LONG_KEY_BYTES and key[:1] == b"\x00":
         return str(int.from_bytes(key, "big"))
     try:
         text = key.decode("utf-8-sig")

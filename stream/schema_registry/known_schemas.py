@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 
 from schemas import OtherFormat, schema_named_by
+from schemas.incoming import LONG_KEY_BYTES
 from stream.schema_registry.avro import avro_reader
 from stream.schema_registry.errors import AbsentPart, RegistryUnavailable, UnusableSchema
 from stream.schema_registry.protobuf import protobuf_reader
@@ -172,13 +173,16 @@ class KnownSchemas:
 
 
 def _named_by(messages: Iterable[Any]) -> set[int]:
-    """Return the ids of schemas that messages name, and the keys of such messages."""
+    """Return the ids of schemas that messages and their keys name."""
     found = set()
     for message in messages:
-        if message.value and (named := schema_named_by(message.value)) is not None:
-            found.add(named[0])
-            if message.key and (named := schema_named_by(message.key)) is not None:
-                found.add(named[0])
+        value = message.value and schema_named_by(message.value)
+        key = message.key and schema_named_by(message.key)
+        if value:
+            found.add(value[0])
+        # Beside JSON, eight bytes are a number, as a LongSerializer writes it.
+        if key and (value or (message.value and len(message.key) != LONG_KEY_BYTES)):
+            found.add(key[0])
     return found
 
 

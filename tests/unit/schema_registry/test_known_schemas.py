@@ -115,6 +115,14 @@ async def test_a_key_with_a_schema_names_the_review(registry, schemas):
     assert review.review_id == "1000000"
 
 
+async def test_a_key_with_a_schema_names_a_review_in_json(registry, schemas):
+    keyed = registry.register("reviews-key", {"type": "string"})
+    record = message(b'{"text": "ok"}', wired(keyed, b"\x08k-42"))
+    await schemas.learn([record])
+    review, _ = IncomingReader(registered=schemas).read(record.value, record.key)
+    assert review.review_id == "k-42"
+
+
 async def test_eight_bytes_of_a_number_are_no_schema(registry, schemas):
     number = registry.register(
         "reviews-value",
