@@ -24,10 +24,12 @@ Read = Callable[[bytes], object]
 # worker busy with asking.
 _MOST_KNOWN: Final = 1_000
 _AT_A_TIME: Final = 8
-_ABSENT_SECONDS: Final = 30.0
+_ABSENT_SECONDS: Final = 5.0
 """So long an id that the registry does not have is not asked for again."""
 _FOLLOWER_SECONDS: Final = 1.0
 """Wait before asking again: one registry of several may learn a new schema after its producer."""
+_HASTE_SECONDS: Final = 30.0
+"""If that was in vain, so long no id is waited for: a flood of wrong ones must not slow a worker down."""
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 10.0
 
@@ -62,7 +64,7 @@ class KnownSchemas:
         self._asking = asyncio.Semaphore(_AT_A_TIME)
         # One at a time: batches are decompressed by the same threads, and must not wait for compilers.
         self._preparing = asyncio.Lock()
-        self._no_patience_until = 0.0
+        self._in_haste_until = 0.0
         self.failure: RegistryUnavailable | None = None
         """Why the registry cannot be asked at the moment; None: it answers, as far as is known."""
 
@@ -95,10 +97,10 @@ class KnownSchemas:
         self._forget_old(named, len(wanted))
         try:
             absent = await self._ask_for(wanted)
-            if absent and time.monotonic() >= self._no_patience_until:
+            if absent and time.monotonic() >= self._in_haste_until:
                 await asyncio.sleep(_FOLLOWER_SECONDS)
                 if await self._ask_for(absent) == absent:
-                    self._no_patience_until = time.monotonic() + _ABSENT_SECONDS
+                    self._in_haste_until = time.monotonic() + _HASTE_SECONDS
         except RegistryUnavailable as error:
             self.failure = error
             raise
