@@ -14,12 +14,11 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 _MOST_DOTS: Final = 300
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a file.
+def bounded_bytes(path: Path) -> bytes:
+    """Read a file that is one, and not far too long.
 
     Raises:
         OSError: it cannot be read, or is a device, a pipe or far too long.
-        tomllib.TOMLDecodeError: it is not TOML, or nested so that reading it would take the memory.
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
@@ -27,6 +26,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return content
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a file.
+
+    Raises:
+        OSError: it cannot be read, or is a device, a pipe or far too long.
+        tomllib.TOMLDecodeError: it is not TOML, or nested so that reading it would take the memory.
+    """
+    content = bounded_bytes(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

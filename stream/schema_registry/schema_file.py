@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from schemas import IncomingReader, RegisteredSchemas
+from schemas.toml import bounded_bytes
 from stream.errors import ConfigError
 from stream.schema_registry.avro import avro_reader
 from stream.schema_registry.errors import UnusableSchema
@@ -14,6 +16,7 @@ from stream.schema_registry.protobuf import protobuf_reader
 from stream.settings import IncomingSettings
 
 _MOST_FILES: Final = 1_000
+_IMPORT: Final = re.compile(r"""\bimport\s+(?:[a-z]+\s+)?["']([^"'\n]+)["']\s*;""")
 
 
 def incoming_reader(
@@ -35,10 +38,10 @@ def incoming_reader(
 
 def _reader_of(path: Path, message_type: str) -> Callable[[bytes], object]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = _text_of(path)
         if path.suffix == ".avsc":
             return avro_reader(text, {})
-        return protobuf_reader(text, _beside(path), message_type)
+        return protobuf_reader(text, _imported(text, path.parent), message_type)
     except (OSError, UnicodeDecodeError, UnusableSchema) as error:
         raise ConfigError(
             f"incoming.schema_file {path}: {error}",
@@ -46,11 +49,17 @@ def _reader_of(path: Path, message_type: str) -> Callable[[bytes], object]:
         ) from None
 
 
-def _beside(path: Path) -> dict[str, str]:
-    """Return the other Protobuf files of a folder by their names from there, as imports have them."""
+def _text_of(path: Path) -> str:
+    return bounded_bytes(path).decode("utf-8-sig")
+
+
+def _imported(text: str, folder: Path) -> dict[str, str]:
+    """Return what a Protobuf file imports, and what that does, as far as a folder has it, by name."""
     found: dict[str, str] = {}
-    for other in sorted(path.parent.rglob("*.proto"))[:_MOST_FILES]:
-        if other != path and other.is_file():
-            name = other.relative_to(path.parent).as_posix()
-            found[name] = other.read_text(encoding="utf-8-sig")
+    wanted = _IMPORT.findall(text)
+    while wanted and len(found) < _MOST_FILES:
+        name = wanted.pop()
+        if name not in found and (folder / name).is_file():
+            found[name] = _text_of(folder / name)
+            wanted += _IMPORT.findall(found[name])
     return found

@@ -89,3 +89,40 @@ def test_a_file_that_is_no_schema_is_an_error_that_names_it(tmp_path, name, text
 def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path):
     with pytest.raises(ConfigError, match=r"absent\.avsc"):
         incoming_reader(IncomingSettings(schema_file=tmp_path / "absent.avsc"))
+
+
+def test_what_lies_beside_a_file_and_is_not_imported_is_left_alone(tmp_path):
+    (tmp_path / "other.proto").write_bytes(b"\xff\xff")
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "sub.proto").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "deep\nname.proto").write_text("message {")
+    (tmp_path / "review.proto").write_text('syntax = "proto3"; message R { string id = 1; }')
+    reader = incoming_reader(
+        IncomingSettings(schema_file=tmp_path / "review.proto", text_field="id")
+    )
+    assert reader.read(b"\x0a\x02r1")[0].review_id == "r1"
+
+
+def test_what_an_imported_file_imports_is_read_as_well(tmp_path):
+    (tmp_path / "b.proto").write_text('syntax = "proto3"; import public "c.proto";')
+    (tmp_path / "c.proto").write_text('syntax = "proto3"; message C { string text = 1; }')
+    (tmp_path / "a.proto").write_text(
+        "syntax = 'proto3';\nimport 'b.proto'; message A { string id = 1; C c = 2; }"
+    )
+    reader = incoming_reader(
+        IncomingSettings(schema_file=tmp_path / "a.proto", text_field="c.text")
+    )
+    review, _ = reader.read(b"\x0a\x02r1\x12\x04\x0a\x02ok")
+    assert (review.review_id, review.text) == ("r1", "ok")
+
+
+def test_a_device_is_no_schema():
+    with pytest.raises(ConfigError, match="no regular file"):
+        incoming_reader(IncomingSettings(schema_file="/dev/zero"))
+
+
+def test_nor_is_a_file_without_end(tmp_path):
+    with (tmp_path / "huge.avsc").open("wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(ConfigError, match="too large"):
+        incoming_reader(IncomingSettings(schema_file=tmp_path / "huge.avsc"))
