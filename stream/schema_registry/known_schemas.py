@@ -53,13 +53,10 @@ class KnownSchemas:
 
     Args:
         settings: of the registry; they name at least one address.
-        registry: asked for schemas; the one of the settings unless given.
     """
 
-    def __init__(
-        self, settings: SchemaRegistrySettings, registry: SchemaRegistry | None = None
-    ) -> None:
-        self._registry = registry or SchemaRegistry(settings)
+    def __init__(self, settings: SchemaRegistrySettings) -> None:
+        self._registry = SchemaRegistry(settings)
         self._known: dict[int, _Known] = {}
         self._asking = asyncio.Semaphore(_AT_A_TIME)
         # One at a time: batches are decompressed by the same threads, and must not wait for compilers.

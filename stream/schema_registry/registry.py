@@ -75,7 +75,7 @@ class SchemaRegistry:
         Raises:
             RegistryUnavailable: no address gives an answer.
             AbsentPart: the registry does not have what it refers to.
-        UnusableSchema: what it refers to has no end, or it is of no kind that is read.
+            UnusableSchema: what it refers to has no end, or it is of no kind that is read.
         """
         found = await self._asked(f"/schemas/ids/{schema_id}")
         if found is None:

@@ -279,9 +279,9 @@ class Worker:
         for first in range(0, len(records), _DECODED_AT_ONCE):
             # Without an open processor the events are void: it seeks back once it is open. So it does
             # if it was opened anew while a schema or a turn was waited for.
-            processor = self.partitions.get(tp)
-            if processor is None or self._reader_of(tp) != reader:
+            if reader is None or self._reader_of(tp) != reader:
                 break
+            processor, _ = reader
             taken = [
                 decode_event(processor, r, arrived, redacted=self._redacted, reader=self._reader)
                 for r in records[first : first + _DECODED_AT_ONCE]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from schemas import IncomingReader, OtherFormat
-from stream.schema_registry import KnownSchemas, RegistryRefusal, RegistryUnavailable, known_schemas
+from stream.schema_registry import RegistryRefusal, RegistryUnavailable, known_schemas
 from stream.schema_registry import registry as asked_over_http
 from stream.settings import SchemaRegistrySettings
 from tests.support.certificates import Authority
@@ -362,8 +362,10 @@ async def test_none_is_forgotten_that_is_about_to_be_used(registry, schemas, mon
     assert len(schemas._known) <= 8
 
 
-def test_without_an_address_nothing_is_asked():
+async def test_without_an_address_nothing_is_asked():
     assert SchemaRegistrySettings().url == ()
+    async with known_schemas.asking(SchemaRegistrySettings()) as schemas:
+        assert schemas is None
 
 
 @pytest.mark.parametrize(
@@ -379,7 +381,3 @@ def test_without_an_address_nothing_is_asked():
 def test_settings_that_cannot_be_meant_are_refused(settings):
     with pytest.raises(ValueError, match=r"address|username"):
         SchemaRegistrySettings(**settings)
-
-
-def test_it_is_made_for_no_more_than_one_registry():
-    assert KnownSchemas(SchemaRegistrySettings(url="https://a, https://b")).failure is None
