@@ -6,19 +6,17 @@ The baseline is a review exactly as the contract says. In every round each forma
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import fastavro
-
 from schemas import IncomingReader
 from stream.schema_registry.avro import avro_reader
 from stream.schema_registry.protobuf import protobuf_reader
 from tests.bench.rounds import Rounds
+from tests.support.wire_format import avro_body, wired
 
 BASELINE: Final = "JSON as the contract says"
 _TEXT: Final = "Сапоги удобные, ношу каждый день, не промокают. Размер подошёл, беру вторые. " * 2
@@ -64,16 +62,6 @@ class _AllKnown:
         return self._readers[schema_id]
 
 
-def _avro(schema_id: int, schema: dict[str, Any], value: object) -> bytes:
-    stream = io.BytesIO()
-    fastavro.schemaless_writer(stream, fastavro.parse_schema(schema), value)
-    return _wired(schema_id, stream.getvalue())
-
-
-def _wired(schema_id: int, body: bytes) -> bytes:
-    return b"\0" + schema_id.to_bytes(4, "big") + body
-
-
 def _proto() -> bytes:
     text = _TEXT.encode()
     size = bytes((len(text) & 0x7F | 0x80, len(text) >> 7))
@@ -89,10 +77,10 @@ def messages() -> dict[str, bytes]:
         BASELINE: json.dumps(exact, ensure_ascii=False).encode(),
         "JSON with other fields": json.dumps(row, ensure_ascii=False).encode(),
         "JSON from Debezium": json.dumps(change, ensure_ascii=False).encode(),
-        "Avro": _avro(1, _ROW, row),
-        "Avro from Debezium": _avro(2, _CHANGE, change),
-        "Avro whose schema holds itself": _avro(3, _THREAD, row | {"answers": None}),
-        "Protobuf": _wired(4, _proto()),
+        "Avro": wired(1, avro_body(_ROW, row)),
+        "Avro from Debezium": wired(2, avro_body(_CHANGE, change)),
+        "Avro whose schema holds itself": wired(3, avro_body(_THREAD, row | {"answers": None})),
+        "Protobuf": wired(4, _proto()),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
 import random
 from collections.abc import Callable
@@ -12,12 +11,11 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
-import fastavro
-
 from schemas import OtherFormat
 from stream.schema_registry.avro import avro_reader
 from stream.schema_registry.errors import UnusableSchema
 from stream.schema_registry.protobuf import protobuf_reader
+from tests.support.wire_format import avro_body
 
 _TEXT: Final = "Сапоги удобные, тёплые; ношу вторую зиму"
 _ROW: Final[dict[str, Any]] = {
@@ -117,17 +115,11 @@ def _bodies() -> list[bytes]:
     thread = {"review_id": "r-1", "text": _TEXT, "answers": []}
     return [
         json.dumps({"id": 7, "text": _TEXT}).encode(),
-        _avro(_ROW, row),
-        _avro(_CHANGE, {"before": None, "after": row, "op": "u"}),
-        _avro(_THREAD, {**thread, "answers": [thread, thread]}),
+        avro_body(_ROW, row),
+        avro_body(_CHANGE, {"before": None, "after": row, "op": "u"}),
+        avro_body(_THREAD, {**thread, "answers": [thread, thread]}),
         _PROTO_BODY,
     ]
-
-
-def _avro(schema: dict[str, Any], value: dict[str, Any]) -> bytes:
-    stream = io.BytesIO()
-    fastavro.schemaless_writer(stream, fastavro.parse_schema(schema), value)
-    return stream.getvalue()
 
 
 def damaged_schema(rng: random.Random) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
@@ -11,6 +10,8 @@ from typing import Any, Final, Self
 
 import fastavro
 from aiohttp import web
+
+from tests.support.wire_format import avro_body, wired
 
 REVIEW: Final = {
     "type": "record",
@@ -113,6 +114,4 @@ def _status(status: int) -> Callable[[web.Request], Awaitable[web.StreamResponse
 
 def written(schema_id: int, review: dict[str, Any]) -> bytes:
     """Return a review as a producer with a registry sends it: Confluent's wire format."""
-    stream = io.BytesIO()
-    fastavro.schemaless_writer(stream, _PARSED, review)
-    return b"\0" + schema_id.to_bytes(4, "big") + stream.getvalue()
+    return wired(schema_id, avro_body(_PARSED, review))

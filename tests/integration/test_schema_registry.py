@@ -1,11 +1,9 @@
 """Reviews in Avro, Protobuf and registered JSON come out of a real worker; a registry that is away costs time only."""
 
 import asyncio
-import io
 import json
 import time
 
-import fastavro
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
@@ -23,8 +21,9 @@ from tests.support.pipeline import (
     running_worker,
     send,
 )
-from tests.support.schema_registry import running_registry, wired
+from tests.support.schema_registry import running_registry
 from tests.support.tiny_model import tiny_classifier
+from tests.support.wire_format import avro_body, wired
 
 pytestmark = pytest.mark.kafka
 
@@ -51,12 +50,6 @@ PROTO = """
 syntax = "proto3";
 message Review { string review_id = 1; string text = 2; }
 """
-
-
-def avro(schema, value):
-    stream = io.BytesIO()
-    fastavro.schemaless_writer(stream, fastavro.parse_schema(schema), value)
-    return stream.getvalue()
 
 
 def row(number, text=BOOTS):
@@ -111,17 +104,17 @@ async def test_every_registered_format_is_classified_and_what_cannot_be_read_is_
     plain = json.dumps({"id": 5, "text": BOOTS}).encode()
     dead = [
         (b"d1", wired(1, b"\x02")),
-        (b"d2", wired(77, avro(ROW, row(90)))),
+        (b"d2", wired(77, avro_body(ROW, row(90)))),
         (b"d3", wired(3, b"\x08\xff")),
-        (b"d4", wired(1, avro(ROW, row(91, None)))),
+        (b"d4", wired(1, avro_body(ROW, row(91, None)))),
     ]
     messages = [
-        (b"a", wired(1, avro(ROW, row(1)))),
-        (b"b", wired(2, avro(CHANGE, {"before": None, "after": row(2), "op": "c"}))),
+        (b"a", wired(1, avro_body(ROW, row(1)))),
+        (b"b", wired(2, avro_body(CHANGE, {"before": None, "after": row(2), "op": "c"}))),
         (b"c", wired(3, proto("3"))),
         (b"d", wired(4, json.dumps({"id": 4, "text": BOOTS}).encode())),
         (b"e", plain),
-        (b"f", wired(2, avro(CHANGE, {"before": row(6), "after": None, "op": "d"}))),
+        (b"f", wired(2, avro_body(CHANGE, {"before": row(6), "after": None, "op": "d"}))),
         *dead,
     ]
     await send(kafka, topics.incoming, messages)
@@ -149,7 +142,9 @@ async def test_reviews_wait_for_a_registry_that_is_away_and_none_is_lost(
     monkeypatch.setattr(known_schemas, "_FIRST_WAIT", 0.05)
     topics = settings.topic_names
     registry.failing = 503
-    await send(kafka, topics.incoming, [(None, wired(1, avro(ROW, row(n)))) for n in range(1, 41)])
+    await send(
+        kafka, topics.incoming, [(None, wired(1, avro_body(ROW, row(n)))) for n in range(1, 41)]
+    )
     async with running_worker(settings, tiny_classifier(tmp_path / "model")) as worker:
         await registry.was_asked(4)
         assert not worker.ready
@@ -165,7 +160,9 @@ async def test_a_worker_that_is_stopped_while_it_waits_leaves_the_reviews_to_the
 ):
     topics = settings.topic_names
     registry.failing = 503
-    await send(kafka, topics.incoming, [(None, wired(1, avro(ROW, row(n)))) for n in range(1, 9)])
+    await send(
+        kafka, topics.incoming, [(None, wired(1, avro_body(ROW, row(n)))) for n in range(1, 9)]
+    )
     async with running_worker(settings, tiny_classifier(tmp_path / "model")):
         await registry.was_asked(2)
     registry.failing = None
@@ -190,7 +187,7 @@ async def test_a_partition_that_is_given_away_and_comes_back_meanwhile_is_answer
     classifier = tiny_classifier(tmp_path / "model")
     async with running_worker(settings, classifier) as first:
         await holds(first, 4)
-        reviews = [wired(1, avro(ROW, row(n))) for n in range(1, 11)]
+        reviews = [wired(1, avro_body(ROW, row(n))) for n in range(1, 11)]
         await send_to(kafka, topics.incoming, 3, reviews)
         await registry.was_asked(2)
         async with running_worker(settings, classifier) as second:
@@ -218,7 +215,7 @@ async def test_heartbeats_have_their_turn_while_messages_that_take_long_are_read
     kafka, settings, tmp_path, monkeypatch
 ):
     topics = settings.topic_names
-    reviews = [wired(1, avro(ROW, row(n))) for n in range(1, 101)]
+    reviews = [wired(1, avro_body(ROW, row(n))) for n in range(1, 101)]
     await send_to(kafka, topics.incoming, 0, reviews)
 
     def slowly(*args, **kwargs):
@@ -237,7 +234,9 @@ async def test_doctor_reads_what_the_registry_knows_and_tells_when_it_is_away(
     kafka, settings, registry
 ):
     topics = settings.topic_names
-    await send(kafka, topics.incoming, [(None, wired(1, avro(ROW, row(n)))) for n in range(1, 4)])
+    await send(
+        kafka, topics.incoming, [(None, wired(1, avro_body(ROW, row(n)))) for n in range(1, 4)]
+    )
     (finding,) = await incoming_messages(settings)
     assert finding.state == "ok", finding
     registry.failing = 503
@@ -247,7 +246,9 @@ async def test_doctor_reads_what_the_registry_knows_and_tells_when_it_is_away(
 
 async def test_an_erasure_finds_a_review_in_avro(kafka, settings):
     topics = settings.topic_names
-    await send(kafka, topics.incoming, [(None, wired(1, avro(ROW, row(n)))) for n in range(1, 4)])
+    await send(
+        kafka, topics.incoming, [(None, wired(1, avro_body(ROW, row(n)))) for n in range(1, 4)]
+    )
     copies = (await find_copies(settings, ["2"]))["2"]
     assert {topic.topic: topic.records for topic in copies.topics} == {topics.incoming: 1}
     assert copies.written == {BOOTS}
@@ -261,7 +262,7 @@ async def test_without_a_registry_a_file_says_what_messages_say(kafka, topic_pre
     await create_topics(settings)
     topics = settings.topic_names
     own = (b"r9", json.dumps({"review_id": "r9", "text": BOOTS}).encode())
-    reviews = [(None, avro(ROW, row(n))) for n in range(5_000, 5_010)]
+    reviews = [(None, avro_body(ROW, row(n))) for n in range(5_000, 5_010)]
     await send(kafka, topics.incoming, [*reviews, own, (None, b"\xff\xff")])
     async with running_worker(settings, tiny_classifier(tmp_path / "model")):
         records = await read_outputs(kafka, topics, len(reviews) + 2)

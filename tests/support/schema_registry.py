@@ -89,8 +89,3 @@ async def running_registry(port=0, tls=None):
         yield double
     finally:
         await runner.cleanup()
-
-
-def wired(schema_id, body):
-    """Return a body in Confluent's wire format."""
-    return b"\0" + schema_id.to_bytes(4, "big") + body

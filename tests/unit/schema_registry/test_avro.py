@@ -1,7 +1,6 @@
 """Avro: what its schema says is read as JSON would have it, and no bytes harm the process."""
 
 import contextlib
-import io
 import json
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-import fastavro
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +16,7 @@ from hypothesis import strategies as st
 from schemas import OtherFormat
 from stream.schema_registry.avro import avro_reader
 from stream.schema_registry.errors import UnusableSchema
+from tests.support.wire_format import avro_body
 
 REVIEW = {
     "type": "record",
@@ -36,15 +35,9 @@ def reader(schema, **parts):
     return avro_reader(json.dumps(schema), {name: json.dumps(part) for name, part in parts.items()})
 
 
-def written(schema, value):
-    stream = io.BytesIO()
-    fastavro.schemaless_writer(stream, fastavro.parse_schema(schema), value)
-    return stream.getvalue()
-
-
 def test_a_record_is_an_object():
     value = {"review_id": "r1", "text": "хорошо", "stars": 5}
-    assert reader(REVIEW)(written(REVIEW, value)) == value
+    assert reader(REVIEW)(avro_body(REVIEW, value)) == value
 
 
 @pytest.mark.parametrize(
@@ -75,7 +68,7 @@ def test_a_record_is_an_object():
     ],
 )
 def test_each_type_is_what_json_would_have(kind, value, read):
-    assert reader(kind)(written(kind, value)) == read
+    assert reader(kind)(avro_body(kind, value)) == read
 
 
 @pytest.mark.parametrize(
@@ -102,7 +95,7 @@ def test_each_type_is_what_json_would_have(kind, value, read):
     ],
 )
 def test_what_a_logical_type_cannot_say_costs_no_review(kind, base, value, read):
-    assert reader(kind)(written(base, value)) == read
+    assert reader(kind)(avro_body(base, value)) == read
 
 
 def test_a_number_of_debezium_without_a_scale_of_its_own_is_a_number():
@@ -118,12 +111,12 @@ def test_a_number_of_debezium_without_a_scale_of_its_own_is_a_number():
     ]
     row = {"type": "record", "name": "Value", "fields": fields}
     value = {"id": {"scale": 0, "value": b"\x01\x00"}, "price": {"scale": 2, "value": b"\x7f"}}
-    assert reader(row)(written(row, value)) == {"id": "256", "price": "1.27"}
+    assert reader(row)(avro_body(row, value)) == {"id": "256", "price": "1.27"}
 
 
 def test_a_decimal_that_is_long_without_need_is_read_at_once():
     kind = {"type": "bytes", "logicalType": "decimal", "precision": 9}
-    body, began = written("bytes", b"\x7f" * 250_000), time.perf_counter()
+    body, began = avro_body("bytes", b"\x7f" * 250_000), time.perf_counter()
     reader(kind)(body)
     assert time.perf_counter() - began < 1
 
@@ -168,7 +161,7 @@ def test_bytes_that_are_not_of_the_schema_are_refused(body):
 
 
 def test_bytes_after_the_value_are_refused():
-    body = written(REVIEW, {"review_id": "r1", "text": None, "stars": 5})
+    body = avro_body(REVIEW, {"review_id": "r1", "text": None, "stars": 5})
     with pytest.raises(OtherFormat, match="3 bytes are left over"):
         reader(REVIEW)(body + b"abc")
 

@@ -13,7 +13,8 @@ from stream.schema_registry import RegistryRefusal, RegistryUnavailable, known_s
 from stream.schema_registry import registry as asked_over_http
 from stream.settings import SchemaRegistrySettings
 from tests.support.certificates import Authority
-from tests.support.schema_registry import running_registry, wired
+from tests.support.schema_registry import running_registry
+from tests.support.wire_format import wired
 
 REVIEW = {
     "type": "record",
