@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas import ContractError, IncomingReader, TopicNames, looks_like_json
+from schemas import ContractError, IncomingReader, Review, TopicNames, looks_like_json
 from stream.kafka.clients import observer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.read_to_end import read_to_end
@@ -96,7 +96,7 @@ async def find_copies(
     configs = await topic_configs(settings.kafka, names)
     async with asking(settings.schema_registry) as schemas:
         # What came in may look otherwise than the contract says, and a dead letter is what came in.
-        reader = incoming_reader(settings.incoming, schemas)
+        reader = _ReadOnce(incoming_reader(settings.incoming, schemas))
         searches = {
             review_id: _Search(review_id, settings.topic_names, reader, configs)
             for review_id in review_ids
@@ -141,12 +141,36 @@ def _is_as_sent(topic: str, names: TopicNames) -> bool:
     return topic == names.incoming or topic.startswith(f"{names.prefix}.dead-letter")
 
 
+class _ReadOnce:
+    """Tells whose review a record is, and reads it once however many reviews are looked for."""
+
+    def __init__(self, reader: IncomingReader) -> None:
+        self._reader = reader
+        self._record: ConsumerRecord | None = None
+        self._named: str | None = None
+
+    def named(self, record: ConsumerRecord) -> str | None:
+        """Return the id in a record; None: it has none."""
+        if record is not self._record:
+            self._record = record
+            self._named = self._reader.named(record.value, record.key)
+        return self._named
+
+    def review(self, record: ConsumerRecord) -> Review | None:
+        """Return the review in a record; None: it deletes one.
+
+        Raises:
+            ContractError: it is none that a worker takes.
+        """
+        return self._reader.read(record.value, record.key)[0]
+
+
 class _Search:
     def __init__(
         self,
         review_id: str,
         names: TopicNames,
-        reader: IncomingReader,
+        reader: _ReadOnce,
         configs: dict[str, dict[str, str]],
     ) -> None:
         self._id = review_id
@@ -195,10 +219,10 @@ class _Search:
         plain = looks_like_json(record.value)
         if plain and not self._may_name(record.value) and not self._may_name(record.key or b""):
             return None
-        if self._reader.named(record.value, record.key) != self._id:
+        if self._reader.named(record) != self._id:
             return None
         try:
-            review, _ = self._reader.read(record.value, record.key)
+            review = self._reader.review(record)
         except ContractError:
             return _review_of(record.value)
         return {} if review is None else {"review_id": review.review_id, "text": review.text}
