@@ -19,8 +19,8 @@ from stream.exactly_once.options import MemberOptions
 from stream.exactly_once.partition_processor import PartitionProcessor
 from stream.exactly_once.transactions import Transactions
 from stream.kafka.clients import group_member
+from stream.kafka.stopping import cancel_until_over
 
-_CANCEL_AGAIN: Final = 1.0
 # Two members of one name throw each other out a few times a second. A rollout of many comes nowhere near.
 _DOUBTED_ASSIGNMENTS: Final = 10
 _DOUBTED_SECONDS: Final = 20.0
@@ -212,12 +212,8 @@ class PartitionProcessors(ConsumerRebalanceListener):  # type: ignore[misc]  # a
         for tp in wanted:
             self._processors.pop(tp, None)
             self._metrics.forget_lag(tp.partition)
-        # Again and again: one cancellation may get lost in a library, and a processor that outlives its
-        # partition would hold up the whole group.
-        while running := [task for task in tasks if not task.done()]:
-            for task in running:
-                task.cancel()
-            await asyncio.wait(running, timeout=_CANCEL_AGAIN)
+        # A processor that outlives its partition would hold up the whole group.
+        await cancel_until_over(tasks)
         self._metrics.partitions.set(len(self._processors))
         if partitions is None:
             await self._transactions.close()

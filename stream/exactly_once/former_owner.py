@@ -18,6 +18,7 @@ from stream.kafka.broker_errors import Fenced
 from stream.kafka.group_members import members_of
 from stream.kafka.offsets import OffsetPending, committed_note, committed_offset
 from stream.kafka.private import client_of
+from stream.kafka.stopping import cancel_until_over
 from stream.kafka.transaction_state import ongoing_since
 
 # A transaction takes milliseconds. One that takes longer has lost its producer, or that is frozen.
@@ -94,10 +95,7 @@ class FormerOwners:
 
     async def close(self) -> None:
         """Watch nobody any more."""
-        watching = tuple(self._watching.values())
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+        await cancel_until_over(tuple(self._watching.values()))
 
     async def _former(self, tp: TopicPartition, consumer: Any) -> str:
         note = await committed_note(consumer, self._options.group, tp)

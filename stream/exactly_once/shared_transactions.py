@@ -29,12 +29,12 @@ from stream.exactly_once.transactional_producer import TransactionalProducer
 from stream.kafka.broker_errors import Fenced, GenerationRefused
 from stream.kafka.membership import Membership, NotedOffset
 from stream.kafka.size_limits import RecordsTooLarge, SizeLimits
+from stream.kafka.stopping import CANCEL_AGAIN_SECONDS, cancel_until_over
 
 # The partitions of one micro-batch come one after another within few turns of the event loop.
 _TURNS: Final = 6
 # Of the broker's patience. Partitions that have no trouble wait so long for one that has.
 _PATIENCE: Final = 1 / 3
-_CANCEL_AGAIN: Final = 1.0
 _FIRST_BACKOFF: Final = 0.1
 _LAST_BACKOFF: Final = 5.0
 # A member that keeps its partitions hears of the new generation within milliseconds.
@@ -139,9 +139,7 @@ class SharedTransactions:
 
     async def close(self) -> None:
         """End; what is on its way then is in doubt, and settled by whoever has the partition next."""
-        while not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=_CANCEL_AGAIN)
+        await cancel_until_over([self._task])
 
     async def _withdraw(self, waiting: _Waiting) -> None:
         """Return once no transaction under way holds the partition, whose owner lets it go.
@@ -155,7 +153,7 @@ class SharedTransactions:
         while waiting in self._taken and task is not None and not task.done():
             task.cancel()
             try:
-                await asyncio.wait([task], timeout=_CANCEL_AGAIN)
+                await asyncio.wait([task], timeout=CANCEL_AGAIN_SECONDS)
             except asyncio.CancelledError:
                 continue  # whoever cancels knows that it is wanted
 

@@ -6,6 +6,7 @@ first. A test of arrows sees to it that no other module reaches into what is not
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
@@ -155,6 +156,22 @@ def why_ended(consumer: Any) -> BaseException | None:
             if error is not None:
                 return error
     return None
+
+
+def cancelled_tasks(consumer: Any) -> list[asyncio.Task[Any]]:
+    """Return those of a consumer's own tasks that were cancelled and have not ended.
+
+    Args:
+        consumer: started or not.
+    """
+    fetching, coordinator = consumer._fetcher, consumer._coordinator
+    tasks = [
+        getattr(fetching, "_fetch_task", None),
+        *getattr(fetching, "_pending_tasks", ()),
+        getattr(coordinator, "_commit_refresh_task", None),
+        getattr(consumer._client, "_sync_task", None),
+    ]
+    return [task for task in tasks if task is not None and task.cancelling() and not task.done()]
 
 
 def sender_of(producer: Any) -> Any:

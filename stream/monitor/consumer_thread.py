@@ -19,6 +19,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from mode.threads import WorkerThread
 
 from stream.kafka.private import client_of
+from stream.kafka.stopping import stop_surely
 from stream.monitor.bounded import ended_within
 
 # Calls that still wait in the thread's queue, and a word to the group that we leave. Members that
@@ -134,7 +135,9 @@ class BoundedConsumerThread(AIOKafkaConsumerThread):
         queue, consumer = self._method_queue, self._consumer
         if queue is not None and not await ended_within(_QUEUE_SECONDS, queue.stop()):
             _log.warning("calls_left_behind", seconds=_QUEUE_SECONDS)
-        if consumer is not None and not await ended_within(_LEAVE_SECONDS, _left(consumer)):
+        if consumer is not None and not await ended_within(
+            _LEAVE_SECONDS, stop_surely(consumer, consumer.stop())
+        ):
             _log.warning("group_not_left", seconds=_LEAVE_SECONDS)
             await client_of(consumer).close()  # its stop() would come to this at last
 
@@ -166,16 +169,3 @@ class BoundedConsumerThread(AIOKafkaConsumerThread):
         for promise in list(self._promises):
             if not promise.done():
                 promise.set_exception(ConsumerStoppedError())
-
-
-async def _left(consumer: Any) -> None:
-    """Stop a consumer, whose stop() may raise the cancellation of a fetch that it cancelled itself."""
-    stopping = asyncio.ensure_future(consumer.stop())
-    try:
-        await asyncio.wait({stopping})
-    finally:
-        stopping.cancel()
-    if stopping.cancelled():
-        await client_of(consumer).close()  # what its stop() did not come to
-    else:
-        stopping.result()

@@ -32,6 +32,7 @@ from stream.exactly_once.transactions import Transactions
 from stream.kafka import connection as kafka
 from stream.kafka.group_members import require_member
 from stream.kafka.presence import tell_of_outages
+from stream.kafka.stopping import cancel_until_over
 from stream.model.classifier import Classifier
 from stream.schema_registry import KnownSchemas, incoming_reader
 from stream.settings import Settings
@@ -240,9 +241,7 @@ class Worker:
             # waits to hand on is counted already, and closing processors take nothing more in.
             await self.partitions.close()
         finally:
-            for task in (intake, *stages, stopping, outages):
-                task.cancel()
-            await asyncio.gather(intake, *stages, stopping, outages, return_exceptions=True)
+            await cancel_until_over((intake, *stages, stopping, outages))
 
     async def _intake(self, consumer: AIOKafkaConsumer) -> None:
         while True:
@@ -478,9 +477,7 @@ async def unless_stopped(catching_up: Coroutine[Any, Any, None], stop: asyncio.E
         if work.done():
             work.result()
     finally:
-        for task in (work, stopping):
-            task.cancel()
-        await asyncio.gather(work, stopping, return_exceptions=True)
+        await cancel_until_over((work, stopping))
 
 
 def _outcome(event: InputEvent, slugs: Sequence[str]) -> tuple[str, str]:

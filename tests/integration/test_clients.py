@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas import (
     CategorizedReview,
@@ -25,6 +25,7 @@ from stream.clients import (
     derived_id,
 )
 from stream.errors import BrokerError, ConfigError, InvalidReview, TopicMissing
+from stream.kafka.clients import observer
 from stream.kafka.lag import worker_lag
 from stream.kafka.topics import create_topics, describe_topics, uneven_partitions
 from tests.support.pipeline import pipeline_settings, read_topic, running_worker, send
@@ -60,6 +61,35 @@ async def publish(kafka, settings, ids, category=CLOTHING):
 async def drained(consumer):
     async with consumer:
         return [event async for event in consumer]
+
+
+async def test_a_reader_stops_though_its_fetcher_takes_the_cancellation_for_another_ones(
+    kafka, settings
+):
+    incoming, relabel = (
+        TopicPartition(topic, 0)
+        for topic in (settings.topic_names.incoming, settings.topic_names.relabel)
+    )
+    reader = observer(settings.kafka)
+    await reader.start()
+    reader.assign([incoming])
+    await reader.getmany(timeout_ms=100)
+    ending = asyncio.Event()
+
+    async def slow_to_end():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ending.set()
+            await asyncio.Event().wait()
+
+    # A fetch that is on its way when its partition is given away.
+    reader._fetcher._pending_tasks.add(asyncio.create_task(slow_to_end()))
+    reader.assign([relabel])
+    await ending.wait()
+    # Not asyncio.timeout: aiokafka takes that for another one's, too.
+    ended, _ = await asyncio.wait([asyncio.create_task(reader.stop())], timeout=20)
+    assert ended
 
 
 async def test_send_returns_where_the_review_stands(kafka, settings):

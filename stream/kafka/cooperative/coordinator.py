@@ -27,6 +27,7 @@ from stream.kafka.cooperative.assignor import deal
 from stream.kafka.cooperative.subscription import Subscription, numbers_by_topic
 from stream.kafka.membership import Membership
 from stream.kafka.private import metadata_is_known, reassign
+from stream.kafka.stopping import cancel_until_over
 
 PROTOCOL: Final = "cooperative-sticky"
 _ASSIGNMENT_VERSION: Final = 0
@@ -83,9 +84,8 @@ class CooperativeCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafk
     async def _stop_heartbeat_task(self) -> None:
         # Two generations may follow so fast that it has not begun: aiokafka would be cancelled with it.
         task, self._heartbeat_task = self._heartbeat_task, None
-        if task is not None and not task.done():
-            task.cancel()
-            await asyncio.wait([task])
+        if task is not None:
+            await cancel_until_over([task])
 
     async def _send_req(self, request: Any) -> Any:
         if isinstance(request, JoinGroupRequest):

@@ -37,6 +37,7 @@ from stream.kafka.reading.by_id import TopicMeant
 from stream.kafka.reading.records import HEADER_BYTES, BatchHeader
 from stream.kafka.reading.unreadable import Unreadable, mark_of
 from stream.kafka.replies import taking_apart
+from stream.kafka.stopping import stop_surely
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +52,10 @@ class BoundedConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships
     def __init__(self, *topics: str, bounds: Bounds | None = None, **options: Any) -> None:
         super().__init__(*topics, **options)
         read_bounded(self, bounds or Bounds())
+
+    async def stop(self) -> None:
+        """Leave the group, if it is in one, and close the connections."""
+        await stop_surely(self, super().stop())
 
 
 def read_bounded(consumer: AIOKafkaConsumer, bounds: Bounds) -> None:

@@ -125,6 +125,17 @@ async def test_an_assignment_changes_without_being_replaced():
     assert heard.done()
 
 
+def test_a_consumer_keeps_the_tasks_that_it_cancels_when_it_stops_by_these_names():
+    kept = {
+        "self._fetch_task": fetcher.Fetcher,
+        "self._pending_tasks": fetcher.Fetcher,
+        "self._commit_refresh_task": GroupCoordinator,
+        "self._sync_task": AIOKafkaClient,
+    }
+    for name, owner in kept.items():
+        assert f"{name} = " in inspect.getsource(owner)
+
+
 def test_a_fetcher_asks_the_assignment_for_states_and_partitions_each_time():
     source = inspect.getsource(fetcher.Fetcher)
     assert "for tp in assignment.tps:" in source
