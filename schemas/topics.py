@@ -27,25 +27,25 @@ class TopicPolicy:
     max_message_bytes: int | None = None
     max_compaction_lag_ms: int | None = None
     """What a tombstone erases is gone from the broker's disks after this, and one cleaning."""
-    dated_by_broker: bool = False
-    """Retention counts from the arrival, not from the date that a producer gives: a review of last
-    year would be deleted within minutes, often before it is read."""
     foreign: bool = False
     """Somebody else's: neither made nor judged by us, whatever its settings are."""
 
     def config(self) -> dict[str, str]:
-        """Return the topic's configuration as Kafka names it; of one that is not ours, none."""
+        """Return the topic's configuration as Kafka names it; of one that is not ours, none.
+
+        Records are dated by the broker. By producers' dates retention would delete a review of last year
+        within minutes, often before it is read; and a broker refuses what is dated an hour ahead or more
+        (``message.timestamp.after.max.ms``): a worker whose clock is wrong would stand still.
+        """
         if self.foreign:
             return {}
-        config = {"cleanup.policy": self.cleanup}
+        config = {"cleanup.policy": self.cleanup, "message.timestamp.type": "LogAppendTime"}
         if self.retention_ms is not None and "delete" in self.cleanup:
             config["retention.ms"] = str(self.retention_ms)
         if self.max_compaction_lag_ms is not None:
             config["max.compaction.lag.ms"] = str(self.max_compaction_lag_ms)
         if self.max_message_bytes is not None:
             config["max.message.bytes"] = str(self.max_message_bytes)
-        if self.dated_by_broker:
-            config["message.timestamp.type"] = "LogAppendTime"
         return config
 
 
@@ -133,7 +133,7 @@ class TopicNames:
         if self.existing:
             yield TopicPolicy(self.existing, "your topic: what is sorted", foreign=True)
         else:
-            yield TopicPolicy(self.incoming, "reviews as they arrive", dated_by_broker=True)
+            yield TopicPolicy(self.incoming, "reviews as they arrive")
         if self.layout == "single":
             yield TopicPolicy(self.categories[0], "decided reviews of all categories")
         else:

@@ -6,7 +6,7 @@ import asyncio
 import platform
 import shutil
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,12 @@ from stream.kafka.connection import one_connection
 from stream.kafka.expiry import OFFSETS, TRANSACTIONAL_IDS, Expiry, expiry
 from stream.kafka.lag import PartitionLag, held_back, worker_lag
 from stream.kafka.reachability import referral
-from stream.kafka.topics import describe_topics, less_replicated, uneven_partitions
+from stream.kafka.topics import (
+    TopicDescription,
+    describe_topics,
+    less_replicated,
+    uneven_partitions,
+)
 from stream.queue.redis_scripts import Scripts
 from stream.queue.redis_scripts import connect as queue_connection
 from stream.redis.connection import connect
@@ -107,7 +112,7 @@ async def _kafka(settings: Settings) -> list[Finding]:
             remedy += "; if they are there, this user has no right on them: `reviews acl ROLE`"
         found = Finding("topics", "failed", detail, remedy, TopicMissing.exit_code)
         return [broker, found]
-    problems = [f"{topic.name}: {problem}" for topic in topics for problem in topic.problems]
+    problems = _by_problem(topics)
     problems += [
         f"{name} has another partition count than the incoming topic"
         for name in uneven_partitions(topics, settings.topic_names)
@@ -127,6 +132,15 @@ async def _kafka(settings: Settings) -> list[Finding]:
         found = Finding("topics", "ok", f"all {len(topics)} are there")
     remembers = _expiry(await expiry(settings.kafka, settings.topic_names.incoming))
     return [broker, found, remembers, *_lag(settings, await worker_lag(settings))]
+
+
+def _by_problem(topics: Iterable[TopicDescription]) -> list[str]:
+    """Return each problem once, with the topics that have it."""
+    having: dict[str, list[str]] = {}
+    for topic in topics:
+        for problem in topic.problems:
+            having.setdefault(problem, []).append(topic.name)
+    return [f"{', '.join(names)}: {problem}" for problem, names in having.items()]
 
 
 def _expiry(found: Expiry) -> Finding:
