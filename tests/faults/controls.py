@@ -60,6 +60,9 @@ class Controls:
             command: dict[str, Any] = json.loads(line)
             if "trap" in command:
                 self.trap.arm(command["trap"], command["after"], command["do"])
+            elif "disarm" in command:
+                self.trap.disarm()
+                report("disarmed")
             elif "jump" in command:
                 self._clock.jump(command["jump"])
             elif "stats" in command:

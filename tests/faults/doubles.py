@@ -52,6 +52,10 @@ class Trap:
         """Wait for the ``after``-th time from now that ``phase`` is reached."""
         self._phase, self._after, self._deed = phase, after, deed
 
+    def disarm(self) -> None:
+        """Wait for nothing any more."""
+        self._phase = ""
+
     def reached(self, phase: str) -> None:
         """Note that a phase was reached."""
         if phase != self._phase:

@@ -102,6 +102,23 @@ class Member:
             raise Died(f"exit code {self.exit_code}; the end of its log: {self.last_words()}")
         raise TimeoutError(f"no {event} from {self.pid} in {seconds:.0f} s; see {self.log}")
 
+    async def heard_first(self, *events: str, seconds: float = READY_SECONDS) -> str:
+        """Wait for one of these reports, and return its name; of several, the one named first.
+
+        Raises:
+            Died: it ended before.
+            TimeoutError: none came in time.
+        """
+        waiting = {asyncio.create_task(self.heard(event, seconds)): event for event in events}
+        try:
+            done, _ = await asyncio.wait(waiting, return_when="FIRST_COMPLETED")
+        finally:
+            for task in waiting:
+                task.cancel()
+        first = min(done, key=lambda task: events.index(waiting[task]))
+        first.result()
+        return waiting[first]
+
     async def tell(self, **command: object) -> None:
         """Send a command."""
         assert self._process is not None
@@ -121,15 +138,23 @@ class Member:
         await self.gone()
 
     async def stop(self) -> float:
-        """Ask it to drain and end. Returns how many seconds it took."""
+        """Ask it to drain and end. Returns how many seconds it took.
+
+        Raises:
+            TimeoutError: it did not; now it is killed.
+        """
         started = time.monotonic()
         self.expected_to_die = True
         self.signal(signal.SIGTERM)
         try:
             await self.gone(_STOP_SECONDS)
         except TimeoutError:
+            status = psutil.Process(self.pid).status()
             await self.kill()
-            raise
+            raise TimeoutError(
+                f"{self.log.stem} ({status}) was not over {_STOP_SECONDS:.0f} s after SIGTERM; "
+                f"the end of its log: {self.last_words()}"
+            ) from None
         return time.monotonic() - started
 
     async def gone(self, seconds: float = READY_SECONDS) -> None:
