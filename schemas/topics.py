@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -47,6 +47,35 @@ class TopicPolicy:
         if self.max_message_bytes is not None:
             config["max.message.bytes"] = str(self.max_message_bytes)
         return config
+
+    def falls_short(self, found: Mapping[str, str]) -> dict[str, str]:
+        """Return those of its settings that a topic does not satisfy, as they should be.
+
+        To be kept for longer, to take larger messages or to be compacted earlier is more than is asked
+        for, and fine.
+
+        Args:
+            found: what the broker says of the topic; what it does not say counts as satisfied.
+        """
+        return {
+            name: wanted
+            for name, wanted in self.config().items()
+            if name in found and not _satisfies(name, found[name], wanted)
+        }
+
+
+def _satisfies(name: str, found: str, wanted: str) -> bool:
+    if found == wanted:
+        return True
+    match name:
+        case "retention.ms":
+            return int(found) == FOREVER_MS or FOREVER_MS != int(wanted) <= int(found)
+        case "max.message.bytes":
+            return int(found) >= int(wanted)
+        case "max.compaction.lag.ms":
+            return int(found) <= int(wanted)
+        case _:
+            return False
 
 
 @dataclass(frozen=True, slots=True)

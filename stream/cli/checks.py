@@ -123,9 +123,9 @@ async def _kafka(settings: Settings) -> list[Finding]:
     ]
     if problems:
         remedy = (
-            "compare `reviews topics describe` with the contract; `kafka-topics.sh --alter` gives a "
-            "topic more partitions, `kafka-configs.sh --alter` other settings, "
-            "`kafka-reassign-partitions.sh` more replicas (REVIEWS_TOPICS__REPLICATION of new ones)"
+            "`reviews topics update` sets what falls short (with `--dry-run` it only says so); "
+            "`kafka-topics.sh --alter` gives a topic more partitions, `kafka-reassign-partitions.sh` "
+            "more replicas (REVIEWS_TOPICS__REPLICATION of new ones)"
         )
         found = Finding("topics", "warning", "; ".join(problems), remedy)
     else:

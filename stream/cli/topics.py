@@ -1,4 +1,4 @@
-"""`reviews topics`: creating and describing topics."""
+"""`reviews topics`: creating, describing and updating topics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from schemas import TopicPolicy
     from stream.kafka.topics import TopicDescription
 
-app = typer.Typer(help="Create and describe the topics.", no_args_is_help=True)
+app = typer.Typer(help="Create, describe and update the topics.", no_args_is_help=True)
 
 
 @app.command()
@@ -72,6 +72,36 @@ def describe(servers: Servers = None, prefix: Prefix = None, as_json: Json = Fal
     if any(not topic.exists for topic in found):
         note("some topics are absent: [bold]reviews topics create[/bold]")
         raise typer.Exit(1)
+
+
+@app.command()
+def update(
+    servers: Servers = None,
+    prefix: Prefix = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be set.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give topics that exist the settings of the contract, where they fall short of it.
+
+    What is kept for longer, or takes larger messages, stays so. The number of partitions and replicas
+    is not changed.
+    """
+    from stream.kafka.topic_settings import apply_settings, missing_settings
+
+    settings = settings_from(servers, prefix)
+    changes = asyncio.run(missing_settings(settings))
+    if not dry_run:
+        asyncio.run(apply_settings(settings, changes))
+    if as_json:
+        out.print_json(json.dumps([asdict(change) for change in changes]))
+        return
+    for change in changes:
+        what = f"{change.topic}: {change.setting} {change.found} -> {change.wanted}"
+        out.print(what, markup=False, soft_wrap=True)
+    if dry_run and changes:
+        note("nothing was changed; without [bold]--dry-run[/bold] it is")
+    elif not changes:
+        note("every topic that exists has what the contract wants")
 
 
 def _would(policy: TopicPolicy, present: set[str]) -> str:

@@ -385,9 +385,8 @@ def _describe(
         return TopicDescription(policy.name, policy.description, exists=False)
     replicas = [len(part["replicas"]) for part in found["partitions"]]
     problems = [
-        f"{key} is {config[key]}, the contract wants {value}"
-        for key, value in policy.config().items()
-        if key in config and config[key] != value
+        f"{name} is {config[name]}, the contract wants {wanted}"
+        for name, wanted in policy.falls_short(config).items()
     ]
     if any(len(part["isr"]) < len(part["replicas"]) for part in found["partitions"]):
         problems.append("some replicas are not in sync")
