@@ -77,17 +77,14 @@ def message(number, body):
     return bytes([number << 3 | 2, len(body)]) + body
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        message(2, b"\x08\x80\x80\xe9\x83\xb1\xde\x16"),  # the year 31 million
-        message(3, b"\x11" + b"\xff" * 8),  # a number that is none
-        message(4, message(1, b"type.googleapis.com/x.Unknown") + message(2, b"\x08\x01")),
-        message(5, message(1, b"A__B")),
-    ],
-)
-def test_well_known_types_that_json_cannot_hold_are_refused_and_end_nothing(body):
-    read = protobuf_reader(
+YEAR_3_MILLION = b"\x08\x80\x80\xe9\x83\xb1\xde\x16"
+NO_NUMBER = b"\x11" + b"\xff" * 8
+UNKNOWN = message(1, b"type.googleapis.com/x.Unknown") + message(2, b"\x08\x01")
+
+
+@pytest.fixture(scope="module")
+def read_well_known():
+    return protobuf_reader(
         """
         syntax = "proto3";
         import "google/protobuf/timestamp.proto";
@@ -100,12 +97,43 @@ def test_well_known_types_that_json_cannot_hold_are_refused_and_end_nothing(body
           google.protobuf.Value extra = 3;
           google.protobuf.Any more = 4;
           google.protobuf.FieldMask mask = 5;
+          Review answered = 6;
+          repeated google.protobuf.Timestamp seen = 7;
+          map<bool, Review> by = 8;
+          map<int32, string> names = 9;
         }
         """,
         {},
     )
-    with pytest.raises(OtherFormat, match="not Protobuf of its schema"):
-        read(b"\0" + body)
+
+
+@pytest.mark.parametrize(
+    ("body", "as_it_is"),
+    [
+        (message(2, YEAR_3_MILLION), {"at": "seconds: 100000000000000"}),
+        (message(3, NO_NUMBER), {"extra": "number_value: nan"}),
+        (
+            message(4, UNKNOWN),
+            {"more": r'type_url: "type.googleapis.com/x.Unknown" value: "\010\001"'},
+        ),
+        (message(5, message(1, b"A__B")), {"mask": 'paths: "A__B"'}),
+        (
+            message(6, message(2, YEAR_3_MILLION)),
+            {"answered": {"at": "seconds: 100000000000000"}},
+        ),
+        (
+            message(7, b"\x08\x01") + message(7, YEAR_3_MILLION),
+            {"seen": ["1970-01-01T00:00:01Z", "seconds: 100000000000000"]},
+        ),
+        (
+            message(8, b"\x08\x01" + message(2, message(2, YEAR_3_MILLION)))
+            + message(9, b"\x08\x05" + message(2, b"q")),
+            {"by": {"true": {"at": "seconds: 100000000000000"}}, "names": {"5": "q"}},
+        ),
+    ],
+)
+def test_what_json_cannot_hold_costs_no_review_and_stays_as_a_text(read_well_known, body, as_it_is):
+    assert read_well_known(b"\0" + message(1, b"ok") + body) == {"text": "ok", **as_it_is}
 
 
 def test_what_any_holds_is_read_if_the_schema_knows_it():
