@@ -156,7 +156,9 @@ def test_schemas_of_connect_and_of_google_need_not_refer_to_what_everybody_has()
         import "confluent/meta.proto";
         import "confluent/type/decimal.proto";
         import "google/type/date.proto";
+        import "google/api/field_behavior.proto";
         message Review {
+          string review_id = 4 [(google.api.field_behavior) = REQUIRED];
           string text = 1 [(confluent.field_meta) = {params: [{key: "connect.type", value: "x"}]}];
           confluent.type.Decimal price = 2;
           google.type.Date bought = 3;
