@@ -22,6 +22,7 @@ from stream.kafka.private import TrialConnection, understand_connections
 from stream.kafka.reachability import host_and_port, referral
 from stream.kafka.tokens import token_provider
 from stream.settings import KafkaSettings
+from stream.tls import client_context
 
 _log = structlog.get_logger(__name__)
 
@@ -77,20 +78,15 @@ def without_client(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tls(kafka: KafkaSettings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=kafka.ssl_ca_file)
-        context.check_hostname = kafka.ssl_check_hostname
-        if kafka.ssl_cert_file is not None:
-            password = kafka.ssl_key_password
-            context.load_cert_chain(
-                kafka.ssl_cert_file,
-                kafka.ssl_key_file,
-                password.get_secret_value() if password else None,
-            )
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(
-            f"TLS to Kafka: {error}", "check the kafka.ssl_* files in `reviews config`"
-        ) from None
+    context = client_context(
+        "Kafka",
+        "kafka",
+        authority=kafka.ssl_ca_file,
+        certificate=kafka.ssl_cert_file,
+        key=kafka.ssl_key_file,
+        key_password=kafka.ssl_key_password,
+    )
+    context.check_hostname = kafka.ssl_check_hostname
     return context
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 from urllib.parse import quote
 
 import aiohttp
 
-from stream.errors import ConfigError
 from stream.schema_registry.errors import (
     AbsentPart,
     RegistryRefusal,
@@ -23,6 +21,7 @@ from stream.schema_registry.errors import (
     UnusableSchema,
 )
 from stream.settings import SchemaRegistrySettings
+from stream.tls import client_context
 
 SchemaType = Literal["AVRO", "PROTOBUF", "JSON"]
 _TYPES: Final = ("AVRO", "PROTOBUF", "JSON")
@@ -66,7 +65,13 @@ class SchemaRegistry:
 
     def __init__(self, settings: SchemaRegistrySettings) -> None:
         self._settings = settings
-        self._tls = _tls(settings)
+        self._tls = client_context(
+            "the schema registry",
+            "schema_registry",
+            authority=settings.ssl_ca_file,
+            certificate=settings.ssl_cert_file,
+            key=settings.ssl_key_file,
+        )
         self._session: aiohttp.ClientSession | None = None
 
     async def schema(self, schema_id: int) -> Registered | None:
@@ -217,16 +222,3 @@ def _credentials(settings: SchemaRegistrySettings) -> dict[str, str]:
         return {}
     login = f"{settings.username}:{settings.password.get_secret_value()}"
     return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
-
-
-def _tls(settings: SchemaRegistrySettings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.ssl_ca_file)
-        if settings.ssl_cert_file is not None:
-            context.load_cert_chain(settings.ssl_cert_file, settings.ssl_key_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(
-            f"TLS to the schema registry: {error}",
-            "check the schema_registry.ssl_* files in `reviews config`",
-        ) from None
-    return context

@@ -18,7 +18,7 @@ FORBIDDEN = {
 FLOORS = {
     "stream": (
         "account", "containers", "credentials", "errors", "intervals", "listing", "privacy", "reports", "sampling", "seal",
-        "terminal", "text", "categories", "files", "private_files", "settings", "logs",
+        "terminal", "text", "categories", "files", "private_files", "settings", "logs", "tls",
         "redis", "taxonomies", "tracing", "web", "schema_registry", "kafka", "exactly_once", "guard", "model", "acl", "clients",
         "queue", "audit", "worker", "monitor", "operations", "bench", "demo", "cli",
     ),
