@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaError
 
 from schemas import ContractError, IncomingReader, WrongShape
 from stream.cli.findings import Finding
 from stream.errors import TopicMissing
-from stream.kafka.clients import observer
-from stream.kafka.connection import start, unreachable
-from stream.kafka.read_to_end import read_to_end
+from stream.kafka.read_to_end import records_of
 from stream.kafka.topics import partitions_of
 from stream.schema_registry import asking, incoming_reader
 from stream.settings import Settings
@@ -106,19 +104,9 @@ def _finding(topic: str, sample: _Sample) -> Finding:
 
 
 async def _newest(settings: Settings, topic: str) -> list[ConsumerRecord]:
-    kafka = settings.kafka
-    partitions = (await partitions_of(kafka, topic))[:_PARTITIONS]
-    consumer: Any = observer(kafka)
-    await start(consumer, kafka)
-    try:
-        consumer.assign(partitions)
-        begins = await consumer.beginning_offsets(partitions)
-        ends = await consumer.end_offsets(partitions)
-        for tp in partitions:
-            consumer.seek(tp, max(begins[tp], ends[tp] - _A_PARTITION))
-        async with asyncio.timeout(_SECONDS):
-            return [record async for record in read_to_end(consumer, ends)]
-    except (KafkaError, OSError) as error:
-        raise unreachable(kafka, error) from None
-    finally:
-        await consumer.stop()
+    partitions = (await partitions_of(settings.kafka, topic))[:_PARTITIONS]
+    async with (
+        asyncio.timeout(_SECONDS),
+        contextlib.aclosing(records_of(settings.kafka, partitions, _A_PARTITION)) as records,
+    ):
+        return [record async for record in records]

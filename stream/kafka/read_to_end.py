@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from stream.kafka.clients import observer
+from stream.kafka.connection import start, unreachable
+from stream.settings import KafkaSettings
 
 _POLL_MS: Final = 250
 
@@ -27,3 +32,33 @@ async def read_to_end(
         for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
             for record in records:
                 yield record
+
+
+async def records_of(
+    kafka: KafkaSettings, partitions: Sequence[TopicPartition], newest: int | None = None
+) -> AsyncGenerator[ConsumerRecord]:
+    """Yield the committed records of partitions, from where they begin to where they end now.
+
+    Args:
+        kafka: connection.
+        partitions: what is read.
+        newest: how many of each partition, counted from its end; all unless given.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us.
+    """
+    consumer = observer(kafka)
+    await start(consumer, kafka)
+    try:
+        consumer.assign(partitions)
+        begins = await consumer.beginning_offsets(partitions)
+        ends = await consumer.end_offsets(partitions)
+        for tp in partitions:
+            begin = begins[tp] if newest is None else max(begins[tp], ends[tp] - newest)
+            consumer.seek(tp, begin)
+        async for record in read_to_end(consumer, ends):
+            yield record
+    except (KafkaError, OSError) as error:
+        raise unreachable(kafka, error) from None
+    finally:
+        await consumer.stop()

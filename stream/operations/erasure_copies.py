@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from schemas import ContractError, IncomingReader, Review, TopicNames, looks_like_json
-from stream.kafka.clients import observer
-from stream.kafka.connection import start, unreachable
-from stream.kafka.read_to_end import read_to_end
+from stream.kafka.read_to_end import records_of
 from stream.kafka.reading import moment_of
 from stream.kafka.topics import list_topics, partitions_of, topic_configs
-from stream.schema_registry import KnownSchemas, asking, incoming_reader
+from stream.schema_registry import asking, incoming_reader
 from stream.settings import Settings
 from stream.text import normalize
 
@@ -102,38 +99,17 @@ async def find_copies(
             for review_id in review_ids
         }
         read = 0
-        async with contextlib.aclosing(_records(settings, names, schemas)) as records:
+        partitions = await partitions_of(settings.kafka, *names)
+        async with contextlib.aclosing(records_of(settings.kafka, partitions)) as records:
             async for record in records:
+                if schemas is not None and _is_as_sent(record.topic, settings.topic_names):
+                    await schemas.learn([record])
                 for search in searches.values():
                     search.take(record)
                 read += 1
                 if read % _TELL_EVERY == 0:
                     on_progress(read)
     return {review_id: search.copies() for review_id, search in searches.items()}
-
-
-async def _records(
-    settings: Settings, names: Sequence[str], schemas: KnownSchemas | None
-) -> AsyncGenerator[ConsumerRecord]:
-    """Yield all records of some topics, once what they were written with is known."""
-    kafka = settings.kafka
-    consumer = observer(kafka)
-    partitions = await partitions_of(kafka, *names)
-    await start(consumer, kafka)
-    try:
-        consumer.assign(partitions)
-        begins = await consumer.beginning_offsets(partitions)
-        ends = await consumer.end_offsets(partitions)
-        for tp in partitions:
-            consumer.seek(tp, begins[tp])
-        async for record in read_to_end(consumer, ends):
-            if schemas is not None and _is_as_sent(record.topic, settings.topic_names):
-                await schemas.learn([record])
-            yield record
-    except (KafkaError, OSError) as error:
-        raise unreachable(kafka, error) from None
-    finally:
-        await consumer.stop()
 
 
 def _is_as_sent(topic: str, names: TopicNames) -> bool:

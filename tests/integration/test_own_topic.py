@@ -9,13 +9,14 @@ from aiokafka.admin import NewTopic
 from schemas import BatchSummary, DeadLetterReason, Review, decode, encode
 from stream.acl import role_rules
 from stream.bench.cluster import fresh_topics
+from stream.cli import incoming_check
 from stream.cli.demo import Servers
 from stream.cli.demo import _settings as demo_settings
 from stream.cli.incoming_check import incoming_messages
 from stream.demo.run import worker_environment
 from stream.errors import ConfigError, TopicMissing
-from stream.kafka.clients import admin_client, observer
-from stream.kafka.read_to_end import read_to_end
+from stream.kafka.clients import admin_client
+from stream.kafka.read_to_end import records_of
 from stream.kafka.topics import (
     await_leaders,
     create_topics,
@@ -52,16 +53,8 @@ def ticket(number, body=BOOTS, customer="C-7"):
 
 async def read_all(settings, topic):
     """Return all committed records of a topic."""
-    consumer = observer(settings.kafka)
-    await consumer.start()
-    try:
-        partitions = await partitions_of(settings.kafka, topic)
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        return [record async for record in read_to_end(consumer, ends)]
-    finally:
-        await consumer.stop()
+    partitions = await partitions_of(settings.kafka, topic)
+    return [record async for record in records_of(settings.kafka, partitions)]
 
 
 @pytest.fixture
@@ -180,6 +173,14 @@ def test_a_role_gets_the_least_rights_on_it(role, wanted):
     theirs = load_settings(topics={"incoming": "tickets"})
     rules = [rule for rule in role_rules(role, theirs) if rule.name == "tickets"]
     assert {op.name.lower() for rule in rules for op in rule.operations} == wanted
+
+
+async def test_doctor_says_when_reading_takes_too_long_and_not_that_no_broker_answers(
+    settings, monkeypatch
+):
+    monkeypatch.setattr(incoming_check, "_SECONDS", 0)
+    (finding,) = await incoming_messages(settings)
+    assert (finding.state, "could not be read within 0 s" in finding.detail) == ("skipped", True)
 
 
 async def test_doctor_tells_before_a_worker_does_whether_what_stands_there_can_be_read(
