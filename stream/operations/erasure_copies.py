@@ -64,7 +64,10 @@ class Copies:
 def topics_with_reviews(present: set[str], names: TopicNames) -> list[str]:
     """Return the topics that name single reviews, those of backfills among them."""
     fixed = {names.incoming, names.labels, names.judgements} & present
-    kinds = tuple(f"{names.prefix}.{kind}" for kind in ("category.", "relabel", "dead-letter"))
+    # Both layouts, whichever is set now: what was written in the other one stays until its retention.
+    kinds = tuple(
+        f"{names.prefix}.{kind}" for kind in ("category.", "categorized", "relabel", "dead-letter")
+    )
     return sorted(fixed | {name for name in present if name.startswith(kinds)})
 
 
