@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactString, Int8, Int16, Int32
 
@@ -68,7 +68,8 @@ async def apply_settings(settings: Settings, changes: list[TopicChange]) -> None
         raise unreachable(settings.kafka, error) from None
     finally:
         await admin.close()
-    refused = {name: (why or code) for code, why, _, name, _ in reply.responses if code}
+    answers = ((name, why, code) for code, why, _, name, _ in reply.responses if code)
+    refused = {name: why or for_code(code).__name__ for name, why, code in answers}
     if refused:
         first, reason = next(iter(refused.items()))
         more = f" and of {len(refused) - 1} more" if len(refused) > 1 else ""

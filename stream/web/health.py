@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Mapping
-from typing import Self
+from typing import Final, Self
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
 from stream.errors import PortTaken
 from stream.settings import HttpSettings
+
+# For answers that are on their way when the work is done. A client that does not read its own would hold
+# up the process for two minutes by aiohttp's measure.
+_GOODBYE_SECONDS: Final = 1.0
 
 Checks = Callable[[], Mapping[str, bool]]
 """Names what readiness needs, and whether each holds now."""
@@ -59,7 +63,7 @@ class HealthServer:
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GOODBYE_SECONDS)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
         try:
