@@ -26,6 +26,9 @@ class TransactionOptions:
     """Of batches: none, gzip or lz4."""
     shared: bool = False
     """Whether all partitions of a member are answered in one transaction, or each in its own."""
+    reads_always: bool = True
+    """Whether the group reads all the time. Of a job that runs now and then it is no news that nothing
+    is committed yet."""
     negotiation: Negotiation = field(default_factory=Negotiation)
     """Chooses the version of the transactions; producers with the same options share what it learns."""
 

@@ -31,6 +31,7 @@ class Recovery:
         group: whose committed offset counts.
         outputs: every topic that the partition's transactions publish to.
         former: settles transactions that the partition's former owner shared among partitions.
+        warns: of input that was there before the group committed anything.
     """
 
     def __init__(
@@ -40,12 +41,15 @@ class Recovery:
         group: str,
         outputs: Sequence[str],
         former: FormerOwners | None = None,
+        *,
+        warns: bool = True,
     ) -> None:
         self._tp = tp
         self._consumer = consumer
         self._group = group
         self._outputs = outputs
         self._former = former
+        self._warns = warns
 
     async def start(self, producer: PartitionProducer) -> int:
         """Start the producer and return the offset to go on from.
@@ -63,7 +67,7 @@ class Recovery:
         if committed is None:
             committed = (await self._consumer.beginning_offsets([self._tp]))[self._tp]
             end = (await self._consumer.end_offsets([self._tp]))[self._tp]
-            if end > committed:
+            if end > committed and self._warns:
                 _log.warning(
                     "no_committed_offset",
                     partition=f"{self._tp.topic}[{self._tp.partition}]",

@@ -83,7 +83,14 @@ class Transactions:
             tp: the partition.
             consumer: started, of the group.
         """
-        return Recovery(tp, consumer, self._options.group, self._outputs, self._former)
+        return Recovery(
+            tp,
+            consumer,
+            self._options.group,
+            self._outputs,
+            self._former,
+            warns=self._options.reads_always,
+        )
 
     async def close(self) -> None:
         """End the transactions that partitions share. No producer is of use afterwards."""

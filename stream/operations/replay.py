@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -13,6 +16,7 @@ from stream.exactly_once.transactions import Transactions
 from stream.kafka.broker_errors import Fenced
 from stream.kafka.clients import group_reader
 from stream.kafka.connection import start, unreachable
+from stream.kafka.expiry import expiry
 from stream.kafka.offsets import committed_offset
 from stream.kafka.size_limits import RecordsTooLarge
 from stream.kafka.topics import partitions_of
@@ -23,6 +27,10 @@ from stream.worker.group_member import transaction_options
 
 # A broker answers a connection's requests in turn: each question would wait behind a fetch of nothing.
 _WAIT_MS: Final = 50
+# For so long brokers keep offsets, unless they say otherwise.
+_USUAL_HOURS: Final = 7 * 24
+
+_log = structlog.get_logger(__name__)
 
 
 class DeadLetterReplay:
@@ -56,7 +64,8 @@ class DeadLetterReplay:
         self._settings = settings
         self._dry_run = dry_run
         self._transactions = Transactions(
-            transaction_options(settings, self.group), [self._names.incoming]
+            replace(transaction_options(settings, self.group), reads_always=False),
+            [self._names.incoming],
         )
         self._task = ReplayTask(
             self.group,
@@ -93,9 +102,36 @@ class DeadLetterReplay:
 
     async def _replay_all(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         ends = await consumer.end_offsets(partitions)
+        await self._warn_of_the_forgotten(consumer, partitions)
         for tp in partitions:
             if not self._task.complete:
                 await self._replay_partition(consumer, tp, ends[tp])
+
+    async def _warn_of_the_forgotten(
+        self, consumer: Any, partitions: Sequence[TopicPartition]
+    ) -> None:
+        """Say so if letters may have been sent back by a replay that the brokers have forgotten.
+
+        They forget the offsets of a group without members long before letters are deleted.
+        """
+        group = self.group
+        unknown = [tp for tp in partitions if await committed_offset(consumer, group, tp) is None]
+        if not unknown:
+            return
+        hours = (await expiry(self._settings.kafka, self._names.incoming)).offsets or _USUAL_HOURS
+        before = datetime.now(UTC) - timedelta(hours=hours)
+        moment = int(before.timestamp() * 1000)
+        younger = await consumer.offsets_for_times(dict.fromkeys(unknown, moment))
+        begins = await consumer.beginning_offsets(unknown)
+        ends = await consumer.end_offsets(unknown)
+        if any((younger[tp].offset if younger[tp] else ends[tp]) > begins[tp] for tp in unknown):
+            _log.warning(
+                "earlier_replay_may_be_forgotten",
+                letters_before=before.isoformat(timespec="seconds"),
+                reason="no replay is on record: there was none, or brokers have forgotten it "
+                "(offsets.retention.minutes), and what it sent back is sent back again; --since "
+                "leaves older letters out",
+            )
 
     async def _replay_partition(self, consumer: Any, tp: TopicPartition, end: int) -> None:
         if self._dry_run:

@@ -3,9 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 
 from schemas import Review, encode
+from stream.kafka.expiry import Expiry
 from stream.kafka.topics import create_topics
+from stream.operations import replay
 from stream.operations.replay import DeadLetterReplay
 from stream.operations.replay_choice import Choice
 from tests.support.pipeline import (
@@ -56,6 +59,29 @@ async def test_each_is_sent_once_however_they_are_chosen(kafka, settings, tmp_pa
     assert await replayed(settings) == (1, 0, 0)
     assert await replayed(settings) == (0, 0, 0)
     assert await incoming(kafka, settings, 2 * len(BAD)) == [b"a", b"d", b"c", b"b"]
+
+
+async def test_only_letters_that_brokers_may_have_forgotten_an_earlier_replay_of_are_warned_of(
+    kafka, settings, tmp_path, monkeypatch
+):
+    await send(kafka, settings.topic_names.incoming, BAD.items())
+    await died(kafka, settings, tmp_path, len(BAD))
+
+    async def warnings(*, remembered_hours, dry_run):
+        async def told(*_):
+            return Expiry(offsets=remembered_hours, transactional_ids=None, reviews=None)
+
+        monkeypatch.setattr(replay, "expiry", told)
+        with structlog.testing.capture_logs() as logs:
+            await DeadLetterReplay(settings, dry_run=dry_run).run()
+        return [line["event"] for line in logs if line["log_level"] == "warning"]
+
+    older_than_that = 1e-9
+    assert await warnings(remembered_hours=168, dry_run=True) == []
+    forgotten = ["earlier_replay_may_be_forgotten"]
+    assert await warnings(remembered_hours=older_than_that, dry_run=True) == forgotten
+    assert await warnings(remembered_hours=168, dry_run=False) == []
+    assert await warnings(remembered_hours=older_than_that, dry_run=False) == []
 
 
 async def test_what_failed_again_for_the_same_reason_is_sent_again_only_if_one_says_so(
