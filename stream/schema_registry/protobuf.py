@@ -6,20 +6,17 @@ and Deserializers", wire format). Registries hold the text of a schema; Protobuf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial, reduce
-from operator import getitem
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from google.protobuf import json_format, message_factory
+from google.protobuf import message_factory
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message import Message
-from google.protobuf.text_format import MessageToString
 
 from schemas import OtherFormat
 from stream.schema_registry.errors import UnusableSchema
 from stream.schema_registry.protobuf_compiler import MAIN_FILE, compiled
+from stream.schema_registry.protobuf_json import as_json
 
 _ONLY: Final[tuple[int, ...]] = ()
 """Stands for the type of bodies that name none: indexes of a body are never without one."""
@@ -27,8 +24,6 @@ _SHOWN: Final = 200
 _MOST_INDEXES: Final = 32
 _MOST_VARINT_BYTES: Final = 10
 _MORE_FOLLOWS: Final = 0x80
-
-_Path = tuple[str | int, ...]
 
 
 def protobuf_reader(
@@ -54,10 +49,6 @@ def protobuf_reader(
     except TypeError as error:  # what the compiler allows, and this library does not
         raise UnusableSchema(f"the schema cannot be used: {str(error)[:_SHOWN]}") from None
     (main,) = (file for file in files if file.name == MAIN_FILE)
-    # A field that was not sent is absent: with its default, all without an id would be number 0.
-    to_object = partial(
-        json_format.MessageToDict, preserving_proto_field_name=True, descriptor_pool=pool
-    )
     types: dict[tuple[int, ...], Any] = {}
     if message_type is not None:
         types[_ONLY] = _only_type(pool, main, message_type)
@@ -71,7 +62,7 @@ def protobuf_reader(
                 types[indexes] = made
             message = made()
             message.ParseFromString(body[start:])
-            return _as_json(message, to_object)
+            return as_json(message, pool)
         except RecursionError:
             raise OtherFormat("the value is Protobuf that is nested too deep") from None
         except Exception as error:  # noqa: BLE001 - whatever there is in bytes that say something else
@@ -79,56 +70,6 @@ def protobuf_reader(
             raise OtherFormat(f"the value is not Protobuf of its schema: {said}") from None
 
     return read_body
-
-
-def _as_json(message: Message, to_object: Callable[[Message], Any]) -> object:
-    """Return a message as JSON has it.
-
-    What JSON cannot hold, as a date beyond the year 9999, costs no review: it stays as a text of Protobuf's.
-    """
-    try:
-        return to_object(message)
-    except RecursionError:
-        raise
-    except Exception:  # noqa: BLE001 - each well-known type has errors of its own
-        kept = []
-        for path, part in _well_known_in(message):
-            try:
-                to_object(part)
-            except RecursionError:
-                raise
-            except Exception:  # noqa: BLE001 - likewise
-                kept.append((path, MessageToString(part, as_one_line=True)))
-                part.Clear()
-        found = to_object(message)
-        for (*above, last), text in kept:
-            reduce(getitem, above, found)[last] = text
-        return found
-
-
-def _well_known_in(message: Message) -> Iterator[tuple[_Path, Message]]:
-    """Yield all parts of well-known types, each with the keys that lead to it in JSON."""
-    for field, value in message.ListFields():
-        if field.message_type is None:
-            continue
-        name = f"[{field.full_name}]" if field.is_extension else field.name
-        for path, part in _parts_of(name, value):
-            if part.DESCRIPTOR.file.name.startswith("google/protobuf/"):
-                yield path, part
-            else:
-                yield from (((*path, *inner), known) for inner, known in _well_known_in(part))
-
-
-def _parts_of(name: str, value: object) -> Iterator[tuple[_Path, Message]]:
-    """Yield the messages that a field holds: one, or those in a list or a map."""
-    if isinstance(value, Message):
-        yield (name,), value
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            if isinstance(part, Message):
-                yield (name, str(key).lower() if isinstance(key, bool) else str(key)), part
-    elif isinstance(value, Sequence):
-        yield from (((name, index), part) for index, part in enumerate(value))
 
 
 def _only_type(pool: DescriptorPool, file: FileDescriptorProto, name: str) -> Any:

@@ -23,7 +23,6 @@ from tests.support.tiny_model import tiny_classifier
 pytestmark = pytest.mark.kafka
 
 BAD = {b"a": b"not json", b"b": b'{"review_id": "b"}', b"c": b"\0\0\0\0\1\2", b"d": b"nor this"}
-CODES = {b"a": "not-json", b"b": "wrong-shape", b"c": "other-format", b"d": "not-json"}
 
 
 @pytest.fixture
