@@ -51,7 +51,7 @@ class RuleView(BaseModel):
 _CANNOT_TELL: Final = Rule(
     title={"ru": "Не могу определить", "en": "Cannot tell"},
     text={
-        "ru": "Если возможны две категории, нажмите «?». Отзыв не вернётся в очередь и не попадёт "
+        "ru": "Если возможны две категории, нажмите «?». Текст не вернётся в очередь и не попадёт "
         "в обучение.",
         "en": "Where two categories remain possible, press “?”. The text does not come back, and "
         "nothing is trained on it.",

@@ -156,7 +156,7 @@ async def test_a_taxonomy_of_no_russian_opens_in_english_and_a_choice_holds(page
         assert await page.title() == "Stream monitor"
         await page.evaluate("localStorage.language = 'ru'")
         await page.reload()
-        assert await page.title() == "Монитор отзывов"
+        assert await page.title() == "Монитор потока"
 
 
 async def test_both_languages_have_every_word(page, server):
