@@ -4,8 +4,9 @@
 
     container   gzip, zstd, zip, ... and what is inside   ──► bytes
     encoding    UTF-8, UTF-16, Windows-1251, CP866, ...   ──► text
-    dialect     delimiter, quotes, header                 ──► records of a table   tables
-    json_shapes lines, arrays, objects                    ──► likewise
+    recognition tables, lines or JSON; which kind of each
+    dialect     delimiter, quotes, header                 ──► records of a table   table_rows
+    json_shapes lines, arrays, objects                    ──► likewise             json_tables
     sheets      xlsx, ods, xls                            ──► likewise
     columns     which column is what
     values      words, ids, dates
@@ -17,7 +18,7 @@ from stream.files.container import STDIN, check_readable
 from stream.files.ids import IdDeriver, IdLedger, derived_id
 from stream.files.reviews import ReviewFile, open_reviews
 from stream.files.rows import BadRow, Reason, ReviewRow, why_invalid
-from stream.files.tables import Format, Options, format_of
+from stream.files.table import Format, Options, format_of
 
 __all__ = [
     "STDIN",

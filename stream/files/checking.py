@@ -13,9 +13,10 @@ from stream.errors import InputError
 from stream.files.container import STDIN
 from stream.files.ids import IdLedger
 from stream.files.json_shapes import flat
+from stream.files.recognition import table_of
 from stream.files.reviews import ReviewFile, open_reviews, review_rows
 from stream.files.rows import BadRow, Reason, ReviewRow
-from stream.files.tables import Options, Table, table_of
+from stream.files.table import Options, Table
 
 # With fewer broken rows than these, or than a quarter, the others are worth having.
 _FEW_BROKEN: Final = 3

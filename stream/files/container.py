@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, BinaryIO, Final, Literal, Protocol, cast
+from typing import IO, Any, BinaryIO, Final, Literal, cast
 
 from stream.errors import InputError
 
@@ -67,13 +67,6 @@ _MARKUP: Final[tuple[tuple[bytes, str], ...]] = (
 )
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OPEN_AND_SAVE: Final = "open it where it was made, and save it as CSV or xlsx"
-
-
-class Source(Protocol):
-    """Bytes in pieces."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return some bytes, at most ``size``; none at the end."""
 
 
 class Pieces:

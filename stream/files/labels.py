@@ -14,7 +14,7 @@ from stream.files.annotation_tools import said_labels
 from stream.files.json_shapes import flat
 from stream.files.reviews import open_reviews, review_rows
 from stream.files.rows import BadRow, Reason
-from stream.files.tables import Options, Table
+from stream.files.table import Options, Table
 
 _ANYTHING: Final = Options()
 _WHOLE: Final = ".0"

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 from stream.errors import ExtraMissing, InputError
 from stream.files.columns import known_columns, listed
 from stream.files.rows import BadRow, Record, Remarks
-
-if TYPE_CHECKING:
-    from stream.files.tables import Options, Table
+from stream.files.table import Options, Table
 
 _AT_ONCE: Final = 1024
 
@@ -24,8 +22,6 @@ def parquet_table(file: BinaryIO, path: Path, options: Options) -> Table:
         ExtraMissing: pyarrow is not installed.
         InputError: it is damaged, or no column is known to hold the text.
     """
-    from stream.files.tables import Table  # noqa: PLC0415 - each needs the other
-
     try:
         import pyarrow.parquet as arrow  # noqa: PLC0415 - an extra
     except ImportError:

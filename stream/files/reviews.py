@@ -12,8 +12,9 @@ from typing import Any, BinaryIO, Final
 from stream.files.columns import Columns
 from stream.files.container import Opened, opened
 from stream.files.json_shapes import flat
+from stream.files.recognition import table_of
 from stream.files.rows import BadRow, Reason, Record, Remarks, ReviewRow
-from stream.files.tables import Options, Table, table_of
+from stream.files.table import Options, Table
 from stream.files.values import as_text, has_words, id_of, is_nothing, is_rounded, moment_of, whole
 
 ROUNDED: Final = "an id that a spreadsheet rounded: it got one made from its text"

@@ -20,7 +20,7 @@ from stream.errors import InputError
 from stream.files import BadRow, Options, Wanted
 from stream.files.container import is_packed
 from stream.files.labels import LabelRow, label_rows, open_labels
-from stream.files.tables import NothingInside, Table
+from stream.files.table import NothingInside, Table
 from stream.queue.item import text_print
 
 CANNOT_TELL: Final = "cannot-tell"

@@ -15,7 +15,7 @@ from stream.errors import ReviewsError
 from stream.files import BadRow, Options, Reason, Wanted
 from stream.files.checking import is_much
 from stream.files.labels import LabelRow, category_of_label, label_rows, open_labels
-from stream.files.tables import Table
+from stream.files.table import Table
 from stream.text import normalize
 from training.data.origins import ORIGINS, Origin, counted
 from training.data.unstated import PERSON_ASSUMED, Unstated
