@@ -28,6 +28,12 @@ _log = structlog.get_logger(__name__)
 # What aiokafka raises at what no broker says: versions that end before they begin, a port of 70000, no
 # list where one belongs.
 _NONSENSE: Final = (AssertionError, ArithmeticError, LookupError, TypeError, ValueError)
+_COORDINATORS_TASKS: Final = (
+    "_coordination_task",
+    "_heartbeat_task",
+    "_commit_refresh_task",
+    "_reset_committed_task",
+)
 
 
 def client_of(client: Any) -> Any:
@@ -158,8 +164,8 @@ def why_ended(consumer: Any) -> BaseException | None:
     return None
 
 
-def cancelled_tasks(consumer: Any) -> list[asyncio.Task[Any]]:
-    """Return those of a consumer's own tasks that were cancelled and have not ended.
+def tasks_of(consumer: Any) -> list[asyncio.Task[Any]]:
+    """Return those of a consumer's own tasks that have not ended.
 
     Args:
         consumer: started or not.
@@ -168,10 +174,26 @@ def cancelled_tasks(consumer: Any) -> list[asyncio.Task[Any]]:
     tasks = [
         getattr(fetching, "_fetch_task", None),
         *getattr(fetching, "_pending_tasks", ()),
-        getattr(coordinator, "_commit_refresh_task", None),
+        *(getattr(coordinator, name, None) for name in _COORDINATORS_TASKS),
         getattr(consumer._client, "_sync_task", None),
     ]
-    return [task for task in tasks if task is not None and task.cancelling() and not task.done()]
+    return [task for task in tasks if task is not None and not task.done()]
+
+
+def cancelled_tasks(consumer: Any) -> list[asyncio.Task[Any]]:
+    """Return those of a consumer's own tasks that were cancelled and have not ended.
+
+    Args:
+        consumer: started or not.
+    """
+    return [task for task in tasks_of(consumer) if task.cancelling()]
+
+
+async def leave_group(consumer: Any) -> None:
+    """Tell a consumer's group that it leaves, if it is in one and has not said so."""
+    leave = getattr(consumer._coordinator, "_maybe_leave_group", None)
+    if leave is not None:
+        await leave()
 
 
 def sender_of(producer: Any) -> Any:

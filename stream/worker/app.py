@@ -32,7 +32,7 @@ from stream.exactly_once.transactions import Transactions
 from stream.kafka import connection as kafka
 from stream.kafka.group_members import require_member
 from stream.kafka.presence import tell_of_outages
-from stream.kafka.stopping import cancel_until_over
+from stream.kafka.stopping import cancel_until_over, unless_stopped
 from stream.model.classifier import Classifier
 from stream.schema_registry import KnownSchemas, incoming_reader
 from stream.settings import Settings
@@ -463,21 +463,6 @@ class Worker:
     def _fail(self, error: BaseException) -> None:
         if self._failure is not None and not self._failure.done():
             self._failure.set_exception(error)
-
-
-async def unless_stopped(catching_up: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
-    """Wait for work to be done, or for ``stop``; the work is cancelled then.
-
-    Raises:
-        Exception: what the work raised. Whoever could not catch up must not go on as if it had.
-    """
-    work, stopping = asyncio.create_task(catching_up), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            work.result()
-    finally:
-        await cancel_until_over((work, stopping))
 
 
 def _outcome(event: InputEvent, slugs: Sequence[str]) -> tuple[str, str]:

@@ -14,7 +14,11 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason, OAuthAuthenticator
 from aiokafka.consumer import consumer as consumers
 from aiokafka.consumer import fetcher
-from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
+from aiokafka.consumer.group_coordinator import (
+    CoordinatorGroupRebalance,
+    GroupCoordinator,
+    NoGroupCoordinator,
+)
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
@@ -129,11 +133,15 @@ def test_a_consumer_keeps_the_tasks_that_it_cancels_when_it_stops_by_these_names
     kept = {
         "self._fetch_task": fetcher.Fetcher,
         "self._pending_tasks": fetcher.Fetcher,
+        "self._coordination_task": GroupCoordinator,
+        "self._heartbeat_task": GroupCoordinator,
         "self._commit_refresh_task": GroupCoordinator,
+        "self._reset_committed_task": NoGroupCoordinator,
         "self._sync_task": AIOKafkaClient,
     }
     for name, owner in kept.items():
         assert f"{name} = " in inspect.getsource(owner)
+    assert parameters(GroupCoordinator._maybe_leave_group) == []
 
 
 def test_a_fetcher_asks_the_assignment_for_states_and_partitions_each_time():

@@ -30,15 +30,22 @@ async def begun(coroutine):
     return task
 
 
-def consumer_with(fetching):
+def consumer_with(fetching, coordinating=None):
     closed = []
 
     async def close():
         closed.append(True)
 
-    client = SimpleNamespace(_sync_task=None, close=close)
+    async def leave():
+        left.append(True)
+
+    left = []
+    client = SimpleNamespace(_sync_task=None, _conns={}, close=close)
     fetcher = SimpleNamespace(_fetch_task=fetching, _pending_tasks=set())
-    return SimpleNamespace(_client=client, _fetcher=fetcher, _coordinator=None, closed=closed)
+    coordinator = SimpleNamespace(_coordination_task=coordinating, _maybe_leave_group=leave)
+    return SimpleNamespace(
+        _client=client, _fetcher=fetcher, _coordinator=coordinator, closed=closed, left=left
+    )
 
 
 async def cancelling_once(task):
@@ -89,6 +96,45 @@ async def test_a_stop_that_ends_with_the_cancellation_of_a_fetch_closes_the_conn
         await fetching
 
     await stop_surely(consumer, stop())
+    assert consumer.closed
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(stopping, "_STOP_SECONDS", 0.05)
+    monkeypatch.setattr(stopping, "_LEAVE_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_consumer_whose_coordinator_is_not_found_stops_and_leaves_its_group():
+    coordinating = await begun(deaf(1))
+    consumer = consumer_with(None, coordinating)
+    async with asyncio.timeout(10):
+        await stop_surely(consumer, asyncio.wait_for(asyncio.shield(coordinating), None))
+    assert coordinating.cancelled()
+    assert consumer.left
+    assert consumer.closed
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_group_that_does_not_answer_is_not_waited_for():
+    consumer = consumer_with(None)
+    consumer._coordinator._maybe_leave_group = asyncio.Event().wait
+    async with asyncio.timeout(10):
+        await stop_surely(consumer, asyncio.Event().wait())
+    assert consumer.closed
+
+
+async def test_a_stop_that_is_cancelled_closes_the_connections():
+    fetching = await begun(deaf(2))
+    consumer = consumer_with(fetching)
+    stop = asyncio.create_task(stop_surely(consumer, asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    stop.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.wait([stop])
+    assert stop.cancelled()
+    assert fetching.cancelled()
     assert consumer.closed
 
 
