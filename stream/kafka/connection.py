@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -128,12 +129,19 @@ async def start(client: Any, kafka: KafkaSettings) -> None:
             raise refused
         await _require_reachable(kafka)
         await client.start()
+    except asyncio.CancelledError:
+        await _close(client)
+        raise
     except (BrokerError, KafkaError, OSError) as error:
-        close = getattr(client, "stop", None) or client.close
-        await close()
+        await _close(client)
         if isinstance(error, BrokerError):
             raise
         raise await _refused(kafka) or unreachable(kafka, error) from None
+
+
+async def _close(client: Any) -> None:
+    close = getattr(client, "stop", None) or client.close
+    await close()
 
 
 # Where a process has once come to the brokers it need not knock before every client.
