@@ -386,7 +386,7 @@ async def _rebuild(settings: Settings) -> int:
             work = asyncio.create_task(Intake(settings, filing, name).run(stop))
             try:
                 with err.status("restoring …") as status:
-                    while not await filing.is_ready():
+                    while not work.done() and not await filing.is_ready():
                         await asyncio.sleep(_POLL_SECONDS)
                         done, total = await filing.progress()
                         status.update(f"restoring … {done:,} of {total:,} records")

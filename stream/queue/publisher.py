@@ -20,7 +20,7 @@ from aiokafka.errors import (
 from stream.errors import BrokerError
 from stream.exactly_once.message import Message
 from stream.kafka.clients import observer, transactional_producer
-from stream.kafka.connection import start
+from stream.kafka.connection import start, unreachable
 from stream.kafka.private import sender_of
 from stream.kafka.topics import require_topics
 from stream.queue.acts import Act
@@ -91,11 +91,14 @@ class DecisionPublisher:
             BrokerError: no broker answers, or it refuses us.
             TopicMissing: a topic that decisions go to does not exist.
         """
-        self._producer = await self._new_producer()
-        present = set((await self._producer.client.fetch_all_metadata()).topics())
         names = self._topics
         try:
+            self._producer = await self._new_producer()
+            present = set((await self._producer.client.fetch_all_metadata()).topics())
             require_topics([names.labels, names.judgements, *names.categories], present)
+        except (KafkaError, TimeoutError) as error:
+            await self._discard()
+            raise unreachable(self._settings.kafka, error) from None
         except BrokerError:
             await self._discard()
             raise

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stream.errors import CacheError, ConfigError, PortTaken
+from stream.kafka.stopping import unless_stopped
 from stream.queue.accounts import Accounts, queue_secret
 from stream.queue.claims import Claims
 from stream.queue.desk import Desk
@@ -70,8 +71,10 @@ async def serve(
         redis = connect(settings)
         publisher = DecisionPublisher(settings, role=str(port))
         try:
-            await require_redis(redis)
-            await publisher.start()
+            # Servers that take the connection and say nothing hold up nobody who wants to end.
+            await unless_stopped(_connect(redis, publisher), stop)
+            if stop.is_set():
+                return
             site = make_site(settings, redis, publisher, lambda: intake.is_current)
             intake = Intake(settings, site.filing, f"{settings.queue.name}:{port}:{os.getpid()}")
             following = asyncio.create_task(intake.run(stop), name="intake")
@@ -87,6 +90,11 @@ async def serve(
         finally:
             await publisher.stop()
             await redis.aclose()
+
+
+async def _connect(redis: Redis, publisher: DecisionPublisher) -> None:
+    await require_redis(redis)
+    await publisher.start()
 
 
 def make_site(
