@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from stream.exactly_once.assignment import PartitionProcessors, by_processor, group_consumer
 from stream.exactly_once.message import Message
@@ -23,6 +23,7 @@ from stream.exactly_once.transactions import Transactions
 from stream.kafka import connection as kafka
 from stream.kafka.group_members import require_member
 from stream.kafka.size_limits import message_bytes
+from stream.kafka.stopping import unless_stopped
 from stream.kafka.topics import require_topics
 from stream.settings import Settings
 from stream.web.health import HealthServer
@@ -37,6 +38,8 @@ from training.relabeller.metrics import RelabellerMetrics
 _POLL_MS: Final = 500
 # A batch may wait for an LLM, and that for its next attempt.
 _STALL_SECONDS: Final = 600.0
+# Labels are read in milliseconds. Whoever is to end waits so long for them, and finishes the batch.
+_GRACE_SECONDS: Final = 1.0
 # Outcomes that a task may have, beside being bad.
 _LEFT: Final = "people"
 
@@ -107,22 +110,11 @@ class Relabeller:
         consumer = group_consumer(self._options)
         try:
             await self._open()
-            await kafka.start(consumer, self.settings.kafka)
-            names = self.settings.topic_names
-            needed = [names.relabel, names.labels, names.dead_letter, *names.categories]
-            require_topics(needed, await consumer.topics())
-            await self._decided.start()
-            self.partitions.attach(consumer)
-            consumer.subscribe([names.relabel], listener=self.partitions)
-            assert self._decider is not None  # noqa: S101 - opened above
-            _log.info(
-                "relabeller_started",
-                group=self.settings.label.group,
-                health_port=self.health.port,
-                ensemble=self._decider.ensemble.version,
-                ensemble_fitted=str(self._decider.ensemble.fitted),
-            )
-            await self._work_until(stop, consumer)
+            # A broker that takes the connection and says nothing holds up nobody who wants to end.
+            await unless_stopped(self._connect(consumer), stop)
+            if not stop.is_set():
+                self._join(consumer)
+                await self._work_until(stop, consumer)
         finally:
             await self.partitions.close()
             await consumer.stop()
@@ -136,6 +128,25 @@ class Relabeller:
             opening = open_decider(self.settings)
             self._decider = await self._in_thread(self._opened.enter_context, opening)
         self.metrics.decides(self._decider.ensemble)
+
+    async def _connect(self, consumer: AIOKafkaConsumer) -> None:
+        await kafka.start(consumer, self.settings.kafka)
+        names = self.settings.topic_names
+        needed = [names.relabel, names.labels, names.dead_letter, *names.categories]
+        require_topics(needed, await consumer.topics())
+        await self._decided.start()
+
+    def _join(self, consumer: AIOKafkaConsumer) -> None:
+        self.partitions.attach(consumer)
+        consumer.subscribe([self.settings.topic_names.relabel], listener=self.partitions)
+        assert self._decider is not None  # noqa: S101 - run() opened it
+        _log.info(
+            "relabeller_started",
+            group=self.settings.label.group,
+            health_port=self.health.port,
+            ensemble=self._decider.ensemble.version,
+            ensemble_fitted=str(self._decider.ensemble.fitted),
+        )
 
     async def _work_until(self, stop: asyncio.Event, consumer: AIOKafkaConsumer) -> None:
         assert self._failure is not None  # noqa: S101 - run() made it
@@ -168,11 +179,27 @@ class Relabeller:
                     found = [decode_task(processor, record) for record in records]
                     processor.add_in_flight(len(found), sum(task.held for task in found))
                     taken += found
-            if taken:
+            if taken and await self._know_decided(stop):
                 await self._publish(taken)
 
+    async def _know_decided(self, stop: asyncio.Event) -> bool:
+        """Read what people decided meanwhile, however long the broker is away.
+
+        Returns:
+            Whether that is known. If not, we are to end, and the next owner takes up what was taken.
+        """
+        while True:
+            try:
+                return await unless_stopped(self._decided.refresh(), stop, _GRACE_SECONDS)
+            except TopicAuthorizationFailedError as error:
+                raise kafka.unreachable(self.settings.kafka, error) from None
+            except KafkaError as error:
+                _log.warning("labels_not_read", error=repr(error))
+            if stop.is_set():
+                return False
+            await asyncio.sleep(_POLL_MS / 1000)
+
     async def _publish(self, taken: list[RelabelRecord]) -> None:
-        await self._decided.refresh()
         undecided = {
             record: record.task
             for record in taken
