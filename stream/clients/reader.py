@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -27,6 +28,8 @@ Start = Literal["earliest", "latest"]
 
 # What a crash of the reader repeats at most, against one request to the broker a second.
 COMMIT_EVERY: Final = 1.0
+# For the last commit. Whoever has no broker by then reads the last few events again.
+CLOSE_SECONDS: Final = 5.0
 _POLL_MS: Final = 500
 _POLL_RECORDS: Final = 500
 
@@ -120,7 +123,7 @@ class TopicReader(Generic[T]):
             if self._commit_mode == "handled":
                 if failed is None:
                     self._note_handled()
-                await self._commit_handled()
+                await self._commit_handled(CLOSE_SECONDS)
         except BrokerError:
             if failed is None:
                 raise
@@ -231,19 +234,23 @@ class TopicReader(Generic[T]):
         if self._commit_mode == "handled" and (
             time.monotonic() - self._committed_at >= COMMIT_EVERY
         ):
-            await self._commit_handled()
+            # Whoever follows waits for a broker that is gone; a drain must not wait for ever.
+            patience = self._settings.kafka.request_timeout_ms / 1000
+            await self._commit_handled(None if self._follow else patience)
 
-    async def _commit_handled(self) -> None:
+    async def _commit_handled(self, seconds: float | None = None) -> None:
+        """Commit; give up after so many seconds, for aiokafka looks for a lost coordinator without end."""
         self._committed_at = time.monotonic()
         if self._group is None or not self._handled:
             return
         offsets, self._handled = self._handled, {}
         try:
-            await self._consumer.commit(offsets)
+            async with asyncio.timeout(seconds):
+                await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError):
             # The group moved on without us: whoever has the partitions now reads these again.
             _log.warning("commit_lost_to_rebalance", group=self._group)
-        except KafkaError as error:
+        except (KafkaError, TimeoutError) as error:
             raise unreachable(self._settings.kafka, error) from None
 
     async def _revoked(self, partitions: Iterable[TopicPartition]) -> None:

@@ -1,0 +1,61 @@
+"""A reader lets go of a broker that is gone, and says what was not committed."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from stream.clients import reader
+from stream.clients.reader import TopicReader
+from stream.errors import BrokerError
+from stream.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(reader, "CLOSE_SECONDS", 0.05)
+
+
+class Unanswered:
+    """A consumer whose group's coordinator is looked for without end."""
+
+    def __init__(self):
+        self.stopped = False
+
+    async def commit(self, _):
+        await asyncio.Event().wait()
+
+    async def stop(self):
+        self.stopped = True
+
+
+def reading(**options):
+    settings = load_settings(kafka={"request_timeout_ms": 50})
+    made = TopicReader(["t"], lambda record: record, settings=settings, group="g", **options)
+    made._consumer = Unanswered()
+    made._in_hand = SimpleNamespace(topic="t", partition=0, offset=7)
+    return made
+
+
+async def test_a_reader_that_ends_says_that_the_last_events_are_not_committed():
+    made = reading()
+    async with asyncio.timeout(10):
+        with pytest.raises(BrokerError, match="no Kafka broker answers"):
+            await made.__aexit__(None, None, None)
+    assert made._consumer.stopped
+
+
+async def test_a_reader_that_is_interrupted_ends_without_another_word():
+    made = reading()
+    made._note_handled()
+    async with asyncio.timeout(10):
+        await made.__aexit__(asyncio.CancelledError, None, None)
+    assert made._consumer.stopped
+
+
+async def test_a_drain_does_not_wait_for_ever_to_commit():
+    made = reading(follow=False)
+    made._committed_at = 0.0
+    async with asyncio.timeout(10):
+        with pytest.raises(BrokerError, match="no Kafka broker answers"):
+            await anext(made)
