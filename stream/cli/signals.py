@@ -7,11 +7,16 @@ import faulthandler
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from typing import Final, Self
 
 import structlog
 
+from stream.cli import INTERRUPTED
+
 _FAILED: Final = 1
+_TWICE_SECONDS: Final = 1.0
 _HEARD: Final = (signal.SIGTERM, signal.SIGINT)
 
 _log = structlog.get_logger(__name__)
@@ -25,15 +30,23 @@ class StopSignals:
 
     Args:
         ends_within: seconds that the process may take to end after the first signal. Then it is ended,
-            with a log line and the stacks of all threads. None: it may take as long as it needs.
+            with a log line and the stacks of all threads. None: it may take as long as it needs, and a
+            later Ctrl-C ends it at once.
+        on_first: called with the first signal.
     """
 
-    def __init__(self, ends_within: float | None = None) -> None:
+    def __init__(
+        self,
+        ends_within: float | None = None,
+        on_first: Callable[[signal.Signals], object] = lambda _: None,
+    ) -> None:
         self.stop = asyncio.Event()
         """Set by the first signal."""
         self.first: signal.Signals | None = None
         """Which it was."""
         self._ends_within = ends_within
+        self._on_first = on_first
+        self._heard_at = 0.0
         self._timer: threading.Timer | None = None
         self._loop = asyncio.get_running_loop()
         for number in _HEARD:
@@ -50,13 +63,24 @@ class StopSignals:
         if self._timer is not None:
             self._timer.cancel()
 
+    @property
+    def _may_end_at_once(self) -> bool:
+        # A shell or `timeout` may send one stop twice; only a later Ctrl-C means "at once".
+        later = time.monotonic() - self._heard_at > _TWICE_SECONDS
+        return later and self._ends_within is None
+
     def _on_signal(self, number: signal.Signals) -> None:
         if self.first is None and self._ends_within is not None:
             # A thread: the loop may be what does not end.
             self._timer = threading.Timer(self._ends_within, _end_process, (self._ends_within,))
             self._timer.daemon = True
             self._timer.start()
-        self.first = self.first or number
+        if self.first is None:
+            self.first, self._heard_at = number, time.monotonic()
+            self._on_first(number)
+        elif number == signal.SIGINT and self._may_end_at_once:
+            _log.warning("ended_at_once", signal=number.name)
+            os._exit(INTERRUPTED)
         self.stop.set()
 
 

@@ -6,18 +6,16 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
 
 from stream.cli.options import Prefix, Servers, settings_from
+from stream.cli.signals import StopSignals
 
 if TYPE_CHECKING:
     from stream.settings import Settings
-
-# Seconds after the first stop from which Ctrl-C no longer waits for the drain.
-_PATIENCE: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -72,21 +70,12 @@ class _StopAtEof(asyncio.Protocol):
 async def _work(settings: Settings, *, stop_at_eof: bool) -> signal.Signals | None:
     from stream.worker.app import run_worker
 
-    stop = asyncio.Event()
-    received: list[signal.Signals] = []
-    loop = asyncio.get_running_loop()
+    def on_first(number: signal.Signals) -> None:
+        _log.info("worker_stopping", signal=number.name)
 
-    def on_signal(number: signal.Signals) -> None:
-        if not received:
-            received.append(number)
-            _log.info("worker_stopping", signal=number.name)
-            stop.set()
-            # A shell or `timeout` may send one stop twice; only a later Ctrl-C means "at once".
-            loop.call_later(_PATIENCE, loop.remove_signal_handler, signal.SIGINT)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
+    signals = StopSignals(on_first=on_first)
     if stop_at_eof:
-        await loop.connect_read_pipe(lambda: _StopAtEof(stop), sys.stdin)
-    await run_worker(settings, stop=stop)
-    return received[0] if received else None
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: _StopAtEof(signals.stop), sys.stdin)
+    await run_worker(settings, stop=signals.stop)
+    return signals.first

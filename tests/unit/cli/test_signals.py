@@ -52,6 +52,33 @@ def test_a_command_that_does_not_end_is_ended_with_a_log_line_and_all_stacks():
     assert "most recent call first" in logged
 
 
+def test_a_later_ctrl_c_ends_what_does_not_end_of_itself():
+    code = """
+import asyncio
+from stream.cli.signals import StopSignals
+
+async def main():
+    signals = StopSignals(on_first=lambda number: print(number.name, flush=True))
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "SIGTERM\n"
+        process.send_signal(signal.SIGINT)  # at the same time: as a shell sends it
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+
+
 async def test_what_was_stopped_and_has_ended_is_not_ended_later(monkeypatch):
     ended = threading.Event()
     monkeypatch.setattr("stream.cli.signals._end_process", lambda _: ended.set())
