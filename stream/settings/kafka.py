@@ -24,12 +24,19 @@ class KafkaSettings(Section):
         "127.0.0.1:9092",
         description="host:port, several with commas; 9092 unless a port is named.",
     )
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = (
-        "SCRAM-SHA-512"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT",
+        description="With SSL, TLS; with SASL, a sign-in. An address as SASL_SSL://host:9093 says it as well.",
     )
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        "SCRAM-SHA-512", description="How we sign in, where the protocol begins with SASL."
+    )
+    sasl_username: str | None = Field(
+        None, description="For PLAIN and SCRAM; of many providers an API key."
+    )
+    sasl_password: SecretStr | None = Field(
+        None, description="Likewise; of many providers an API key's secret."
+    )
     sasl_oauth_token: SecretStr | None = Field(
         None, description="A ready bearer token, for OAUTHBEARER."
     )
@@ -42,8 +49,12 @@ class KafkaSettings(Section):
     ssl_ca_file: Path | None = Field(None, description="PEM file of the authority to trust.")
     ssl_cert_file: Path | None = Field(None, description="PEM client certificate, for mutual TLS.")
     ssl_key_file: Path | None = Field(None, description="PEM key of the client certificate.")
-    ssl_key_password: SecretStr | None = None
-    ssl_check_hostname: bool = True
+    ssl_key_password: SecretStr | None = Field(
+        None, description="Of the client's key, where it is encrypted."
+    )
+    ssl_check_hostname: bool = Field(
+        True, description="The broker's certificate must be of the host that is connected to."
+    )
     request_timeout_ms: PositiveInt = Field(
         10_000, description="Wait for one answer of the broker. Below the transaction time-out."
     )
@@ -76,7 +87,12 @@ class KafkaSettings(Section):
 class TopicSettings(Section):
     """Names, partitions and replication of our topics."""
 
-    prefix: str = Field("reviews", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$")
+    prefix: str = Field(
+        "reviews",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$",
+        description="What the names of our topics begin with. A second pipeline on the same Kafka needs "
+        "another one, and groups of its own.",
+    )
     output_suffix: str = Field(
         "",
         pattern=r"^(\.[A-Za-z0-9_-][A-Za-z0-9._-]{0,60})?$",

@@ -59,7 +59,11 @@ class MonitorSettings(Section):
     alert_hold_seconds: float = Field(
         60.0, ge=0, description="A value must stay beyond a level for so long."
     )
-    alert_relabel_share: Levels = Field((0.4, 0.3), description="Share of unsure reviews.")
+    alert_relabel_share: Levels = Field(
+        (0.4, 0.3),
+        description="Share of unsure reviews. As with all pairs below, an alert is raised at the first "
+        "number and is over at the second.",
+    )
     alert_mix_psi: Levels = Field(
         (0.25, 0.1), description="Drift of the category mix, PSI beyond chance."
     )

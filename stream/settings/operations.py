@@ -19,13 +19,15 @@ class HttpSettings(Section):
 
     host: str = Field("127.0.0.1", description="Loopback unless set.")
     port: int = Field(9400, ge=0, le=65535, description="0: any free port.")
-    enabled: bool = True
+    enabled: bool = Field(True, description="Whether there are health and metrics at all.")
 
 
 class LogSettings(Section):
     """Structured logs on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is less important is not logged."
+    )
     format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: console on a terminal, else JSON."
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -116,6 +117,9 @@ def _default(field: FieldInfo) -> str:
         return "made at start"
     if field.default is PydanticUndefined:
         return "required"
+    if isinstance(field.default, tuple):
+        # As it is written in the environment.
+        return f"`{','.join(map(str, field.default))}`" if field.default else "none"
     if field.default == BUNDLED_MODEL:
         return "the bundled model"  # its path differs from machine to machine
     shown = _shown(field.default)
@@ -123,4 +127,12 @@ def _default(field: FieldInfo) -> str:
 
 
 def _meaning(field: FieldInfo) -> str:
-    return " ".join((field.description or "").split())
+    meaning = " ".join((field.description or "").split())
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    if not all(_is_named(choice, meaning) for choice in choices):
+        meaning += f" One of: {', '.join(choices)}."
+    return meaning
+
+
+def _is_named(choice: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(choice)}(?!\w)", text) is not None

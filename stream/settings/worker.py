@@ -63,7 +63,10 @@ class WorkerSettings(Section):
         description="Newest version of Kafka's transactions that is used: 2 (KIP-890) where the brokers' "
         "feature `transaction.version` says so, as in new clusters since Kafka 4.0; else 1.",
     )
-    session_timeout_ms: PositiveInt = Field(10_000, description="Silent for longer: evicted.")
+    session_timeout_ms: PositiveInt = Field(
+        10_000,
+        description="A worker that sends no heartbeat for so long loses its partitions to others.",
+    )
     instance: str | None = Field(
         None,
         min_length=1,
@@ -71,7 +74,11 @@ class WorkerSettings(Section):
         "pod has (static membership). One that is back within the session time-out gets its partitions "
         "again, and the others go on undisturbed; one that stays away is missed only after it.",
     )
-    heartbeat_interval_ms: PositiveInt = 1_000
+    heartbeat_interval_ms: PositiveInt = Field(
+        1_000,
+        description="How often it sends one, and hears of a rebalance. At most a third of the session "
+        "time-out.",
+    )
     drain_timeout: PositiveSeconds = Field(
         10.0, description="Seconds to finish what is in flight at a rebalance or SIGTERM."
     )
@@ -89,7 +96,9 @@ class WorkerSettings(Section):
         "the beginning is read, and a dead letter names the rest. Raise it with the topic's "
         "max.message.bytes: compressed reviews grow to ten times their size.",
     )
-    compression: Literal["none", "gzip", "lz4"] = Field("none", description="Of what we publish.")
+    compression: Literal["none", "gzip", "lz4"] = Field(
+        "none", description="Of the batches that workers publish."
+    )
 
 
 class IncomingSettings(Section):
