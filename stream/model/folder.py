@@ -226,6 +226,25 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         ModelError: the folder or its manifest is absent, unreadable, or made for another contract.
     """
+    return parse_manifest(_manifest_bytes(folder), folder)
+
+
+def read_any_manifest(folder: Path) -> Manifest:
+    """Read a manifest, whatever its categories are: a successor may have others.
+
+    Raises:
+        ModelError: the folder or its manifest is absent or unreadable.
+    """
+    return _parsed(_manifest_bytes(folder), folder)
+
+
+def has_active_categories(manifest: Manifest) -> bool:
+    """Tell whether a model sorts by the active taxonomy."""
+    taxonomy = active_taxonomy()
+    return manifest.categories == taxonomy.slugs and manifest.taxonomy in {"", taxonomy.digest}
+
+
+def _manifest_bytes(folder: Path) -> bytes:
     path = folder / MANIFEST
     if not folder.is_dir():
         raise ModelError(
@@ -233,7 +252,7 @@ def read_manifest(folder: Path) -> Manifest:
             "set REVIEWS_MODEL__FOLDER, or make one with `reviews train`",
         )
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise ModelError(
             f"{folder} is no model folder: it has no {MANIFEST}",
@@ -241,7 +260,6 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except OSError as error:
         raise _unreadable(path, error) from None
-    return parse_manifest(data, folder)
 
 
 def parse_manifest(data: bytes, folder: Path) -> Manifest:
@@ -254,12 +272,16 @@ def parse_manifest(data: bytes, folder: Path) -> Manifest:
     Raises:
         ModelError: it is no manifest, or was made for another contract.
     """
-    try:
-        manifest = Manifest.model_validate_json(data)
-    except (ValidationError, RecursionError, MemoryError) as error:
-        raise _unreadable(folder / MANIFEST, error) from None
+    manifest = _parsed(data, folder)
     _check_contract(folder, manifest)
     return manifest
+
+
+def _parsed(data: bytes, folder: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json(data)
+    except (ValidationError, RecursionError, MemoryError) as error:
+        raise _unreadable(folder / MANIFEST, error) from None
 
 
 def _unreadable(path: Path, error: Exception) -> ModelError:
@@ -324,10 +346,9 @@ def _check_text_version(folder: Path, version: int) -> None:
 
 def _check_taxonomy(folder: Path, manifest: Manifest) -> None:
     """Refuse a model of another taxonomy, and say what differs."""
-    taxonomy = active_taxonomy()
-    known = manifest.taxonomy in {"", taxonomy.digest}
-    if manifest.categories == taxonomy.slugs and known:
+    if has_active_categories(manifest):
         return
+    taxonomy = active_taxonomy()
     absent = [slug for slug in taxonomy.slugs if slug not in manifest.categories]
     foreign = [slug for slug in manifest.categories if slug not in taxonomy.slugs]
     differs = [

@@ -4,15 +4,26 @@ import asyncio
 
 import pytest
 
-from schemas import Label, ModelAnnouncement, all_categories, decode, encode
+from schemas import (
+    Label,
+    ModelAnnouncement,
+    Taxonomy,
+    active_taxonomy,
+    all_categories,
+    decode,
+    encode,
+    using,
+)
 from stream.kafka.topics import create_topics
-from stream.model.folder import read_manifest
+from stream.model.folder import read_manifest, write_manifest
 from tests.support.learning_loop import count_keywords, loop_settings, write_weak_model
 from tests.support.pipeline import read_topic, send
 from tests.support.queue import task
 from tests.support.tiny_model import KEYWORDS
+from training.data.unstated import Unstated
 from training.fit.config import TrainConfig
 from training.registry.store import Registry
+from training.retrain.errors import NothingToLearn
 from training.retrain.run import Plan, retrain
 
 pytestmark = pytest.mark.kafka
@@ -89,3 +100,49 @@ async def test_audits_of_the_champion_judge_the_candidate_and_are_not_trained_on
     assert outcome.lineage.labels.audited == 3
     assert outcome.lineage.rows == len(KEYWORDS) + 2
     assert "worth 3 of equal weight" in "; ".join(outcome.verdict.reasons)
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+async def test_after_a_change_of_the_taxonomy_the_candidate_is_judged_by_itself(
+    settings, tmp_path, promoted
+):
+    told = []
+    former = active_taxonomy().model_dump(by_alias=True) | {"none": None}
+    registry = Registry(settings.learning.registry)
+    with using(Taxonomy.model_validate(former)):
+        write_weak_model(tmp_path / "weak")
+        if promoted:
+            record = registry.add(tmp_path / "weak", why="a test")
+            registry.promote(record.number, why="a test")
+    unstated = Unstated(tell=told.append)
+    plan = Plan("counts", TrainConfig(), base=(), unstated=unstated, tell_workers=False)
+    outcome = await asyncio.to_thread(retrain, settings, plan, train=count_keywords)
+    assert "other categories" in told[0]
+    assert outcome.verdict.passed, outcome.verdict.reasons
+    assert outcome.verdict.serving is None
+    assert registry.state().champion == outcome.record.number
+
+
+async def test_a_run_that_ended_before_the_gate_is_judged_without_another_training(
+    settings, monkeypatch
+):
+    plan = Plan("counts", TrainConfig(), base=(), tell_workers=False)
+
+    def trained(family, dataset, folder, *more):
+        count_keywords(family, dataset, folder, *more)
+        made = {"family": family, "training_digest": dataset.digest}
+        write_manifest(folder, read_manifest(folder).model_copy(update=made))
+
+    def stopped(*_given, **_named):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("training.retrain.run.judge", stopped)
+        with pytest.raises(MemoryError):
+            await asyncio.to_thread(retrain, settings, plan, train=trained)
+    outcome = await asyncio.to_thread(retrain, settings, plan, train=stopped)
+    registry = Registry(settings.learning.registry)
+    assert outcome.record.number == 2
+    assert registry.state().champion == (2 if outcome.verdict.passed else 1)
+    with pytest.raises(NothingToLearn, match="exactly these"):
+        await asyncio.to_thread(retrain, settings, plan, train=stopped)

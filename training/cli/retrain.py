@@ -10,19 +10,24 @@ import typer
 
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.reading import reads_files
 from stream.errors import InputError
+from stream.listing import some
 from training.cli.labels_by import LabelsBy, unstated_of
 from training.cli.progress import stage_bars
 from training.cli.train import config_of, options_of
 
 if TYPE_CHECKING:
+    from stream.files import Options
     from stream.settings import Settings
     from training.retrain.lineage import Lineage
     from training.retrain.run import Plan, RetrainOutcome
 
 _REFUSED = 1
+_MOST_UNSEEN = 12
 
 
+@reads_files
 def retrain(
     family: Annotated[
         str | None,
@@ -70,6 +75,8 @@ def retrain(
     servers: Servers = None,
     prefix: Prefix = None,
     as_json: Json = False,
+    *,
+    reading_as: Options,
 ) -> None:
     """Train a model on what was decided, compare it with the serving one, and promote or refuse it.
 
@@ -94,7 +101,7 @@ def retrain(
         config=options,
         base=() if no_base else base,
         frozen=frozen or (),
-        unstated=unstated_of(labels_by),
+        unstated=unstated_of(labels_by, reading_as),
         tell_workers=not no_announce,
         dry_run=dry_run,
         role=trial or "serving",
@@ -127,12 +134,18 @@ def _once(settings: Settings, plan: Plan) -> RetrainOutcome:
 
 def _say_what_is_to_come(settings: Settings, plan: Plan, lineage: Lineage) -> None:
     """Say how long it will take, and what the decisions suffice for."""
+    from schemas import all_categories
     from training.retrain.durations import expected_seconds
 
     if plan.base is None and not lineage.base:
         note(
             "[yellow]no base:[/yellow] only what was decided is trained on. Name the labelled files that the "
             "serving model began with, REVIEWS_LEARNING__BASE or --base; --no-base says that there are none"
+        )
+    if unseen := [c for c in all_categories() if not lineage.rows_by_category.get(c)]:
+        note(
+            f"[yellow]no text of {some(unseen, _MOST_UNSEEN)}:[/yellow] what belongs there is taken for "
+            "another category, or asked about; label some"
         )
     known = expected_seconds(settings.learning.runs, plan.family, lineage.rows)
     if known is None:

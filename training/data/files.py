@@ -323,7 +323,8 @@ def _opened(path: Path, options: Options) -> Iterator[Table]:
     except ReviewsError as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(error.message, error.remedy) from None
+        named = error.message if str(path) in error.message else f"{path}: {error.message}"
+        raise DataError(named, error.remedy) from None
 
 
 def _bad(path: Path, row: BadRow, more: str = "") -> DataError:

@@ -154,7 +154,7 @@ def _better(everything: SetFindings, rules: GateSettings) -> Check:
     if everything.difference is None or everything.p_better is None:
         # Nobody serves yet: more than chance is the least that can be asked.
         low = everything.candidate.weighted_f1.low
-        found = f"weighted F1 {everything.candidate.weighted_f1}, no model serves yet"
+        found = f"weighted F1 {everything.candidate.weighted_f1}, and no model to compare with"
         return _check("better", low > 1 / category_count(), found, "better than guessing")
     return _check(
         "better",

@@ -13,7 +13,13 @@ from typing import Any, Final
 
 from schemas import Label, active_taxonomy, highest
 from stream.errors import ModelError
-from stream.model.folder import GPU_GRAPH, MANIFEST, read_manifest
+from stream.model.folder import (
+    GPU_GRAPH,
+    MANIFEST,
+    has_active_categories,
+    read_any_manifest,
+    read_manifest,
+)
 from stream.queue.label_topic import ReadLabels, read_labels
 from stream.settings import Settings
 from training.data.dataset import Dataset
@@ -40,6 +46,10 @@ Trainer = Callable[[str, Dataset, Path, TrainConfig, Progress], Any]
 """Trains a family on a dataset into a model folder; :func:`training.train.train_family` is one."""
 
 _FIRST: Final = "the model that served when the registry began"
+_ALONE: Final = (
+    "the serving model has other categories than the taxonomy: the new one is judged by itself, by the "
+    "gate's limits; workers with the former taxonomy refuse it and serve on"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,9 @@ def retrain(
         ModelError: the new model is not what was trained, or the serving one is damaged.
     """
     registry = Registry(settings.learning.registry)
+    alone = _serves_other_categories(registry, settings)
+    if alone:
+        plan.unstated.tell(_ALONE)
     assembled = _assemble(settings, plan, registry, progress)
     lineage = assembled.lineage
     # Other data or another family are another run: none writes over another's report.
@@ -117,22 +130,22 @@ def retrain(
     before(lineage)
     if plan.dry_run:
         return RetrainOutcome(lineage, folder)
-    started = time.monotonic()
-    _check_news(registry.state(), lineage)
-    assembled.training.write(folder / "dataset.jsonl")
-    write_atomically(folder / "lineage.json", lineage.model_dump_json(indent=2) + "\n")
-    half, first = _has_gpu_graph(registry, settings), _first_family(registry, settings)
-    train = train or _exporting(half_graph=half, first=first)
-    model = _train(assembled, plan, folder, progress, train)
-    serving = ensure_champion(registry, settings)
-    record = registry.add(
-        model, why=_why(lineage), lineage=lineage.model_dump(mode="json", exclude={"config"})
-    )
-    shutil.rmtree(model, ignore_errors=True)  # the registry has its copy
-    registry.challenge(record.number)
+    record = _left_unjudged(registry.state(), lineage)
+    if record is None:
+        train = train or _exporting(
+            half_graph=_has_gpu_graph(registry, settings), first=_first_family(registry, settings)
+        )
+        model = _train(assembled, plan, folder, progress, train)
+        serving = None if alone else ensure_champion(registry, settings)
+        record = registry.add(
+            model, why=_why(lineage), lineage=lineage.model_dump(mode="json", exclude={"config"})
+        )
+        shutil.rmtree(model, ignore_errors=True)  # the registry has its copy
+        registry.challenge(record.number)
+    else:
+        serving = None if alone else ensure_champion(registry, settings)
     verdict, announced = decide(settings, registry, record, serving, assembled, plan, progress)
     write_report(verdict, folder)
-    keep_duration(folder, plan.family, lineage.rows, time.monotonic() - started)
     return RetrainOutcome(lineage, folder, record, verdict, announced)
 
 
@@ -246,7 +259,12 @@ def _audits(settings: Settings, serving: str | None, read: ReadLabels) -> Audite
 
 
 def _serving_version(registry: Registry, settings: Settings) -> str | None:
-    """Return the version that serves; of an empty registry the one that the workers start with."""
+    """Return the version that serves; of an empty registry the one that the workers start with.
+
+    None: there is none, or it has other categories.
+    """
+    if _serves_other_categories(registry, settings):
+        return None
     state = registry.state()
     if state.champion is not None:
         return registry.resolve(state.champion, state).version
@@ -259,14 +277,22 @@ def _teaches(label: Label) -> bool:
     return label.category is not None and not label.withdrawn
 
 
-def _check_news(state: State, lineage: Lineage) -> None:
+def _left_unjudged(state: State, lineage: Lineage) -> VersionRecord | None:
+    """Return the version that an interrupted run trained on these texts, and the gate has not judged.
+
+    Raises:
+        NothingToLearn: a version was trained on them, and the gate or a person decided about it.
+    """
     for record in state.versions:
         family = record.family.rpartition("+")[2]  # of a cascade the last stage's
         if record.training_digest == lineage.digest and family == lineage.family:
+            if record.number == state.challenger and state.verdict(record.number) is None:
+                return record
             raise NothingToLearn(
                 f"version {record.number} was trained on exactly these {lineage.rows} texts",
                 "decide more reviews, or name another --family or --base",
             )
+    return None
 
 
 def _has_gpu_graph(registry: Registry, settings: Settings) -> bool:
@@ -277,11 +303,21 @@ def _has_gpu_graph(registry: Registry, settings: Settings) -> bool:
 def serving_family(settings: Settings) -> str:
     """Return the family of what serves now: of a cascade that of its last stage.
 
+    Its categories may be former ones: a retraining for new ones follows it as well.
+
     Raises:
         ModelError: no model is there to tell it.
     """
-    manifest = read_manifest(_served_folder(Registry(settings.learning.registry), settings))
-    return manifest.family.rpartition("+")[2]
+    served = _served_folder(Registry(settings.learning.registry), settings)
+    return read_any_manifest(served).family.rpartition("+")[2]
+
+
+def _serves_other_categories(registry: Registry, settings: Settings) -> bool:
+    """Tell whether the taxonomy was changed since: nothing can be compared with what serves then."""
+    try:
+        return not has_active_categories(read_any_manifest(_served_folder(registry, settings)))
+    except ModelError:  # none is there yet, or it is damaged: the gate says so
+        return False
 
 
 def _first_family(registry: Registry, settings: Settings) -> str | None:
@@ -320,12 +356,16 @@ def _exporting(*, half_graph: bool, first: str | None = None) -> Trainer:
 def _train(
     assembled: Assembled, plan: Plan, folder: Path, progress: Progress, train: Trainer
 ) -> Path:
+    started = time.monotonic()
+    assembled.training.write(folder / "dataset.jsonl")
+    write_atomically(folder / "lineage.json", assembled.lineage.model_dump_json(indent=2) + "\n")
     model = folder / "model"
     # A training that was interrupted goes on where it was.
     config = plan.config
     if config.checkpoints is None:
         config = config.model_copy(update={"checkpoints": folder / "checkpoints"})
     train(plan.family, assembled.training, model, config, progress)
+    keep_duration(folder, plan.family, assembled.lineage.rows, time.monotonic() - started)
     return model
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from schemas import CategoryInfo, Taxonomy, using
 from stream.model.classifier import Classifier
 from stream.model.folder import write_manifest
 from stream.settings import load_settings
@@ -80,6 +81,16 @@ def test_a_retraining_trains_what_serves_and_of_a_cascade_its_last_stage(tmp_pat
         model={"folder": tmp_path / "model"}, learning={"registry": tmp_path / "registry"}
     )
     assert serving_family(settings) == trained
+
+
+def test_a_retraining_for_other_categories_trains_what_served_the_former_ones(tmp_path):
+    write_tiny_model(tmp_path / "model")
+    settings = load_settings(
+        model={"folder": tmp_path / "model"}, learning={"registry": tmp_path / "registry"}
+    )
+    two = CategoryInfo(slug="gas"), CategoryInfo(slug="water")
+    with using(Taxonomy(name="energy", category=two)):
+        assert serving_family(settings) == "bert"
 
 
 def test_the_successor_is_trained_likewise(tmp_path, monkeypatch):

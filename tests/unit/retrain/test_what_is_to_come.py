@@ -31,3 +31,11 @@ def test_a_retraining_that_forgets_what_the_model_began_with_says_so(capsys, bas
     told = " ".join(capsys.readouterr().err.split())
     assert ("no base" in told) is said
     assert ("REVIEWS_LEARNING__BASE" in told) is said
+
+
+def test_categories_of_which_there_is_no_text_are_named(capsys):
+    lineage = assemble(ReadLabels([DECIDED], {0: 1}), "labels", BASE, (), 0.0).lineage
+    _say_what_is_to_come(Settings(), Plan("static", TrainConfig()), lineage)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "no text of household-appliances, tableware," in told
+    assert "footwear" not in told

@@ -222,6 +222,13 @@ def test_a_file_may_hold_former_slugs(evolved):
     assert evolved.find("shoe") is None
 
 
+def test_a_category_takes_misspelled_labels_for_its_own(tmp_path):
+    said = BASE.replace('slug = "tea"', 'slug = "tea"\nformerly = ["Tée & Kräuter", "te"]')
+    with using(load_taxonomy(written(tmp_path, said))) as taxonomy:
+        assert [taxonomy.find(label) for label in ("tée  & kräuter", "TE ")] == ["tea", "tea"]
+        assert taxonomy.find("tee") is None
+
+
 def test_what_was_split_or_removed_has_to_be_decided_anew(evolved):
     with pytest.raises(UnknownCategory, match=r"'shoe' was split .* one of left, right"):
         Category("shoe")
