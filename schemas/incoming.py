@@ -7,12 +7,8 @@ left to refuse has no words, or no way to be named.
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, Literal, Protocol
 
@@ -20,29 +16,35 @@ from pydantic import ValidationError
 
 from schemas.codec import MAX_EVENT_BYTES, too_large, wrong_shape
 from schemas.dates import FIRST_YEAR, LAST_YEAR, read_date
+from schemas.encodings import json_in, mended
 from schemas.envelopes import UNAVAILABLE, Envelope, Fields, deleted_row, unwrapped
 from schemas.errors import ContractError, NotJson, OtherFormat, UnknownSchemaVersion, WrongShape
 from schemas.events import MAX_TEXT_CHARS, SCHEMA_VERSION, Review
 from schemas.formats import binary_format, looks_like_json, registry_head, schema_named_by
+from schemas.loose_fields import (
+    IDS,
+    LONGEST_NAME,
+    any_text,
+    by_plain_name,
+    first_of,
+    name_in_json,
+    name_in_key,
+    named_by,
+    paths_in,
+    plain_name,
+    scalar_text,
+    value_at,
+    words_in,
+)
 
 # What Debezium leaves in a row that looks like a review, and says that it is none: `__deleted`, and
 # the mark of a value that was not sent. One search, since every message pays for it.
 _DEBEZIUM_MARK: Final = b'"__de'
 # What `model_validate_json` calls, without the call.
 _validated: Final[Callable[[bytes], Review]] = Review.__pydantic_validator__.validate_json
-_IDS: Final = ("reviewid", "id")
 _TEXTS: Final = ("text", "reviewtext")
 _PARTS: Final = ("pros", "cons")
-_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
-_REPLACEMENT: Final = "\ufffd"
-_WORD: Final = re.compile(rf"[^\s{_REPLACEMENT}]")
-# So many letters for each broken character: a text that was cut, not one of another encoding.
-_LETTERS_A_BREAK: Final = 10
 _MOST_NAMES: Final = 12
-_LONGEST_NAME: Final = 40
-LONG_KEY_BYTES: Final = 8
-"""Bytes of a key that is a number, as Kafka's LongSerializer writes it."""
-
 
 LongTexts = Literal["refuse", "cut"]
 _LONG_TEXTS: Final = "REVIEWS_INCOMING__LONG_TEXTS=cut keeps the beginning"
@@ -128,7 +130,7 @@ class IncomingReader:
         review, unread_date = self._read(value, key)
         if review is not None and self._kept_headers:
             kept = {
-                name: _mended(held.decode("utf-8", "replace"))
+                name: mended(held.decode("utf-8", "replace"))
                 for name, held in headers
                 if name in self._kept_headers and held is not None
             }
@@ -171,7 +173,7 @@ class IncomingReader:
                 fields = deleted_row(body, self._envelope)
         except (ContractError, RecursionError):
             fields = {}
-        named = self._name(fields, _by_plain_name(fields), key)
+        named = self._name(fields, by_plain_name(fields), key)
         return _CONTRACT.named(value) if named is None and self._id and _is_exact(value) else named
 
     def _looked_at(self, value: bytes, key: bytes | None) -> Incoming:
@@ -188,33 +190,33 @@ class IncomingReader:
         if self._registered is not None and (named := schema_named_by(value)) is not None:
             schema_id, head = named
             read = self._registered.reader_of(schema_id)
-            return _json_in(value[head:]) if read is None else read(value[head:])
+            return json_in(value[head:]) if read is None else read(value[head:])
         if looks_like_json(value):
-            return _json_in(value)
+            return json_in(value)
         if self._unregistered is not None:
             return self._unregistered(value)
         head = registry_head(value) if self._envelope in {"auto", "registry"} else 0
         if not head and (known := binary_format(value)) is not None:
             raise OtherFormat(f"the value is {known}")
-        return _json_in(value[head:])
+        return json_in(value[head:])
 
     def _has_text(self, fields: Fields) -> bool:
         if self._texts:
-            return any(_at(fields, path) is not None for path in self._texts)
-        return any(name in _TEXTS for name in map(_plain_name, fields))
+            return any(value_at(fields, path) is not None for path in self._texts)
+        return any(name in _TEXTS for name in map(plain_name, fields))
 
     def _review(self, fields: Fields, key: bytes | None) -> Incoming:
         _check_version(fields.get("schema_version"))
-        plain = _by_plain_name(fields)
+        plain = by_plain_name(fields)
         text = self._text(fields, plain)
         if (review_id := self._name(fields, plain, key)) is None:
             keyless = "" if self._id else ", and the key names nothing"
             raise WrongShape(f"Review: review_id: {_absent(fields, 'ID', self._id)}{keyless}")
         metadata = _metadata(plain.get("metadata"))
         for path in self._kept:
-            if (kept := _at(fields, path)) is not None:
-                metadata.setdefault(_mended(path), _any_text(kept))
-        date = _at(fields, self._created) if self._created else plain.get("createdat")
+            if (kept := value_at(fields, path)) is not None:
+                metadata.setdefault(mended(path), any_text(kept))
+        date = value_at(fields, self._created) if self._created else plain.get("createdat")
         created, unread = _created(date)
         if unread is not None:
             metadata.setdefault("created_at", unread)
@@ -233,8 +235,8 @@ class IncomingReader:
     def _name(self, fields: Fields, plain: Fields, key: bytes | None) -> str | None:
         """Return what names a review: what stands in the named field, or its id, or else its key."""
         if self._id:
-            return _named(_at(fields, self._id))
-        return _named(_first(plain, _IDS)) or self._name_in_key(key)
+            return named_by(value_at(fields, self._id))
+        return named_by(first_of(plain, IDS)) or self._name_in_key(key)
 
     def _name_in_key(self, key: bytes | None) -> str | None:
         """Return the name in a message's key; one with a schema is read as that says, if it can be."""
@@ -243,20 +245,20 @@ class IncomingReader:
             try:
                 read = self._registered.reader_of(schema_id)
                 if read is not None:
-                    return _name_in_json(read(key[head:]))
+                    return name_in_json(read(key[head:]))
             except OtherFormat:
                 pass  # eight bytes may be a number that a LongSerializer wrote
-        return _name_in_key(key)
+        return name_in_key(key)
 
     def _text(self, fields: Fields, plain: Fields) -> str:
         if self._texts:
-            found: Sequence[Any] = [_at(fields, path) for path in self._texts]
+            found: Sequence[Any] = [value_at(fields, path) for path in self._texts]
         else:
-            found = [_first(plain, _TEXTS)]
-            if _words(found[0]) is None:
+            found = [first_of(plain, _TEXTS)]
+            if words_in(found[0]) is None:
                 found += [plain.get(part) for part in _PARTS]
-        parts = [words for value in found if (words := _words(value)) is not None]
-        if not parts and (self._has_text(fields) or set(self._texts) & set(_paths_in(fields))):
+        parts = [words for value in found if (words := words_in(value)) is not None]
+        if not parts and (self._has_text(fields) or set(self._texts) & set(paths_in(fields))):
             raise WrongShape(f"Review: text: {_wordless(found)}")
         if not parts:
             raise WrongShape(f"Review: text: {_absent(fields, 'TEXT', ', '.join(self._texts))}")
@@ -281,20 +283,20 @@ _CONTRACT: Final = IncomingReader("none")
 
 def _check_version(version: object) -> None:
     """Refuse a contract of the future. What is no number at all is somebody else's version."""
-    text = _scalar_text(version)
+    text = scalar_text(version)
     if text is None or not text.removeprefix("-").isdecimal():
         return
     if text.lstrip("0") not in {str(known) for known in range(1, SCHEMA_VERSION + 1)}:
         raise UnknownSchemaVersion(
-            f"schema_version {text[:_LONGEST_NAME]} is not known; "
+            f"schema_version {text[:LONGEST_NAME]} is not known; "
             f"this reader knows 1 to {SCHEMA_VERSION}"
         )
 
 
 def _absent(fields: Fields, setting: str, named: str) -> str:
     """Tell that a field is absent: which was looked for, if one is named, and which there are."""
-    paths = islice(_paths_in(fields), _MOST_NAMES)
-    names = ", ".join(_mended(path)[:_LONGEST_NAME] for path in paths)
+    paths = islice(paths_in(fields), _MOST_NAMES)
+    names = ", ".join(mended(path)[:LONGEST_NAME] for path in paths)
     if named:
         return (
             f"there is none at {named}, as REVIEWS_INCOMING__{setting}_FIELD says; the message's "
@@ -306,15 +308,6 @@ def _absent(fields: Fields, setting: str, named: str) -> str:
     )
 
 
-def _paths_in(fields: Fields, above: str = "") -> Iterator[str]:
-    """Yield where values stand, with dots into objects; not below an object in an object."""
-    for name, value in fields.items():
-        if isinstance(value, dict) and value and not above:
-            yield from _paths_in(value, f"{name}.")
-        else:
-            yield f"{above}{name}"
-
-
 def _wordless(found: Sequence[Any]) -> str:
     if any(value == UNAVAILABLE for value in found):
         return "Debezium did not send it, since it did not change; REPLICA IDENTITY FULL makes it"
@@ -323,136 +316,13 @@ def _wordless(found: Sequence[Any]) -> str:
     return "it holds no words"
 
 
-def _json_in(value: bytes) -> object:
-    text = _decoded(value)
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise NotJson(f"the value is not JSON: {error}") from None
-
-
-def _decoded(value: bytes) -> str:
-    """Return a text of JSON: UTF-8, with a byte order mark or without, UTF-16 and UTF-32.
-
-    Raises:
-        NotJson: it is of another encoding.
-    """
-    encoding = json.detect_encoding(value)
-    if not encoding.startswith("utf-8"):
-        try:
-            return value.decode(encoding)
-        except UnicodeDecodeError as cause:
-            raise NotJson(f"the value is not {encoding}: {cause.reason}") from None
-    try:
-        return value.decode("utf-8-sig")
-    except UnicodeDecodeError as cause:
-        mended = _mended_utf8(value)
-        if mended is None:
-            raise NotJson(f"the value is not UTF-8: {cause.reason} at byte {cause.start}") from None
-        return mended
-
-
-def _mended_utf8(value: bytes) -> str | None:
-    """Return a text of which single characters were cut or written in halves; None: it is not UTF-8."""
-    try:  # CESU-8: both halves of a character as if they were characters
-        halves = value.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass")
-        return halves.decode("utf-16", "replace").removeprefix("\ufeff")
-    except UnicodeDecodeError:
-        pass
-    text = value.decode("utf-8-sig", "replace")
-    letters = sum(map(str.isalpha, text))
-    return text if text.count(_REPLACEMENT) * _LETTERS_A_BREAK <= letters else None
-
-
-def _mended(text: str) -> str:
-    """Return a text that can be encoded: halves of characters are replaced."""
-    if not text.isascii():
-        try:  # much faster than to look for halves
-            text.encode()
-        except UnicodeEncodeError:
-            return _HALF_CHARACTER.sub(_REPLACEMENT, text)
-    return text
-
-
-def _plain_name(name: str) -> str:
-    """Return a field's name as all ways to write it have it: ``reviewId`` is ``REVIEW_ID``."""
-    return _plain_short_name(name) if len(name) <= _LONGEST_NAME else _plainly(name)
-
-
-def _plainly(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "")
-
-
-# The messages of a topic have the same fields again and again. Long names could fill the memory.
-_plain_short_name: Final = lru_cache(maxsize=1024)(_plainly)
-
-
-def _by_plain_name(fields: Fields) -> dict[str, Any]:
-    """Return what is there under each plain name; of several that are one name the first."""
-    plain: dict[str, Any] = {}
-    for name, value in fields.items():
-        if value is not None and value != "":
-            plain.setdefault(_plain_name(name), value)
-    return plain
-
-
-def _first(plain: Fields, names: Sequence[str]) -> Any:
-    """Return what is there under the first of some plain names; None: under none of them."""
-    return next((plain[name] for name in names if name in plain), None)
-
-
-def _at(fields: Fields, path: str) -> Any:
-    """Return what stands at a path with dots; a name with a dot in it is a path, too."""
-    if path in fields:
-        return fields[path]
-    found: Any = fields
-    for name in path.split("."):
-        if isinstance(found, list):  # of each object in a list
-            found = [item.get(name) for item in found if isinstance(item, dict)]
-        else:
-            found = found.get(name) if isinstance(found, dict) else None
-    return found
-
-
-def _scalar_text(value: object) -> str | None:
-    """Return a value as text; None: it is absent, or no single value."""
-    if isinstance(value, dict) and len(value) == 1:  # MongoDB's {"$oid": ...}, {"$numberLong": ...}
-        ((name, inner),) = value.items()
-        return _scalar_text(inner) if name.startswith("$") else None
-    if isinstance(value, str):
-        return _mended(value)
-    if isinstance(value, int):
-        return str(value).lower()  # true and false, as JSON has them
-    if isinstance(value, float) and math.isfinite(value):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    return None
-
-
-def _named(value: object) -> str | None:
-    if isinstance(value, bool):
-        return None
-    text = _scalar_text(value)
-    return text if text and not text.isspace() else None
-
-
-def _words(value: object) -> str | None:
-    """Return a text with words in it; of a list all of its texts, a line each."""
-    if isinstance(value, list):
-        lines = [line for item in value if (line := _words(item)) is not None]
-        return "\n".join(lines) or None
-    if isinstance(value, bool) or value == UNAVAILABLE:
-        return None
-    text = _scalar_text(value)
-    return text if text is not None and _WORD.search(text) else None
-
-
 def _created(value: object) -> tuple[datetime | None, str | None]:
     """Return a date, and what it was instead if it cannot be read."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None, None
     moment = read_date(value)
     if moment is None:
-        return None, _any_text(value)
+        return None, any_text(value)
     # What is published names a zone; a date that names none is taken for UTC.
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC), None
 
@@ -462,38 +332,5 @@ def _metadata(value: object) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        return {"metadata": _any_text(value)}
-    return {_mended(name): _any_text(inner) for name, inner in value.items() if inner is not None}
-
-
-def _any_text(value: object) -> str:
-    text = _scalar_text(value)
-    return text if text is not None else _mended(json.dumps(value, ensure_ascii=False))
-
-
-def _name_in_key(key: bytes | None) -> str | None:
-    """Return the name in a message's key: a text, a number of eight bytes, or JSON around either."""
-    if not key:
-        return None
-    key = key[registry_head(key) :]
-    if key[:1] in {b"{", b'"'}:
-        try:
-            return _name_in_json(json.loads(key))
-        except (ValueError, RecursionError):
-            pass
-    if len(key) == LONG_KEY_BYTES and key[:1] == b"\x00":
-        return str(int.from_bytes(key, "big"))
-    try:
-        text = key.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return None
-    return text if text.isprintable() and not text.isspace() else None
-
-
-def _name_in_json(key: object) -> str | None:
-    if isinstance(key, dict) and "payload" in key:
-        key = key["payload"]
-    if not isinstance(key, dict):
-        return _named(key)
-    only = next(iter(key.values())) if len(key) == 1 else None
-    return _named(_first(_by_plain_name(key), _IDS)) or _named(only) or _named(key)
+        return {"metadata": any_text(value)}
+    return {mended(name): any_text(inner) for name, inner in value.items() if inner is not None}

@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from schemas import OtherFormat, schema_named_by
-from schemas.incoming import LONG_KEY_BYTES
+from schemas.loose_fields import LONG_KEY_BYTES
 from stream.schema_registry.avro import avro_reader
 from stream.schema_registry.errors import AbsentPart, RegistryUnavailable, UnusableSchema
 from stream.schema_registry.protobuf import protobuf_reader
