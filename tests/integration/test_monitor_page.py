@@ -271,7 +271,7 @@ async def test_of_a_model_of_two_stages_the_page_says_how_much_the_first_decided
         assert "решила первая ступень" in said
 
 
-async def test_calm_is_calm(page):
+async def test_without_drift_no_meter_is_bad_and_no_alert_is_watched(page):
     engine = watched_engine(drifting=False)
     registry = MonitorMetrics(engine).registry
     async with MonitorServer(MonitorSettings(port=0), engine, registry, dict) as server:

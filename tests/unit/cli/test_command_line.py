@@ -131,7 +131,7 @@ def test_config_reads_the_file_and_says_so(tmp_path):
     assert found["topics.prefix"]["origin"] == str(file)
 
 
-def test_config_masks_secrets():
+def test_config_shows_no_secret():
     result = reviews(
         "config",
         REVIEWS_KAFKA__SASL_PASSWORD="hunter2",

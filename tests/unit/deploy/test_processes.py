@@ -44,27 +44,27 @@ def ended(server):
 
 
 @pytest.mark.parametrize("end", [ServerProcess.stop, ServerProcess.kill])
-def test_after_its_end(server, end):
+def test_nothing_stays_open_after_its_end(server, end):
     server.start(WAITS, lambda: True, 60)
     end(server)
 
 
-def test_after_it_ended_while_it_started(server):
+def test_nothing_stays_open_after_it_ended_while_it_started(server):
     with pytest.raises(StartFailed, match=r"(?s)ended while starting.*no such option"):
         server.start(ENDS, lambda: False, 60)
 
 
-def test_after_it_was_not_ready_in_time(server):
+def test_nothing_stays_open_after_it_was_not_ready_in_time(server):
     with pytest.raises(StartFailed, match="was not ready after 0 s"):
         server.start(WAITS, lambda: False, 0)
 
 
-def test_after_it_could_not_be_executed(server):
+def test_nothing_stays_open_after_it_could_not_be_executed(server):
     with pytest.raises(StartFailed, match="cannot be executed"):
         server.start(ABSENT, lambda: True, 60)
 
 
-def test_after_it_ended_by_itself_and_was_started_again(server):
+def test_nothing_stays_open_after_it_ended_by_itself_and_was_started_again(server):
     server.start(ENDS, lambda: True, 60)
     ended(server)
     server.start(WAITS, lambda: True, 60)

@@ -52,5 +52,5 @@ def test_a_single_category_counts_every_item(table, category):
 
 
 @given(st.lists(tables, max_size=4))
-def test_pooling_adds_up(several):
+def test_pooled_tables_count_every_item_of_each(several):
     assert sum(pooled(several).values()) == sum(sum(t.values()) for t in several)

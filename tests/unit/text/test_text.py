@@ -79,7 +79,7 @@ def test_a_plain_text_is_what_it_was_in_version_1(text):
         ("\ufeffтекст\x00", "текст"),
     ],
 )
-def test_what_normalising_does(raw, normal):
+def test_a_normal_text_has_one_spelling_of_case_yo_repetitions_and_what_is_invisible(raw, normal):
     assert normalize(raw) == normal
 
 
