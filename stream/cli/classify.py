@@ -20,6 +20,7 @@ from stream.cli.reading import (
     Delimiter,
     FileEncoding,
     IdColumn,
+    SheetName,
     TextColumns,
     reading,
 )
@@ -67,6 +68,7 @@ def classify(
     id_column: IdColumn = None,
     encoding: FileEncoding = None,
     delimiter: Delimiter = None,
+    sheet: SheetName = None,
     force: Force = False,
 ) -> None:
     """Classify a file offline, with the same preprocessing, model and thresholds as the worker.
@@ -82,7 +84,13 @@ def classify(
     for_excel = file_format == _EXCEL
     form = output_form(output, _EXCEL if for_excel and output.suffix.lower() != ".xlsx" else None)
     options = reading(
-        "auto" if for_excel else file_format, text_column, id_column, None, encoding, delimiter
+        "auto" if for_excel else file_format,
+        text_column,
+        id_column,
+        None,
+        encoding,
+        delimiter,
+        sheet,
     )
     rows = Rows(file, options)
     require_new_file(output, force=force)

@@ -21,6 +21,7 @@ from stream.cli.reading import (
     FileEncoding,
     FileFormat,
     IdColumn,
+    SheetName,
     TextColumns,
     reading,
 )
@@ -51,6 +52,7 @@ def produce(
     id_column: IdColumn = None,
     encoding: FileEncoding = None,
     delimiter: Delimiter = None,
+    sheet: SheetName = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Most reviews to send.", show_default=False)
     ] = None,
@@ -72,8 +74,10 @@ def produce(
     settings = settings_from(servers, prefix)
     topic = settings.topic_names.incoming
     servers = settings.kafka.bootstrap_servers
-    unfinished = Unfinished(file, topic, servers) if file.is_file() else None
-    rows = Rows(file, reading(file_format, text_column, id_column, None, encoding, delimiter))
+    unfinished = Unfinished(file, topic, servers, sheet=sheet or "") if file.is_file() else None
+    rows = Rows(
+        file, reading(file_format, text_column, id_column, None, encoding, delimiter, sheet)
+    )
     rows.check()
     started = time.monotonic()
     skipped = _left_off(unfinished, resume=resume)

@@ -46,12 +46,17 @@ Delimiter = Annotated[
         show_default=False,
     ),
 ]
+SheetName = Annotated[
+    str | None,
+    typer.Option("--sheet", help="Of a workbook; else the first with texts.", show_default=False),
+]
 _OPTIONS: Final[dict[str, Any]] = {
     "text_column": TextColumns,
     "id_column": IdColumn,
     "label_column": LabelColumn,
     "encoding": FileEncoding,
     "delimiter": Delimiter,
+    "sheet": SheetName,
 }
 
 
@@ -62,6 +67,7 @@ def reading(
     label_column: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    sheet: str | None = None,
 ) -> Options:
     """Return what somebody said of a file.
 
@@ -71,7 +77,7 @@ def reading(
     from stream.files import Options, Wanted, format_of
 
     wanted = Wanted(tuple(text_column or ()), id_column, label_column)
-    return Options(format_of(file_format), wanted, encoding, delimiter)
+    return Options(format_of(file_format), wanted, encoding, delimiter, sheet)
 
 
 def reads_files(command: Callable[..., None]) -> Callable[..., None]:

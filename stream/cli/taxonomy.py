@@ -12,6 +12,7 @@ import typer
 from stream.cli.console import err, note, out
 from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json, settings_from
+from stream.cli.reading import SheetName
 from stream.cli.rows import LeftOutRows
 from stream.listing import some
 
@@ -45,6 +46,7 @@ def init(
     label_column: Annotated[
         str | None, typer.Option(help="Column of the label.", show_default=False)
     ] = None,
+    sheet: SheetName = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ) -> None:
     """Make a taxonomy from labelled texts: categories, telling words, what is mixed up."""
@@ -58,7 +60,12 @@ def init(
     stopped = told_if_interrupted(lambda: f"nothing was written to {output}; run it again")
     with stopped, err.status("reading the labels"):
         rows = read_labelled_texts(
-            labels, text_column or [], label_column, lambda line: note(escape(line)), left_out.add
+            labels,
+            text_column or [],
+            label_column,
+            lambda line: note(escape(line)),
+            left_out.add,
+            sheet,
         )
         proposal = propose(rows, none)
     written = write_proposal(proposal, output, name or output.resolve().name, force=force)

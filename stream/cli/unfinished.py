@@ -27,13 +27,17 @@ class Unfinished:
         topic: where they go.
         servers: addresses of the cluster.
         folder: where it is noted.
+        sheet: of a workbook, where somebody named one.
     """
 
-    def __init__(self, file: Path, topic: str, servers: str, folder: Path = FOLDER) -> None:
+    def __init__(
+        self, file: Path, topic: str, servers: str, folder: Path = FOLDER, *, sheet: str = ""
+    ) -> None:
         self._file = file.resolve()
         self._topic = topic
         self._state = _state(self._file)
-        named = f"{self._file}\n{topic}\n{servers}".encode("utf-8", "surrogatepass")
+        parts = [str(self._file), topic, servers, *([sheet] if sheet else [])]
+        named = "\n".join(parts).encode("utf-8", "surrogatepass")
         self._path = folder / f"{hashlib.sha256(named).hexdigest()[:16]}.json"
         self._noted_at = time.monotonic()
 

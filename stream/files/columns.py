@@ -252,7 +252,8 @@ def looks_like_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bo
     cells = [cell.strip() for cell in first]
     if not all(cells) or len(set(cells)) != len(cells) or not rest:
         return False
-    if any(len(c) > _LONGEST_NAME // 2 or re.search(r"\d|[.!?]$|[,;] ", c) for c in cells):
+    # One word may end with a dot: "Meldungsnr.".
+    if any(len(c) > _LONGEST_NAME // 2 or re.search(r"\d|[!?]$|\s.*\.$|[,;] ", c) for c in cells):
         return False
     below = [[row[i] for row in rest if i < len(row)] for i in range(len(cells))]
     return any(

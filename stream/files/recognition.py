@@ -52,12 +52,13 @@ def _of_workbook(source: Opened, path: Path, options: Options) -> Table:
     from stream.files.sheets import open_sheet  # noqa: PLC0415 - only for workbooks
 
     assert source.file is not None  # noqa: S101 - as its content says
-    sheet = open_sheet(source.file, str(path), options.wanted)
+    sheet = open_sheet(source.file, str(path), options.wanted, options.sheet)
     facts = [*source.packing, "a workbook", f"sheet «{sheet.name}»"]
     if sheet.header > 1:
         facts.append(f"header in row {sheet.header}")
     if sheet.others:
-        facts.append(f"{sheet.others} other sheets not read")
+        alike = f", {listed(sheet.alike)} with the same columns among them: --sheet names one"
+        facts.append(f"{sheet.others} other sheets not read{alike if sheet.alike else ''}")
     return Table(tuple(facts), sheet.names, sheet.columns, sheet.records(), Remarks())
 
 

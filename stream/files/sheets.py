@@ -43,6 +43,7 @@ class Sheet:
         columns: which of them are what.
         header: row of the header, from 1; 0: there is none.
         others: how many other sheets the workbook has.
+        alike: those of them with the same header, where nobody named a sheet.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Sheet:
     header: int
     others: int
     table: Any
+    alike: tuple[str, ...] = ()
 
     def records(self) -> Iterator[Record]:
         """Yield the rows below the header that hold anything."""
@@ -60,11 +62,11 @@ class Sheet:
                 yield Record(number, dict(zip(self.names, cells, strict=False)))
 
 
-def open_sheet(file: BinaryIO, path: str, wanted: Wanted) -> Sheet:
-    """Return the first sheet of a workbook with a table of reviews.
+def open_sheet(file: BinaryIO, path: str, wanted: Wanted, named: str | None = None) -> Sheet:
+    """Return the first sheet of a workbook with a table of reviews, or the one that somebody named.
 
     Raises:
-        InputError: it is damaged or locked, or no sheet has a column of texts.
+        InputError: it is damaged or locked, no sheet has a column of texts, or none has this name.
     """
     from python_calamine import (  # noqa: PLC0415 - only for workbooks
         CalamineError,
@@ -75,24 +77,36 @@ def open_sheet(file: BinaryIO, path: str, wanted: Wanted) -> Sheet:
     try:
         file.seek(0)
         workbook = CalamineWorkbook.from_filelike(file)
-        return _reviews_in(workbook, path, wanted)
+        return _reviews_in(workbook, path, wanted, named)
     except PasswordError:
         raise InputError(f"{path} has a password", "save it without one") from None
     except (CalamineError, OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as a workbook: {error}", _SAVE) from None
 
 
-def _reviews_in(workbook: CalamineWorkbook, path: str, wanted: Wanted) -> Sheet:
+def _reviews_in(workbook: CalamineWorkbook, path: str, wanted: Wanted, named: str | None) -> Sheet:
+    sheets = workbook.sheet_names
+    if named is not None and named not in sheets:
+        raise InputError(
+            f"{path} has no sheet {named!r}; there are {listed(sheets)}", "name one of these"
+        )
+    candidates = sheets if named is None else [named]
     seen: list[str] = []
-    for position, name in enumerate(workbook.sheet_names):
-        table = workbook.get_sheet_by_index(position)
+    for at, name in enumerate(candidates):
+        table = workbook.get_sheet_by_name(name)
         rows = _beginning(table)
         if header := _header_in(rows, wanted):
             number, names, columns = header
-            others = len(workbook.sheet_names) - 1
-            return Sheet(name, tuple(names), columns, number, others, table)
+            alike = (
+                other
+                for other in candidates[at + 1 :]
+                if (found := _header_in(_beginning(workbook.get_sheet_by_name(other)), wanted))
+                and found[1] == names
+            )
+            others = len(sheets) - 1
+            return Sheet(name, tuple(names), columns, number, others, table, tuple(alike))
         seen = max([seen, *(cells for _, cells in rows[:HEADER_WITHIN])], key=_filled)
-    return _without_header(workbook, path, wanted, seen)
+    return _without_header(workbook, path, wanted, seen, candidates)
 
 
 def _header_in(
@@ -116,11 +130,16 @@ def _filled(cells: Sequence[str]) -> int:
 
 
 def _without_header(
-    workbook: CalamineWorkbook, path: str, wanted: Wanted, seen: Sequence[str]
+    workbook: CalamineWorkbook,
+    path: str,
+    wanted: Wanted,
+    seen: Sequence[str],
+    candidates: Sequence[str],
 ) -> Sheet:
-    """Take the first sheet that holds anything by what stands in it."""
-    for position, name in enumerate(workbook.sheet_names):
-        table = workbook.get_sheet_by_index(position)
+    """Take the longest sheet by what stands in it: what stands before it is a cover or a summary."""
+    tables = [workbook.get_sheet_by_name(name) for name in candidates]
+    for table in sorted(tables, key=lambda table: table.height, reverse=True):
+        name = table.name
         found = _beginning(table)
         if header := _header_in(found, Wanted()):
             known_columns(header[1], wanted)  # refuses what was named and is not there
@@ -133,8 +152,12 @@ def _without_header(
         if not {*wanted.text, wanted.id, wanted.label}.isdisjoint(first):
             known_columns(unique_names(first), wanted)
         columns = known_columns(names, wanted) if wanted else guess_columns(rows, names)
-        if columns is not None and (wanted or not looks_like_header(first, rest)):
-            return Sheet(name, tuple(names), columns, 0, len(workbook.sheet_names) - 1, table)
+        if columns is None:
+            continue
+        if not wanted and looks_like_header(first, rest):
+            seen = first
+            break
+        return Sheet(name, tuple(names), columns, 0, len(workbook.sheet_names) - 1, table)
     raise InputError(
         f"{path}: no column is known to hold the text; there are {listed(seen)}",
         "name it with --text-column",

@@ -28,12 +28,14 @@ class Options:
         wanted: columns.
         encoding: as :func:`~stream.files.encoding.encoding_named` takes it.
         delimiter: as :func:`~stream.files.dialect.delimiter_named` takes it.
+        sheet: of a workbook.
     """
 
     format: Format = "auto"
     wanted: Wanted = field(default_factory=Wanted)
     encoding: str | None = None
     delimiter: str | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

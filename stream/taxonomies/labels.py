@@ -16,6 +16,7 @@ def read_labelled_texts(
     label_column: str | None = None,
     say: Callable[[str], None] = lambda _: None,
     leave_out: Callable[[BadRow], None] = lambda _: None,
+    sheet: str | None = None,
 ) -> Iterator[tuple[str, str]]:
     """Yield each row's text and its label as the file writes it. Rows without either are left out.
 
@@ -25,12 +26,13 @@ def read_labelled_texts(
         label_column: likewise.
         say: is told which columns those are.
         leave_out: is told of each row that has no text or no label.
+        sheet: of a workbook; else the first with texts.
 
     Raises:
         InputError: it cannot be read, or no column is known to hold labels.
     """
     wanted = Wanted(tuple(text_columns), None, label_column)
-    with open_reviews(path, Options(wanted=wanted)) as file:
+    with open_reviews(path, Options(wanted=wanted, sheet=sheet)) as file:
         columns = file.table.columns
         labels = columns.label
         if not labels and next(iter(file), None) is None:

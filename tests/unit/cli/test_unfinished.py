@@ -97,6 +97,7 @@ def test_a_file_that_has_changed_is_not_gone_on_with(tmp_path):
     assert unfinished.note(4, at_once=True)
     assert Unfinished(file, "t", HERE, tmp_path / "state").delivered() == 4
     assert Unfinished(file, "another", HERE, tmp_path / "state").delivered() == 0
+    assert Unfinished(file, "t", HERE, tmp_path / "state", sheet="2026").delivered() == 0
     file.write_text(ROWS + "10,ещё одни\n", encoding="utf-8")
     with pytest.raises(InputError, match="has changed"):
         Unfinished(file, "t", HERE, tmp_path / "state").delivered()

@@ -191,6 +191,46 @@ def test_a_cabinets_report_with_a_title_above_its_header():
     assert rows[0].created_at.isoformat() == "2026-10-01T12:30:00+00:00"
 
 
+def several(**sheets):
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer) as book:
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            for at, row in enumerate(rows):
+                sheet.write_row(at, 0, row)
+    return buffer.getvalue()
+
+
+COVER = [["Complaints of the energy utility"], ["Made on", "28.11.2026"], ["By", "MUELLERK"]]
+YEAR = [
+    ["Meldungsnr.", "Langtext"],
+    *([f"00{i}", f"Der Zähler läuft falsch {i}"] for i in range(4)),
+]
+NEXT = [["Meldungsnr.", "Langtext"], ["009", "Der Strom ist weg"]]
+
+
+def test_a_cover_is_not_read_for_the_sheet_whose_columns_nobody_knows():
+    with pytest.raises(InputError, match=r"«Meldungsnr\.», «Langtext»"):
+        read(several(Cover=COVER, Y2025=YEAR), "export.xlsx")
+
+
+def test_without_any_header_the_longest_sheet_is_read():
+    said, rows, _ = read(several(Cover=COVER, Y2025=YEAR[1:]), "export.xlsx")
+    assert "sheet «Y2025», 1 other sheets not read" in said
+    assert [row.review_id for row in rows] == ["000", "001", "002", "003"]
+
+
+def test_other_sheets_with_the_same_columns_are_named_and_can_be_read():
+    data = several(Cover=COVER, Y2025=YEAR, Y2026=NEXT, Sums=[["Zähler", 4]])
+    wanted = Wanted(text=("Langtext",))
+    said, rows, _ = read(data, "export.xlsx", wanted=wanted)
+    assert "3 other sheets not read, «Y2026» with the same columns among them: --sheet" in said
+    assert len(rows) == len(YEAR) - 1
+    assert texts(data, "export.xlsx", wanted=wanted, sheet="Y2026") == ["Der Strom ist weg"]
+    with pytest.raises(InputError, match=r"no sheet 'Y2027'; there are «Cover», «Y2025», «Y2026»"):
+        read(data, "export.xlsx", wanted=wanted, sheet="Y2027")
+
+
 def test_a_separator_line_of_excel_is_no_row():
     assert texts('sep=;\r\nid;text\r\n1;"а; б"\r\n') == ["а; б"]
 
