@@ -2,7 +2,7 @@
 
 ::
 
-    container   gzip, zstd, zip, ... and what is inside   ──► bytes
+    container   gzip, zstd, zip, ... and what is inside   ──► bytes                pieces, unpacking
     encoding    UTF-8, UTF-16, Windows-1251, CP866, ...   ──► text
     recognition tables, lines or JSON; which kind of each
     dialect     delimiter, quotes, header                 ──► records of a table   table_rows

@@ -6,45 +6,27 @@ never without end.
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
-import select
 import struct
 import sys
 import tempfile
-import time
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, BinaryIO, Final, Literal, cast
+from typing import IO, BinaryIO, Final, Literal, cast
 
 from stream.errors import InputError
+from stream.files.pieces import PIECE_BYTES, Pieces
+from stream.files.unpacking import DAMAGE, Unpacked, unpacker_of
 
 STDIN: Final = Path("-")
-HEAD_BYTES: Final = 256 * 1024
-"""So much of a file is looked at before it is read."""
 
 Content = Literal["text", "excel", "parquet"]
 
-# A text of reviews packs to a tenth, a table of one repeated line to a hundredth. What unpacks to more
-# than this many times its size, and to more than this many bytes, was made to fill a disk.
-_MOST_RATIO: Final = 200
-_RATIO_FROM: Final = 512 * 1024 * 1024
 _MOST_LAYERS: Final = 3
-_PIECE: Final = 256 * 1024
 # What workbooks and Parquet need to be read from standard input: a file, as they are read from the end.
 _MOST_SPOOLED: Final = 4 * 1024**3
-# How a file begins tells what it is packed in: a tar archive says it last, after 257 bytes.
-_MAGIC_BYTES: Final = 512
-_PATIENCE_SECONDS: Final = 0.3
-"""A pipe that has said nothing for so long is a live one: it is read with what there is."""
-_SAMPLE_SECONDS: Final = 1.0
-"""How long a live pipe is listened to, to know what it says; longer only for its first line."""
 
-_DAMAGE: Final = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
 _NOT_OURS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"%PDF", "a PDF"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
@@ -67,149 +49,6 @@ _MARKUP: Final[tuple[tuple[bytes, str], ...]] = (
 )
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OPEN_AND_SAVE: Final = "open it where it was made, and save it as CSV or xlsx"
-
-
-class Pieces:
-    """A stream whose beginning can be looked at before it is read.
-
-    Args:
-        source: read once, in order; ``read1`` is used where there is one, so that what a pipe has
-            said is not held back.
-        name: of the file, for messages.
-    """
-
-    def __init__(self, source: Any, name: str = "the file") -> None:
-        self._name = name
-        self._read: Callable[[int], bytes] = getattr(source, "read1", source.read)
-        self._source = source
-        self._head = b""
-        self._ended = False
-        self._begun_at = 0.0
-        self._is_sampled = False
-        self.taken = 0
-        """Bytes that were read of the source."""
-
-    def peek(self) -> bytes:
-        """Return how it begins: enough to tell what it is packed in, if it has so much to say."""
-        while len(self._head) < _MAGIC_BYTES and not self._ended:
-            if self._head and not self._source_says_more(_PATIENCE_SECONDS):
-                break
-            self._look_further()
-        return self._head
-
-    def peek_lines(self) -> bytes:
-        """Return how a text begins: 256 KiB of it, or what a live pipe says within a second.
-
-        There is at least one whole line, however long that takes, unless the text ends before or is
-        longer. Asked again, it returns the same.
-        """
-        while len(self._head) < HEAD_BYTES and not self._ended and not self._is_sampled:
-            if b"\n" in self._head and not self._source_says_more(self._patience()):
-                break
-            self._look_further()
-        self._is_sampled = True
-        return self._head
-
-    def says_more(self, seconds: float) -> bool:
-        """Tell whether there is more to read within this time, or the end."""
-        return bool(self._head) or self._ended or self._source_says_more(seconds)
-
-    def _look_further(self) -> None:
-        self._head += self._next(HEAD_BYTES - len(self._head))
-        self._begun_at = self._begun_at or time.monotonic()
-
-    def _patience(self) -> float:
-        """Return how long a live pipe is waited for: a header alone says less than one with a row."""
-        left = max(0.0, self._begun_at + _SAMPLE_SECONDS - time.monotonic())
-        is_one_line = self._head.find(b"\n") == self._head.rfind(b"\n")
-        return left if is_one_line else min(left, _PATIENCE_SECONDS)
-
-    @property
-    def whole(self) -> bool:
-        """Whether all that there is has been looked at."""
-        return self._ended
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes, at most ``size``; all that are left if it is negative."""
-        if size < 0:
-            return b"".join(iter(lambda: self.read(_PIECE), b""))
-        if self._head:
-            piece, self._head = self._head[:size], self._head[size:]
-            return piece
-        return self._next(size)
-
-    def read1(self, size: int = -1, /) -> bytes:
-        """Return the next bytes without waiting for more than one piece."""
-        return self.read(size if size >= 0 else _PIECE)
-
-    def _next(self, size: int) -> bytes:
-        try:
-            piece = b"" if self._ended or not size else self._read(size)
-        except OSError as error:  # a disk or a network that fails
-            raise InputError(
-                f"{self._name} cannot be read after {self.taken:,} bytes: {error.strerror}",
-                "copy it to a disk that is sound",
-            ) from None
-        self._ended = self._ended or (not piece and size > 0)
-        self.taken += len(piece)
-        return piece
-
-    def _source_says_more(self, seconds: float) -> bool:
-        if hasattr(self._source, "says_more"):
-            return bool(self._source.says_more(seconds))
-        try:
-            descriptor = self._source.fileno()
-            return bool(select.select([descriptor], [], [], seconds)[0])
-        except (OSError, AttributeError, ValueError):
-            return True  # no pipe: a file, or bytes in memory
-
-
-class Unpacked:
-    """What was packed, in pieces, as far as it is believable.
-
-    Args:
-        stream: unpacks as it is read.
-        packed: what it reads from.
-        name: of the file, for messages.
-        kind: for messages: "gzip".
-        packed_bytes: how much is packed where ``packed`` cannot tell.
-    """
-
-    def __init__(
-        self, stream: Any, packed: Pieces | None, name: str, kind: str, packed_bytes: int = 0
-    ) -> None:
-        self._stream = stream
-        self._packed = packed
-        self._packed_bytes = packed_bytes
-        self._name = name
-        self._kind = kind
-        self._unpacked = 0
-
-    def says_more(self, seconds: float) -> bool:
-        """Tell whether what it is unpacked from has more within this time."""
-        return self._packed is None or self._packed.says_more(seconds)
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes.
-
-        Raises:
-            InputError: it is damaged, or unpacks to far more than it is.
-        """
-        try:
-            piece = cast("bytes", self._stream.read(size))
-        except _damage() as error:
-            said = str(error) or "it ends too early"
-            raise InputError(
-                f"{self._name} is damaged {self._kind}: {said}", "fetch or pack it again"
-            ) from None
-        self._unpacked += len(piece)
-        taken = self._packed.taken if self._packed else self._packed_bytes
-        if self._unpacked > max(_RATIO_FROM, _MOST_RATIO * taken):
-            raise InputError(
-                f"{self._name} unpacks to more than {_MOST_RATIO} times its size",
-                "unpack it yourself if you trust it, and name what comes out",
-            )
-        return piece
 
 
 class Opened:
@@ -260,7 +99,7 @@ def opened(path: Path, file: BinaryIO | None = None) -> Iterator[Opened]:
                 _open_zip(found, file, stack, str(path))
                 if found.content == "text":
                     continue  # what was in it may be a workbook
-            elif unpacked := _unpacker(head):
+            elif unpacked := unpacker_of(head):
                 kind, unpack = unpacked
                 packed = found.pieces
                 found.pieces = Pieces(Unpacked(unpack(packed), packed, str(path), kind))
@@ -312,43 +151,7 @@ def _open(path: Path) -> BinaryIO:
 
 def is_packed(head: bytes) -> bool:
     """Tell whether bytes begin what must be unpacked, a workbook among them."""
-    return head.startswith((b"PK", _OLE, b"PAR1")) or _unpacker(head) is not None
-
-
-def _unpacker(head: bytes) -> tuple[str, Callable[[Pieces], Any]] | None:
-    if head.startswith(b"\x1f\x8b"):
-        return "gzip", lambda packed: _ByPieces(gzip.GzipFile(fileobj=cast("Any", packed)))
-    if head.startswith(b"BZh"):
-        return "bzip2", lambda packed: _ByPieces(bz2.BZ2File(cast("Any", packed)))
-    if head.startswith(b"\xfd7zXZ\0"):
-        return "xz", lambda packed: _ByPieces(lzma.LZMAFile(cast("Any", packed)))
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return "zstd", _zstd
-    return None
-
-
-class _ByPieces:
-    """A library's file, read without waiting for more than one piece."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def read(self, size: int = -1, /) -> bytes:
-        return cast("bytes", self._file.read1(size))
-
-
-def _zstd(packed: Pieces) -> Any:
-    import zstandard  # noqa: PLC0415 - seldom needed
-
-    # A window of more would be asked for only to fill the memory.
-    window = 128 * 1024 * 1024
-    unpacker = zstandard.ZstdDecompressor(max_window_size=window)
-    return unpacker.stream_reader(cast("Any", packed), read_across_frames=True)
-
-
-def _damage() -> tuple[type[Exception], ...]:
-    zstandard = sys.modules.get("zstandard")
-    return _DAMAGE if zstandard is None else (*_DAMAGE, zstandard.ZstdError)
+    return head.startswith((b"PK", _OLE, b"PAR1")) or unpacker_of(head) is not None
 
 
 def _open_zip(found: Opened, file: BinaryIO, stack: ExitStack, path: str) -> None:
@@ -364,7 +167,7 @@ def _open_zip(found: Opened, file: BinaryIO, stack: ExitStack, path: str) -> Non
             return
         info = _only_file(archive, path)
         stream = stack.enter_context(archive.open(info))
-    except (*_DAMAGE, ValueError, struct.error) as error:
+    except (*DAMAGE, ValueError, struct.error) as error:
         said = "it has a password" if "password" in str(error) else str(error)
         raise InputError(f"{path} cannot be unpacked: {said}", "pack it again") from None
     except NotImplementedError as error:
@@ -373,7 +176,7 @@ def _open_zip(found: Opened, file: BinaryIO, stack: ExitStack, path: str) -> Non
     found.pieces = Pieces(Unpacked(stream, None, path, "zip", info.compress_size))
     found.packing.append("zip")
     found.name = PurePosixPath(info.filename).name
-    if head := _unpacker(found.pieces.peek()):
+    if head := unpacker_of(found.pieces.peek()):
         raise InputError(f"{path} holds {found.name}, which is {head[0]}", "unpack it first")
 
 
@@ -408,7 +211,7 @@ def _seekable(found: Opened, file: BinaryIO, stack: ExitStack, content: Content)
         found.file = file
         return
     copy: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack does
-    for piece in iter(lambda: found.pieces.read(_PIECE), b""):
+    for piece in iter(lambda: found.pieces.read(PIECE_BYTES), b""):
         copy.write(piece)
         if copy.tell() > _MOST_SPOOLED:
             raise InputError(

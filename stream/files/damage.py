@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from stream.files.container import Pieces
 from stream.files.encoding import Encoding
+from stream.files.pieces import Pieces
 from stream.files.rows import BadRow, Reason, Record, Remarks
 
 DAMAGED: Final = "damaged characters were replaced"

@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from stream.errors import InputError
-from stream.files import BadRow, ReviewRow, container, delimited, open_reviews, sheet_size
+from stream.files import BadRow, ReviewRow, delimited, open_reviews, sheet_size, unpacking
 from tests.support.workbooks import xlsx
 
 MEGABYTE = 1024 * 1024
@@ -23,8 +23,8 @@ def read(data, name="reviews.csv"):
 
 @pytest.fixture
 def small_limits(monkeypatch):
-    monkeypatch.setattr(container, "_RATIO_FROM", MEGABYTE)
-    monkeypatch.setattr(container, "_MOST_RATIO", 20)
+    monkeypatch.setattr(unpacking, "_RATIO_FROM", MEGABYTE)
+    monkeypatch.setattr(unpacking, "_MOST_RATIO", 20)
     monkeypatch.setattr(sheet_size, "MOST_UNPACKED", MEGABYTE)
 
 
