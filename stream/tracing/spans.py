@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, Self
 
+import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -34,6 +36,10 @@ _SCOPE: Final = "reviews-stream"
 # What the SDK keeps of a span's links unless told otherwise (OTEL_SPAN_LINK_COUNT_LIMIT).
 MAX_LINKS: Final = 128
 _SECOND_NS: Final = 1_000_000_000
+# Spans are a courtesy: nobody who is told to end waits longer for them.
+_CLOSE_SECONDS: Final = 2.0
+
+_log = structlog.get_logger(__name__)
 
 
 class Tracing:
@@ -116,8 +122,22 @@ class Tracing:
         span.end(ended)
 
     async def close(self) -> None:
-        """Send off what is left."""
-        await asyncio.to_thread(self._provider.shutdown)
+        """Send off what is left, as far as a collector takes it within two seconds."""
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def send_off() -> None:
+            self._provider.shutdown()
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(ended.set)
+
+        # A daemon: the SDK waits half a minute for a collector that says nothing, and a process for its
+        # other threads.
+        threading.Thread(target=send_off, name="last spans", daemon=True).start()
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await ended.wait()
+        except TimeoutError:
+            _log.warning("spans_not_sent", reason="the collector does not answer")
 
 
 def _sampled(headers: Iterable[tuple[str, bytes]]) -> TraceContext | None:
