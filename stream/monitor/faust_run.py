@@ -101,8 +101,10 @@ class FaustRun:
         tasks = {task for task in (stopping, self._starting) if task is not None}
         _, waiting = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
         for task in tasks - waiting:
-            # What kept it from starting, wait() has said.
-            if task is stopping and not task.cancelled() and (error := task.exception()):
+            # Asked for, else asyncio reports it. What kept Faust from starting, wait() has said; a stop
+            # that comes before it has started makes it fail.
+            error = None if task.cancelled() else task.exception()
+            if task is stopping and error is not None:
                 _log.warning("faust_stopped_badly", error=repr(error))
         return not waiting
 

@@ -1,6 +1,8 @@
-"""How a run of a Faust application that nobody ended comes to its end."""
+"""How a run of a Faust application comes to its end, whether somebody ended it or not."""
 
 import asyncio
+import gc
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,3 +52,30 @@ async def test_a_cancellation_of_faust_is_none_of_whoever_waits():
     run = await FaustRun(App(started, lambda _: cancelled())).__aenter__()
     with pytest.raises(RunCancelled):
         await asyncio.wait_for(run.wait(), 30)
+
+
+async def done(*_):
+    return True
+
+
+async def test_a_start_that_fails_because_it_was_stopped_is_not_reported():
+    reported, stopped = [], asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    async def starting():
+        await stopped.wait()
+        raise asyncio.InvalidStateError
+
+    async def stop():
+        stopped.set()
+
+    app = App(starting)
+    app.stop = stop
+    app.consumer = SimpleNamespace(thread=SimpleNamespace(abandoned_within=done))
+    app.producer = SimpleNamespace(abandon=done)
+    async with asyncio.timeout(30), FaustRun(app):
+        await asyncio.sleep(0)
+    del app
+    await asyncio.sleep(0)
+    gc.collect()
+    assert not reported
