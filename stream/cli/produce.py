@@ -8,6 +8,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -37,7 +38,23 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 5
 # What is in flight is waited for; a broker that does not answer holds nobody for longer.
-_PATIENCE: Final = 40.0
+_PATIENCE: Final = 10.0
+# For what none of us has thought of.
+_END_SECONDS: Final = 20.0
+
+
+class _GivenUp(Exception):
+    """What was in flight when it was stopped is not acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """How many reviews were delivered, and how that ended."""
+
+    count: int
+    stopped: bool = False
+    in_doubt: bool = False
+    """Further ones may be there: the broker did not say."""
 
 
 def produce(
@@ -81,25 +98,28 @@ def produce(
     rows.check()
     started = time.monotonic()
     skipped = _left_off(unfinished, resume=resume)
-    stopped = False
+    found = _Sent(0)
     if dry_run:
-        valid, sent = _shown(rows, limit, as_json=as_json), 0
+        valid = _shown(rows, limit, as_json=as_json)
     else:
         try:
-            sent, stopped = asyncio.run(_send(rows, limit, settings, unfinished, skipped))
+            found = asyncio.run(_send(rows, limit, settings, unfinished, skipped))
         except KeyboardInterrupt:  # later ones are heard: see _send
             note("[yellow]stopped before Kafka answered: nothing was sent[/yellow]")
             raise typer.Exit(130) from None
-        valid = sent
+        valid = found.count
     seconds = time.monotonic() - started
     if as_json:
-        report = {"sent": sent, "valid": valid, "skipped": skipped, **rows.counts()}
+        report = {"sent": found.count, "valid": valid, "skipped": skipped, **rows.counts()}
         out.print_json(json.dumps({**report, "seconds": round(seconds, 3)}))
     verb = "would be sent" if dry_run else "sent"
     note(f"{valid:,} reviews {verb} to [bold]{topic}[/bold] in {seconds:.1f} s")
-    if stopped:
-        kept = unfinished is not None and unfinished.note(skipped + sent, at_once=True)
-        _say_stopped(skipped + sent, kept=kept)
+    if found.stopped:
+        there = skipped + found.count
+        kept = unfinished is not None and unfinished.note(there, at_once=True)
+        if found.in_doubt:
+            note("[yellow]Kafka does not answer: what was on its way may be there, too[/yellow]")
+        _say_stopped(there, kept=kept)
         raise typer.Exit(130)
     rows.exit_if_any_left_out()
 
@@ -148,35 +168,40 @@ def _shown(rows: Rows, limit: int | None, *, as_json: bool) -> int:
 
 async def _send(
     rows: Rows, limit: int | None, settings: Settings, unfinished: Unfinished | None, skipped: int
-) -> tuple[int, bool]:
-    """Return how many were delivered, and whether that was cut short."""
+) -> _Sent:
+    """Send reviews until all are delivered, or a signal comes."""
     from stream.clients import ReviewProducer
+    from stream.kafka.stopping import unless_stopped
 
-    most = None if limit is None else skipped + limit
+    most, sent, in_doubt = None if limit is None else skipped + limit, 0, False
     # Heard from when the broker answers, for as long as something may be in flight.
-    with contextlib.ExitStack() as heard:
+    with contextlib.ExitStack() as heard, contextlib.suppress(_GivenUp):
         async with ReviewProducer(settings) as producer:
             with progress_over(rows, "publishing") as progress:
-                signals = heard.enter_context(StopSignals(ends_within=_PATIENCE))
+                signals = heard.enter_context(StopSignals(ends_within=_END_SECONDS))
 
                 def show(delivered: int) -> None:
-                    task = progress.task_ids[0]
+                    nonlocal sent
+                    sent, task = delivered, progress.task_ids[0]
                     progress.update(task, completed=rows.bytes_read, done=delivered)
                     if unfinished is not None:
                         unfinished.note(skipped + delivered)
 
                 reviews = itertools.islice(rows.reviews(most), skipped, None)
                 if unfinished is None:
-                    sent = await _send_as_they_come(producer, reviews, signals.stop, show)
+                    sending = _send_as_they_come(producer, reviews, signals.stop, show)
                 else:
-                    sent = await producer.send_many(_until(signals.stop, reviews), show)
+                    sending = producer.send_many(_until(signals.stop, reviews), show)
+                in_doubt = not await unless_stopped(sending, signals.stop, _PATIENCE)
+                if in_doubt:
+                    raise _GivenUp
     stopped = signals.stop.is_set()
     if unfinished is not None and not stopped:
         if sent == limit:  # it may have more
             unfinished.note(skipped + sent, at_once=True)
         else:
             unfinished.forget()
-    return sent, stopped
+    return _Sent(sent, stopped, in_doubt)
 
 
 def _until(stop: asyncio.Event, reviews: Iterator[Review]) -> Iterator[Review]:

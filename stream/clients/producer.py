@@ -18,6 +18,7 @@ from stream.errors import DeliveryError, InvalidReview
 from stream.files import derived_id, why_invalid
 from stream.kafka.clients import idempotent_producer
 from stream.kafka.connection import start, unreachable
+from stream.kafka.stopping import stop_producer
 from stream.kafka.topics import require_topics
 from stream.settings import Settings, load_settings
 from stream.tracing import open_tracing
@@ -30,6 +31,8 @@ MAX_IN_FLIGHT: Final = 5_000
 # Wait for company before a batch leaves: invisible to a person, four times the throughput.
 LINGER_MS: Final = 5
 BATCH_BYTES: Final = 128 * 1024
+# Whoever leaves by an exception has given up, or been told to end.
+_GIVE_UP_SECONDS: Final = 1.0
 
 
 class ReviewProducer:
@@ -93,9 +96,10 @@ class ReviewProducer:
             raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Deliver what is still in flight and disconnect."""
-        await self._producer.stop()
+    async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        """Deliver what is still in flight and disconnect, also from a broker that does not answer."""
+        patience = self._settings.kafka.request_timeout_ms / 1000
+        await stop_producer(self._producer, patience if failed is None else _GIVE_UP_SECONDS)
         if self._own_tracing is not None:
             await self._own_tracing.close()
 
@@ -153,8 +157,10 @@ class ReviewProducer:
                     waiting.append(await self._enqueue(checked(review), trace))
                     if len(waiting) >= MAX_IN_FLIGHT:
                         await settle(MAX_IN_FLIGHT // 2)
-            finally:
+            except Exception:  # whoever is cancelled waits for nothing more
                 await settle(0)
+                raise
+            await settle(0)
         return delivered
 
     @contextlib.contextmanager

@@ -13,12 +13,14 @@ from collections.abc import Collection, Coroutine
 from typing import Any, Final
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from stream.kafka.private import (
     abort_connections,
     cancelled_tasks,
     client_of,
     leave_group,
+    sender_of,
     tasks_of,
 )
 
@@ -108,3 +110,22 @@ async def _let_go(consumer: Any, stopping: asyncio.Task[None]) -> None:
     client = client_of(consumer)
     abort_connections(client)
     await client.close()
+
+
+async def stop_producer(producer: Any, seconds: float) -> None:
+    """Stop a producer of aiokafka's; what is not acknowledged in time is given up.
+
+    Args:
+        producer: of aiokafka.
+        seconds: in which it may deliver what it has.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await producer.stop()
+    except (TimeoutError, KafkaError, AssertionError):
+        # stop() flushes, and a wedged flush never ends: close what is below it.
+        sender = sender_of(producer)
+        if sender is not None and sender.sender_task is not None:
+            await cancel_until_over([sender.sender_task])
+        abort_connections(producer.client)
+        await producer.client.close()

@@ -21,7 +21,7 @@ from stream.errors import BrokerError
 from stream.exactly_once.message import Message
 from stream.kafka.clients import observer, transactional_producer
 from stream.kafka.connection import start, unreachable
-from stream.kafka.private import sender_of
+from stream.kafka.stopping import stop_producer
 from stream.kafka.topics import require_topics
 from stream.queue.acts import Act
 from stream.queue.errors import NotSaved
@@ -241,17 +241,8 @@ class DecisionPublisher:
 
     async def _discard(self) -> None:
         producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await producer.stop()
-        except (TimeoutError, KafkaError, AssertionError):
-            # stop() flushes, and a wedged flush never ends: close what is below it.
-            sender = sender_of(producer)
-            if sender is not None and sender.sender_task is not None:
-                sender.sender_task.cancel()
-            await producer.client.close()
+        if producer is not None:
+            await stop_producer(producer, _CLOSE_SECONDS)
 
 
 def _not_saved() -> NotSaved:

@@ -24,6 +24,7 @@ class Broker:
     taken: ClassVar[list[str]] = []
     ctrl_c_at: ClassVar[str | None] = None
     before_ctrl_c: ClassVar[Callable[[], None]] = lambda: None
+    frozen: ClassVar[bool] = False
 
     def __init__(self, *_):
         pass
@@ -44,6 +45,8 @@ class Broker:
                 Broker.before_ctrl_c()
                 os.kill(os.getpid(), signal.SIGINT)
                 await asyncio.sleep(0.01)  # the loop hears of it
+                if Broker.frozen:
+                    await asyncio.Event().wait()
         return delivered
 
 
@@ -73,6 +76,20 @@ def test_ctrl_c_says_how_many_are_there_and_resume_sends_the_rest(produce):
     again = produce("--resume")
     assert isinstance(again.exception, InputError)
     assert "no stopped run" in again.exception.message
+
+
+def test_ctrl_c_does_not_wait_for_a_broker_that_is_frozen_and_says_what_is_unknown(
+    produce, monkeypatch
+):
+    monkeypatch.setattr(Broker, "frozen", True)
+    monkeypatch.setattr("stream.cli.produce._PATIENCE", 0.05)
+    stopped = produce(ctrl_c_at="3")
+    assert stopped.exit_code == 130
+    said = " ".join(stopped.stderr.split())
+    assert "first 4 reviews" in said
+    assert "may be there, too" in said
+    monkeypatch.setattr(Broker, "frozen", False)
+    assert json.loads(produce("--resume", "--json").stdout)["sent"] == 6
 
 
 def test_without_resume_it_says_what_is_sent_twice(produce):

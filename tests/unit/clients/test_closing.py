@@ -1,11 +1,11 @@
-"""A reader lets go of a broker that is gone, and says what was not committed."""
+"""Readers and producers let go of a broker that is gone, and say what it did not take."""
 
 import asyncio
 from types import SimpleNamespace
 
 import pytest
 
-from stream.clients import reader
+from stream.clients import ReviewProducer, reader
 from stream.clients.reader import TopicReader
 from stream.errors import BrokerError
 from stream.settings import load_settings
@@ -59,3 +59,20 @@ async def test_a_drain_does_not_wait_for_ever_to_commit():
     async with asyncio.timeout(10):
         with pytest.raises(BrokerError, match="no Kafka broker answers"):
             await anext(made)
+
+
+class Unacknowledged:
+    """A producer whose broker takes nothing."""
+
+    async def send(self, *_, **__):
+        return asyncio.get_running_loop().create_future()
+
+
+async def test_who_gives_up_sending_does_not_wait_for_what_is_in_flight():
+    producer = ReviewProducer(load_settings())
+    producer._producer = Unacknowledged()
+    sending = asyncio.create_task(producer.send_many(["сапоги жмут"]))
+    await asyncio.sleep(0.01)
+    sending.cancel()
+    await asyncio.wait([sending], timeout=10)
+    assert sending.cancelled()

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from stream.kafka import stopping
-from stream.kafka.stopping import cancel_until_over, stop_surely
+from stream.kafka.stopping import cancel_until_over, stop_producer, stop_surely
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +144,21 @@ async def test_what_goes_wrong_while_a_consumer_stops_is_told():
 
     with pytest.raises(OSError, match="no way"):
         await stop_surely(consumer_with(None), stop())
+
+
+async def test_a_producer_whose_broker_takes_nothing_more_is_closed_without_it():
+    closed = []
+
+    async def close():
+        closed.append(True)
+
+    sending = await begun(deaf(2))
+    producer = SimpleNamespace(
+        stop=asyncio.Event().wait,
+        client=SimpleNamespace(_conns={}, close=close),
+        _sender=SimpleNamespace(sender_task=sending),
+    )
+    async with asyncio.timeout(10):
+        await stop_producer(producer, 0.01)
+    assert closed
+    assert sending.cancelled()
