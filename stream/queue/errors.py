@@ -114,7 +114,7 @@ class NothingToUndo(QueueError):
 
 
 class NotSaved(QueueError):
-    """Kafka did not take the decision. Nothing was published; trying again is safe."""
+    """Kafka did not take the decision, or the queue ended before it said so. Trying again is safe."""
 
     code = "not-saved"
     status = 503

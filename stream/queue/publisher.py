@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from stream.errors import BrokerError
 from stream.exactly_once.message import Message
 from stream.kafka.clients import observer, transactional_producer
 from stream.kafka.connection import start, unreachable
-from stream.kafka.stopping import stop_producer
+from stream.kafka.stopping import cancel_until_over, stop_producer
 from stream.kafka.topics import require_topics
 from stream.queue.acts import Act
 from stream.queue.errors import NotSaved
@@ -105,11 +104,10 @@ class DecisionPublisher:
         self._task = asyncio.create_task(self._run(), name="decision publisher")
 
     async def stop(self) -> None:
-        """Finish what is under way and disconnect."""
+        """Finish what is under way, if Kafka takes it soon, and disconnect."""
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
         while not self._waiting.empty():
             self._refuse(self._waiting.get_nowait(), _not_saved())
         await self._discard()
@@ -132,18 +130,31 @@ class DecisionPublisher:
             group = [await self._waiting.get()]
             while not self._waiting.empty() and sum(len(w.acts) for w in group) < MOST_ACTS:
                 group.append(self._waiting.get_nowait())
+            acts = [act for waiting in group for act in waiting.acts]
+            committing = asyncio.create_task(self._commit(acts), name="decisions")
             try:
-                places = await asyncio.shield(self._commit([a for w in group for a in w.acts]))
-            except NotSaved as error:
-                for waiting in group:
-                    self._refuse(waiting, error)
-                continue
-            for waiting in group:
-                its, places = places[: len(waiting.acts)], places[len(waiting.acts) :]
-                if not waiting.done.done():
-                    waiting.done.set_result(its)
+                await asyncio.wait([committing])
+            finally:
+                if not committing.done():  # we are to end
+                    await asyncio.wait([committing], timeout=_CLOSE_SECONDS)
+                    await cancel_until_over([committing])
+                self._answer(group, committing)
 
-    def _refuse(self, waiting: _Waiting, error: Exception) -> None:
+    def _answer(self, group: Sequence[_Waiting], committed: asyncio.Task[list[Place]]) -> None:
+        error = _not_known() if committed.cancelled() else committed.exception()
+        if error is not None:
+            for waiting in group:
+                self._refuse(waiting, error)
+            if not isinstance(error, NotSaved):
+                raise error
+            return
+        places = committed.result()
+        for waiting in group:
+            its, places = places[: len(waiting.acts)], places[len(waiting.acts) :]
+            if not waiting.done.done():
+                waiting.done.set_result(its)
+
+    def _refuse(self, waiting: _Waiting, error: BaseException) -> None:
         if not waiting.done.done():
             waiting.done.set_exception(error)
 
@@ -249,4 +260,11 @@ def _not_saved() -> NotSaved:
     return NotSaved(
         "Kafka did not take the decision; nothing was published",
         "try again; if it stays so, `reviews doctor` says more",
+    )
+
+
+def _not_known() -> NotSaved:
+    return NotSaved(
+        "the queue ends, and Kafka has not said whether it took the decision",
+        "look at the review again once the queue is back",
     )
