@@ -18,7 +18,7 @@ from stream.errors import DeliveryError, InvalidReview
 from stream.files import derived_id, why_invalid
 from stream.kafka.clients import idempotent_producer
 from stream.kafka.connection import start, unreachable
-from stream.kafka.stopping import stop_producer
+from stream.kafka.stopping import GIVE_UP_SECONDS, stop_producer
 from stream.kafka.topics import require_topics
 from stream.settings import Settings, load_settings
 from stream.tracing import open_tracing
@@ -31,8 +31,6 @@ MAX_IN_FLIGHT: Final = 5_000
 # Wait for company before a batch leaves: invisible to a person, four times the throughput.
 LINGER_MS: Final = 5
 BATCH_BYTES: Final = 128 * 1024
-# Whoever leaves by an exception has given up, or been told to end.
-_GIVE_UP_SECONDS: Final = 1.0
 
 
 class ReviewProducer:
@@ -89,17 +87,20 @@ class ReviewProducer:
             cluster = await self._producer.client.fetch_all_metadata()
             require_topics([self.topic], cluster.topics())
         except KafkaError as error:
-            await self._producer.stop()
+            await stop_producer(self._producer)
             raise unreachable(kafka, error) from None
         except BaseException:
-            await self._producer.stop()
+            await stop_producer(self._producer)
             raise
         return self
 
     async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        """Deliver what is still in flight and disconnect, also from a broker that does not answer."""
+        """Deliver what is still in flight and disconnect, also from a broker that does not answer.
+
+        Whoever leaves by an exception has given up, or been told to end.
+        """
         patience = self._settings.kafka.request_timeout_ms / 1000
-        await stop_producer(self._producer, patience if failed is None else _GIVE_UP_SECONDS)
+        await stop_producer(self._producer, patience if failed is None else GIVE_UP_SECONDS)
         if self._own_tracing is not None:
             await self._own_tracing.close()
 

@@ -15,6 +15,7 @@ from stream.guard.sealing import DecisionSeal
 from stream.kafka.clients import idempotent_producer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.read_to_end import read_to_end
+from stream.kafka.stopping import stop_producer
 from stream.kafka.whole_topic import reading_whole
 from stream.settings import Settings
 
@@ -92,7 +93,7 @@ async def publish(settings: Settings, decisions: list[GuardDecision]) -> None:
     except (KafkaError, OSError) as error:
         raise unreachable(settings.kafka, error) from None
     finally:
-        await producer.stop()
+        await stop_producer(producer)
 
 
 def _key_of(decision: GuardDecision) -> bytes:

@@ -30,6 +30,7 @@ CANCEL_AGAIN_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 2.0
 # Once more, where it was a join that was waited for and not the broker.
 _LEAVE_SECONDS: Final = 1.0
+GIVE_UP_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -112,12 +113,13 @@ async def _let_go(consumer: Any, stopping: asyncio.Task[None]) -> None:
     await client.close()
 
 
-async def stop_producer(producer: Any, seconds: float) -> None:
+async def stop_producer(producer: Any, seconds: float = GIVE_UP_SECONDS) -> None:
     """Stop a producer of aiokafka's; what is not acknowledged in time is given up.
 
     Args:
         producer: of aiokafka.
-        seconds: in which it may deliver what it has.
+        seconds: in which it may deliver what it has. The usual ones are for whoever has waited before for
+            each message, or does not want to any more.
     """
     try:
         async with asyncio.timeout(seconds):

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from stream.errors import CacheError, InputError
 from stream.kafka.clients import idempotent_producer
 from stream.kafka.connection import start, unreachable
+from stream.kafka.stopping import stop_producer
 from stream.operations.erasure_copies import Copies, TopicCopies, find_copies
 from stream.operations.erasure_files import FileRows, data_files, erase_rows, trained_on
 from stream.operations.erasure_traces import Trace, find_traces
@@ -131,7 +132,7 @@ class Eraser:
         except (KafkaError, OSError) as error:
             raise unreachable(kafka, error) from None
         finally:
-            await producer.stop()
+            await stop_producer(producer)
         return len(places)
 
     async def _erase_from_redis(self, done: Erasure, copies: Copies) -> None:

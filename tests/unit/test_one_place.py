@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 KAFKA = "stream/kafka/clients.py"
 REDIS = "stream/redis/connection.py"
 PRIVATE = "stream/kafka/private.py"
+STOPPING = "stream/kafka/stopping.py"
 PLACES = {
     "AIOKafkaConsumer": KAFKA,
     "BoundedConsumer": KAFKA,
@@ -47,6 +48,12 @@ def test_clients_are_made_in_one_place(place):
         if call in names and path != place
     }
     assert not found
+
+
+def test_producers_are_stopped_where_a_frozen_broker_is_not_waited_for():
+    stopping = {"producer.stop", "self._producer.stop"}
+    found = {path for file, path in product() for call in calls_in(file) if call in stopping}
+    assert {path for path in found if not path.startswith("stream/bench/")} == {STOPPING}
 
 
 def test_only_one_place_says_that_committed_records_are_read():

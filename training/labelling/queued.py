@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from schemas import Category, RelabelTask, Review, SourcePosition, cloud_event, encode
 from stream.kafka.clients import idempotent_producer
 from stream.kafka.connection import start, unreachable
+from stream.kafka.stopping import stop_producer
 from stream.kafka.topics import create_topics
 from stream.settings import Settings
 from training.data.files import Suggestion
@@ -94,5 +95,5 @@ async def queue_sample(
     except (KafkaError, OSError) as error:
         raise unreachable(settings.kafka, error) from None
     finally:
-        await producer.stop()
+        await stop_producer(producer)
     return QueuedSample(len(sending), tuple(left_out))

@@ -11,6 +11,7 @@ from schemas import ModelAnnouncement, cloud_event, encode
 from stream.errors import ConfigError, ModelError
 from stream.kafka.clients import idempotent_producer
 from stream.kafka.connection import start, unreachable
+from stream.kafka.stopping import stop_producer
 from stream.kafka.topics import require_topics
 from stream.model.signing import signing_key, trusted_keys
 from stream.settings import Settings
@@ -101,4 +102,4 @@ async def _publish(settings: Settings, role: Role, value: bytes | None, headers:
     except (KafkaError, OSError) as error:
         raise unreachable(kafka, error) from None
     finally:
-        await producer.stop()
+        await stop_producer(producer)
