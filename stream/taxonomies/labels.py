@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from stream.errors import InputError
 from stream.files import BadRow, Options, Reason, Wanted, open_reviews
 from stream.files.columns import listed
+
+_MOST_SHOWN: Final = 40
 
 
 def read_labelled_texts(
@@ -35,12 +38,16 @@ def read_labelled_texts(
     with open_reviews(path, Options(wanted=wanted, sheet=sheet)) as file:
         columns = file.table.columns
         labels = columns.label
-        if not labels and next(iter(file), None) is None:
-            raise InputError(f"{path} holds no rows", "name a file of labelled texts")
         if not labels:
+            first = next(iter(file), None)
+            if first is None:
+                raise InputError(f"{path} holds no rows", "name a file of labelled texts")
+            # Where no name is known, the names stand in the first row.
+            names = map(str, first.fields.values()) if columns.guessed else file.table.names
             raise InputError(
-                f"{path}: no column is known to hold labels; there are {listed(file.table.names)}",
-                "name it with --label-column",
+                f"{path}: no column is known to hold labels; there are "
+                f"{listed(name[:_MOST_SHOWN] for name in names)}",
+                "name it with --label-column, and the text's with --text-column",
             )
         say(f"{path.name}: {file.table.said_of_labels}")
         for row in file:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from stream.files import BadRow, Options, Reason, Wanted
 from stream.files.checking import is_much
 from stream.files.labels import LabelRow, category_of_label, label_rows, open_labels
 from stream.files.table import Table
+from stream.listing import some
 from stream.text import normalize
 from training.data.origins import ORIGINS, Origin, counted
 from training.data.unstated import PERSON_ASSUMED, Unstated
@@ -31,6 +33,9 @@ _BY_PEOPLE: Final = frozenset({"validated", "people"})
 _REASONS: Final = "reasons."
 # More rows that were left out are only counted.
 _TOLD_ROWS: Final = 5
+# Labels without a category, the most frequent first: a misspelled one may stand on a tenth of the rows.
+_TOLD_LABELS: Final = 8
+_SAID: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ def read_labelled(path: Path, unstated: Unstated = PERSON_ASSUMED) -> list[Label
             continue
         category = row.category()
         if isinstance(category, BadRow):
-            left_out.add(category, open_yet=not row.said)
+            left_out.add(category, row.said)
             continue
         confidence = _number(row.fields.get("confidence"))
         labelled = LabelledItem(item, category, _product(row.fields), confidence=confidence)
@@ -253,13 +258,15 @@ class _LeftOut:
         self._first_fault: BadRow | None = None
         self._count = 0
         self._faults = 0
+        self._unknown: Counter[str] = Counter()
 
-    def add(self, row: BadRow, *, open_yet: bool = False) -> None:
+    def add(self, row: BadRow, said: Sequence[str] | None = None) -> None:
         """Leave a row out.
 
         Args:
             row: to be left out, and why.
-            open_yet: nobody has labelled it. That is no fault of the file, however many they are.
+            said: its labels, where it is left out for them. That nobody has labelled a row is no fault
+                of the file, however many they are.
 
         Raises:
             DataError: nobody is told.
@@ -268,9 +275,11 @@ class _LeftOut:
             raise _bad(self._path, row)
         self._first = self._first or row
         self._count += 1
-        if not open_yet:
+        if said is None or said:
             self._first_fault = self._first_fault or row
             self._faults += 1
+        if said and len(set(said)) == 1:
+            self._unknown[said[0][:_SAID]] += 1
         if self._count <= _TOLD_ROWS:
             self._unstated.tell(f"{self._path}, line {row.line}: {row.problem}: left out")
 
@@ -282,6 +291,12 @@ class _LeftOut:
         """
         if self._first is None:
             return
+        if self._unknown:
+            known = [f"{label!r} ({count:,})" for label, count in self._unknown.most_common()]
+            self._unstated.tell(
+                f"{self._path}: labels that name no category: {some(known, _TOLD_LABELS)}; `formerly` "
+                "in the taxonomy's file takes a label for a category"
+            )
         total = taken + self._count
         if self._first_fault and is_much(self._faults, taken + self._faults):
             like_it = f" ({self._faults:,} of {total:,} rows are like it)"

@@ -97,6 +97,15 @@ def test_of_an_export_that_is_labelled_in_part_the_labelled_rows_serve(tmp_path)
     assert any("6 of 9 rows were left out, 3 are taken" in line for line in told)
 
 
+def test_labels_that_name_no_category_are_counted_the_most_frequent_first(tmp_path):
+    told = []
+    labels = ["посуда"] * 90 + ["Тарелки"] * 2 + ["посуда / обувь", "", "Тарелки"]
+    rows = [{"text": f"чайник {i}", "category": label} for i, label in enumerate(labels)]
+    read_labelled(jsonl(tmp_path / "a.jsonl", *rows), Unstated(tell=told.append))
+    (said,) = [line for line in told if "name no category" in line]
+    assert "'Тарелки' (3), 'посуда / обувь' (1);" in said
+
+
 def test_a_file_in_which_nothing_is_labelled_is_refused(tmp_path):
     rows = [{"text": f"чайник {i}", "category": ""} for i in range(9)]
     with pytest.raises(DataError, match=r"line 1: there is no label \(9 of 9 rows are like it\)"):

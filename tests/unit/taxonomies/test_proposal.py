@@ -98,6 +98,13 @@ def test_a_file_without_labels_is_refused_with_the_columns_that_it_has(tmp_path)
         list(read_labelled_texts(path))
 
 
+def test_names_that_nobody_knows_are_shown_as_they_stand_in_the_first_row(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("Code;Level 1;Level 2;Means\nK1;Meter;Broken;it shows nothing any more\n")
+    with pytest.raises(InputError, match="«Code», «Level 1», «Level 2», «Means»"):
+        list(read_labelled_texts(path))
+
+
 @pytest.mark.parametrize("content", ["", "\n\n"])
 def test_an_empty_file_is_refused_as_one(tmp_path, content):
     path = tmp_path / "labels.csv"
