@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -117,13 +117,7 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
             "name the column of labels with --label-column",
         )
     slugs = _slugs(texts_of)
-    if none is not None:
-        named = [label for label in texts_of if _folded(label) == _folded(none)]
-        if not named:
-            raise InputError(f"no text has the label {none!r}", "name one as the file writes it")
-    else:
-        named = [label for label in texts_of if _sounds_like_none(slugs[label])]
-    means_none = named[0] if named else None
+    means_none = _meaning_none(slugs, none)
     labels = sorted(
         texts_of, key=lambda label: (label == means_none, -len(texts_of[label]), slugs[label])
     )
@@ -149,6 +143,16 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
         mixed_up=tuple(counts.mixed_up(guesses)),
         contradicting=_contradicting(texts_of),
     )
+
+
+def _meaning_none(slugs: Mapping[str, str], none: str | None) -> str | None:
+    """Return the label that means "none of these": the one that is said to, or that sounds so."""
+    if none is None:
+        return next((label for label in slugs if _sounds_like_none(slugs[label])), None)
+    for label in slugs:
+        if _folded(label) == _folded(none):
+            return label
+    raise InputError(f"no text has the label {none!r}", "name one as the file writes it")
 
 
 def _by_label(rows: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -45,11 +45,6 @@ class PairedDifference:
     p_better: float
     """Share of the resamples in which the first model is better; a tie counts half."""
 
-    @property
-    def significant(self) -> bool:
-        """Whether the interval leaves zero out."""
-        return self.difference.low > 0 or self.difference.high < 0
-
 
 @dataclass(frozen=True, slots=True)
 class CategoryScore:
