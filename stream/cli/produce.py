@@ -178,7 +178,9 @@ async def _send(
     with contextlib.ExitStack() as heard, contextlib.suppress(_GivenUp):
         async with ReviewProducer(settings) as producer:
             with progress_over(rows, "publishing") as progress:
-                signals = heard.enter_context(StopSignals(ends_within=_END_SECONDS))
+                # Once more does not hurry it: it is to say what is there.
+                listening = StopSignals(ends_within=_END_SECONDS, again_ends=False)
+                signals = heard.enter_context(listening)
 
                 def show(delivered: int) -> None:
                     nonlocal sent

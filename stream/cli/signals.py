@@ -30,15 +30,17 @@ class StopSignals:
 
     Args:
         ends_within: seconds that the process may take to end after the first signal. Then it is ended,
-            with a log line and the stacks of all threads. None: it may take as long as it needs, and a
-            later Ctrl-C ends it at once.
+            with a log line and the stacks of all threads. None: it may take as long as it needs.
         on_first: called with the first signal.
+        again_ends: whether a later Ctrl-C ends the process at once.
     """
 
     def __init__(
         self,
         ends_within: float | None = None,
         on_first: Callable[[signal.Signals], object] = lambda _: None,
+        *,
+        again_ends: bool = True,
     ) -> None:
         self.stop = asyncio.Event()
         """Set by the first signal."""
@@ -46,6 +48,7 @@ class StopSignals:
         """Which it was."""
         self._ends_within = ends_within
         self._on_first = on_first
+        self._again_ends = again_ends
         self._heard_at = 0.0
         self._timer: threading.Timer | None = None
         self._loop = asyncio.get_running_loop()
@@ -67,7 +70,7 @@ class StopSignals:
     def _may_end_at_once(self) -> bool:
         # A shell or `timeout` may send one stop twice; only a later Ctrl-C means "at once".
         later = time.monotonic() - self._heard_at > _TWICE_SECONDS
-        return later and self._ends_within is None
+        return later and self._again_ends
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self.first is None and self._ends_within is not None:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import structlog
 import typer
@@ -16,6 +16,10 @@ from stream.cli.signals import StopSignals
 
 if TYPE_CHECKING:
     from stream.settings import Settings
+
+# After the drain. What bounds its own end adds up to less than ten; this is for what does not, as a thread
+# that asks for an address and gets no answer, and for what none of us has thought of.
+_END_SECONDS: Final = 15.0
 
 _log = structlog.get_logger(__name__)
 
@@ -73,7 +77,8 @@ async def _work(settings: Settings, *, stop_at_eof: bool) -> signal.Signals | No
     def on_first(number: signal.Signals) -> None:
         _log.info("worker_stopping", signal=number.name)
 
-    signals = StopSignals(on_first=on_first)
+    ends_within = settings.worker.drain_timeout + _END_SECONDS
+    signals = StopSignals(ends_within=ends_within, on_first=on_first)
     if stop_at_eof:
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: _StopAtEof(signals.stop), sys.stdin)

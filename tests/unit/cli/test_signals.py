@@ -79,6 +79,32 @@ asyncio.run(main())
     assert "Traceback" not in said
 
 
+def test_a_worker_does_not_outlive_its_drain_for_a_thread_that_gets_no_answer():
+    code = """
+import asyncio, time
+from stream.cli import work
+from stream.settings import load_settings
+from stream.worker import app
+
+async def run_worker(settings, stop):
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 100)
+    print("ready", flush=True)
+    await stop.wait()
+
+app.run_worker = run_worker
+work._END_SECONDS = 0.2
+asyncio.run(work._work(load_settings(worker={"drain_timeout": 0.1}), stop_at_eof=False))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        said, logged = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == 1
+    assert "process_did_not_end" in said + logged
+
+
 async def test_what_was_stopped_and_has_ended_is_not_ended_later(monkeypatch):
     ended = threading.Event()
     monkeypatch.setattr("stream.cli.signals._end_process", lambda _: ended.set())
