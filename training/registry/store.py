@@ -21,10 +21,19 @@ from pydantic import ValidationError
 
 from stream.account import account_name
 from stream.errors import ModelError
-from stream.model.folder import MANIFEST, Manifest, file_digest, graph_bytes, verify
+from stream.model.folder import (
+    MANIFEST,
+    Manifest,
+    file_digest,
+    graph_bytes,
+    has_active_categories,
+    read_any_manifest,
+    verify,
+)
 from stream.private_files import sync_folder
 from training.registry.errors import (
     NothingToRollBack,
+    OtherTaxonomy,
     RefusedByGate,
     RegistryDamaged,
     UnknownVersion,
@@ -108,9 +117,15 @@ class Registry:
 
         Raises:
             RegistryDamaged: it is not.
+            OtherTaxonomy: it was made for another taxonomy than the active one.
         """
         folder = self.path(record)
         try:
+            if not has_active_categories(read_any_manifest(folder)):
+                raise OtherTaxonomy(
+                    f"version {record.number} has other categories than the active taxonomy",
+                    "set REVIEWS_TAXONOMY to the one that it was trained for, or name another version",
+                )
             manifest = verify(folder)
             digest = file_digest(folder / MANIFEST)
         except (ModelError, OSError) as error:

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import Taxonomy, active_taxonomy, using
 from stream.errors import ModelError
 from stream.model.classifier import Classifier
 from tests.support.tiny_model import write_tiny_model
 from training.registry.errors import (
     NothingToRollBack,
+    OtherTaxonomy,
     RefusedByGate,
     RegistryDamaged,
     UnknownVersion,
@@ -139,6 +141,18 @@ def test_a_stored_model_that_was_changed_is_not_promoted(registry, model):
     with pytest.raises(RegistryDamaged, match="version 1 is damaged"):
         registry.promote(1)
     assert registry.state().champion is None
+
+
+def test_a_former_champion_with_other_categories_is_not_called_damaged(registry, model):
+    registry.promote(registry.add(model(6.0)).number)
+    registry.promote(registry.add(model(5.0)).number)
+    former = active_taxonomy().model_dump(by_alias=True) | {"none": None}
+    with (
+        using(Taxonomy.model_validate(former)),
+        pytest.raises(OtherTaxonomy, match="version 1 has other categories"),
+    ):
+        registry.rollback()
+    assert registry.state().champion == 2
 
 
 def test_a_stored_model_that_was_exchanged_is_noticed(registry, model):
