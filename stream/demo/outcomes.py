@@ -40,7 +40,7 @@ class EventOutcome:
 
 
 class OutcomeParser:
-    """Turns a message of any output topic into an :class:`Outcome`.
+    """Turns a message of any output topic into an :class:`EventOutcome`.
 
     One of the batches topic becomes a :class:`~schemas.BatchSummary`.
 

@@ -46,7 +46,9 @@ class BoundedConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships
     """An ``AIOKafkaConsumer`` that is bounded and never raises for what a record holds.
 
     Args:
+        topics: that it subscribes to, if any.
         bounds: of what is held and looked at.
+        options: of ``AIOKafkaConsumer``.
     """
 
     def __init__(self, *topics: str, bounds: Bounds | None = None, **options: Any) -> None:

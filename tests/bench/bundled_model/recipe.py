@@ -114,7 +114,7 @@ def train_starter(
         data: the folder of the real reviews, see :func:`tests.bench.bundled_model.soft_labels.starter_labels`.
         folder: where the model goes.
         work: keeps dataset and encoder; the encoder is taken up if it would be made the same today.
-        plan: how; see :class:`Plan`.
+        plan: how; see :class:`StarterPlan`.
         progress: is told how far it is.
         unstated: is told which reviews without a text are left out.
 

@@ -100,7 +100,7 @@ class LlmSource:
         return self._settings.llm_model
 
     def write(self, category: Category, count: int, turn: int) -> list[str]:
-        """Ask for reviews; see :meth:`Source.write`."""
+        """Ask for reviews; see :meth:`CandidateSource.write`."""
         if self.usage.tokens + count * _TOKENS_A_REVIEW > self._settings.llm_max_tokens:
             raise BudgetSpent(
                 f"the budget of {self._settings.llm_max_tokens:,} tokens is spent",
