@@ -252,8 +252,8 @@ class AuditSettings(Section):
     per_week: int = Field(
         0,
         ge=0,
-        description="At least so many a category and week, or all where fewer are published. With much "
-        "traffic this alone costs people the least.",
+        description="At least so many a category and week, or all where fewer are published over the week; of "
+        "what comes at once a seventh of the number. With much traffic this alone costs people the least.",
     )
     key: SecretStr | None = Field(
         None,
