@@ -75,16 +75,6 @@ def zombie(*phases: str) -> Injector:
     return inject
 
 
-async def freeze_anywhere(run: Experiment) -> str:
-    """The zombie without a trap, for pipelines that have none."""
-    member = run.random.choice(run.fleet.members)
-    asleep = SESSION_SECONDS + run.random.uniform(1, 4)
-    member.signal(signal.SIGSTOP)
-    await asyncio.sleep(asleep)
-    member.signal(signal.SIGCONT)
-    return f"SIGSTOP for {asleep:.1f} s"
-
-
 def scale_to(*counts: int) -> Injector:
     """Change the number of workers under load, gracefully."""
 
