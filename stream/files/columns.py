@@ -252,8 +252,7 @@ def looks_like_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bo
     cells = [cell.strip() for cell in first]
     if not all(cells) or len(set(cells)) != len(cells) or not rest:
         return False
-    # One word may end with a dot: "Meldungsnr.".
-    if any(len(c) > _LONGEST_NAME // 2 or re.search(r"\d|[!?]$|\s.*\.$|[,;] ", c) for c in cells):
+    if any(len(c) > _LONGEST_NAME // 2 or _is_said(c) for c in cells):
         return False
     below = [[row[i] for row in rest if i < len(row)] for i in range(len(cells))]
     return any(
@@ -262,3 +261,10 @@ def looks_like_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bo
         for cell, values in zip(cells, below, strict=True)
         if any(value.strip() for value in values)
     )
+
+
+def _is_said(cell: str) -> bool:
+    """Tell whether a cell is a sentence or a value rather than a name."""
+    # One word may end with a dot: "Meldungsnr.".
+    ends = cell.endswith(("!", "?")) or (cell.endswith(".") and len(cell.split()) > 1)
+    return ends or re.search(r"\d|[,;] ", cell) is not None

@@ -135,4 +135,4 @@ def _meaning(field: FieldInfo) -> str:
 
 
 def _is_named(choice: str, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(choice)}(?!\w)", text) is not None
+    return choice in re.findall(r"[\w-]+", text)
