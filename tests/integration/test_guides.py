@@ -32,6 +32,8 @@ OTHERS = [
 # Typed in below, in this order, in a folder with files of these names.
 TYPED = (
     "reviews topics create",
+    "reviews topics update --dry-run",
+    "reviews topics update",
     "reviews doctor",
     "reviews produce reviews.csv",
     'echo "Платье село после первой стирки" | reviews produce -',
