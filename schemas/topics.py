@@ -48,7 +48,7 @@ class TopicPolicy:
             config["max.message.bytes"] = str(self.max_message_bytes)
         return config
 
-    def falls_short(self, found: Mapping[str, str]) -> dict[str, str]:
+    def falls_short(self, found: Mapping[str, str | None]) -> dict[str, str]:
         """Return those of its settings that a topic does not satisfy, as they should be.
 
         To be kept for longer, to take larger messages or to be compacted earlier is more than is asked
@@ -64,16 +64,20 @@ class TopicPolicy:
         }
 
 
-def _satisfies(name: str, found: str, wanted: str) -> bool:
+def _satisfies(name: str, found: str | None, wanted: str) -> bool:
     if found == wanted:
         return True
+    try:
+        has, asked = int(found or ""), int(wanted)
+    except ValueError:  # a name, or what no broker of Kafka's own says
+        return False
     match name:
         case "retention.ms":
-            return int(found) == FOREVER_MS or FOREVER_MS != int(wanted) <= int(found)
+            return has == FOREVER_MS or FOREVER_MS != asked <= has
         case "max.message.bytes":
-            return int(found) >= int(wanted)
+            return has >= asked
         case "max.compaction.lag.ms":
-            return int(found) <= int(wanted)
+            return has <= asked
         case _:
             return False
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactString, Int8, Int16, Int32
 
 from stream.errors import BrokerError
-from stream.kafka.clients import admin_client
-from stream.kafka.connection import start, unreachable
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message
 from stream.kafka.private import ask_broker
-from stream.kafka.topics import describe_topics
+from stream.kafka.topics import administering, describe_topics
 from stream.settings import Settings
 
 _TOPIC: Final = 2
@@ -60,14 +58,8 @@ async def apply_settings(settings: Settings, changes: list[TopicChange]) -> None
     """
     if not changes:
         return
-    admin = admin_client(settings.kafka)
-    await start(admin, settings.kafka)
-    try:
+    async with administering(settings.kafka) as admin:
         reply = await ask_broker(admin, _AlterSettings(changes))
-    except KafkaError as error:
-        raise unreachable(settings.kafka, error) from None
-    finally:
-        await admin.close()
     answers = ((name, why, code) for code, why, _, name, _ in reply.responses if code)
     refused = {name: why or for_code(code).__name__ for name, why, code in answers}
     if refused:

@@ -114,7 +114,7 @@ async def await_leaders(kafka: KafkaSettings, names: Iterable[str]) -> None:
         BrokerError: no broker answers, or it refuses us.
     """
     wanted = list(names)
-    async with _admin(kafka) as admin:
+    async with administering(kafka) as admin:
         # The broker tells nobody: it must be asked.
         while not await _all_led(admin, wanted):  # noqa: ASYNC110
             await asyncio.sleep(_VISIBLE_POLL_SECONDS)
@@ -122,7 +122,7 @@ async def await_leaders(kafka: KafkaSettings, names: Iterable[str]) -> None:
 
 async def delete_topics(settings: Settings, names: Iterable[str]) -> None:
     """Delete topics and everything in them. Absent ones are ignored."""
-    async with _admin(settings.kafka) as admin:
+    async with administering(settings.kafka) as admin:
         present = set(await admin.list_topics())
         if doomed := [name for name in names if name in present]:
             await admin.delete_topics(doomed)
@@ -134,7 +134,7 @@ async def list_topics(kafka: KafkaSettings) -> set[str]:
     Raises:
         BrokerError: no broker answers, or it refuses us.
     """
-    async with _admin(kafka) as admin:
+    async with administering(kafka) as admin:
         return set(await admin.list_topics())
 
 
@@ -145,7 +145,7 @@ async def partitions_of(kafka: KafkaSettings, *topics: str) -> list[TopicPartiti
         BrokerError: no broker answers, or it refuses us.
         TopicMissing: a topic does not exist.
     """
-    async with _admin(kafka) as admin:
+    async with administering(kafka) as admin:
         require_topics(topics, await admin.list_topics())
         found = await admin.describe_topics(list(topics))
     return sorted(
@@ -161,7 +161,7 @@ async def topic_configs(kafka: KafkaSettings, names: Iterable[str]) -> dict[str,
     Raises:
         BrokerError: no broker answers, or it refuses us.
     """
-    async with _admin(kafka) as admin:
+    async with administering(kafka) as admin:
         return await _configs(admin, list(names))
 
 
@@ -172,7 +172,7 @@ async def describe_topics(settings: Settings) -> list[TopicDescription]:
         BrokerError: no broker answers, or it refuses us.
     """
     policies = list(settings.topic_names.policies())
-    async with _admin(settings.kafka) as admin:
+    async with administering(settings.kafka) as admin:
         present = set(await admin.list_topics())
         names = [policy.name for policy in policies if policy.name in present]
         found = {topic["topic"]: topic for topic in await admin.describe_topics(names)}
@@ -217,7 +217,7 @@ def require_topics(needed: Iterable[str], present: Iterable[str]) -> None:
 async def _topics_wanted(settings: Settings) -> TopicSettings:
     """Return how topics are to be made: as the incoming one is, unless set."""
     names = settings.topic_names
-    async with _admin(settings.kafka) as admin:
+    async with administering(settings.kafka) as admin:
         present = names.incoming in await admin.list_topics()
         if names.existing and not present:
             raise TopicMissing(
@@ -249,7 +249,12 @@ def made_like(topics: TopicSettings, replicas: Sequence[int]) -> TopicSettings:
 
 
 @asynccontextmanager
-async def _admin(kafka: KafkaSettings) -> AsyncIterator[Any]:
+async def administering(kafka: KafkaSettings) -> AsyncIterator[Any]:
+    """Lend an admin client whose broker is part of its cluster.
+
+    Raises:
+        BrokerError: no broker answers, or it refuses us, also within the block.
+    """
     client = admin_client(kafka)
     await start(client, kafka)
     try:
@@ -275,7 +280,7 @@ async def _registered(admin: Any, seconds: float) -> None:
 
 
 async def _create_absent(kafka: KafkaSettings, wanted: list[NewTopic]) -> list[TopicOutcome]:
-    async with _admin(kafka) as admin:
+    async with administering(kafka) as admin:
         # Whoever may not create topics, as with the rights of a role, can use those that are there.
         present = set(await admin.list_topics())
         done = [TopicOutcome(topic.name, "exists") for topic in wanted if topic.name in present]

@@ -54,6 +54,11 @@ def test_earlier_compaction_is_fine_and_later_is_not(lag_ms, wanted):
     assert COMPACTED.falls_short({"max.compaction.lag.ms": str(lag_ms)}) == wanted
 
 
+@pytest.mark.parametrize("said", ["", "unlimited", "7d", "1e9", None])
+def test_what_is_no_number_falls_short(said):
+    assert POLICY.falls_short({"retention.ms": said}) == {"retention.ms": str(7 * DAY_MS)}
+
+
 def test_another_way_of_cleaning_falls_short():
     assert COMPACTED.falls_short({"cleanup.policy": "delete"}) == {"cleanup.policy": "compact"}
 
