@@ -18,14 +18,11 @@ from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from mode.threads import WorkerThread
 
-from stream.kafka.private import client_of
 from stream.kafka.stopping import stop_surely
 from stream.monitor.bounded import ended_within
 
-# Calls that still wait in the thread's queue, and a word to the group that we leave. Members that
-# say nothing are missed after the session's ten seconds.
+# For calls that still wait in the thread's queue.
 _QUEUE_SECONDS: Final = 2.0
-_LEAVE_SECONDS: Final = 2.0
 _CANCEL_AGAIN_SECONDS: Final = 0.1
 _LOOK_AGAIN_SECONDS: Final = 0.01
 
@@ -135,11 +132,8 @@ class BoundedConsumerThread(AIOKafkaConsumerThread):
         queue, consumer = self._method_queue, self._consumer
         if queue is not None and not await ended_within(_QUEUE_SECONDS, queue.stop()):
             _log.warning("calls_left_behind", seconds=_QUEUE_SECONDS)
-        if consumer is not None and not await ended_within(
-            _LEAVE_SECONDS, stop_surely(consumer, consumer.stop())
-        ):
-            _log.warning("group_not_left", seconds=_LEAVE_SECONDS)
-            await client_of(consumer).close()  # its stop() would come to this at last
+        if consumer is not None:
+            await stop_surely(consumer, consumer.stop())
 
     def close(self) -> None:
         """Do nothing: Faust would close the connections in the application's loop, not in theirs."""
