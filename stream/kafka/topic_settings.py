@@ -13,7 +13,7 @@ from aiokafka.errors import for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactString, Int8, Int16, Int32
 
-from stream.errors import BrokerError
+from stream.errors import BrokerError, TopicMissing
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message
 from stream.kafka.private import ask_broker
 from stream.kafka.topics import administering, describe_topics
@@ -40,12 +40,18 @@ async def missing_settings(settings: Settings) -> list[TopicChange]:
 
     Raises:
         BrokerError: no broker answers, or it refuses to say.
+        TopicMissing: none of them is there.
     """
     policies = {policy.name: policy for policy in settings.topic_names.policies()}
+    found = [topic for topic in await describe_topics(settings) if topic.exists]
+    if not found:
+        raise TopicMissing(
+            f"no topic of the prefix {settings.topics.prefix} is there",
+            "create them with `reviews topics create`, or correct REVIEWS_TOPICS__PREFIX",
+        )
     return [
         TopicChange(topic.name, name, topic.config[name], wanted)
-        for topic in await describe_topics(settings)
-        if topic.exists
+        for topic in found
         for name, wanted in policies[topic.name].falls_short(topic.config).items()
     ]
 

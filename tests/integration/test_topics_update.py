@@ -5,6 +5,7 @@ import json
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from stream.errors import TopicMissing
 from stream.kafka.topics import create_topics, topic_configs
 from tests.support.command_line import reviews
 from tests.support.pipeline import pipeline_settings
@@ -77,3 +78,14 @@ async def test_what_falls_short_is_set_and_what_somebody_set_otherwise_stays(set
     }
     assert after[names.labels] == before[names.labels]
     assert update(settings) == set()
+
+
+def test_where_no_topic_is_there_nobody_is_told_that_all_is_well(kafka, topic_prefix):
+    done = reviews(
+        *("topics", "update"),
+        REVIEWS_KAFKA__BOOTSTRAP_SERVERS=kafka,
+        REVIEWS_TOPICS__PREFIX=topic_prefix,
+    )
+    assert done.returncode == TopicMissing.exit_code
+    assert topic_prefix in done.stderr
+    assert "reviews topics create" in done.stderr
