@@ -30,6 +30,7 @@ from schemas.events import (
     Label,
     ModelAnnouncement,
     RelabelTask,
+    ReplayProgress,
     Review,
     SourcePosition,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "OtherFormat",
     "RegisteredSchemas",
     "RelabelTask",
+    "ReplayProgress",
     "Review",
     "SourcePosition",
     "Taxonomy",

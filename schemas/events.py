@@ -262,6 +262,37 @@ class ModelAnnouncement(Event):
     )
 
 
+class ReplayProgress(Event):
+    """How far replays got in a partition of a dead-letter topic, on the compacted ``reviews.replays``.
+
+    Key: topic and partition. It is published inside the transaction that sends the letters back. A letter
+    that was sent never waits again: of several records a letter waits only if all say so.
+    """
+
+    topic: str = Field(description="The dead-letter topic.")
+    topic_id: str = Field(
+        default="",
+        description="Its id, hexadecimal: one that is deleted and made anew has another. Empty: the "
+        "brokers name none.",
+    )
+    partition: Count
+    position: Count = Field(description="What stands from here on waits.")
+    left: list[tuple[Count, Count]] = Field(
+        default_factory=list,
+        description="What waits before that: first and last offset, both included, in order and apart.",
+    )
+    recorded_at: Moment = Field(default_factory=now)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ReplayProgress:
+        at = -1
+        for first, last in self.left:
+            if not at < first <= last < self.position:
+                raise ValueError(f"left: {first} to {last} is out of order")
+            at = last
+        return self
+
+
 class GuardDecision(Event):
     """A category of a model is held, or released again, on ``reviews.guard``; kept for ever.
 
@@ -398,6 +429,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     RelabelTask,
     Label,
     Judgement,
+    ReplayProgress,
     ModelAnnouncement,
     GuardDecision,
     BatchSummary,

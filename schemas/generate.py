@@ -24,6 +24,7 @@ from schemas.events import (
     Label,
     ModelAnnouncement,
     RelabelTask,
+    ReplayProgress,
     Review,
 )
 from schemas.taxonomy import all_categories, category_infos
@@ -131,6 +132,7 @@ _SINGLE_TOPICS: Final[tuple[tuple[str, type[Event] | None, str], ...]] = (
     ("labels", Label, "send"),
     ("judgements", Judgement, "send"),
     ("dead_letter", None, "send"),
+    ("replays", ReplayProgress, "send"),
     ("models", ModelAnnouncement, "receive"),
     ("guard", GuardDecision, "send"),
     ("batches", BatchSummary, "send"),

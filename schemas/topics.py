@@ -121,6 +121,11 @@ class TopicNames:
         return f"{self.prefix}.dead-letter{self.output_suffix}"
 
     @property
+    def replays(self) -> str:
+        """Compacted :class:`~schemas.events.ReplayProgress` by partition of a dead-letter topic."""
+        return f"{self.prefix}.replays"
+
+    @property
     def models(self) -> str:
         """Compacted :class:`~schemas.events.ModelAnnouncement`."""
         return f"{self.prefix}.models"
@@ -190,6 +195,12 @@ class TopicNames:
             retention_ms=month,
             # A message of the broker's default limit (1 MiB) must fit with our headers.
             max_message_bytes=DEAD_LETTER_MAX_BYTES,
+        )
+        yield TopicPolicy(
+            self.replays,
+            "how far dead letters were sent back",
+            cleanup="compact",
+            max_compaction_lag_ms=DAY_MS,
         )
         yield TopicPolicy(
             self.models, "the model to serve", cleanup="compact", single_partition=True

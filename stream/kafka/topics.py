@@ -148,11 +148,14 @@ async def partitions_of(kafka: KafkaSettings, *topics: str) -> list[TopicPartiti
     async with administering(kafka) as admin:
         require_topics(topics, await admin.list_topics())
         found = await admin.describe_topics(list(topics))
-    return sorted(
+    partitions = sorted(
         TopicPartition(topic["topic"], part["partition"])
         for topic in found
         for part in topic["partitions"]
     )
+    # One that is just being deleted is still listed, and has none.
+    require_topics(topics, {tp.topic for tp in partitions})
+    return partitions
 
 
 async def topic_configs(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -12,15 +12,16 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.errors import BrokerError
+from stream.exactly_once.transactional_producer import PartitionProducer
 from stream.exactly_once.transactions import Transactions
 from stream.kafka.broker_errors import Fenced
 from stream.kafka.clients import group_reader
 from stream.kafka.connection import start, unreachable
 from stream.kafka.expiry import expiry
-from stream.kafka.offsets import committed_offset
 from stream.kafka.size_limits import RecordsTooLarge
 from stream.kafka.topics import partitions_of
-from stream.operations.replay_choice import Choice
+from stream.operations.replay_choice import Choice, too_much_left
+from stream.operations.replay_memory import ReplayMemory
 from stream.operations.replay_pass import PartitionReplay, ReplayReport, ReplayTask
 from stream.settings import Settings
 from stream.worker.group_member import transaction_options
@@ -36,9 +37,9 @@ _log = structlog.get_logger(__name__)
 class DeadLetterReplay:
     """Re-publishes dead letters to the incoming topic: original bytes, key and headers.
 
-    Messages and the position reached are one Kafka transaction per batch, under one transactional
-    id per partition, as in the worker: a crash repeats nothing, and of two replays at once the
-    older is fenced. It ends at what was there when it started, so that a letter that dies again is
+    Messages, the record of how far it got and the group's offset are one Kafka transaction per batch,
+    under one transactional id per partition, as in the worker: a crash repeats nothing, and of two
+    replays at once the older is fenced. It ends at what was there when it started, so that a letter that dies again is
     not chased in circles.
 
     Args:
@@ -65,10 +66,11 @@ class DeadLetterReplay:
         self._dry_run = dry_run
         self._transactions = Transactions(
             replace(transaction_options(settings, self.group), reads_always=False),
-            [self._names.incoming],
+            [self._names.incoming, self._names.replays],
         )
+        self._records: list[TopicPartition] = []
+        self._warned = False
         self._task = ReplayTask(
-            self.group,
             self._names.incoming,
             choice or Choice(),
             limit,
@@ -81,11 +83,13 @@ class DeadLetterReplay:
 
         Raises:
             BrokerError: Kafka cannot be reached, or another replay took over.
-            TopicMissing: the dead-letter or the incoming topic does not exist.
+            TopicMissing: the dead-letter topic, the incoming one or that of the records does not exist.
+            InputError: more letters would be left out, here and there, than can be remembered.
         """
         kafka = self._settings.kafka
         letters = await partitions_of(kafka, self._names.dead_letter)
         await partitions_of(kafka, self._names.incoming)
+        self._records = await partitions_of(kafka, self._names.replays)
         consumer = group_reader(kafka, self.group, wait_ms=_WAIT_MS)
         await start(consumer, kafka)
         try:
@@ -102,46 +106,43 @@ class DeadLetterReplay:
 
     async def _replay_all(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         ends = await consumer.end_offsets(partitions)
-        await self._warn_of_the_forgotten(consumer, partitions)
-        for tp in partitions:
-            if not self._task.complete:
-                await self._replay_partition(consumer, tp, ends[tp])
+        for tp in partitions:  # those after a limit, too: they are put on record
+            await self._replay_partition(consumer, tp, ends[tp])
 
-    async def _warn_of_the_forgotten(
-        self, consumer: Any, partitions: Sequence[TopicPartition]
-    ) -> None:
-        """Say so if letters may have been sent back by a replay that the brokers have forgotten.
+    async def _warn_of_the_forgotten(self, consumer: Any, tp: TopicPartition) -> None:
+        """Say so, once, if letters may have been sent back by a replay that the brokers have forgotten.
 
-        They forget the offsets of a group without members long before letters are deleted.
+        It was one of an earlier version: those knew of nothing but the group's offsets, which brokers
+        forget long before letters are deleted.
         """
-        group = self.group
-        unknown = [tp for tp in partitions if await committed_offset(consumer, group, tp) is None]
-        if not unknown:
+        if self._warned:
             return
         hours = (await expiry(self._settings.kafka, self._names.incoming)).offsets or _USUAL_HOURS
         before = datetime.now(UTC) - timedelta(hours=hours)
         moment = int(before.timestamp() * 1000)
-        younger = await consumer.offsets_for_times(dict.fromkeys(unknown, moment))
-        begins = await consumer.beginning_offsets(unknown)
-        ends = await consumer.end_offsets(unknown)
-        if any((younger[tp].offset if younger[tp] else ends[tp]) > begins[tp] for tp in unknown):
+        younger = (await consumer.offsets_for_times({tp: moment}))[tp]
+        begin = (await consumer.beginning_offsets([tp]))[tp]
+        end = (await consumer.end_offsets([tp]))[tp]
+        self._warned = (younger.offset if younger else end) > begin
+        if self._warned:
             _log.warning(
                 "earlier_replay_may_be_forgotten",
                 letters_before=before.isoformat(timespec="seconds"),
-                reason="no replay is on record: there was none, or brokers have forgotten it "
-                "(offsets.retention.minutes), and what it sent back is sent back again; --since "
-                "leaves older letters out",
+                reason="no replay is on record: there was none, or one of an earlier version that "
+                "brokers have forgotten (offsets.retention.minutes), and what it sent back is sent back "
+                "again; --since leaves older letters out",
             )
 
     async def _replay_partition(self, consumer: Any, tp: TopicPartition, end: int) -> None:
         if self._dry_run:
-            at = await committed_offset(consumer, self.group, tp)
-            await PartitionReplay(self._task, consumer, tp, end, None).run(at)
+            await self._pass(consumer, tp, end, None)
             return
         while True:
             try:
                 await self._replay_partition_once(consumer, tp, end)
             except RecordsTooLarge as error:
+                if error.topic == self._names.replays:
+                    raise too_much_left() from None
                 # Nothing of the batch was sent. It is made anew, without what was too large.
                 self._task.limits.refused(error)
             else:
@@ -150,8 +151,18 @@ class DeadLetterReplay:
     async def _replay_partition_once(self, consumer: Any, tp: TopicPartition, end: int) -> None:
         producer = self._transactions.producer(tp)
         try:
-            # It settles what a crashed replay left open, and says what was really sent.
-            begin = await self._transactions.recovery(tp, consumer).start(producer)
-            await PartitionReplay(self._task, consumer, tp, end, producer).run(begin)
+            # It settles what a crashed replay left open: only then the memory says what was really sent.
+            await self._transactions.recovery(tp, consumer).start(producer)
+            await self._pass(consumer, tp, end, producer)
         finally:
             await producer.discard()
+
+    async def _pass(
+        self, consumer: Any, tp: TopicPartition, end: int, producer: PartitionProducer | None
+    ) -> None:
+        memory = ReplayMemory(consumer, self.group, self._records, tp)
+        known, recorded = await memory.recall()
+        if known is None:
+            await self._warn_of_the_forgotten(consumer, tp)
+        replay = PartitionReplay(self._task, consumer, tp, end, memory, producer)
+        await replay.run(known, recorded=recorded)

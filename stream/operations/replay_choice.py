@@ -13,6 +13,8 @@ from stream.errors import InputError
 
 # Kafka keeps 4,096 bytes with an offset (`offset.metadata.max.bytes`).
 MOST_NOTE_BYTES: Final = 4_000
+NOTE_TOO_LONG: Final = "*"
+"""Stands for a note that would be longer. Replays of earlier versions read nothing left in it."""
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -48,6 +50,14 @@ def mark_of(letter: DeadLetter) -> bytes:
     return mark.digest()
 
 
+def too_much_left() -> InputError:
+    """Return what to say of more letters left out than can be remembered."""
+    return InputError(
+        "more letters would be left out, here and there, than can be remembered",
+        "replay all of them, or leave out fewer kinds at a time",
+    )
+
+
 class Left:
     """Offsets before a position whose letters were left out, as ranges: first and last.
 
@@ -60,6 +70,12 @@ class Left:
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return iter(self._ranges)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Left) and self._ranges == other._ranges
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._ranges))
 
     def __contains__(self, offset: int) -> bool:
         return any(first <= offset <= last for first, last in self._ranges)
@@ -87,8 +103,7 @@ class Left:
     def to_note(self) -> str:
         """Return it as a text that Kafka keeps with an offset: distances in base 36.
 
-        Raises:
-            InputError: they are too many apart from one another.
+        :data:`NOTE_TOO_LONG`: they are too many apart from one another.
         """
         at, parts = 0, []
         for first, last in self._ranges:
@@ -99,12 +114,7 @@ class Left:
             )
             at = last
         note = ",".join(parts)
-        if len(note) > MOST_NOTE_BYTES:
-            raise InputError(
-                "more letters would be left out, here and there, than can be remembered",
-                "replay all of them, or leave out fewer kinds at a time",
-            )
-        return note
+        return note if len(note) <= MOST_NOTE_BYTES else NOTE_TOO_LONG
 
     @classmethod
     def from_note(cls, note: str) -> Left:

@@ -11,9 +11,9 @@ from aiokafka import ConsumerRecord, TopicPartition
 from stream.clients.consumer import DeadLetter, dead_letter
 from stream.exactly_once.message import Message
 from stream.exactly_once.transactional_producer import PartitionProducer
-from stream.kafka.offsets import committed_note
 from stream.kafka.size_limits import SizeLimits, message_bytes
-from stream.operations.replay_choice import Choice, Left, mark_of
+from stream.operations.replay_choice import Choice, mark_of
+from stream.operations.replay_memory import Reached, ReplayMemory
 
 # A transaction of a few hundred small letters takes well under its time-out of 15 s.
 _BATCH: Final = 200
@@ -44,7 +44,6 @@ _COUNTS: Final = tuple(counter.name for counter in fields(ReplayReport))
 class ReplayTask:
     """What a replay is about, and how far it got."""
 
-    group: str
     incoming: str
     """The topic that letters are sent back to."""
     choice: Choice
@@ -90,14 +89,15 @@ class ReplayTask:
 class PartitionReplay:
     """Sends back what waits since earlier replays, and what came after them.
 
-    The group's offset says how far replays got; the note beside it, which letters before that they
-    left. Both are committed with the messages.
+    How far it got, and which letters before that it left, is committed with the messages: as a record of
+    the memory, and as the group's offset and its note.
 
     Args:
         task: of the whole replay.
         consumer: of the group.
         tp: partition of the dead-letter topic.
         end: where it ended when the replay began.
+        memory: of the partition.
         producer: of the partition; None: nothing is sent.
     """
 
@@ -107,29 +107,36 @@ class PartitionReplay:
         consumer: Any,
         tp: TopicPartition,
         end: int,
+        memory: ReplayMemory,
         producer: PartitionProducer | None,
     ) -> None:
         self._task = task
         self._consumer = consumer
         self._tp = tp
         self._end = end
+        self._memory = memory
         self._producer = producer
-        self._position = 0
-        """Of the group."""
+        self._progress = Reached(0)
+        """Of all replays."""
         self._at = 0
         """Of this pass."""
-        self._left = Left()
         self._sent_before: set[bytes] = set()
         self._waiting = ReplayReport()
 
-    async def run(self, committed: int | None) -> None:
-        """Replay, from what the group has committed; None: nothing yet."""
+    async def run(self, known: Reached | None, *, recorded: bool) -> None:
+        """Replay, from what the memory knows.
+
+        Args:
+            known: how far replays got; None: nothing is known.
+            recorded: whether the memory's topic says all of it.
+        """
         task, consumer, tp = self._task, self._consumer, self._tp
         beginning = (await consumer.beginning_offsets([tp]))[tp]
-        self._position = max(beginning if committed is None else committed, beginning)
-        note = await committed_note(consumer, task.group, tp)
-        self._left = Left.from_note(note).from_(beginning)
-        first = next((first for first, _ in self._left), self._position)
+        self._progress = (known or Reached(beginning)).from_(beginning)
+        if not recorded:  # what the group alone knows is forgotten one day
+            await self._commit([])
+        position = self._progress.position
+        first = next((first for first, _ in self._progress.left), position)
         if first >= self._end:
             return
         # What came back is known by what was sent before: by all that stands before the position.
@@ -147,8 +154,9 @@ class PartitionReplay:
         messages: list[Message] = []
         waiting: list[tuple[int, int]] = []
         joins = False
+        position, left = self._progress.position, self._progress.left
         for record in records:
-            if record.offset < self._position and record.offset not in self._left:
+            if record.offset < position and record.offset not in left:
                 self._remember(record)
                 joins = False
                 continue
@@ -160,13 +168,19 @@ class PartitionReplay:
                 waiting.append((begin, record.offset))
             joins = waits
         last = records[-1].offset
-        left = self._left.replaced(self._at, last, waiting)
-        position = max(self._position, last + 1)
-        changed = position > self._position or list(left) != list(self._left)
-        if self._producer is not None and changed:
-            await self._producer.commit(messages, position, left.to_note())
-        self._left, self._position, self._at = left, position, last + 1
+        before = self._progress
+        self._progress = Reached(max(position, last + 1), left.replaced(self._at, last, waiting))
+        if self._progress != before:
+            await self._commit(messages)
+        self._at = last + 1
         self._task.count(counted)
+
+    async def _commit(self, messages: list[Message]) -> None:
+        if self._producer is None:
+            return
+        progress = self._progress
+        sent = [*messages, self._memory.message(progress)]
+        await self._producer.commit(sent, progress.position, progress.left.to_note())
 
     def _remember(self, record: ConsumerRecord) -> None:
         letter = self._task.letter_in(record)

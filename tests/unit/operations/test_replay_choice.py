@@ -1,11 +1,10 @@
 """What a replay leaves is remembered exactly, in a note that Kafka keeps with an offset."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.errors import InputError
-from stream.operations.replay_choice import MOST_NOTE_BYTES, Left
+from stream.operations.replay_choice import MOST_NOTE_BYTES, NOTE_TOO_LONG, Left
+from stream.operations.replay_memory import Reached
 
 OFFSETS = st.sets(st.integers(0, 60), max_size=30)
 
@@ -43,9 +42,23 @@ def test_a_note_of_somebody_else_says_nothing():
     assert list(Left.from_note("see wiki!")) == list(Left.from_note("")) == []
 
 
-def test_more_than_a_note_holds_is_an_error_with_the_remedy():
+def test_a_sign_stands_for_more_than_a_note_holds_and_reads_as_nothing_left():
     many = Left((offset, offset) for offset in range(0, 10_000, 3))
-    with pytest.raises(InputError) as failed:
-        many.to_note()
-    assert "replay all" in failed.value.remedy
+    assert many.to_note() == NOTE_TOO_LONG
+    assert list(Left.from_note(NOTE_TOO_LONG)) == []
     assert len(Left((o, o) for o in range(10**12, 10**12 + 1_500, 3)).to_note()) < MOST_NOTE_BYTES
+
+
+@given(OFFSETS, OFFSETS, st.integers(0, 61), st.integers(0, 61))
+def test_a_letter_waits_only_if_both_say_so(offsets, others, a, b):
+    ours = Reached(a, left_of({o for o in offsets if o < a}))
+    theirs = Reached(b, left_of({o for o in others if o < b}))
+    both = ours.both(theirs)
+    assert both == theirs.both(ours)
+
+    def waiting(progress):
+        return {o for o in range(62) if o >= progress.position or o in progress.left}
+
+    assert waiting(both) == waiting(ours) & waiting(theirs)
+    assert both.position == max(a, b)
+    assert all(last < both.position for _, last in both.left)
