@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from stream.kafka.connection import start, unreachable
 from stream.settings import KafkaSettings
 
 _POLL_MS: Final = 250
+_LOOK_AGAIN_SECONDS: Final = 0.1
 
 
 async def read_to_end(
@@ -32,6 +34,24 @@ async def read_to_end(
         for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
             for record in records:
                 yield record
+
+
+async def settled(
+    consumer: AIOKafkaConsumer, written: AIOKafkaConsumer, tp: TopicPartition
+) -> None:
+    """Wait until all that stands in a partition now is decided: behind an open transaction nothing is read.
+
+    Bounded by the caller.
+
+    Args:
+        consumer: started, reading what is committed.
+        written: started, of :func:`stream.kafka.clients.offset_observer`.
+        tp: the partition.
+    """
+    end = (await written.end_offsets([tp]))[tp]
+    # The broker tells nobody: it must be asked.
+    while (await consumer.end_offsets([tp]))[tp] < end:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 async def records_of(

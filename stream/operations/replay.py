@@ -15,13 +15,13 @@ from stream.errors import BrokerError
 from stream.exactly_once.transactional_producer import PartitionProducer
 from stream.exactly_once.transactions import Transactions
 from stream.kafka.broker_errors import Fenced
-from stream.kafka.clients import group_reader
+from stream.kafka.clients import group_reader, offset_observer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.expiry import expiry
 from stream.kafka.size_limits import RecordsTooLarge
 from stream.kafka.topics import partitions_of
 from stream.operations.replay_choice import Choice, too_much_left
-from stream.operations.replay_memory import ReplayMemory
+from stream.operations.replay_memory import RecordsTopic, ReplayMemory
 from stream.operations.replay_pass import PartitionReplay, ReplayReport, ReplayTask
 from stream.settings import Settings
 from stream.worker.group_member import transaction_options
@@ -30,6 +30,8 @@ from stream.worker.group_member import transaction_options
 _WAIT_MS: Final = 50
 # For so long brokers keep offsets, unless they say otherwise.
 _USUAL_HOURS: Final = 7 * 24
+# So often a broker looks for transactions that are past their time, with room to end them.
+_ABORTED_SECONDS: Final = 15.0
 
 _log = structlog.get_logger(__name__)
 
@@ -68,7 +70,7 @@ class DeadLetterReplay:
             replace(transaction_options(settings, self.group), reads_always=False),
             [self._names.incoming, self._names.replays],
         )
-        self._records: list[TopicPartition] = []
+        self._patience = settings.worker.transaction_timeout_ms / 1000 + _ABORTED_SECONDS
         self._warned = False
         self._task = ReplayTask(
             self._names.incoming,
@@ -82,17 +84,21 @@ class DeadLetterReplay:
         """Replay what was chosen of all that waits.
 
         Raises:
-            BrokerError: Kafka cannot be reached, or another replay took over.
+            BrokerError: Kafka cannot be reached, another replay took over, or somebody's transaction hides
+                what was recorded last.
             TopicMissing: the dead-letter topic, the incoming one or that of the records does not exist.
             InputError: more letters would be left out, here and there, than can be remembered.
         """
         kafka = self._settings.kafka
         letters = await partitions_of(kafka, self._names.dead_letter)
         await partitions_of(kafka, self._names.incoming)
-        self._records = await partitions_of(kafka, self._names.replays)
+        records = await partitions_of(kafka, self._names.replays)
         consumer = group_reader(kafka, self.group, wait_ms=_WAIT_MS)
-        await start(consumer, kafka)
+        written = offset_observer(kafka)
         try:
+            await start(consumer, kafka)
+            await start(written, kafka)
+            self._records = RecordsTopic(records, written, self._patience)
             await self._replay_all(consumer, letters)
         except Fenced:
             raise BrokerError(
@@ -102,6 +108,7 @@ class DeadLetterReplay:
             raise unreachable(kafka, error) from None
         finally:
             await consumer.stop()
+            await written.stop()
         return self._task.report
 
     async def _replay_all(self, consumer: Any, partitions: list[TopicPartition]) -> None:

@@ -7,6 +7,7 @@ versions wrote the offset alone: it counts as well.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,9 +24,10 @@ from schemas import (
     decode,
     encode,
 )
+from stream.errors import BrokerError
 from stream.exactly_once.message import Message
 from stream.kafka.offsets import committed_note, committed_offset
-from stream.kafka.read_to_end import read_to_end
+from stream.kafka.read_to_end import read_to_end, settled
 from stream.kafka.topic_ids import topic_ids
 from stream.operations.replay_choice import NOTE_TOO_LONG, Left, too_much_left
 
@@ -71,19 +73,38 @@ def _common(
             j += 1
 
 
+@dataclass(frozen=True, slots=True)
+class RecordsTopic:
+    """The topic of records, and how it is read."""
+
+    partitions: Sequence[TopicPartition]
+    """All of them."""
+    written: Any
+    """Started; it is asked where they end, open transactions included."""
+    patience_seconds: float
+    """For how long an open transaction is waited for."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return str(self.partitions[0].topic)
+
+    def answering(self, tp: TopicPartition) -> TopicPartition:
+        """Return where records of an input partition are written."""
+        return self.partitions[tp.partition % len(self.partitions)]
+
+
 class ReplayMemory:
     """Remembers one partition of a dead-letter topic.
 
     Args:
         consumer: started; it is assigned what is read.
         group: whose offset counts as well.
-        topic: all partitions of the topic of records.
+        topic: of the records.
         tp: partition of the dead-letter topic.
     """
 
-    def __init__(
-        self, consumer: Any, group: str, topic: Sequence[TopicPartition], tp: TopicPartition
-    ) -> None:
+    def __init__(self, consumer: Any, group: str, topic: RecordsTopic, tp: TopicPartition) -> None:
         self._consumer = consumer
         self._group = group
         self._topic = topic
@@ -95,6 +116,9 @@ class ReplayMemory:
         """Return how far replays got, None: nothing is known, and whether the topic says all of it.
 
         Transactions of former replays have to be settled before: what is open is not seen.
+
+        Raises:
+            BrokerError: somebody else's transaction hides what was recorded last.
         """
         ids = await topic_ids(self._consumer, [self._tp.topic])
         self._topic_id = ids.get(self._tp.topic, "")
@@ -125,7 +149,7 @@ class ReplayMemory:
         moment = event.recorded_at
         event_id = f"{self._key}#{moment.isoformat()}"
         headers = cloud_event(ReplayProgress, event_id, self._key, moment)
-        return Message(self._topic[0].topic, self._key.encode(), value, headers)
+        return Message(self._topic.name, self._key.encode(), value, headers)
 
     async def _recorded(self) -> Reached | None:
         """Return what all records say together: usually there is one that compaction has left.
@@ -133,7 +157,8 @@ class ReplayMemory:
         All partitions are read. A record is in the one with its input's number, less how many there are,
         and there may have been fewer.
         """
-        consumer, topic = self._consumer, self._topic
+        await self._settled()
+        consumer, topic = self._consumer, self._topic.partitions
         consumer.assign(topic)
         ends = await consumer.end_offsets(topic)
         for tp, begin in (await consumer.beginning_offsets(topic)).items():
@@ -148,6 +173,18 @@ class ReplayMemory:
             if progress is not None:
                 known = progress if known is None else known.both(progress)
         return known
+
+    async def _settled(self) -> None:
+        own = self._topic.answering(self._tp)
+        try:
+            async with asyncio.timeout(self._topic.patience_seconds):
+                await settled(self._consumer, self._topic.written, own)
+        except TimeoutError:
+            raise BrokerError(
+                f"a transaction is open in {own.topic}[{own.partition}], and what replays recorded after "
+                "it began cannot be read",
+                "replay when it has ended; `kafka-transactions.sh find-hanging` names one that never will",
+            ) from None
 
     def _progress_in(self, record: ConsumerRecord, end: int) -> Reached | None:
         """Return what a record says; None: it does not count.
@@ -185,7 +222,7 @@ class ReplayMemory:
                 "left_letters_forgotten",
                 partition=f"{self._tp.topic}[{self._tp.partition}]",
                 before=offset,
-                reason=f"{self._topic[0].topic} has lost its record: letters before this offset that "
+                reason=f"{self._topic.name} has lost its record: letters before this offset that "
                 "were left for a later replay are not sent",
             )
         return Reached(offset, Left.from_note(note))

@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from schemas import DeadLetterReason, ReplayProgress, SourcePosition, decode, encode
-from stream.errors import InputError, TopicMissing
+from stream.errors import BrokerError, InputError, TopicMissing
 from stream.exactly_once.group_producer import PartitionResult
 from stream.exactly_once.message import Message
 from stream.exactly_once.transactional_producer import transactional_id
@@ -183,6 +183,25 @@ async def test_a_transaction_is_settled_before_its_record_is_read(settings, comm
     await left.write({tp: PartitionResult(messages, NotedOffset(0))})
     await left.discard()
     assert await replayed(settings) == (sent, 0)
+
+
+async def test_what_an_open_transaction_of_somebody_else_hides_is_waited_for(settings):
+    names = settings.topic_names
+    server = settings.kafka.bootstrap_servers
+    async with AIOKafkaProducer(bootstrap_servers=server, transactional_id=names.prefix) as other:
+        await other.begin_transaction()
+        await other.send_and_wait(names.replays, b"", b"of another", partition=0)
+        # What a replay recorded meanwhile.
+        await write(settings, encode(record(settings, 1)))
+        await letters(settings, "not-json")
+        job = DeadLetterReplay(settings)
+        job._patience = 1.0
+        with pytest.raises(BrokerError, match="a transaction is open"):
+            await job.run()
+        replay = asyncio.create_task(replayed(settings))
+        await asyncio.sleep(1)
+        await other.abort_transaction()
+        assert await replay == (0, 0)
 
 
 async def test_records_are_found_after_their_topic_has_grown(settings):
