@@ -204,6 +204,21 @@ async def test_what_an_open_transaction_of_somebody_else_hides_is_waited_for(set
         assert await replay == (0, 0)
 
 
+async def test_dead_letters_of_a_backfill_are_remembered_apart(settings):
+    topics = settings.topics.model_copy(update={"output_suffix": ".m7"})
+    backfill = settings.model_copy(update={"topics": topics})
+    await create_topics(backfill)
+    await await_leaders(settings.kafka, [backfill.topic_names.dead_letter])
+    await letters(settings, "not-json", "not-json")
+    await letters(backfill, "not-json", "not-json", "not-json")
+    assert await replayed(backfill, limit=2) == (2, 0)
+    await forget(settings)
+    assert await replayed(settings) == (2, 0)
+    await forget(settings)
+    assert await replayed(settings) == (0, 0)
+    assert await replayed(backfill) == (1, 0)
+
+
 async def test_records_are_found_after_their_topic_has_grown(settings):
     names = settings.topic_names
     await grow(settings, names.dead_letter, 3)
