@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
 from typing import Any, Final
+from weakref import WeakSet
 
 import structlog
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
@@ -28,6 +30,8 @@ _log = structlog.get_logger(__name__)
 # What aiokafka raises at what no broker says: versions that end before they begin, a port of 70000, no
 # list where one belongs.
 _NONSENSE: Final = (AssertionError, ArithmeticError, LookupError, TypeError, ValueError)
+# Weakly: tasks that a bootstrap begins inherit it, and connect for as long as the client lives.
+_bootstrapping: ContextVar[WeakSet[Any] | None] = ContextVar("_bootstrapping", default=None)
 _COORDINATORS_TASKS: Final = (
     "_coordination_task",
     "_heartbeat_task",
@@ -119,7 +123,8 @@ def ask_elsewhere(client: Any, ask: Callable[[Any, Any], Awaitable[bool]]) -> No
 def mistrust_metadata(client: Any) -> None:
     """Let metadata that make no sense count as none.
 
-    aiokafka would let them end its task that looks for brokers, and all would wait for it for ever.
+    aiokafka would let them end its task that looks for brokers, and all would wait for it for ever. Nor does
+    it close the connection that it first asks over, if it is cancelled meanwhile or cannot read the answer.
 
     Args:
         client: the connections, not started.
@@ -127,12 +132,20 @@ def mistrust_metadata(client: Any) -> None:
     bootstrap, ask = client.bootstrap, client._metadata_update
 
     async def bootstrap_or_refuse() -> None:
+        opened: WeakSet[Any] = WeakSet()
+        outside = _bootstrapping.set(opened)
         try:
             await bootstrap()
-        except _NONSENSE as error:
+        except BaseException as error:
+            for connection in list(opened):
+                connection.close()
+            if not isinstance(error, _NONSENSE):
+                raise
             raise KafkaConnectionError(
                 f"what answers does not speak as a broker does: {error}"
             ) from error
+        finally:
+            _bootstrapping.reset(outside)
 
     async def update(cluster: Any, topics: Any) -> bool:
         try:
@@ -227,6 +240,8 @@ def understand_connections() -> None:
 
     @functools.wraps(connect)
     async def connect_or_refuse(connection: Any) -> Any:
+        if (opened := _bootstrapping.get()) is not None:
+            opened.add(connection)
         try:
             return await connect(connection)
         except OSError:  # of TLS some are ValueErrors, too
