@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka.errors import KafkaError, NoError, for_code
+from aiokafka.errors import NoError, for_code
 from aiokafka.protocol.admin import CreateAclsRequest
 
 from stream.acl.rules import ALLOW, ANY_HOST, AclRule
 from stream.errors import BrokerError
-from stream.kafka.clients import admin_client
-from stream.kafka.connection import start, unreachable
+from stream.kafka.administering import administering
 from stream.kafka.private import ask_broker
 from stream.settings import KafkaSettings
 
@@ -30,27 +29,21 @@ async def grant(kafka: KafkaSettings, principal: str, rules: Iterable[AclRule]) 
     Raises:
         BrokerError: Kafka cannot be reached, has no authorizer, or refuses us.
     """
-    client = admin_client(kafka)
-    await start(client, kafka)
     granted = 0
-    try:
+    async with administering(kafka) as admin:
         for rule in rules:
             for operation in rule.operations:
-                await _create(client, principal, rule, operation)
+                await _create(admin, principal, rule, operation)
                 granted += 1
-    except (KafkaError, OSError) as error:
-        raise unreachable(kafka, error) from None
-    finally:
-        await client.close()
     return granted
 
 
-async def _create(client: Any, principal: str, rule: AclRule, operation: int) -> None:
+async def _create(admin: Any, principal: str, rule: AclRule, operation: int) -> None:
     request = CreateAclsRequest(
         rule.resource, rule.name, rule.pattern, principal, ANY_HOST, operation, ALLOW
     )
     # aiokafka knows the request and has no method for it.
-    response = await ask_broker(client, request)
+    response = await ask_broker(admin, request)
     for code, message in response.creation_responses:
         if (error := for_code(code)) is not NoError:
             raise BrokerError(

@@ -22,7 +22,8 @@ from aiokafka.errors import KafkaError
 
 from stream.bench.doubles import EmulatedAccelerator
 from stream.bench.usage import cpu_seconds
-from stream.kafka.clients import admin_client, bulk_producer
+from stream.kafka.administering import administering
+from stream.kafka.clients import bulk_producer
 from stream.kafka.topics import create_topics, delete_topics
 from stream.logs import configure_logs
 from stream.model.classifier import Classifier
@@ -222,24 +223,20 @@ async def drained(settings: Settings, count: int) -> Drained:
     """Wait until the group has committed ``count`` events.
 
     Raises:
+        BrokerError: no broker answers, or it refuses us.
         TimeoutError: it takes more than five minutes.
     """
-    admin = admin_client(settings.kafka)
-    await admin.start()
     first, before, cpu = 0.0, 0, cpu_seconds()
-    try:
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
-            coordinator = await _coordinator(admin, settings.worker.group)
-            while True:
-                done = await _committed(admin, settings.worker.group, coordinator)
-                now = time.monotonic()
-                if done and not first:
-                    first, before, cpu = now, done, cpu_seconds()
-                if done >= count:
-                    break
-                await asyncio.sleep(_POLL_SECONDS)
-    finally:
-        await admin.close()
+    async with asyncio.timeout(_TIMEOUT_SECONDS), administering(settings.kafka) as admin:
+        coordinator = await _coordinator(admin, settings.worker.group)
+        while True:
+            done = await _committed(admin, settings.worker.group, coordinator)
+            now = time.monotonic()
+            if done and not first:
+                first, before, cpu = now, done, cpu_seconds()
+            if done >= count:
+                break
+            await asyncio.sleep(_POLL_SECONDS)
     events, spent = max(count - before, 1), cpu_seconds()
     cpu_us = {kind: (s - cpu.get(kind, 0.0)) / events * 1e6 for kind, s in spent.items()}
     seconds = max(now - first, _POLL_SECONDS)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
 
-from stream.kafka.clients import admin_client
-from stream.kafka.connection import start, unreachable
+from stream.kafka.administering import administering
 from stream.kafka.replies import taking_apart
 from stream.settings import KafkaSettings
 
@@ -40,11 +38,9 @@ async def expiry(kafka: KafkaSettings, topic: str) -> Expiry:
         topic: the incoming one.
 
     Raises:
-        BrokerError: no broker answers.
+        BrokerError: no broker answers, or it refuses us.
     """
-    admin = admin_client(kafka)
-    await start(admin, kafka)
-    try:
+    async with administering(kafka) as admin:
         cluster = await admin.describe_cluster()
         with taking_apart("the cluster"):
             node = cluster["brokers"][0]["node_id"]
@@ -58,10 +54,6 @@ async def expiry(kafka: KafkaSettings, topic: str) -> Expiry:
             return _expiry(
                 [entry for reply in found for *_, entries in reply.resources for entry in entries]
             )
-    except KafkaError as error:
-        raise unreachable(kafka, error) from None
-    finally:
-        await admin.close()
 
 
 def _expiry(entries: list[Any]) -> Expiry:

@@ -14,9 +14,10 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactString, Int8, Int16, Int32
 
 from stream.errors import BrokerError, TopicMissing
+from stream.kafka.administering import administering
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message
 from stream.kafka.private import ask_broker
-from stream.kafka.topics import administering, describe_topics
+from stream.kafka.topics import describe_topics
 from stream.settings import Settings
 
 _TOPIC: Final = 2

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -22,9 +21,9 @@ from aiokafka.errors import (
 
 from schemas import TopicNames, TopicPolicy
 from stream.errors import BrokerError, TopicMissing
-from stream.kafka.clients import admin_client, observer
+from stream.kafka.administering import administering
+from stream.kafka.clients import observer
 from stream.kafka.connection import start, unreachable
-from stream.kafka.private import client_of
 from stream.settings import KafkaSettings, Settings, TopicSettings
 
 # Metadata follow within milliseconds; a broker that needs longer has trouble of its own.
@@ -249,37 +248,6 @@ def made_like(topics: TopicSettings, replicas: Sequence[int]) -> TopicSettings:
         like["min_insync_replicas"] = _ENOUGH if replication > _ENOUGH else 1
     given = topics.model_fields_set
     return topics.model_copy(update={k: v for k, v in like.items() if k not in given})
-
-
-@asynccontextmanager
-async def administering(kafka: KafkaSettings) -> AsyncIterator[Any]:
-    """Lend an admin client whose broker is part of its cluster.
-
-    Raises:
-        BrokerError: no broker answers, or it refuses us, also within the block.
-    """
-    client = admin_client(kafka)
-    await start(client, kafka)
-    try:
-        await _registered(client, kafka.request_timeout_ms / 1000)
-        yield client
-    except (KafkaError, OSError) as error:
-        raise unreachable(kafka, error) from None
-    finally:
-        await client.close()
-
-
-async def _registered(admin: Any, seconds: float) -> None:
-    """Wait for a broker that answers and is no part of its cluster yet, or not again.
-
-    One that has just started, or was silent for longer than its session, names no brokers for a
-    moment, itself included: whatever is asked of it fails.
-    """
-    client = client_of(admin)
-    deadline = time.monotonic() + seconds
-    while not client.cluster.brokers() and time.monotonic() < deadline:
-        await asyncio.sleep(_VISIBLE_POLL_SECONDS)
-        await client.force_metadata_update()
 
 
 async def _create_absent(kafka: KafkaSettings, wanted: list[NewTopic]) -> list[TopicOutcome]:

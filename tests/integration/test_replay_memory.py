@@ -15,14 +15,9 @@ from stream.errors import BrokerError, InputError, TopicMissing
 from stream.exactly_once.group_producer import PartitionResult
 from stream.exactly_once.message import Message
 from stream.exactly_once.transactional_producer import transactional_id
+from stream.kafka.administering import administering
 from stream.kafka.membership import NotedOffset
-from stream.kafka.topics import (
-    administering,
-    await_leaders,
-    create_topics,
-    delete_topics,
-    partitions_of,
-)
+from stream.kafka.topics import await_leaders, create_topics, delete_topics, partitions_of
 from stream.operations import replay_memory
 from stream.operations.replay import DeadLetterReplay
 from stream.operations.replay_choice import Choice

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 KAFKA = "stream/kafka/clients.py"
 REDIS = "stream/redis/connection.py"
+ADMINISTERING = "stream/kafka/administering.py"
 PRIVATE = "stream/kafka/private.py"
 STOPPING = "stream/kafka/stopping.py"
 PLACES = {
@@ -48,6 +49,11 @@ def test_clients_are_made_in_one_place(place):
         if call in names and path != place
     }
     assert not found
+
+
+def test_admin_clients_are_lent_by_one_place_that_starts_and_closes_them():
+    found = {path for file, path in product() for call in calls_in(file) if call == "admin_client"}
+    assert found == {ADMINISTERING}
 
 
 def test_producers_are_stopped_where_a_frozen_broker_is_not_waited_for():
