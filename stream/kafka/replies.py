@@ -14,6 +14,9 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, UnknownError, for_code
 
+from stream.errors import BrokerError
+from stream.listing import some
+
 _UNKNOWN_SERVER_ERROR: Final = -1
 
 
@@ -51,6 +54,27 @@ def require_all(
     if missing:
         named = ", ".join(f"{tp.topic}[{tp.partition}]" for tp in missing[:3])
         raise MalformedReply(f"{_name(reply)} says nothing of {named}")
+
+
+def require_none_refused(refused: Mapping[str, str], said: str, remedy: str) -> None:
+    """Check that a broker did all that it was asked for.
+
+    >>> require_none_refused({"a": "not yours", "b": "nor this"}, "topic {} cannot be made", "ask")
+    Traceback (most recent call last):
+        ...
+    stream.errors.BrokerError: topic a and 1 more cannot be made: not yours
+
+    Args:
+        refused: why, by name.
+        said: what a person reads of the names, which go between its braces.
+        remedy: what to do about it.
+
+    Raises:
+        BrokerError: it refused some; the first is named, with its reason.
+    """
+    if refused:
+        reason = next(iter(refused.values()))
+        raise BrokerError(f"{said.format(some(list(refused), most=1))}: {reason}", remedy)
 
 
 def error_of(code: int) -> KafkaError:

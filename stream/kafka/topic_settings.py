@@ -13,10 +13,11 @@ from aiokafka.errors import for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactString, Int8, Int16, Int32
 
-from stream.errors import BrokerError, TopicMissing
+from stream.errors import TopicMissing
 from stream.kafka.administering import administering
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message
 from stream.kafka.private import ask_broker
+from stream.kafka.replies import require_none_refused
 from stream.kafka.topics import describe_topics
 from stream.settings import Settings
 
@@ -69,14 +70,12 @@ async def apply_settings(settings: Settings, changes: list[TopicChange]) -> None
         reply = await ask_broker(admin, _AlterSettings(changes))
     answers = ((name, why, code) for code, why, _, name, _ in reply.responses if code)
     refused = {name: why or for_code(code).__name__ for name, why, code in answers}
-    if refused:
-        first, reason = next(iter(refused.items()))
-        more = f" and of {len(refused) - 1} more" if len(refused) > 1 else ""
-        raise BrokerError(
-            f"the settings of topic {first}{more} cannot be changed: {reason}",
-            "ask for the right to AlterConfigs (`reviews acl operator`), or have the cluster's owner "
-            "set what `reviews topics update --dry-run` lists",
-        )
+    require_none_refused(
+        refused,
+        "the settings of topic {} cannot be changed",
+        "ask for the right to AlterConfigs (`reviews acl operator`), or have the cluster's owner "
+        "set what `reviews topics update --dry-run` lists",
+    )
 
 
 class _AlteredReply(Response):  # type: ignore[misc]  # aiokafka ships no types

@@ -20,10 +20,12 @@ from aiokafka.errors import (
 )
 
 from schemas import TopicNames, TopicPolicy
-from stream.errors import BrokerError, TopicMissing
+from stream.errors import TopicMissing
 from stream.kafka.administering import administering
 from stream.kafka.clients import observer
 from stream.kafka.connection import start, unreachable
+from stream.kafka.replies import require_none_refused
+from stream.listing import some
 from stream.settings import KafkaSettings, Settings, TopicSettings
 
 # Metadata follow within milliseconds; a broker that needs longer has trouble of its own.
@@ -209,9 +211,9 @@ def require_topics(needed: Iterable[str], present: Iterable[str]) -> None:
         TopicMissing: names the absent ones.
     """
     if missing := sorted(set(needed) - set(present)):
-        more = f" and {len(missing) - 1} more do" if len(missing) > 1 else " does"
+        do = "do" if len(missing) > 1 else "does"
         raise TopicMissing(
-            f"topic {missing[0]}{more} not exist",
+            f"topic {some(missing, most=1)} {do} not exist",
             "create it with `reviews topics create`, or correct REVIEWS_TOPICS__PREFIX or __INCOMING",
         )
 
@@ -302,19 +304,16 @@ def _require_created(answers: Iterable[tuple[str, int, str | None]]) -> None:
     """Check what the broker answered about each topic.
 
     Raises:
-        BrokerError: it refuses some; the message names the first and its reason.
+        BrokerError: it refuses some.
     """
     refused: dict[str, str] = {}
     for name, code, message in answers:
         error = for_code(code)
         if error not in {NoError, TopicAlreadyExistsError}:
             refused[name] = message or error.__name__
-    if not refused:
-        return
-    first, reason = next(iter(refused.items()))
-    more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-    raise BrokerError(
-        f"topic {first}{more} cannot be created: {reason}",
+    require_none_refused(
+        refused,
+        "topic {} cannot be created",
         "ask for the right to Create, or for what the cluster's policy wants; check partitions and "
         "replication in `reviews config`. `reviews topics create` may be repeated: what exists is "
         "left as it is",
