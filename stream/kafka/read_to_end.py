@@ -37,21 +37,26 @@ async def read_to_end(
 
 
 async def settled(
-    consumer: AIOKafkaConsumer, written: AIOKafkaConsumer, tp: TopicPartition
+    consumer: AIOKafkaConsumer, written: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
 ) -> None:
-    """Wait until all that stands in a partition now is decided: behind an open transaction nothing is read.
+    """Wait until all that stands in partitions now is decided: behind an open transaction nothing is read.
 
     Bounded by the caller.
 
     Args:
         consumer: started, reading what is committed.
         written: started, of :func:`stream.kafka.clients.offset_observer`.
-        tp: the partition.
+        partitions: which.
     """
-    end = (await written.end_offsets([tp]))[tp]
+    ends = await written.end_offsets(partitions)
     # The broker tells nobody: it must be asked.
-    while (await consumer.end_offsets([tp]))[tp] < end:  # noqa: ASYNC110
+    while not await _decided(consumer, ends):  # noqa: ASYNC110
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _decided(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    decided = await consumer.end_offsets(list(ends))
+    return all(decided[tp] >= end for tp, end in ends.items())
 
 
 async def records_of(

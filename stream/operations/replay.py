@@ -41,8 +41,8 @@ class DeadLetterReplay:
 
     Messages, the record of how far it got and the group's offset are one Kafka transaction per batch,
     under one transactional id per partition, as in the worker: a crash repeats nothing, and of two
-    replays at once the older is fenced. It ends at what was there when it started, so that a letter that dies again is
-    not chased in circles.
+    replays at once the older is fenced. It ends at what was there when it started, so that a letter that
+    dies again is not chased in circles.
 
     Args:
         settings: connection and topics.
@@ -95,11 +95,11 @@ class DeadLetterReplay:
         records = await partitions_of(kafka, self._names.replays)
         consumer = group_reader(kafka, self.group, wait_ms=_WAIT_MS)
         written = offset_observer(kafka)
+        topic = RecordsTopic(records, written, self._patience)
         try:
             await start(consumer, kafka)
             await start(written, kafka)
-            self._records = RecordsTopic(records, written, self._patience)
-            await self._replay_all(consumer, letters)
+            await self._replay_all(consumer, letters, topic)
         except Fenced:
             raise BrokerError(
                 "another replay took over", "let it finish; nothing was sent twice"
@@ -111,10 +111,13 @@ class DeadLetterReplay:
             await written.stop()
         return self._task.report
 
-    async def _replay_all(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+    async def _replay_all(
+        self, consumer: Any, partitions: list[TopicPartition], records: RecordsTopic
+    ) -> None:
         ends = await consumer.end_offsets(partitions)
         for tp in partitions:  # those after a limit, too: they are put on record
-            await self._replay_partition(consumer, tp, ends[tp])
+            memory = ReplayMemory(consumer, self.group, records, tp)
+            await self._replay_partition(consumer, memory, ends[tp])
 
     async def _warn_of_the_forgotten(self, consumer: Any, tp: TopicPartition) -> None:
         """Say so, once, if letters may have been sent back by a replay that the brokers have forgotten.
@@ -140,36 +143,35 @@ class DeadLetterReplay:
                 "again; --since leaves older letters out",
             )
 
-    async def _replay_partition(self, consumer: Any, tp: TopicPartition, end: int) -> None:
+    async def _replay_partition(self, consumer: Any, memory: ReplayMemory, end: int) -> None:
         if self._dry_run:
-            await self._pass(consumer, tp, end, None)
+            await self._pass(consumer, memory, end, None)
             return
         while True:
             try:
-                await self._replay_partition_once(consumer, tp, end)
+                await self._replay_partition_once(consumer, memory, end)
             except RecordsTooLarge as error:
                 if error.topic == self._names.replays:
-                    raise too_much_left() from None
+                    raise too_much_left(error, self._task.report.replayed) from None
                 # Nothing of the batch was sent. It is made anew, without what was too large.
                 self._task.limits.refused(error)
             else:
                 return
 
-    async def _replay_partition_once(self, consumer: Any, tp: TopicPartition, end: int) -> None:
-        producer = self._transactions.producer(tp)
+    async def _replay_partition_once(self, consumer: Any, memory: ReplayMemory, end: int) -> None:
+        producer = self._transactions.producer(memory.tp)
         try:
             # It settles what a crashed replay left open: only then the memory says what was really sent.
-            await self._transactions.recovery(tp, consumer).start(producer)
-            await self._pass(consumer, tp, end, producer)
+            await self._transactions.recovery(memory.tp, consumer).start(producer)
+            await self._pass(consumer, memory, end, producer)
         finally:
             await producer.discard()
 
     async def _pass(
-        self, consumer: Any, tp: TopicPartition, end: int, producer: PartitionProducer | None
+        self, consumer: Any, memory: ReplayMemory, end: int, producer: PartitionProducer | None
     ) -> None:
-        memory = ReplayMemory(consumer, self.group, self._records, tp)
         known, recorded = await memory.recall()
         if known is None:
-            await self._warn_of_the_forgotten(consumer, tp)
-        replay = PartitionReplay(self._task, consumer, tp, end, memory, producer)
+            await self._warn_of_the_forgotten(consumer, memory.tp)
+        replay = PartitionReplay(self._task, consumer, end, memory, producer)
         await replay.run(known, recorded=recorded)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from schemas import MAX_EVENT_BYTES
 from stream.clients.consumer import DeadLetter
 from stream.errors import InputError
+from stream.kafka.size_limits import RecordsTooLarge
 
 # Kafka keeps 4,096 bytes with an offset (`offset.metadata.max.bytes`).
 MOST_NOTE_BYTES: Final = 4_000
@@ -50,11 +52,20 @@ def mark_of(letter: DeadLetter) -> bytes:
     return mark.digest()
 
 
-def too_much_left() -> InputError:
-    """Return what to say of more letters left out than can be remembered."""
+def too_much_left(refused: RecordsTooLarge, sent: int) -> InputError:
+    """Return what to say of more letters left out than can be remembered.
+
+    Args:
+        refused: the record of them, by us or by a broker.
+        sent: letters that were sent before.
+    """
+    remedy = "replay all of them (--again: also what came back), or leave out fewer kinds at a time"
+    if refused.size <= MAX_EVENT_BYTES:
+        remedy = f"raise max.message.bytes of {refused.topic}, or {remedy}"
     return InputError(
-        "more letters would be left out, here and there, than can be remembered",
-        "replay all of them, or leave out fewer kinds at a time",
+        "more letters would be left out, here and there, than can be remembered; "
+        f"{sent:,} were sent before, and will not be again",
+        remedy,
     )
 
 
@@ -83,6 +94,10 @@ class Left:
     def from_(self, beginning: int) -> Left:
         """Return what is left of it on a topic that begins here: the rest is gone."""
         return Left((max(f, beginning), last) for f, last in self._ranges if last >= beginning)
+
+    def before(self, position: int) -> Left:
+        """Return what is left of it before a position."""
+        return Left((f, min(last, position - 1)) for f, last in self._ranges if f < position)
 
     def replaced(self, first: int, last: int, by: Iterable[tuple[int, int]]) -> Left:
         """Return it with all between two offsets, both included, replaced by some ranges."""
@@ -119,12 +134,15 @@ class Left:
     @classmethod
     def from_note(cls, note: str) -> Left:
         """Read it back; a note that is none of ours says nothing."""
-        at, ranges = 0, []
+        at = 0
+        ranges: list[tuple[int, int]] = []
         try:
             for part in filter(None, note.split(",")):
                 distance, _, length = part.partition("+")
-                first = at + int(distance, 36)
-                at = first + int(length or "0", 36)
+                first, more = at + int(distance, 36), int(length or "0", 36)
+                if first < at + bool(ranges) or more < 0:
+                    return cls()
+                at = first + more
                 ranges.append((first, at))
         except ValueError:
             return cls()

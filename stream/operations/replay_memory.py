@@ -28,8 +28,9 @@ from stream.errors import BrokerError
 from stream.exactly_once.message import Message
 from stream.kafka.offsets import committed_note, committed_offset
 from stream.kafka.read_to_end import read_to_end, settled
+from stream.kafka.size_limits import RecordsTooLarge
 from stream.kafka.topic_ids import topic_ids
-from stream.operations.replay_choice import NOTE_TOO_LONG, Left, too_much_left
+from stream.operations.replay_choice import NOTE_TOO_LONG, Left
 
 _ENDLESS: Final = 2**63
 _LONGEST: Final = 200
@@ -89,10 +90,6 @@ class RecordsTopic:
         """What it is called."""
         return str(self.partitions[0].topic)
 
-    def answering(self, tp: TopicPartition) -> TopicPartition:
-        """Return where records of an input partition are written."""
-        return self.partitions[tp.partition % len(self.partitions)]
-
 
 class ReplayMemory:
     """Remembers one partition of a dead-letter topic.
@@ -108,7 +105,7 @@ class ReplayMemory:
         self._consumer = consumer
         self._group = group
         self._topic = topic
-        self._tp = tp
+        self.tp = tp
         self._key = f"{tp.topic}/{tp.partition}"
         self._topic_id = ""
 
@@ -120,8 +117,8 @@ class ReplayMemory:
         Raises:
             BrokerError: somebody else's transaction hides what was recorded last.
         """
-        ids = await topic_ids(self._consumer, [self._tp.topic])
-        self._topic_id = ids.get(self._tp.topic, "")
+        ids = await topic_ids(self._consumer, [self.tp.topic])
+        self._topic_id = ids.get(self.tp.topic, "")
         recorded = await self._recorded()
         committed = await self._committed(recorded)
         if recorded is None or committed is None:
@@ -134,18 +131,18 @@ class ReplayMemory:
         """Return the record of how far a replay got.
 
         Raises:
-            InputError: more is left, here and there, than one record holds.
+            RecordsTooLarge: more is left, here and there, than one record holds.
         """
         event = ReplayProgress(
-            topic=self._tp.topic,
+            topic=self.tp.topic,
             topic_id=self._topic_id,
-            partition=self._tp.partition,
+            partition=self.tp.partition,
             position=progress.position,
             left=list(progress.left),
         )
         value = encode(event)
         if len(value) > MAX_EVENT_BYTES:
-            raise too_much_left()
+            raise RecordsTooLarge(self._topic.name, len(value), 1)
         moment = event.recorded_at
         event_id = f"{self._key}#{moment.isoformat()}"
         headers = cloud_event(ReplayProgress, event_id, self._key, moment)
@@ -166,7 +163,7 @@ class ReplayMemory:
         key = self._key.encode()
         found = [record async for record in read_to_end(consumer, ends) if record.key == key]
         # Asked for afterwards: a record that was committed meanwhile is within it.
-        end = (await consumer.end_offsets([self._tp]))[self._tp]
+        end = (await consumer.end_offsets([self.tp]))[self.tp]
         known: Reached | None = None
         for record in found:
             progress = self._progress_in(record, end)
@@ -175,14 +172,14 @@ class ReplayMemory:
         return known
 
     async def _settled(self) -> None:
-        own = self._topic.answering(self._tp)
+        topic = self._topic
         try:
-            async with asyncio.timeout(self._topic.patience_seconds):
-                await settled(self._consumer, self._topic.written, own)
+            async with asyncio.timeout(topic.patience_seconds):
+                await settled(self._consumer, topic.written, topic.partitions)
         except TimeoutError:
             raise BrokerError(
-                f"a transaction is open in {own.topic}[{own.partition}], and what replays recorded after "
-                "it began cannot be read",
+                f"a transaction is open in {topic.name}, and what replays recorded after it began "
+                "cannot be read",
                 "replay when it has ended; `kafka-transactions.sh find-hanging` names one that never will",
             ) from None
 
@@ -194,7 +191,7 @@ class ReplayMemory:
         """
         try:
             event = decode(ReplayProgress, record.value)
-            if (event.topic, event.partition) != self._tp:
+            if (event.topic, event.partition) != self.tp:
                 raise WrongShape("it is about another partition than its key")
             if event.topic_id and self._topic_id and event.topic_id != self._topic_id:
                 return None
@@ -211,18 +208,18 @@ class ReplayMemory:
         return Reached(event.position, Left(event.left))
 
     async def _committed(self, recorded: Reached | None) -> Reached | None:
-        offset = await committed_offset(self._consumer, self._group, self._tp)
+        offset = await committed_offset(self._consumer, self._group, self.tp)
         if offset is None:
             return None
-        note = await committed_note(self._consumer, self._group, self._tp)
+        note = await committed_note(self._consumer, self._group, self.tp)
         if note == NOTE_TOO_LONG:
             if recorded is not None:
                 return None
             _log.warning(
                 "left_letters_forgotten",
-                partition=f"{self._tp.topic}[{self._tp.partition}]",
+                partition=f"{self.tp.topic}[{self.tp.partition}]",
                 before=offset,
                 reason=f"{self._topic.name} has lost its record: letters before this offset that "
                 "were left for a later replay are not sent",
             )
-        return Reached(offset, Left.from_note(note))
+        return Reached(offset, Left.from_note(note).before(offset))

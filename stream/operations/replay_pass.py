@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 
 from stream.clients.consumer import DeadLetter, dead_letter
 from stream.exactly_once.message import Message
@@ -95,9 +95,8 @@ class PartitionReplay:
     Args:
         task: of the whole replay.
         consumer: of the group.
-        tp: partition of the dead-letter topic.
         end: where it ended when the replay began.
-        memory: of the partition.
+        memory: of the partition of the dead-letter topic.
         producer: of the partition; None: nothing is sent.
     """
 
@@ -105,14 +104,13 @@ class PartitionReplay:
         self,
         task: ReplayTask,
         consumer: Any,
-        tp: TopicPartition,
         end: int,
         memory: ReplayMemory,
         producer: PartitionProducer | None,
     ) -> None:
         self._task = task
         self._consumer = consumer
-        self._tp = tp
+        self._tp = memory.tp
         self._end = end
         self._memory = memory
         self._producer = producer

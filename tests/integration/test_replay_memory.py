@@ -72,11 +72,11 @@ async def forget(settings):
     assert reply.results == [(group, 0)]
 
 
-async def write(settings, value, key=None):
+async def write(settings, value, key=None, partition=0):
     topic = settings.topic_names
     key = f"{topic.dead_letter}/0".encode() if key is None else key
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap_servers) as producer:
-        await producer.send_and_wait(topic.replays, value, key, partition=0)
+        await producer.send_and_wait(topic.replays, value, key, partition)
 
 
 def record(settings, position, **other):
@@ -180,14 +180,17 @@ async def test_a_transaction_is_settled_before_its_record_is_read(settings, comm
     assert await replayed(settings) == (sent, 0)
 
 
-async def test_what_an_open_transaction_of_somebody_else_hides_is_waited_for(settings):
+@pytest.mark.parametrize("partition", [0, 1])
+async def test_what_an_open_transaction_of_somebody_else_hides_is_waited_for(settings, partition):
     names = settings.topic_names
+    # A record may stand in any partition: there may have been fewer.
+    await grow(settings, names.replays, 2)
     server = settings.kafka.bootstrap_servers
     async with AIOKafkaProducer(bootstrap_servers=server, transactional_id=names.prefix) as other:
         await other.begin_transaction()
-        await other.send_and_wait(names.replays, b"", b"of another", partition=0)
+        await other.send_and_wait(names.replays, b"", b"of another", partition=partition)
         # What a replay recorded meanwhile.
-        await write(settings, encode(record(settings, 1)))
+        await write(settings, encode(record(settings, 1)), partition=partition)
         await letters(settings, "not-json")
         job = DeadLetterReplay(settings)
         job._patience = 1.0
@@ -230,7 +233,7 @@ async def test_more_may_be_left_than_a_note_holds(settings, monkeypatch):
     assert await replayed(settings, codes=frozenset({"not-json"})) == (2_200, 2_200)
     assert await replayed(settings, codes=frozenset({"not-json"})) == (0, 2_200)
     monkeypatch.setattr(replay_memory, "MAX_EVENT_BYTES", 10_000)
-    with pytest.raises(InputError, match="than can be remembered"):
+    with pytest.raises(InputError, match="than can be remembered; 0 were sent before"):
         await replayed(settings, 1, codes=frozenset({"too-large"}))
     monkeypatch.undo()
     assert await replayed(settings) == (2_200, 0)
@@ -242,8 +245,9 @@ async def test_a_record_that_is_larger_than_its_topic_takes_is_an_error_with_the
     async with administering(settings.kafka) as admin:
         limit = {"max.message.bytes": "700"}
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, names.replays, limit)])
-    with pytest.raises(InputError, match="than can be remembered"):
+    with pytest.raises(InputError, match="than can be remembered") as refused:
         await replayed(settings, codes=frozenset({"not-json"}))
+    assert f"max.message.bytes of {names.replays}" in refused.value.remedy
 
 
 async def test_without_the_topic_of_records_nothing_is_sent(kafka, settings):

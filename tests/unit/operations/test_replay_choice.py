@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import ReplayProgress
 from stream.operations.replay_choice import MOST_NOTE_BYTES, NOTE_TOO_LONG, Left
 from stream.operations.replay_memory import Reached
 
@@ -40,6 +41,17 @@ def test_neighbours_are_one_range_and_what_a_topic_has_dropped_is_gone():
 
 def test_a_note_of_somebody_else_says_nothing():
     assert list(Left.from_note("see wiki!")) == list(Left.from_note("")) == []
+
+
+@given(st.text("0123z+,-_ ", max_size=12), st.integers(0, 200))
+def test_whatever_a_note_says_can_be_put_on_record(note, offset):
+    left = list(Left.from_note(note).before(offset))
+    assert ReplayProgress(topic="t", partition=0, position=offset, left=left).left == left
+
+
+def test_a_note_says_nothing_of_what_stands_behind_its_offset():
+    assert list(Left.from_note("5+a,5").before(9)) == [(5, 8)]
+    assert list(Left.from_note("5,3+a").before(5)) == []
 
 
 def test_a_sign_stands_for_more_than_a_note_holds_and_reads_as_nothing_left():
