@@ -6,10 +6,12 @@ import os
 import signal
 from typing import Final, NoReturn
 
-__all__ = ["INTERRUPTED", "main"]
+__all__ = ["INTERRUPTED", "TERMINATED", "main"]
 
 INTERRUPTED: Final = 130
 """Exit status of what Ctrl-C ended, as shells have it."""
+TERMINATED: Final = 143
+"""And of what SIGTERM ended."""
 
 
 def main() -> NoReturn:

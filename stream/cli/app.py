@@ -1,7 +1,8 @@
 """Assembling the commands, and turning failures into one clear line and an exit code.
 
 Exit codes: 0 done; 1 done in part or a check failed; 2 wrong usage, settings or input; 3 model;
-4 Kafka; 5 Redis; 6 port taken; 7 optional part not installed; 8 disk full; 130 interrupted.
+4 Kafka; 5 Redis; 6 port taken; 7 optional part not installed; 8 disk full; 130 interrupted;
+143 ended by SIGTERM.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from stream.cli import (
 )
 from stream.cli.console import note, print_error, print_traceback
 from stream.cli.extras import missing_extra
+from stream.cli.signals import SigtermAsCtrlC
 from stream.credentials import hide_accounts
 from stream.errors import NO_SPACE, ConfigError, DiskFull, InputError, ReviewsError
 from stream.terminal import visible
@@ -142,15 +144,19 @@ def main(on_loaded: Callable[[], object] = lambda: None) -> NoReturn:
     # Without this a library's log lines stand beside the one line that explains the failure.
     logging.getLogger().addHandler(logging.NullHandler())
     sys.excepthook = print_traceback
+    sigterm = SigtermAsCtrlC()
     try:
         add_plugins(app)
         on_loaded()
-        try:
-            app()
-        finally:
-            sys.stdout.flush()
+        with sigterm:
+            try:
+                app()
+            finally:
+                sys.stdout.flush()
+    except SystemExit as ended:
+        sys.exit(sigterm.status(ended.code))
     except KeyboardInterrupt:  # most are heard in the commands: see StopSignals
-        sys.exit(INTERRUPTED)
+        sys.exit(sigterm.status(INTERRUPTED))
     except ReviewsError as error:
         _fail(error)
     except TaxonomyError as error:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from stream.cli.console import err, note, out
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json, Prefix, Servers, settings_from
 
 
@@ -55,7 +56,15 @@ def backfill(
     sections = {"model": {"folder": model}} if model is not None else {}
     settings = settings_from(servers, prefix, topics={"output_suffix": suffix}, **sections)
     job = Backfill(settings, since if since.tzinfo else since.replace(tzinfo=UTC))
-    with err.status("classifying past reviews"):
+
+    def what_is_left() -> str:
+        if dry_run:
+            return "nothing was changed"
+        return (
+            f"what is classified is on the topics with {suffix}; the same command goes on after it"
+        )
+
+    with told_if_interrupted(what_is_left), err.status("classifying past reviews"):
         if dry_run:
             report = asyncio.run(job.plan())
         else:

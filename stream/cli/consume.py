@@ -13,6 +13,7 @@ from rich.text import Text
 
 from stream.categories import title
 from stream.cli.console import err, note, out, print_line
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Prefix, Servers, moment_from, settings_from
 from stream.terminal import one_line
 
@@ -88,8 +89,11 @@ def consume(
         return
     options = {"group": group, "follow": follow, "key": key, "since": moment_from(since)}
     reader, show = _reader(settings, slugs, relabel, dead_letter, **options)
-    count = asyncio.run(_read(reader, _print_json if as_json else show_as or show, limit))
-    note(f"[dim]{count:,} {'event' if count == 1 else 'events'}[/dim]")
+    seen = _Seen(_print_json if as_json else show_as or show)
+    after = "" if group is None else f"; group {group} goes on after them"
+    with told_if_interrupted(lambda: f"{seen}{after}"):
+        asyncio.run(_read(reader, seen, limit))
+    note(f"[dim]{seen}[/dim]")
 
 
 def _columns(said: str | None, *, relabel: bool, dead_letter: bool) -> Print | None:
@@ -141,17 +145,29 @@ def _reader(
     return CategoryConsumer(slugs or all_categories(), settings=settings, **options), _print_decided
 
 
-async def _read(reader: TopicReader[Any], show: Print, limit: int | None) -> int:
-    count = 0
+class _Seen:
+    """Shows events, and says how many they were."""
+
+    def __init__(self, show: Print) -> None:
+        self.count = 0
+        self._show = show
+
+    def __str__(self) -> str:
+        return f"{self.count:,} {'event' if self.count == 1 else 'events'}"
+
+    def show(self, event: Any) -> None:
+        self._show(event)
+        self.count += 1
+
+
+async def _read(reader: TopicReader[Any], seen: _Seen, limit: int | None) -> None:
     async with reader:
         async for event in reader:
-            show(event)
-            count += 1
-            if count == limit:
+            seen.show(event)
+            if seen.count == limit:
                 break
     if reader.unreadable:
         err.print(f"{reader.unreadable:,} unreadable messages left out", style="yellow")
-    return count
 
 
 def _print_decided(event: CategorizedReview) -> None:

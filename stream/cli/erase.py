@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 
 from stream.cli.console import err, note, out
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.errors import InputError
 from stream.terminal import one_line
@@ -58,14 +59,22 @@ def erase(
 
     wanted = _named(review_ids)
     settings = settings_from(servers, prefix)
-    with err.status("reading the topics") as status:
-        eraser = Eraser(
-            settings,
-            more_files=file or [],
-            look_in=look_in or [],
-            dry_run=dry_run,
-            on_progress=lambda read: status.update(f"reading the topics: {read:,} records"),
-        )
+    status = err.status("reading the topics")
+    eraser = Eraser(
+        settings,
+        more_files=file or [],
+        look_in=look_in or [],
+        dry_run=dry_run,
+        on_progress=lambda read: status.update(f"reading the topics: {read:,} records"),
+    )
+
+    def what_is_left() -> str:
+        if dry_run:
+            return "nothing was changed"
+        done = f"{len(eraser.erased):,} of {len(wanted):,} reviews were erased"
+        return f"{done}; run the same command again: it does what is left"
+
+    with told_if_interrupted(what_is_left), status:
         erased = asyncio.run(eraser.run(wanted))
     if as_json:
         documents = [_document(done, dry_run=dry_run) for done in erased]

@@ -1,4 +1,4 @@
-"""What a command that is stopped by Ctrl-C says: what there is of its work, and what to do next."""
+"""What a command that is stopped by Ctrl-C or SIGTERM says: what there is of its work, and what to do next."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from stream.cli import INTERRUPTED, TERMINATED
 from stream.cli.console import note, out, print_line
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.read_ahead import ReadAhead
@@ -52,7 +54,7 @@ class _Sent:
     """How many reviews were delivered, and how that ended."""
 
     count: int
-    stopped: bool = False
+    stopped: signal.Signals | None = None
     in_doubt: bool = False
     """Further ones may be there: the broker did not say."""
 
@@ -106,7 +108,7 @@ def produce(
             found = asyncio.run(_send(rows, limit, settings, unfinished, skipped))
         except KeyboardInterrupt:  # later ones are heard: see _send
             note("[yellow]stopped before Kafka answered: nothing was sent[/yellow]")
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None
         valid = found.count
     seconds = time.monotonic() - started
     if as_json:
@@ -120,7 +122,7 @@ def produce(
         if found.in_doubt:
             note("[yellow]Kafka does not answer: what was on its way may be there, too[/yellow]")
         _say_stopped(there, kept=kept)
-        raise typer.Exit(130)
+        raise typer.Exit(TERMINATED if found.stopped == signal.SIGTERM else INTERRUPTED)
     rows.exit_if_any_left_out()
 
 
@@ -197,13 +199,12 @@ async def _send(
                 in_doubt = not await unless_stopped(sending, signals.stop, _PATIENCE)
                 if in_doubt:
                     raise _GivenUp
-    stopped = signals.stop.is_set()
-    if unfinished is not None and not stopped:
+    if unfinished is not None and not signals.first:
         if sent == limit:  # it may have more
             unfinished.note(skipped + sent, at_once=True)
         else:
             unfinished.forget()
-    return _Sent(sent, stopped, in_doubt)
+    return _Sent(sent, signals.first, in_doubt)
 
 
 def _until(stop: asyncio.Event, reviews: Iterator[Review]) -> Iterator[Review]:

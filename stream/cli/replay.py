@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from stream.cli.console import err, note, out
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json, Prefix, Servers, moment_from, settings_from
 
 
@@ -62,8 +63,17 @@ def replay(
         again,
     )
     settings = settings_from(servers, prefix)
-    with err.status("replaying"):
-        job = DeadLetterReplay(settings, choice, limit=limit, dry_run=dry_run)
+    job = DeadLetterReplay(settings, choice, limit=limit, dry_run=dry_run)
+
+    def what_is_left() -> str:
+        if dry_run:
+            return "nothing was changed"
+        return (
+            f"at least {job.report.replayed:,} dead letters were sent back to "
+            f"{settings.topic_names.incoming}; the same command goes on, and sends none twice"
+        )
+
+    with told_if_interrupted(what_is_left), err.status("replaying"):
         report = asyncio.run(job.run())
     if as_json:
         out.print_json(json.dumps({**asdict(report), "dry_run": dry_run}))

@@ -1,4 +1,4 @@
-"""How a command that runs until it is stopped hears of it."""
+"""How a command hears that it is to end."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, Self
+from types import FrameType
+from typing import Any, Final, Self
 
 import structlog
 
-from stream.cli import INTERRUPTED
+from stream.cli import INTERRUPTED, TERMINATED
 
 _FAILED: Final = 1
+# A shell or `timeout` may send one stop twice.
 _TWICE_SECONDS: Final = 1.0
 _HEARD: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -68,7 +70,6 @@ class StopSignals:
 
     @property
     def _may_end_at_once(self) -> bool:
-        # A shell or `timeout` may send one stop twice; only a later Ctrl-C means "at once".
         later = time.monotonic() - self._heard_at > _TWICE_SECONDS
         return later and self._again_ends
 
@@ -85,6 +86,46 @@ class StopSignals:
             _log.warning("ended_at_once", signal=number.name)
             os._exit(INTERRUPTED)
         self.stop.set()
+
+
+class SigtermAsCtrlC:
+    """As a context: SIGTERM does what Ctrl-C does, so that a command ends itself and says what it did.
+
+    A later SIGTERM ends the process at once. Where :class:`StopSignals` listen, they hear it instead.
+    """
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        self._usual: Any = None
+        self._heard_at: float | None = None
+
+    def __enter__(self) -> Self:
+        """Listen, unless somebody else does, or SIGTERM is ignored."""
+        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            self._usual = signal.signal(signal.SIGTERM, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Listen no more."""
+        if self._usual is not None:
+            signal.signal(signal.SIGTERM, self._usual)
+
+    def status(self, status: Any) -> Any:
+        """Return the exit status of a command: what was interrupted by SIGTERM says so."""
+        return TERMINATED if status == INTERRUPTED and self._heard_at is not None else status
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a fork has nothing to say
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        if self._heard_at is None:
+            self._heard_at = time.monotonic()
+            interrupt = signal.getsignal(signal.SIGINT)
+            if not callable(interrupt):  # ignored, as in what a script runs in the background
+                raise KeyboardInterrupt
+            interrupt(signal.SIGINT, frame)
+        elif time.monotonic() - self._heard_at > _TWICE_SECONDS:
+            os._exit(TERMINATED)
 
 
 def _end_process(seconds: float) -> None:

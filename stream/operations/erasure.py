@@ -74,6 +74,8 @@ class Eraser:
         self._look_in = tuple(look_in)
         self._dry_run = dry_run
         self._on_progress = on_progress
+        self.erased: list[Erasure] = []
+        """What a run has done so far."""
 
     async def run(self, review_ids: Sequence[str]) -> list[Erasure]:
         """Erase reviews.
@@ -93,7 +95,10 @@ class Eraser:
                 raise InputError(f"{place} is not there", "name folders and files that exist")
         wanted = list(dict.fromkeys(review_ids))
         copies = await find_copies(self._settings, wanted, self._on_progress)
-        return [await self._erase(review_id, copies[review_id], files) for review_id in wanted]
+        self.erased = []
+        for review_id in wanted:
+            self.erased.append(await self._erase(review_id, copies[review_id], files))
+        return self.erased
 
     async def _erase(self, review_id: str, copies: Copies, files: list[Path]) -> Erasure:
         done = Erasure(review_id, copies.topics)

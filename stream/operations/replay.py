@@ -80,6 +80,11 @@ class DeadLetterReplay:
             self._transactions.limits,
         )
 
+    @property
+    def report(self) -> ReplayReport:
+        """What it has done so far."""
+        return self._task.report
+
     async def run(self) -> ReplayReport:
         """Replay what was chosen of all that waits.
 
@@ -109,7 +114,7 @@ class DeadLetterReplay:
         finally:
             await consumer.stop()
             await written.stop()
-        return self._task.report
+        return self.report
 
     async def _replay_all(
         self, consumer: Any, partitions: list[TopicPartition], records: RecordsTopic

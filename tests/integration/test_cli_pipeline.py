@@ -108,17 +108,25 @@ def test_pretty_output_shows_the_category_by_its_name_and_the_text(variables, to
     assert text in result.stdout
 
 
-@pytest.mark.parametrize("line", ['{"id": "7", "text": "чайник течёт"}', "чайник течёт"])
-async def test_what_a_pipe_has_said_is_sent_while_it_says_no_more(variables, topics, line):
+@pytest.mark.parametrize(
+    ("line", "number", "status"),
+    [
+        ('{"id": "7", "text": "чайник течёт"}', signal.SIGINT, 130),
+        ("чайник течёт", signal.SIGTERM, 143),
+    ],
+)
+async def test_what_a_pipe_has_said_is_sent_while_it_says_no_more(
+    variables, topics, line, number, status
+):
     with running("produce", "-", **variables) as produce:
         produce.stdin.write(f"{line}\n")
         produce.stdin.flush()
         kafka = variables["REVIEWS_KAFKA__BOOTSTRAP_SERVERS"]
         (sent,) = await read_topic(kafka, f"{topics_prefix(variables)}.incoming", 1)
         assert json.loads(sent.value)["text"] == "чайник течёт"
-        produce.send_signal(signal.SIGINT)
+        produce.send_signal(number)
         said = produce.stderr.read()
-        assert produce.wait(60) == 130, said
+        assert produce.wait(60) == status, said
     assert "stopped: Kafka has 1 reviews" in said
     assert "Traceback" not in said
 

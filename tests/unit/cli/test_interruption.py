@@ -67,6 +67,26 @@ def test_compare_says_whether_anything_was_trained(stopped, monkeypatch, interru
     assert "the same command" in said
 
 
+def test_replay_says_how_many_letters_are_back(stopped):
+    said = stopped("stream.operations.replay.DeadLetterReplay.run", app, "replay", "--dead-letter")
+    assert "at least 0 dead letters were sent back to reviews.incoming" in said
+    assert "sends none twice" in said
+
+
+def test_erase_says_how_many_reviews_are_erased(stopped):
+    said = stopped("stream.operations.erasure.Eraser.run", app, "erase", "1", "2")
+    assert "0 of 2 reviews were erased; run the same command again" in said
+
+
+@pytest.mark.parametrize("how", [[], ["--dry-run"]])
+def test_backfill_says_where_to_go_on(stopped, monkeypatch, how):
+    monkeypatch.setattr("stream.model.classifier.Classifier.load", lambda *_: None)
+    step = "plan" if how else "run"
+    command = ("backfill", "--from", "2026-01-01", "--to-topic-suffix", "new", *how)
+    said = stopped(f"stream.operations.backfill.Backfill.{step}", app, *command)
+    assert ("nothing was changed" if how else "topics with .new; the same command goes on") in said
+
+
 def test_what_is_not_interrupted_says_nothing(capsys):
     with told_if_interrupted(lambda: "never"):
         pass
