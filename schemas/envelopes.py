@@ -81,6 +81,13 @@ def deleted_row(body: object, envelope: Envelope) -> Fields:
     return {}
 
 
+def connect_payload(body: object) -> object:
+    """Return what a message of Kafka Connect holds beside its schema; any other body as it is."""
+    if isinstance(body, dict) and "payload" in body and _is_connect(body, "auto"):
+        return body["payload"]
+    return body
+
+
 def _content(body: Fields, envelope: Envelope) -> object:
     """Return what an envelope holds, or the body itself if it is none."""
     if "payload" in body and _is_connect(body, envelope):

@@ -183,8 +183,21 @@ def _print_task(task: RelabelTask) -> None:
 
 def _print_dead(letter: DeadLetter) -> None:
     reason = f"{letter.reason.source}: {letter.reason.message}"
-    value = letter.value.decode("utf-8", "replace") if letter.value is not None else "(no value)"
-    _line(letter.reason.code, one_line(reason), value)
+    text = "(no value)" if letter.value is None else _without_schema(letter.value)
+    _line(letter.reason.code, one_line(reason), text)
+
+
+def _without_schema(value: bytes) -> str:
+    """Return a message as text; of Kafka Connect's the payload, which its schema would push off the line."""
+    from schemas.envelopes import connect_payload
+
+    text = value.decode("utf-8", "replace")
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    payload = connect_payload(body)
+    return text if payload is body else json.dumps(payload, ensure_ascii=False)
 
 
 def _line(head: str, detail: str, text: str) -> None:
