@@ -78,6 +78,7 @@ def init(
 
 
 def _tell(proposal: Proposal) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     known = proposal.categories
@@ -92,6 +93,12 @@ def _tell(proposal: Proposal) -> None:
     if proposal.contradicting:
         stand = "text stands" if proposal.contradicting == 1 else "texts stand"
         note(f"[yellow]{proposal.contradicting:,} {stand} under two labels[/yellow]")
+    if proposal.joined:
+        named = some([repr(label) for label in proposal.joined], most=_MOST_NAMED)
+        note(
+            f"[yellow]several labels in one:[/yellow] {escape(named)}, whose parts are labels, too. Each "
+            "became a category: if it is none, give its texts one label each"
+        )
     if not proposal.mixed_up:
         return
     table = Table(box=None, pad_edge=False, title="mixed up most", title_justify="left")

@@ -50,6 +50,8 @@ _NONE: Final = frozenset(
 _LEAST_CATEGORIES: Final = 2
 _EXAMPLES: Final = 3
 _EXAMPLE_CHARS: Final = 120
+# What stands between labels where somebody has written several into one cell.
+_BETWEEN: Final = re.compile(r"[/,;|+&]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Proposal:
         agreement: share of texts whose label a model of words finds without having seen the text.
         mixed_up: pairs that it takes for each other, ids by the order of ``categories``.
         contradicting: texts that stand under two labels.
+        joined: labels such as "A / B" where A and B are labels, too.
     """
 
     categories: tuple[ProposedCategory, ...]
@@ -92,6 +95,7 @@ class Proposal:
     agreement: float
     mixed_up: tuple[MixedUp, ...]
     contradicting: int
+    joined: tuple[str, ...] = ()
 
 
 def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposal:
@@ -142,6 +146,7 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
         agreement=float((guesses == truth).mean()),
         mixed_up=tuple(counts.mixed_up(guesses)),
         contradicting=_contradicting(texts_of),
+        joined=_joined(labels),
     )
 
 
@@ -167,6 +172,16 @@ def _by_label(rows: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _folded(label: str) -> str:
     return " ".join(label.split()).casefold()
+
+
+def _joined(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return labels that are several others in one; a slash alone says nothing: "Home / Garden" is one."""
+    folded = {_folded(label) for label in labels}
+    return tuple(
+        label
+        for label in labels
+        if len(parts := _BETWEEN.split(label)) > 1 and folded.issuperset(map(_folded, parts))
+    )
 
 
 def _sounds_like_none(slug: str) -> bool:

@@ -5,8 +5,10 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from schemas import CategoryInfo, load_taxonomy
+from stream.cli.app import app
 from stream.errors import InputError
 from stream.files import Reason
 from stream.taxonomies import words
@@ -194,3 +196,20 @@ def test_of_too_many_words_the_most_frequent_are_counted(monkeypatch):
     counts = words.WordCounts(texts, [0] * 120 + [1] * 160, 2)
     assert [word.words for word in counts.telling(0)] == ["often"]
     assert {word.words for word in counts.telling(1)} == {"other", "thing", "other thing"}
+
+
+def test_labels_that_are_several_others_in_one_are_named():
+    joined = ["Refund / Card", "card, refund,other"]
+    alone = ["Card", "refund", "Other", "home / garden", "/ new"]
+    proposal = propose((f"{label} {i}", label) for label in [*joined, *alone] for i in range(3))
+    assert set(proposal.joined) == set(joined)
+    assert len(proposal.categories) == len(joined + alone)
+
+
+def test_init_says_which_labels_are_several_in_one(tmp_path):
+    labels = ["card", "card / [refunds]", "[refunds]"]
+    rows = "".join(f"{label} please {i},{label}\n" for label in labels for i in range(3))
+    (tmp_path / "rows.csv").write_text(f"text,label\n{rows}", encoding="utf-8")
+    arguments = ["taxonomy", "init", str(tmp_path / "rows.csv"), "-o", str(tmp_path / "bank")]
+    said = " ".join(CliRunner().invoke(app, arguments).stderr.split())
+    assert "several labels in one: 'card / [refunds]', whose parts are labels, too" in said
