@@ -41,6 +41,13 @@ def replay(
         bool,
         typer.Option(help="Also what was sent back before and failed for the same reason."),
     ] = False,
+    sent_before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Where nobody knows what was sent back: what died before this was, the rest was not.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -63,7 +70,9 @@ def replay(
         again,
     )
     settings = settings_from(servers, prefix)
-    job = DeadLetterReplay(settings, choice, limit=limit, dry_run=dry_run)
+    job = DeadLetterReplay(
+        settings, choice, limit=limit, sent_before=moment_from(sent_before), dry_run=dry_run
+    )
 
     def what_is_left() -> str:
         if dry_run:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -17,23 +16,20 @@ from stream.exactly_once.transactions import Transactions
 from stream.kafka.broker_errors import Fenced
 from stream.kafka.clients import group_reader, offset_observer
 from stream.kafka.connection import start, unreachable
-from stream.kafka.expiry import expiry
 from stream.kafka.size_limits import RecordsTooLarge
 from stream.kafka.topics import partitions_of
 from stream.operations.replay_choice import Choice, too_much_left
-from stream.operations.replay_memory import RecordsTopic, ReplayMemory
+from stream.operations.replay_doubts import Doubts
+from stream.operations.replay_memory import ReplayMemory
 from stream.operations.replay_pass import PartitionReplay, ReplayReport, ReplayTask
+from stream.operations.replay_records import RecordsTopic
 from stream.settings import Settings
 from stream.worker.group_member import transaction_options
 
 # A broker answers a connection's requests in turn: each question would wait behind a fetch of nothing.
 _WAIT_MS: Final = 50
-# For so long brokers keep offsets, unless they say otherwise.
-_USUAL_HOURS: Final = 7 * 24
 # So often a broker looks for transactions that are past their time, with room to end them.
 _ABORTED_SECONDS: Final = 15.0
-
-_log = structlog.get_logger(__name__)
 
 
 class DeadLetterReplay:
@@ -49,6 +45,7 @@ class DeadLetterReplay:
         choice: which letters; unless given, all that did not come back for the same reason. The others
             wait for a later replay, however far this one goes.
         limit: most letters to replay; all unless given.
+        sent_before: letters that died before it count as sent back, where it is not known.
         dry_run: count, and change nothing.
         on_progress: called with the report as it grows.
     """
@@ -59,6 +56,7 @@ class DeadLetterReplay:
         choice: Choice | None = None,
         *,
         limit: int | None = None,
+        sent_before: datetime | None = None,
         dry_run: bool = False,
         on_progress: Callable[[ReplayReport], None] | None = None,
     ) -> None:
@@ -71,7 +69,7 @@ class DeadLetterReplay:
             [self._names.incoming, self._names.replays],
         )
         self._patience = settings.worker.transaction_timeout_ms / 1000 + _ABORTED_SECONDS
-        self._warned = False
+        self._doubts = Doubts(settings, sent_before, dry_run=dry_run)
         self._task = ReplayTask(
             self._names.incoming,
             choice or Choice(),
@@ -92,7 +90,8 @@ class DeadLetterReplay:
             BrokerError: Kafka cannot be reached, another replay took over, or somebody's transaction hides
                 what was recorded last.
             TopicMissing: the dead-letter topic, the incoming one or that of the records does not exist.
-            InputError: more letters would be left out, here and there, than can be remembered.
+            InputError: more letters would be left out, here and there, than can be remembered, or it is not
+                known which were sent back.
         """
         kafka = self._settings.kafka
         letters = await partitions_of(kafka, self._names.dead_letter)
@@ -124,30 +123,6 @@ class DeadLetterReplay:
             memory = ReplayMemory(consumer, self.group, records, tp)
             await self._replay_partition(consumer, memory, ends[tp])
 
-    async def _warn_of_the_forgotten(self, consumer: Any, tp: TopicPartition) -> None:
-        """Say so, once, if letters may have been sent back by a replay that the brokers have forgotten.
-
-        It was one of an earlier version: those knew of nothing but the group's offsets, which brokers
-        forget long before letters are deleted.
-        """
-        if self._warned:
-            return
-        hours = (await expiry(self._settings.kafka, self._names.incoming)).offsets or _USUAL_HOURS
-        before = datetime.now(UTC) - timedelta(hours=hours)
-        moment = int(before.timestamp() * 1000)
-        younger = (await consumer.offsets_for_times({tp: moment}))[tp]
-        begin = (await consumer.beginning_offsets([tp]))[tp]
-        end = (await consumer.end_offsets([tp]))[tp]
-        self._warned = (younger.offset if younger else end) > begin
-        if self._warned:
-            _log.warning(
-                "earlier_replay_may_be_forgotten",
-                letters_before=before.isoformat(timespec="seconds"),
-                reason="no replay is on record: there was none, or one of an earlier version that "
-                "brokers have forgotten (offsets.retention.minutes), and what it sent back is sent back "
-                "again; --since leaves older letters out",
-            )
-
     async def _replay_partition(self, consumer: Any, memory: ReplayMemory, end: int) -> None:
         if self._dry_run:
             await self._pass(consumer, memory, end, None)
@@ -175,8 +150,7 @@ class DeadLetterReplay:
     async def _pass(
         self, consumer: Any, memory: ReplayMemory, end: int, producer: PartitionProducer | None
     ) -> None:
-        known, recorded = await memory.recall()
-        if known is None:
-            await self._warn_of_the_forgotten(consumer, memory.tp)
+        recalled = await memory.recall()
+        known = await self._doubts.settled(consumer, memory.tp, recalled)
         replay = PartitionReplay(self._task, consumer, end, memory, producer)
-        await replay.run(known, recorded=recorded)
+        await replay.run(known, recorded=recalled.recorded)

@@ -13,7 +13,8 @@ from stream.exactly_once.message import Message
 from stream.exactly_once.transactional_producer import PartitionProducer
 from stream.kafka.size_limits import SizeLimits, message_bytes
 from stream.operations.replay_choice import Choice, mark_of
-from stream.operations.replay_memory import Reached, ReplayMemory
+from stream.operations.replay_memory import ReplayMemory
+from stream.operations.replay_progress import Reached
 
 # A transaction of a few hundred small letters takes well under its time-out of 15 s.
 _BATCH: Final = 200
@@ -126,7 +127,7 @@ class PartitionReplay:
 
         Args:
             known: how far replays got; None: nothing is known.
-            recorded: whether the memory's topic says all of it.
+            recorded: whether the last record says all of it.
         """
         task, consumer, tp = self._task, self._consumer, self._tp
         beginning = (await consumer.beginning_offsets([tp]))[tp]

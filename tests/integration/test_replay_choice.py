@@ -6,9 +6,10 @@ import pytest
 import structlog
 
 from schemas import Review, encode
+from stream.errors import InputError
 from stream.kafka.expiry import Expiry
 from stream.kafka.topics import create_topics
-from stream.operations import replay
+from stream.operations import replay_doubts
 from stream.operations.replay import DeadLetterReplay
 from stream.operations.replay_choice import Choice
 from tests.support.pipeline import (
@@ -60,27 +61,32 @@ async def test_each_is_sent_once_however_they_are_chosen(kafka, settings, tmp_pa
     assert await incoming(kafka, settings, 2 * len(BAD)) == [b"a", b"d", b"c", b"b"]
 
 
-async def test_only_letters_that_brokers_may_have_forgotten_an_earlier_replay_of_are_warned_of(
+async def test_letters_that_brokers_may_have_forgotten_an_earlier_replay_of_are_not_sent_unasked(
     kafka, settings, tmp_path, monkeypatch
 ):
     await send(kafka, settings.topic_names.incoming, BAD.items())
     await died(kafka, settings, tmp_path, len(BAD))
 
-    async def warnings(*, remembered_hours, dry_run):
+    def brokers_remember(hours):
         async def told(*_):
-            return Expiry(offsets=remembered_hours, transactional_ids=None, reviews=None)
+            return Expiry(offsets=hours, transactional_ids=None, reviews=None)
 
-        monkeypatch.setattr(replay, "expiry", told)
+        monkeypatch.setattr(replay_doubts, "expiry", told)
+
+    async def dry_warnings():
         with structlog.testing.capture_logs() as logs:
-            await DeadLetterReplay(settings, dry_run=dry_run).run()
+            assert (await DeadLetterReplay(settings, dry_run=True).run()).replayed == len(BAD)
         return [line["event"] for line in logs if line["log_level"] == "warning"]
 
-    older_than_that = 1e-9
-    assert await warnings(remembered_hours=168, dry_run=True) == []
-    forgotten = ["earlier_replay_may_be_forgotten"]
-    assert await warnings(remembered_hours=older_than_that, dry_run=True) == forgotten
-    assert await warnings(remembered_hours=168, dry_run=False) == []
-    assert await warnings(remembered_hours=older_than_that, dry_run=False) == []
+    brokers_remember(168)
+    assert await dry_warnings() == []
+    brokers_remember(1e-9)
+    assert await dry_warnings() == ["replay_in_doubt"]
+    with pytest.raises(InputError, match="no replay is on record"):
+        await DeadLetterReplay(settings, limit=1).run()
+    never = datetime(2000, 1, 1, tzinfo=UTC)
+    assert (await DeadLetterReplay(settings, limit=1, sent_before=never).run()).replayed == 1
+    assert await replayed(settings) == (len(BAD) - 1, 0, 0)
 
 
 async def test_what_failed_again_for_the_same_reason_is_sent_again_only_if_one_says_so(

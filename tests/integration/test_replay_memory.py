@@ -133,7 +133,9 @@ async def test_all_of_a_dead_letter_topic_that_was_made_anew_is_sent(settings):
     assert await replayed(settings) == (2, 0)
     await recreate(settings, settings.topic_names.dead_letter)
     await letters(settings, *["too-large"] * 3)
-    assert await replayed(settings) == (3, 0)
+    with structlog.testing.capture_logs() as logs:
+        assert await replayed(settings) == (3, 0)
+    assert "replay_records_of_another_topic" in {line["event"] for line in logs}
     await forget(settings)
     assert await replayed(settings) == (0, 0)
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from schemas import ReplayProgress
 from stream.operations.replay_choice import MOST_NOTE_BYTES, NOTE_TOO_LONG, Left
-from stream.operations.replay_memory import Reached
+from stream.operations.replay_progress import Reached
 
 OFFSETS = st.sets(st.integers(0, 60), max_size=30)
 
