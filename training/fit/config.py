@@ -69,6 +69,12 @@ class Tricks(BaseModel):
     augmentation: float = Field(
         default=0.0, ge=0.0, le=1.0, description="Share of rows that get typos or lose words."
     )
+    soup: int = Field(
+        default=1,
+        ge=1,
+        le=20,
+        description="Trainings with seeds of their own; the model is the mean of their weights.",
+    )
 
 
 class Teacher(NamedTuple):

@@ -23,6 +23,7 @@ from training.fit.noise import disturb
 from training.fit.optimizer import parameter_groups
 from training.fit.runtime import autocast, pick_device, resume, save_progress
 from training.fit.sampling import epoch_rows
+from training.fit.soup import member, take_mean
 from training.fit.steps import descend, seeded_epochs, set_rates
 from training.fit.stopping import BestEpoch, held_back, loss_of
 
@@ -106,6 +107,8 @@ def fit_module(
         CheckpointError: the base cannot be used.
     """
     check_learnable(dataset)
+    if config.tricks.soup > 1:
+        return _mean_of_trainings(build, dataset, config, progress, doubted)
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -122,6 +125,30 @@ def fit_module(
         dataset = dataset.take(~doubted(dataset, config.seed))
     losses = _Training(module, encoder, dataset, config, progress, part).run()
     return NeuralModel(module, encoder, config.max_length, losses)
+
+
+def _mean_of_trainings(
+    build: Build, dataset: Dataset, config: TrainConfig, progress: Progress, doubted: Doubted
+) -> NeuralModel:
+    many = config.tricks.soup
+    models = []
+
+    def build_alike(encoder: Encoder, own: TrainConfig) -> nn.Module:
+        # What starts at random starts alike: the mean of weights that have grown apart means nothing.
+        torch.manual_seed(config.seed)
+        return build(encoder, own)
+
+    for number in range(many):
+
+        def told(stage: str, done: int, total: int, number: int = number) -> None:
+            progress(f"training {number + 1} of {many}: {stage}", done, total)
+
+        models.append(fit_module(build_alike, dataset, member(config, number), told, doubted))
+    first = models[0]
+    take_mean([model.module for model in models])
+    # With early stopping some have fewer epochs.
+    losses = [float(np.mean(epoch)) for epoch in zip(*(m.losses for m in models), strict=False)]
+    return NeuralModel(first.module, first.encoder, first.max_length, losses)
 
 
 class _Training:

@@ -24,7 +24,7 @@ from tests.bench.bundled_model.texts import (
 from training.data.dataset import Dataset
 from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.export.folder import FolderOptions
-from training.fit.config import Distillation, FineTuning, Imbalance, Progress, TrainConfig, silent
+from training.fit.config import FineTuning, Imbalance, Progress, TrainConfig, Tricks, silent
 from training.pretraining.e5 import pretrained_encoder, read_image, weights_file
 from training.pretraining.mlm import PretrainConfig
 from training.pretraining.states import StatesConfig
@@ -47,11 +47,10 @@ class StarterPlan:
     Attributes:
         recipe: what it is trained on.
         pretraining: of the encoder.
-        states: how it then learns what multilingual-e5-small makes of texts; None leaves it out, as does
-            a recipe without a large teacher.
+        states: how it then learns what multilingual-e5-small makes of texts; None leaves it out.
         training: of the classifier; ``encoder`` and ``checkpoints`` are set by the recipe.
-        large_teacher: family that learns on multilingual-e5-small and is the last of the teachers; None
-            leaves it out.
+        large_teacher: family that learns on multilingual-e5-small and is the last of the teachers, where
+            the training names others; None leaves it out.
         large_tuning: of that teacher.
         half_graph: also write a graph for a GPU.
     """
@@ -62,19 +61,15 @@ class StarterPlan:
     training: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             epochs=3,
-            folds=3,
+            folds=2,
             precision=0.975,
             # Most goods of a marketplace are none of the eight kinds: their prior must not be all
             # that the model knows of a text it is unsure about.
             imbalance=Imbalance(oversampling=0.4),
-            distillation=Distillation(
-                teachers=(FAMILY,),
-                # What teachers say is worth as much as what was read: with 0.5 less comes across.
-                weight=1.0,
-            ),
+            tricks=Tricks(soup=3),
         )
     )
-    large_teacher: str | None = FAMILY
+    large_teacher: str | None = None
     # Its lower half knows the language already; to train it too takes 1.7 times as long.
     large_tuning: FineTuning = field(
         default_factory=lambda: FineTuning(epochs=2, learning_rate=1.5e-4, frozen_layers=6)
@@ -130,11 +125,11 @@ def train_starter(
     texts = pretraining_texts(dataset, further, reported)
     starter_encoder(texts, work / ENCODER, plan.pretraining, progress)
     base = ENCODER
-    if plan.large_teacher is not None:
+    if plan.large_teacher is not None or plan.states is not None:
         pretrained_encoder(read_image(weights_file()), texts).save(work / LARGE_ENCODER)
-        if plan.states is not None:
-            base, large = TAUGHT_ENCODER, work / LARGE_ENCODER
-            taught_encoder(work / ENCODER, large, texts, work / base, plan.states, progress)
+    if plan.states is not None:
+        base, large = TAUGHT_ENCODER, work / LARGE_ENCODER
+        taught_encoder(work / ENCODER, large, texts, work / base, plan.states, progress)
     update = {"encoder": work / base, "checkpoints": work / "checkpoints"}
     config = plan.training.model_copy(update=update)
     if config.distillation.teachers:

@@ -42,7 +42,7 @@ class Recipe:
     """
 
     synthetic: int = 4500
-    written_weight: float = 2.0
+    written_weight: float = 1.0
     seed: int = 0
 
 
