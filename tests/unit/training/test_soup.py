@@ -26,7 +26,9 @@ def fitted(reviews, soup):
         starts.append(weights(module))
         return module
 
-    model = fit_module(build, reviews, soup, lambda *_: None, lambda *_: np.zeros(len(reviews), bool))
+    model = fit_module(
+        build, reviews, soup, lambda *_: None, lambda *_: np.zeros(len(reviews), bool)
+    )
     return starts, modules, model
 
 
