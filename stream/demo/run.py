@@ -19,6 +19,7 @@ from stream.demo.outcomes import EventOutcome, OutcomeCheck, OutcomeParser, Outc
 from stream.demo.screen import Screen
 from stream.demo.worker_process import WorkerProcess
 from stream.errors import ReviewsError
+from stream.kafka.stopping import cancelled_surely
 from stream.kafka.topics import create_topics
 from stream.settings import Settings
 
@@ -80,7 +81,8 @@ class Demo:
                 async with asyncio.TaskGroup() as tasks:
                     watchdog = tasks.create_task(self._watch_over(worker, screen))
                     tasks.create_task(self._publish(reviews, screen))
-                    await self._watch(screen, results)
+                    # Else Ctrl-C may get lost in the reader, and the demo go on to its end.
+                    await cancelled_surely(self._watch(screen, results))
                     watchdog.cancel()
             except* ReviewsError as errors:
                 raise errors.exceptions[0] from None

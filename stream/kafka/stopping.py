@@ -69,6 +69,23 @@ async def unless_stopped(
         await cancel_until_over((working, stopping))
 
 
+async def cancelled_surely(work: Coroutine[Any, Any, None]) -> None:
+    """Do work that is to end when whoever waits for it is cancelled, though it may not hear that.
+
+    Args:
+        work: what is waited for; it is cancelled until it is over.
+
+    Raises:
+        Exception: what the work raised.
+    """
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait([working])
+    finally:
+        await cancel_until_over([working])
+    working.result()
+
+
 async def stop_surely(consumer: Any, stop: Coroutine[Any, Any, None]) -> None:
     """Stop a consumer of aiokafka's in bounded time, whatever becomes of the cancellations of its tasks.
 

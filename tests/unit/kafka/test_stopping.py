@@ -6,7 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from stream.kafka import stopping
-from stream.kafka.stopping import cancel_until_over, stop_producer, stop_surely
+from stream.kafka.stopping import (
+    cancel_until_over,
+    cancelled_surely,
+    stop_producer,
+    stop_surely,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +64,23 @@ async def test_tasks_that_miss_cancellations_are_cancelled_until_they_end():
     async with asyncio.timeout(10):
         await cancel_until_over(tasks)
     assert all(task.cancelled() for task in tasks)
+
+
+async def test_work_that_misses_a_cancellation_ends_with_whoever_waits_for_it():
+    waits = await begun(cancelled_surely(deaf(1)))
+    await asyncio.sleep(0)  # the work begins
+    waits.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.wait([waits])
+    assert waits.cancelled()
+
+
+async def test_what_goes_wrong_in_it_is_raised():
+    async def fails():
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await cancelled_surely(fails())
 
 
 async def test_a_consumer_whose_fetcher_missed_its_cancellation_stops():
