@@ -18,7 +18,7 @@ from training.data.dataset import Dataset, join
 from training.data.files import read_items
 from training.data.origins import Origin
 from training.errors import DataError
-from training.fit.config import Distillation, Progress, TrainConfig, silent
+from training.fit.config import Distillation, Progress, TrainConfig, silent, within
 from training.measures.calibration import softmax
 from training.models.family import Trained, family
 from training.models.variants import variants
@@ -72,7 +72,7 @@ def with_teachers(dataset: Dataset, config: TrainConfig, progress: Progress) -> 
         teacher = family(one.family).fit(
             dataset,
             _teacher(config, number, one.base),
-            _told(progress, f"teacher {number} of {len(chosen.teachers)}"),
+            within(f"teacher {number} of {len(chosen.teachers)}", progress),
         )
         total += softmax(teacher.logits(texts.normalized))
     labels = (total / len(chosen.teachers)).astype(np.float32)
@@ -125,10 +125,3 @@ def _teacher(config: TrainConfig, number: int, base: str | None) -> TrainConfig:
         }
         | own
     )
-
-
-def _told(progress: Progress, prefix: str) -> Progress:
-    def told(stage: str, done: int, total: int) -> None:
-        progress(f"{prefix}: {stage}", done, total)
-
-    return told

@@ -22,7 +22,7 @@ from schemas import active_taxonomy, category_count
 from training.data.dataset import Dataset
 from training.distillation import fit_family
 from training.errors import DataError
-from training.fit.config import Progress, TrainConfig
+from training.fit.config import Progress, TrainConfig, within
 from training.split import MeasuredRows
 
 # Of the categories, so many at a time: a model of much fewer is another one.
@@ -99,10 +99,7 @@ def foreign_logits(
             continue
         folder = config.checkpoints and config.checkpoints / f"foreign-{number}"
         chosen = config.model_copy(update={"checkpoints": folder}).measured_on(asked.normalized)
-
-        def told(stage: str, done: int, total: int, number: int = number) -> None:
-            progress(f"without some categories, {number}: {stage}", done, total)
-
+        told = within(f"without some categories, {number}", progress)
         # A text that stands under two categories would be known.
         known = set(asked.normalized)
         new = np.array([text not in known for text in dataset.normalized])

@@ -9,7 +9,7 @@ import numpy as np
 from schemas import category_count
 from training.data.dataset import Dataset
 from training.distillation import fit_family
-from training.fit.config import Progress, TrainConfig
+from training.fit.config import Progress, TrainConfig, within
 from training.measures.held_out import HeldOut
 from training.split import Split
 
@@ -37,10 +37,7 @@ def out_of_fold(
     for number, part in enumerate(split.parts, start=1):
         texts = [rows.normalized[row] for row in part.held]
         own = config.model_copy(update={"checkpoints": _folder(config, number)})
-
-        def told(stage: str, done: int, total: int, number: int = number) -> None:
-            progress(f"fold {number} of {len(split.parts)}: {stage}", done, total)
-
+        told = within(f"fold {number} of {len(split.parts)}", progress)
         model = fit_family(name, dataset.take(part.training), own.measured_on(texts), told)
         logits[part.held] = model.logits(texts)
     return HeldOut(rows, logits, split.measured.known, split.products)

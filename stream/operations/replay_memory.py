@@ -20,7 +20,7 @@ from stream.kafka.size_limits import RecordsTooLarge
 from stream.kafka.topic_ids import topic_ids
 from stream.operations.replay_choice import NOTE_TOO_LONG, Left
 from stream.operations.replay_progress import Reached
-from stream.operations.replay_records import Recorded, RecordsReader, RecordsTopic
+from stream.operations.replay_records import Recorded, RecordsReader, RecordsTopic, record_key
 
 _log = structlog.get_logger(__name__)
 
@@ -97,7 +97,7 @@ class ReplayMemory:
         value = encode(event)
         if len(value) > MAX_EVENT_BYTES:
             raise RecordsTooLarge(self._topic.name, len(value), 1)
-        key = f"{self.tp.topic}/{self.tp.partition}"
+        key = record_key(self.tp)
         moment = event.recorded_at
         headers = cloud_event(ReplayProgress, f"{key}#{moment.isoformat()}", key, moment)
         return Message(self._topic.name, key.encode(), value, headers)

@@ -23,6 +23,11 @@ _CLOCKS_MS: Final = 60_000
 _log = structlog.get_logger(__name__)
 
 
+def record_key(tp: TopicPartition) -> str:
+    """Return the key under which a partition of a dead-letter topic is recorded."""
+    return f"{tp.topic}/{tp.partition}"
+
+
 @dataclass(frozen=True, slots=True)
 class RecordsTopic:
     """The topic of records, and how it is read."""
@@ -101,7 +106,7 @@ class RecordsReader:
         ends = await consumer.end_offsets(topic)
         for tp, begin in (await consumer.beginning_offsets(topic)).items():
             consumer.seek(tp, begin)
-        key = f"{self._tp.topic}/{self._tp.partition}".encode()
+        key = record_key(self._tp).encode()
         found = Recorded()
         async for record in read_to_end(consumer, ends):
             if record.key == key:

@@ -8,16 +8,15 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from schemas import ReplayProgress, decode, encode
+from schemas import ReplayProgress, TopicNames, decode, encode
 from stream.errors import InputError
 from stream.kafka.offsets import committed_offset
-from stream.kafka.topics import await_leaders, create_topics
 from stream.operations import replay_choice, replay_memory, replay_records
 from stream.operations.replay import DeadLetterReplay
 from stream.operations.replay_choice import Choice
 from tests.integration.test_replay_memory import forget, letters, record, replayed, write
 from tests.integration.test_topic_recreated import recreate
-from tests.support.pipeline import WAIT_SECONDS, pipeline_settings, read_topic
+from tests.support.pipeline import WAIT_SECONDS, create_topics, read_topic
 
 pytestmark = pytest.mark.kafka
 
@@ -27,10 +26,7 @@ FIRST = frozenset({"not-json"})
 
 @pytest.fixture
 async def settings(kafka, topic_prefix):
-    made = pipeline_settings(kafka, topic_prefix, topics={"partitions": 1})
-    created = await create_topics(made)
-    await await_leaders(made.kafka, [topic.name for topic in created])
-    return made
+    return await create_topics(kafka, TopicNames(topic_prefix), partitions=1)
 
 
 async def said(settings, sent_before, **choice):

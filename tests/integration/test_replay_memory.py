@@ -10,20 +10,28 @@ from aiokafka.admin import NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
-from schemas import DeadLetterReason, ReplayProgress, SourcePosition, decode, encode
+from schemas import (
+    DeadLetterReason,
+    ReplayProgress,
+    SourcePosition,
+    TopicNames,
+    decode,
+    encode,
+)
 from stream.errors import BrokerError, InputError, TopicMissing
 from stream.exactly_once.group_producer import PartitionResult
 from stream.exactly_once.message import Message
 from stream.exactly_once.transactional_producer import transactional_id
 from stream.kafka.administering import administering
 from stream.kafka.membership import NotedOffset
-from stream.kafka.topics import await_leaders, create_topics, delete_topics, partitions_of
+from stream.kafka.topics import await_leaders, delete_topics, partitions_of
+from stream.kafka.topics import create_topics as create_own
 from stream.operations import replay_memory
 from stream.operations.replay import DeadLetterReplay
 from stream.operations.replay_choice import Choice
 from stream.worker.group_member import transaction_options
 from tests.integration.test_topic_recreated import recreate
-from tests.support.pipeline import WAIT_SECONDS, pipeline_settings, read_topic
+from tests.support.pipeline import WAIT_SECONDS, create_topics, read_topic
 from tests.support.unended import being_ended
 
 pytestmark = pytest.mark.kafka
@@ -34,10 +42,7 @@ NUMBERS = itertools.count()
 
 @pytest.fixture
 async def settings(kafka, topic_prefix):
-    made = pipeline_settings(kafka, topic_prefix, topics={"partitions": 1})
-    created = await create_topics(made)
-    await await_leaders(made.kafka, [topic.name for topic in created])
-    return made
+    return await create_topics(kafka, TopicNames(topic_prefix), partitions=1)
 
 
 async def letters(settings, *codes, partition=0):
@@ -207,7 +212,7 @@ async def test_what_an_open_transaction_of_somebody_else_hides_is_waited_for(set
 async def test_dead_letters_of_a_backfill_are_remembered_apart(settings):
     topics = settings.topics.model_copy(update={"output_suffix": ".m7"})
     backfill = settings.model_copy(update={"topics": topics})
-    await create_topics(backfill)
+    await create_own(backfill)
     await await_leaders(settings.kafka, [backfill.topic_names.dead_letter])
     await letters(settings, "not-json", "not-json")
     await letters(backfill, "not-json", "not-json", "not-json")

@@ -37,12 +37,13 @@ def pipeline_settings(
     return load_settings(**base)
 
 
-async def create_topics(kafka: str, topics: TopicNames) -> None:
-    """Create every topic of the contract; return when they can be written to."""
-    settings = pipeline_settings(kafka, topics.prefix, topics={"partitions": PARTITIONS})
+async def create_topics(kafka: str, topics: TopicNames, partitions: int = PARTITIONS) -> Settings:
+    """Create every topic of the contract; return when they can be written to, with their settings."""
+    settings = pipeline_settings(kafka, topics.prefix, topics={"partitions": partitions})
     created = await topics_admin.create_topics(settings)
     async with asyncio.timeout(WAIT_SECONDS):
         await topics_admin.await_leaders(settings.kafka, [topic.name for topic in created])
+    return settings
 
 
 async def send(

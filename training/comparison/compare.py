@@ -25,7 +25,7 @@ from stream.private_files import replace_whole
 from training.data.dataset import Dataset, trusted
 from training.distillation import fit_family
 from training.errors import DataError
-from training.fit.config import Progress, TrainConfig, silent
+from training.fit.config import Progress, TrainConfig, silent, within
 from training.fit.lineage import decided_by
 from training.models.baselines import Majority
 from training.models.family import family
@@ -216,7 +216,7 @@ def _runs(
     count = len(candidates) * len(seeds)
     for candidate in candidates:
         for seed in seeds:
-            told = _told(progress, f"{candidate.name}, seed {seed}")
+            told = within(f"{candidate.name}, seed {seed}", progress)
             progress(f"all: {candidate.name}, seed {seed}", len(runs), count)
             config = candidate.config.model_copy(update={"seed": seed})
             key = _key(candidate, config, data)
@@ -232,13 +232,6 @@ def _runs(
             runs.append(run)
     progress("all: done", count, count)
     return runs
-
-
-def _told(progress: Progress, prefix: str) -> Progress:
-    def told(stage: str, done: int, total: int) -> None:
-        progress(f"{prefix}: {stage}", done, total)
-
-    return told
 
 
 def _train(

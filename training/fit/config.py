@@ -24,6 +24,19 @@ def silent(stage: str, done: int, total: int) -> None:
     del stage, done, total
 
 
+def within(stage: str, progress: Progress) -> Progress:
+    """Return what tells of the steps of one stage: its name stands before theirs.
+
+    >>> within("fold 1 of 3", lambda stage, done, total: print(stage, done, total))("epoch 2", 5, 9)
+    fold 1 of 3: epoch 2 5 9
+    """
+
+    def told(step: str, done: int, total: int) -> None:
+        progress(f"{stage}: {step}", done, total)
+
+    return told
+
+
 class Imbalance(BaseModel):
     """What is done about rare categories. The default is nothing."""
 

@@ -16,7 +16,7 @@ from schemas import category_count
 from training.data.dataset import Dataset, check_learnable
 from training.encoders.encoder import Encoder, load_encoder
 from training.fit.batches import bucketed_batches, by_length, pad
-from training.fit.config import Progress, TrainConfig, Tricks
+from training.fit.config import Progress, TrainConfig, Tricks, within
 from training.fit.lineage import decided_by
 from training.fit.losses import Loss, symmetric_divergence
 from training.fit.noise import disturb
@@ -139,10 +139,7 @@ def _mean_of_trainings(
         return build(encoder, own)
 
     for number in range(many):
-
-        def told(stage: str, done: int, total: int, number: int = number) -> None:
-            progress(f"training {number + 1} of {many}: {stage}", done, total)
-
+        told = within(f"training {number + 1} of {many}", progress)
         models.append(fit_module(build_alike, dataset, member(config, number), told, doubted))
     first = models[0]
     take_mean([model.module for model in models])

@@ -15,7 +15,7 @@ from training.data.dataset import Dataset, trusted
 from training.data.folds import folds_of
 from training.encoders.known import known
 from training.errors import DataError
-from training.fit.config import Progress, TrainConfig
+from training.fit.config import Progress, TrainConfig, within
 from training.train import train_family
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def train_cascade(
         cheap, exact = Path(temporary) / "cheap", Path(temporary) / "exact"
         # What an interruption leaves is the last stage's: the first one takes seconds.
         quick = config.model_copy(update={"checkpoints": None})
-        train_family(first, rest, cheap, quick, _of("first stage", progress), calibration=kept)
-        last = _of("last stage", progress)
+        train_family(first, rest, cheap, quick, within("first stage", progress), calibration=kept)
+        last = within("last stage", progress)
         train_family(family, rest, exact, config, last, calibration=kept, options=options)
         shutil.rmtree(folder, ignore_errors=True)
         made = make_cascade(
@@ -95,10 +95,3 @@ def _kept_out(dataset: Dataset, config: TrainConfig) -> Dataset | None:
     largest = int(np.bincount(part).argmax())
     rows = dataset.take(usable[part == largest])
     return rows if len(np.unique(rows.categories)) > 1 else None
-
-
-def _of(stage: str, progress: Progress) -> Progress:
-    def told(what: str, done: int, total: int) -> None:
-        progress(f"{stage}: {what}", done, total)
-
-    return told

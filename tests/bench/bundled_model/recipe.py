@@ -24,7 +24,7 @@ from tests.bench.bundled_model.texts import (
 from training.data.dataset import Dataset
 from training.data.unstated import PERSON_ASSUMED, Unstated
 from training.export.folder import FolderOptions
-from training.fit.config import FineTuning, Imbalance, Progress, TrainConfig, Tricks, silent
+from training.fit.config import Imbalance, Progress, TrainConfig, Tricks, silent
 from training.pretraining.e5 import pretrained_encoder, read_image, weights_file
 from training.pretraining.mlm import PretrainConfig
 from training.pretraining.states import StatesConfig
@@ -49,9 +49,6 @@ class StarterPlan:
         pretraining: of the encoder.
         states: how it then learns what multilingual-e5-small makes of texts; None leaves it out.
         training: of the classifier; ``encoder`` and ``checkpoints`` are set by the recipe.
-        large_teacher: family that learns on multilingual-e5-small and is the last of the teachers, where
-            the training names others; None leaves it out.
-        large_tuning: of that teacher.
         half_graph: also write a graph for a GPU.
     """
 
@@ -68,11 +65,6 @@ class StarterPlan:
             imbalance=Imbalance(oversampling=0.4),
             tricks=Tricks(soup=3),
         )
-    )
-    large_teacher: str | None = None
-    # Its lower half knows the language already; to train it too takes 1.7 times as long.
-    large_tuning: FineTuning = field(
-        default_factory=lambda: FineTuning(epochs=2, learning_rate=1.5e-4, frozen_layers=6)
     )
     half_graph: bool = False
 
@@ -125,32 +117,24 @@ def train_starter(
     texts = pretraining_texts(dataset, further, reported)
     starter_encoder(texts, work / ENCODER, plan.pretraining, progress)
     base = ENCODER
-    if plan.large_teacher is not None or plan.states is not None:
-        pretrained_encoder(read_image(weights_file()), texts).save(work / LARGE_ENCODER)
     if plan.states is not None:
+        pretrained_encoder(read_image(weights_file()), texts).save(work / LARGE_ENCODER)
         base, large = TAUGHT_ENCODER, work / LARGE_ENCODER
         taught_encoder(work / ENCODER, large, texts, work / base, plan.states, progress)
     update = {"encoder": work / base, "checkpoints": work / "checkpoints"}
     config = plan.training.model_copy(update=update)
     if config.distillation.teachers:
-        config = _with_lessons(config, plan, further, work)
+        config = _with_lessons(config, further, work)
     config = config.measured_on(reported.normalized)
     options = FolderOptions(name=NAME, half_graph=plan.half_graph)
     return train_family(FAMILY, dataset, folder, config, progress, options=options)
 
 
-def _with_lessons(
-    config: TrainConfig, plan: StarterPlan, further: Sequence[str], work: Path
-) -> TrainConfig:
-    """Return the configuration with the unlabelled reviews, and the large teacher."""
+def _with_lessons(config: TrainConfig, further: Sequence[str], work: Path) -> TrainConfig:
+    """Return the configuration with the unlabelled reviews, for its teachers."""
     lines = (json.dumps({"text": text}, ensure_ascii=False) for text in further)
     (work / UNLABELLED).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    update: dict[str, object] = {"texts": work / UNLABELLED}
-    if plan.large_teacher is not None:
-        based = f"{plan.large_teacher}={work / LARGE_ENCODER}"
-        update["teachers"] = (*config.distillation.teachers, based)
-        update["fine_tuning"] = plan.large_tuning
-    lessons = config.distillation.model_copy(update=update)
+    lessons = config.distillation.model_copy(update={"texts": work / UNLABELLED})
     return config.model_copy(update={"distillation": lessons})
 
 
