@@ -40,7 +40,8 @@ ONE_PIPELINE := tests/integration/test_worker.py::test_sure_reviews_go_to_their_
 # stay together.
 CORES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 	if [ "$$n" -gt 4 ]; then echo 4; elif [ "$$n" -lt 2 ]; then echo 2; else echo "$$n"; fi)
-SIDE_BY_SIDE := -n $(CORES) --dist loadfile --durations=20
+# A process that dies is replaced once: xdist gives the next one a file's last test and waits for ever.
+SIDE_BY_SIDE := -n $(CORES) --dist loadfile --max-worker-restart=1 --durations=20
 
 # Measured in unit tests alone: tracing every line of a worker would slow what runs against time.
 COVERED := --cov --cov-report=term:skip-covered

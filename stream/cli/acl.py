@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from stream.cli.console import note, out, print_line
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.signals import interruptible
 
 
 def acl(
@@ -53,7 +53,7 @@ def acl(
     redis = redis_rules(known[role], settings)
     redis_user = user.partition(":")[2]
     if apply:
-        count = asyncio.run(grant(settings.kafka, user, rules))
+        count = interruptible(grant(settings.kafka, user, rules))
         note(f"{user} has the {count} rights of a {role} on Kafka")
         if redis:
             note(f"on Redis, run: ACL SETUSER {redis_user} on '>PASSWORD' {' '.join(redis)}")

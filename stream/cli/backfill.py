@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import typer
 from stream.cli.console import err, note, out
 from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.signals import interruptible
 
 
 def backfill(
@@ -66,12 +66,12 @@ def backfill(
 
     with told_if_interrupted(what_is_left), err.status("classifying past reviews"):
         if dry_run:
-            report = asyncio.run(job.plan())
+            report = interruptible(job.plan())
         else:
             m = settings.model
             classifier = Classifier.load(m.folder, m.device, m.threads, m.chunk_tokens)
             with tuned_gc():
-                report = asyncio.run(job.run(classifier))
+                report = interruptible(job.run(classifier))
     if as_json:
         out.print_json(json.dumps({**asdict(report), "dry_run": dry_run}))
     if report.resumed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from stream.categories import title
 from stream.cli.console import err, note, out, print_line
 from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Prefix, Servers, moment_from, settings_from
+from stream.cli.signals import interruptible
 from stream.terminal import one_line
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def consume(
     seen = _Seen(_print_json if as_json else show_as or show)
     after = "" if group is None else f"; group {group} goes on after them"
     with told_if_interrupted(lambda: f"{seen}{after}"):
-        asyncio.run(_read(reader, seen, limit))
+        interruptible(_read(reader, seen, limit))
     note(f"[dim]{seen}[/dim]")
 
 
@@ -111,7 +111,7 @@ def _columns(said: str | None, *, relabel: bool, dead_letter: bool) -> Print | N
 def _print_message(settings: Settings, said: str) -> None:
     from stream.clients.message import message_at, position_from
 
-    record = asyncio.run(message_at(settings, position_from(said)))
+    record = interruptible(message_at(settings, position_from(said)))
     shown = {
         "topic": record.topic,
         "partition": record.partition,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import re
@@ -24,6 +23,7 @@ from stream.cli.console import err, note, out
 from stream.cli.local import DEFAULT_DATA_DIR, DataDir, local_errors, local_stack
 from stream.cli.options import settings_from
 from stream.cli.rows import Rows
+from stream.cli.signals import interruptible
 
 if TYPE_CHECKING:
     from schemas import Review
@@ -79,7 +79,7 @@ def demo(
         data_dir.mkdir(parents=True, exist_ok=True)
         first: list[Review] = []
         reviews = _remembering(rows.reviews(), first)
-        report = asyncio.run(_run(settings, servers, reviews, data_dir.resolve()))
+        report = interruptible(_run(settings, servers, reviews, data_dir.resolve()))
         print_report(out, report)
         if keep:
             _go_on(settings, first, data_dir.resolve())
@@ -159,7 +159,7 @@ def _go_on(settings: Settings, reviews: list[Review], folder: Path) -> None:
     )
     note("")
     note("reviews go on arriving, four a second; [bold]Ctrl-C[/bold] ends this")
-    asyncio.run(_serve_page(settings, folder, reviews))
+    interruptible(_serve_page(settings, folder, reviews))
 
 
 async def _serve_page(settings: Settings, folder: Path, reviews: list[Review]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import asdict
 from typing import Any, Final
@@ -12,6 +11,7 @@ import typer
 from stream.cli.console import err, note, out
 from stream.cli.findings import Finding
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.signals import interruptible
 from stream.terminal import one_line
 
 _MARK: Final = {
@@ -34,7 +34,7 @@ def doctor(servers: Servers = None, prefix: Prefix = None, as_json: Json = False
 
     settings = settings_from(servers, prefix)
     with err.status("examining"):
-        findings = asyncio.run(examine(settings))
+        findings = interruptible(examine(settings))
     codes = {finding.exit_code for finding in findings if finding.state == "failed"}
     code = 0 if not codes else codes.pop() if len(codes) == 1 else 1
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from datetime import datetime
@@ -15,6 +14,7 @@ from rich.markup import escape
 from stream.cli.console import err, note, out
 from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.signals import interruptible
 from stream.errors import InputError
 from stream.terminal import one_line
 
@@ -75,7 +75,7 @@ def erase(
         return f"{done}; run the same command again: it does what is left"
 
     with told_if_interrupted(what_is_left), status:
-        erased = asyncio.run(eraser.run(wanted))
+        erased = interruptible(eraser.run(wanted))
     if as_json:
         documents = [_document(done, dry_run=dry_run) for done in erased]
         out.print_json(json.dumps(documents if len(documents) > 1 else documents[0]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from stream.account import account_name
 from stream.cli.console import note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.signals import interruptible
 from stream.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def guard(
     from stream.guard.topic import read_holds
 
     settings = settings_from(servers, prefix)
-    holds = asyncio.run(read_holds(settings))
+    holds = interruptible(read_holds(settings))
     shown = holds.history if history else holds.all_held()
     if as_json:
         out.print_json(json.dumps([one.model_dump(mode="json") for one in shown]))
@@ -68,13 +68,13 @@ def release(
 
     settings = settings_from(servers, prefix)
     wanted = category_named(category)
-    held = list(asyncio.run(read_holds(settings)).of(wanted))
+    held = list(interruptible(read_holds(settings)).of(wanted))
     if not held:
         raise InputError(f"{wanted} is not held", "`reviews guard` lists what is")
     seal = DecisionSeal(settings.guard, settings.topics.prefix)
     released = [seal.sealed(_released(one, by or account_name(), why)) for one in held]
-    asyncio.run(publish(settings, released))
-    counted = asyncio.run(read_holds(settings))
+    interruptible(publish(settings, released))
+    counted = interruptible(read_holds(settings))
     for one in released:
         last = counted.last(one.model_version, one.category)
         if last is None or last.number < one.number or last.action != "released":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -10,7 +9,7 @@ import typer
 
 from stream.cli.console import note
 from stream.cli.options import Prefix, Servers, settings_from
-from stream.cli.signals import StopSignals
+from stream.cli.signals import StopSignals, interruptible
 
 if TYPE_CHECKING:
     from stream.settings import Settings
@@ -37,7 +36,7 @@ def monitor(
     sections: dict[str, Any] = {"monitor": {"port": port}} if port is not None else {}
     settings = settings_from(servers, prefix, **sections)
     configure_logs(settings.log, settings.privacy.redact_kinds)
-    stopped_by = asyncio.run(_monitor(settings))
+    stopped_by = interruptible(_monitor(settings))
     if stopped_by == signal.SIGINT:
         raise typer.Exit(130)
 

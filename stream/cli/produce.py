@@ -29,7 +29,7 @@ from stream.cli.reading import (
     reading,
 )
 from stream.cli.rows import Rows, progress_over
-from stream.cli.signals import StopSignals
+from stream.cli.signals import StopSignals, interruptible
 from stream.cli.unfinished import Unfinished
 from stream.errors import InputError
 
@@ -105,7 +105,7 @@ def produce(
         valid = _shown(rows, limit, as_json=as_json)
     else:
         try:
-            found = asyncio.run(_send(rows, limit, settings, unfinished, skipped))
+            found = interruptible(_send(rows, limit, settings, unfinished, skipped))
         except KeyboardInterrupt:  # later ones are heard: see _send
             note("[yellow]stopped before Kafka answered: nothing was sent[/yellow]")
             raise typer.Exit(INTERRUPTED) from None

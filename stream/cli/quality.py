@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from stream.cli.console import note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.outputs import Force, require_new_file
+from stream.cli.signals import interruptible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,7 +61,7 @@ def quality(
     if promised is None:
         promised = read_manifest(settings.model.folder).asked_precision or None
     since = datetime.now(UTC) - timedelta(days=days) if days else None
-    audits = asyncio.run(read_audits(settings, since))
+    audits = interruptible(read_audits(settings, since))
     found = measure(audits)
     failing = broken(found, promised) if promised else []
     parts = windows(audits, every or _WEEK) if every or html else []

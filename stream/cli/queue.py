@@ -20,7 +20,7 @@ from stream.categories import category_named
 from stream.cli.console import err, note, out, print_data
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.reading import reads_files
-from stream.cli.signals import StopSignals
+from stream.cli.signals import StopSignals, interruptible
 from stream.terminal import one_line
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def queue(
     section = {name: value for name, value in given.items() if value is not None}
     settings = settings_from(servers, prefix, **({"queue": section} if section else {}))
     configure_logs(settings.log, settings.privacy.redact_kinds)
-    if asyncio.run(_serve(settings)) == signal.SIGINT:
+    if interruptible(_serve(settings)) == signal.SIGINT:
         raise typer.Exit(130)
 
 
@@ -222,7 +222,7 @@ def revoke_token(
 def rebuild(servers: Servers = None, prefix: Prefix = None) -> None:
     """Restore the working set from Kafka. People wait meanwhile; nothing decided is lost."""
     settings = settings_from(servers, prefix)
-    records = asyncio.run(_rebuild(settings))
+    records = interruptible(_rebuild(settings))
     note(f"the working set is restored from {records:,} records")
 
 
@@ -241,7 +241,7 @@ def export(
     if form not in MEDIA_TYPES:
         raise typer.BadParameter(f"choose one of {', '.join(MEDIA_TYPES)}", param_hint="--format")
     chosen: Format = form
-    read = asyncio.run(read_labels(settings_from(servers, prefix)))
+    read = interruptible(read_labels(settings_from(servers, prefix)))
     labels = standing_of(read)
     for part in written(labels, chosen):
         print_data(part)
@@ -273,7 +273,7 @@ def import_file(
     _require_account(who)
     annotations, not_read, understood = read_annotation_file(file, reading_as)
     err.print(f"reading {one_line(understood)}", markup=False, style="dim", soft_wrap=True)
-    outcome = asyncio.run(_import(settings, who, annotations))
+    outcome = interruptible(_import(settings, who, annotations))
     note(f"decided: {len(outcome.decided)}")
     if outcome.refused or not_read:
         note(f"left out: {len(outcome.refused)} not waiting here, {not_read} without a category")
@@ -298,7 +298,7 @@ def bench_queue(
     from stream.queue.bench import bench
 
     with _redis_errors(), err.status(f"filing {items:,} reviews, then {people} people work"):
-        report = asyncio.run(bench(settings_from(None, None), items, people, seconds, pause))
+        report = interruptible(bench(settings_from(None, None), items, people, seconds, pause))
     if as_json:
         out.print_json(json.dumps(asdict(report)))
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import asdict
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from stream.cli.console import err, note, out
 from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json, Prefix, Servers, moment_from, settings_from
+from stream.cli.signals import interruptible
 
 
 def replay(
@@ -83,7 +83,7 @@ def replay(
         )
 
     with told_if_interrupted(what_is_left), err.status("replaying"):
-        report = asyncio.run(job.run())
+        report = interruptible(job.run())
     if as_json:
         out.print_json(json.dumps({**asdict(report), "dry_run": dry_run}))
     verb = "would be sent" if dry_run else "sent"

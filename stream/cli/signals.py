@@ -6,11 +6,13 @@ import asyncio
 import faulthandler
 import os
 import signal
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import structlog
 
@@ -21,7 +23,44 @@ _FAILED: Final = 1
 _TWICE_SECONDS: Final = 1.0
 _HEARD: Final = (signal.SIGTERM, signal.SIGINT)
 
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
+
+
+def interruptible(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work in an event loop of its own; Ctrl-C ends it whenever it comes.
+
+    ``asyncio.run`` alone may miss it: Python runs a signal's handler between two instructions, and a signal
+    that comes after the last one before the loop waits would be handled when something else wakes the loop.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed; the work was cancelled and has ended.
+    """
+
+    async def woken() -> T:
+        with _woken_by_signals():
+            return await work
+
+    return asyncio.run(woken())
+
+
+@contextmanager
+def _woken_by_signals() -> Iterator[None]:
+    """Wake the running loop by any signal: what catches it in C writes a byte that the loop waits for."""
+    loop = asyncio.get_running_loop()
+    read, written = socket.socketpair()
+    with read, written:
+        read.setblocking(False)
+        written.setblocking(False)
+        loop.add_reader(read, read.recv, 4096)
+        usual = signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            woken = signal.set_wakeup_fd(usual)
+            if woken != written.fileno():  # StopSignals listen, to the end of the process
+                signal.set_wakeup_fd(woken)
+            loop.remove_reader(read)
 
 
 class StopSignals:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from stream.cli.console import note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.signals import interruptible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,12 +43,12 @@ def create(
     section = {name: value for name, value in given.items() if value is not None}
     settings = settings_from(servers, prefix, topics=section)
     if dry_run:
-        present = asyncio.run(list_topics(settings.kafka))
+        present = interruptible(list_topics(settings.kafka))
         done = [
             {"name": p.name, "outcome": _would(p, present)} for p in settings.topic_names.policies()
         ]
     else:
-        done = [asdict(topic) for topic in asyncio.run(create_topics(settings))]
+        done = [asdict(topic) for topic in interruptible(create_topics(settings))]
     if as_json:
         out.print_json(json.dumps(done))
         return
@@ -64,7 +64,7 @@ def describe(servers: Servers = None, prefix: Prefix = None, as_json: Json = Fal
     from stream.kafka.topics import describe_topics
 
     settings = settings_from(servers, prefix)
-    found = asyncio.run(describe_topics(settings))
+    found = interruptible(describe_topics(settings))
     if as_json:
         out.print_json(json.dumps([asdict(topic) for topic in found]))
         return
@@ -89,9 +89,9 @@ def update(
     from stream.kafka.topic_settings import apply_settings, missing_settings
 
     settings = settings_from(servers, prefix)
-    changes = asyncio.run(missing_settings(settings))
+    changes = interruptible(missing_settings(settings))
     if not dry_run:
-        asyncio.run(apply_settings(settings, changes))
+        interruptible(apply_settings(settings, changes))
     if as_json:
         out.print_json(json.dumps([asdict(change) for change in changes]))
         return

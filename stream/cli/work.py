@@ -12,7 +12,7 @@ import structlog
 import typer
 
 from stream.cli.options import Prefix, Servers, settings_from
-from stream.cli.signals import StopSignals
+from stream.cli.signals import StopSignals, interruptible
 
 if TYPE_CHECKING:
     from stream.settings import Settings
@@ -58,7 +58,7 @@ def work(
         sections["http"] = {"port": port}
     settings = settings_from(servers, prefix, **sections)
     configure_logs(settings.log, settings.privacy.redact_kinds)
-    stopped_by = asyncio.run(_work(settings, stop_at_eof=stop_at_eof))
+    stopped_by = interruptible(_work(settings, stop_at_eof=stop_at_eof))
     if stopped_by == signal.SIGINT:
         raise typer.Exit(130)
 

@@ -56,6 +56,17 @@ def test_admin_clients_are_lent_by_one_place_that_starts_and_closes_them():
     assert found == {ADMINISTERING}
 
 
+def test_commands_run_their_work_where_ctrl_c_is_always_heard():
+    commands = ("stream/cli/", "training/cli/")
+    found = {
+        path
+        for file, path in product()
+        for call in calls_in(file)
+        if call == "asyncio.run" and path.startswith(commands)
+    }
+    assert found == {"stream/cli/signals.py"}
+
+
 def test_producers_are_stopped_where_a_frozen_broker_is_not_waited_for():
     stopping = {"producer.stop", "self._producer.stop"}
     found = {path for file, path in product() for call in calls_in(file) if call in stopping}

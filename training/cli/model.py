@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,6 +10,7 @@ import typer
 
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
+from stream.cli.signals import interruptible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -274,7 +274,7 @@ def off(
     """End the shadow or the canary on all workers."""
     from training.registry.announce import withdraw
 
-    asyncio.run(withdraw(settings_from(servers, prefix), role))
+    interruptible(withdraw(settings_from(servers, prefix), role))
     note(f"the {role} ends on every worker as soon as it hears of it")
 
 
@@ -354,7 +354,7 @@ def _tell(
     seen_at = settings.learning.registry_seen_at
     message = announcement(store, record, role, seen_at=seen_at, share=share, by=store.user)
     try:
-        asyncio.run(publish(settings, message))
+        interruptible(publish(settings, message))
     except BrokerError as error:
         if role == "serving":
             error.remedy = f"{error.remedy}; then `reviews model announce` tells the workers"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ import typer
 
 from stream.cli.console import note
 from stream.cli.options import Prefix, Servers, settings_from
-from stream.cli.signals import StopSignals
+from stream.cli.signals import StopSignals, interruptible
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -45,7 +44,7 @@ def relabel_auto(
     settings = settings_from(servers, prefix, label=label)
     configure_logs(settings.log, settings.privacy.redact_kinds)
     _tell_ensemble(settings)
-    outcomes, stopped_by = asyncio.run(_relabel(settings))
+    outcomes, stopped_by = interruptible(_relabel(settings))
     decided = outcomes["ensemble"] + outcomes["llm"]
     note(f"{decided:,} reviews decided, {outcomes['people']:,} left to people")
     note("next: `reviews queue` shows people the rest")

@@ -11,6 +11,7 @@ import typer
 from stream.cli.console import err, note, out
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.reading import reads_files
+from stream.cli.signals import interruptible
 from stream.errors import InputError
 from stream.listing import some
 from training.cli.labels_by import LabelsBy, unstated_of
@@ -172,8 +173,6 @@ def _minutes(seconds: float) -> str:
 
 
 def _watch(settings: Settings, plan: Plan, min_new: int, as_json: bool) -> None:
-    import asyncio
-
     from stream.queue.label_topic import read_labels
     from training.registry.store import Registry
     from training.retrain.errors import NothingToLearn
@@ -184,13 +183,13 @@ def _watch(settings: Settings, plan: Plan, min_new: int, as_json: bool) -> None:
     try:
         while True:
             note(f"waiting for {min_new} newly decided reviews; Ctrl-C stops")
-            count = asyncio.run(wait_for_labels(settings, since, min_new, _say_unreadable))
+            count = interruptible(wait_for_labels(settings, since, min_new, _say_unreadable))
             note(f"{count} reviews were decided: retraining")
             try:
                 outcome = _once(settings, plan)
             except NothingToLearn as nothing:
                 note(f"{nothing.message}: waiting for more")
-                since = asyncio.run(read_labels(settings)).offsets
+                since = interruptible(read_labels(settings)).offsets
                 continue
             since = outcome.lineage.labels.offsets
             _print(outcome, plan, as_json)

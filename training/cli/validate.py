@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from stream.account import account_name
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
 from stream.cli.reading import reads_files
+from stream.cli.signals import interruptible
 from stream.errors import InputError
 from stream.terminal import one_line
 from training.cli.labels_by import unstated_of
@@ -136,7 +136,7 @@ def _send(settings: Settings, sample: Sequence[Suggestion], file: Path, *, blind
     from training.labelling.queued import queue_sample
 
     with err.status("sending the sample"):
-        queued = asyncio.run(queue_sample(settings, sample, file.name, blind=blind))
+        queued = interruptible(queue_sample(settings, sample, file.name, blind=blind))
     prefix = settings.topics.prefix
     note(f"{queued.sent:,} reviews wait in the queue of the prefix {escape(prefix)}")
     for review_id in queued.left_out:

@@ -13,7 +13,8 @@ from stream.cli.signals import SigtermAsCtrlC
 
 WAIT_SECONDS = 60
 CONSUME = """
-import asyncio, signal, sys
+import asyncio, faulthandler, signal, sys
+faulthandler.dump_traceback_later({at_most}, exit=True)  # instead of waiting for ever
 from stream.cli import consume, main
 
 class Reader:
@@ -38,6 +39,33 @@ sys.argv = ["reviews", "consume", "--group", "ours"]
 main()
 """
 
+# A signal that comes after Python last looked for one, and before the loop waits: between two C functions.
+BEFORE_IT_WAITS = """
+import asyncio, ctypes, faulthandler, functools, operator, selectors, signal
+faulthandler.dump_traceback_later({at_most}, exit=True)
+from stream.cli.signals import interruptible
+
+class Unlucky(selectors.EpollSelector):
+    waits = False
+    def select(self, timeout=None):
+        if Unlucky.waits:
+            Unlucky.waits = False
+            signalled = functools.partial(ctypes.CDLL(None)["raise"], signal.SIGINT)
+            tuple(map(operator.call, (signalled, self._selector.poll)))
+        return super().select(timeout)
+
+async def wait():
+    Unlucky.waits = True
+    await asyncio.Event().wait()
+
+selectors.DefaultSelector = Unlucky
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    interruptible(wait())
+except KeyboardInterrupt:
+    print("heard")
+"""
+
 
 def wait_for_nothing(runs):
     runs.set()
@@ -47,12 +75,16 @@ def wait_for_nothing(runs):
 def consuming(closing=0, ctrl_c="default_int_handler"):
     """Start a command that has read two events and waits for more."""
     process = subprocess.Popen(
-        [sys.executable, "-c", CONSUME.format(closing=closing, ctrl_c=ctrl_c)],
+        [
+            sys.executable,
+            "-c",
+            CONSUME.format(closing=closing, ctrl_c=ctrl_c, at_most=WAIT_SECONDS),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout.readline() == "waiting\n"
+    assert process.stdout.readline() == "waiting\n", process.stderr.read()
     return process
 
 
@@ -67,22 +99,30 @@ def consuming(closing=0, ctrl_c="default_int_handler"):
 def test_a_command_that_is_ended_closes_what_it_opened_and_says_what_it_did(number, ctrl_c, status):
     with consuming(ctrl_c=ctrl_c) as process:
         process.send_signal(number)
-        closed, said = process.communicate(timeout=WAIT_SECONDS)
-    assert process.returncode == status
+        closed, said = process.communicate()
+    assert process.returncode == status, said
     assert closed == "closing\n"
     assert "stopped: 2 events; group ours goes on after them" in " ".join(said.split())
 
 
+def test_ctrl_c_is_heard_that_comes_in_the_moment_before_the_event_loop_waits():
+    program = BEFORE_IT_WAITS.format(at_most=WAIT_SECONDS)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "heard\n", ended.stderr
+
+
 def test_a_later_sigterm_ends_at_once_and_one_that_is_sent_twice_does_not():
-    with consuming(closing=WAIT_SECONDS) as process:
+    with consuming(closing=2 * WAIT_SECONDS) as process:
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "closing\n"
         process.send_signal(signal.SIGTERM)  # at the same time: as a shell sends it
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1.5)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=WAIT_SECONDS / 2)
-    assert process.returncode == TERMINATED
+        _, said = process.communicate()
+    assert process.returncode == TERMINATED, said
     assert "Traceback" not in said
 
 
