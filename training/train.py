@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from training.fit.loop import NeuralModel
 
 __all__ = [
-    "check_frozen_layers",
+    "check_options",
     "check_servable",
     "check_teachers",
     "fit_family",
@@ -143,7 +143,7 @@ def check_teachers(config: TrainConfig) -> None:
         tuned = tuned or of.varies
         if of.trains_layers:
             own = {"encoder": teacher.base} | chosen.fine_tuning.given
-            check_frozen_layers(teacher.family, config.model_copy(update=own))
+            check_options(teacher.family, config.model_copy(update=own))
     if chosen.fine_tuning.given and not tuned:
         raise DataError(
             "distillation.fine_tuning is for teachers that are trained on a base of their own, and "
@@ -152,8 +152,8 @@ def check_teachers(config: TrainConfig) -> None:
         )
 
 
-def check_frozen_layers(name: str, config: TrainConfig) -> None:
-    """Refuse to freeze layers that a family does not train, or more than there are.
+def check_options(name: str, config: TrainConfig) -> None:
+    """Refuse what a family would leave out without a word, and more frozen layers than there are.
 
     Args:
         name: of the family.
@@ -161,11 +161,23 @@ def check_frozen_layers(name: str, config: TrainConfig) -> None:
 
     Raises:
         UnknownFamily: there is none of this name.
-        DataError: the family trains no layer of its base, or some layers are to be frozen and to start
-            afresh.
+        DataError: the family knows no tricks or no ways against imbalance, trains no layer of its base, or
+            some layers are to be frozen and to start afresh.
         LabellerUnavailable: the base is not on this machine.
         CheckpointError: it has fewer layers.
     """
+    if not family(name).varies:
+        for section, said in (("tricks", config.tricks), ("imbalance", config.imbalance)):
+            if given := said.model_dump(exclude_defaults=True):
+                options = ", ".join(f"{section}.{option}" for option in given)
+                raise DataError(
+                    f"{name} is not trained by gradients: {options} would mean nothing to it",
+                    f"leave {section} out, or train bert",
+                )
+    _check_frozen_layers(name, config)
+
+
+def _check_frozen_layers(name: str, config: TrainConfig) -> None:
     if not config.frozen_layers:
         return
     if not family(name).trains_layers:

@@ -84,7 +84,7 @@ def retrain(
     Exit code 1: the new model was refused. Ctrl-C is safe at any time: the serving model goes on.
     """
     from training.retrain.run import Plan, serving_family
-    from training.train import check_frozen_layers, check_servable, check_teachers
+    from training.train import check_options, check_servable, check_teachers
 
     sections: dict[str, Any] = {"learning": {"registry": registry}} if registry else {}
     settings = settings_from(servers, prefix, **sections)
@@ -96,7 +96,7 @@ def retrain(
     check_servable(chosen)
     options = config_of(options_of(config))
     check_teachers(options)
-    check_frozen_layers(chosen, options)
+    check_options(chosen, options)
     plan = Plan(
         family=chosen,
         config=options,

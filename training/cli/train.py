@@ -298,13 +298,13 @@ def _family(
     )
     from training.encoders.checkpoints import local_checkpoint
     from training.split import split_of
-    from training.train import check_frozen_layers, check_servable, check_teachers, train_family
+    from training.train import check_options, check_servable, check_teachers, train_family
     from training.writable import check_replaceable
 
     check_servable(family)
     config = config_of({"checkpoints": work / family} | given)
     check_teachers(config)
-    check_frozen_layers(family, config)
+    check_options(family, config)
     local_checkpoint(str(config.encoder))
     check_replaceable(output)
     dataset = read_labels(files.labels, files.unstated)

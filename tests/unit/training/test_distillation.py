@@ -12,13 +12,13 @@ from training.distillation import with_teachers
 from training.encoders.checkpoints import CheckpointError, layers_told
 from training.encoders.encoder import Shape, load_encoder, new_encoder
 from training.errors import DataError, LabellerUnavailable
-from training.fit.config import Distillation, FineTuning, TrainConfig, Tricks
+from training.fit.config import Distillation, FineTuning, Imbalance, TrainConfig, Tricks
 from training.measures.calibration import softmax
 from training.models.family import UnknownFamily
 from training.models.variants import variants
 from training.out_of_fold import out_of_fold
 from training.split import split_of
-from training.train import check_frozen_layers, check_teachers, fit_family
+from training.train import check_options, check_teachers, fit_family
 
 pytestmark = pytest.mark.slow
 
@@ -232,14 +232,33 @@ def test_a_base_of_a_teacher_with_too_few_layers_to_freeze_is_refused_before_any
 def test_a_family_that_trains_no_layer_of_its_base_refuses_to_freeze_some(tiny_encoder, name):
     config = TrainConfig(encoder=tiny_encoder, frozen_layers=1)
     with pytest.raises(DataError, match=f"{name} trains no layer"):
-        check_frozen_layers(name, config)
+        check_options(name, config)
+
+
+@pytest.mark.parametrize("name", ["embeddings", "hybrid", "static", "ngrams"])
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        pytest.param(
+            {"tricks": Tricks(soup=3, prune=True)}, "tricks.prune, tricks.soup", id="tricks"
+        ),
+        pytest.param(
+            {"imbalance": Imbalance(focal_gamma=1)}, "imbalance.focal_gamma", id="imbalance"
+        ),
+    ],
+)
+def test_a_family_that_is_not_trained_by_gradients_refuses_what_means_nothing_to_it(
+    name, options, named
+):
+    with pytest.raises(DataError, match=f"{name} is not trained by gradients: {named} would"):
+        check_options(name, TrainConfig(**options))
 
 
 def test_layers_are_not_frozen_and_started_afresh_at_once(tiny_encoder):
     layers = layers_told(str(tiny_encoder))
     afresh = Tricks(reinit_layers=1)
-    check_frozen_layers("bert", TrainConfig(encoder=tiny_encoder, frozen_layers=layers))
+    check_options("bert", TrainConfig(encoder=tiny_encoder, frozen_layers=layers))
     with pytest.raises(DataError, match="are to be frozen, and 1 to start afresh"):
-        check_frozen_layers(
+        check_options(
             "bert", TrainConfig(encoder=tiny_encoder, frozen_layers=layers, tricks=afresh)
         )
