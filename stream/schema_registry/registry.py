@@ -71,6 +71,7 @@ class SchemaRegistry:
             authority=settings.ssl_ca_file,
             certificate=settings.ssl_cert_file,
             key=settings.ssl_key_file,
+            key_password=settings.ssl_key_password,
         )
         self._session: aiohttp.ClientSession | None = None
 

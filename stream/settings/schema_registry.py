@@ -27,6 +27,9 @@ class SchemaRegistrySettings(Section):
     ssl_ca_file: Path | None = Field(None, description="PEM file of the authority to trust.")
     ssl_cert_file: Path | None = Field(None, description="PEM client certificate, for mutual TLS.")
     ssl_key_file: Path | None = Field(None, description="PEM key of the client certificate.")
+    ssl_key_password: SecretStr | None = Field(
+        None, description="Of the client's key, where it is encrypted."
+    )
     timeout: PositiveSeconds = Field(5.0, description="Seconds to wait for one answer.")
 
     @field_validator("url")

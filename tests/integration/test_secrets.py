@@ -23,6 +23,7 @@ SECRETS = {
     "REVIEWS_KAFKA__SASL_OAUTH_TOKEN": "sekret-oauth-1c2d",
     "REVIEWS_KAFKA__SSL_KEY_PASSWORD": "sekret-key-2e3f",
     "REVIEWS_SCHEMA_REGISTRY__PASSWORD": "sekret-registry-8a9b",
+    "REVIEWS_SCHEMA_REGISTRY__SSL_KEY_PASSWORD": "sekret-registry-key-0c1d",
     "REVIEWS_SCHEMA_REGISTRY__TOKEN": "sekret-bearer-9b0c",
     "REVIEWS_CACHE__URL": "redis://cache:sekret-cache-3a4b@127.0.0.1:1/0",
     "REVIEWS_CACHE__KEY": "sekret-sealing-5b6c",

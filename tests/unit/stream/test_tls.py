@@ -5,6 +5,8 @@ from cryptography.hazmat.primitives import serialization
 from pydantic import SecretStr
 
 from stream.errors import ConfigError
+from stream.schema_registry.registry import SchemaRegistry
+from stream.settings.schema_registry import SchemaRegistrySettings
 from stream.tls import client_context
 from tests.support.certificates import Authority
 
@@ -31,6 +33,19 @@ def files(tmp_path):
 def test_an_encrypted_key_is_read_with_its_password(files):
     context = client_context("Kafka", "kafka", **files, key_password=SecretStr("geheim"))
     assert context.check_hostname
+
+
+def test_the_schema_registry_is_shown_a_certificate_whose_key_is_encrypted(files):
+    settings = SchemaRegistrySettings(
+        url=["https://registry:8081"],
+        ssl_ca_file=files["authority"],
+        ssl_cert_file=files["certificate"],
+        ssl_key_file=files["key"],
+        ssl_key_password="geheim",
+    )
+    SchemaRegistry(settings)
+    with pytest.raises(ConfigError, match=r"TLS to the schema registry.*encrypted"):
+        SchemaRegistry(settings.model_copy(update={"ssl_key_password": None}))
 
 
 def test_nobody_is_asked_at_the_terminal_for_a_password_that_is_not_set(files):
