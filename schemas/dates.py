@@ -7,6 +7,7 @@ June in another, and is not read. A date without a time zone stays without one.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone
 from typing import Final
 
@@ -80,13 +81,38 @@ def read_date(value: object) -> datetime | None:
     Numbers are seconds, milli-, micro- or nanoseconds since 1970, days since 1970, or a
     spreadsheet's days, whichever lies in this century.
     """
-    if isinstance(value, dict) and len(value) == 1:  # MongoDB's {"$date": ...}
-        return read_date(value.get("$date"))
+    if isinstance(value, dict):
+        return _of_object(value)
+    if isinstance(value, list):
+        return _of_parts(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _of_number(float(value)) if abs(value) < _SECONDS[1] * _UNITS[-1] else None
     if isinstance(value, str) and len(value) <= _LONGEST:
         return _of_text(value.strip())
     return None
+
+
+def _of_object(value: Mapping[str, object]) -> datetime | None:
+    """Read MongoDB's ``{"$date": ...}``, and the seconds of Protobuf and Firestore."""
+    if len(value) == 1:
+        inner = value.get("$date", value.get("$numberLong"))
+        return None if inner is None or isinstance(inner, list) else read_date(inner)
+    seconds = value.get("seconds", value.get("_seconds"))
+    only = value.keys() <= {"seconds", "nanos", "_seconds", "_nanoseconds", "nanoseconds"}
+    return read_date(seconds) if only and isinstance(seconds, int | str) else None
+
+
+def _of_parts(value: Sequence[object]) -> datetime | None:
+    """Read ``[2026, 11, 27, 10, 15]``, as Jackson writes a local time of Java; nanoseconds are last."""
+    numbers = [part for part in value if isinstance(part, int) and not isinstance(part, bool)]
+    if len(numbers) != len(value) or not len("ymd") <= len(numbers) <= len("ymdHMSn"):
+        return None
+    year, month, day, hour, minute, second, nanos = (*numbers, 0, 0, 0, 0)[: len("ymdHMSn")]
+    try:
+        moment = datetime(year, month, day, hour, minute, second, nanos // 1_000)  # noqa: DTZ001 - it names no zone
+    except (ValueError, OverflowError):
+        return None
+    return moment if FIRST_YEAR <= moment.year <= LAST_YEAR else None
 
 
 def _of_text(text: str) -> datetime | None:

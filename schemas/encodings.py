@@ -11,6 +11,9 @@ from schemas.errors import NotJson
 REPLACEMENT: Final = "\ufffd"
 """What stands for a character that was cut."""
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_MAY_BE_BINARY: Final = (
+    "; if it is Avro or Protobuf, REVIEWS_INCOMING__SCHEMA_FILE names its schema"
+)
 # So many letters for each broken character: a text that was cut, not one of another encoding.
 _LETTERS_A_BREAK: Final = 10
 
@@ -25,7 +28,18 @@ def json_in(value: bytes) -> object:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise NotJson(f"the value is not JSON: {error}") from None
+        raise NotJson(f"the value is not JSON{_why(text, error)}") from None
+
+
+def _why(text: str, error: ValueError) -> str:
+    if not isinstance(error, json.JSONDecodeError):  # what Python advises is for programs
+        return " that can be read: a number in it has more than 4,300 digits"
+    if not (begins := text.strip()):
+        return ": it is empty"
+    if error.pos == text.index(begins[0]):
+        binary = _MAY_BE_BINARY if any(c < " " for c in begins) else ""
+        return f" at all: a review is an object of JSON, with a text in it{binary}"
+    return f": {error}"
 
 
 def _decoded(value: bytes) -> str:

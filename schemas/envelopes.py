@@ -1,17 +1,19 @@
 """Envelopes that reviews come in, and what is in them.
 
 Kafka Connect's ``schema`` and ``payload``; Debezium's ``before``, ``after`` and ``op``, and what its
-``ExtractNewRecordState`` leaves of them; CloudEvents in structured mode; JSON as a text in JSON.
+``ExtractNewRecordState`` leaves of them; rows of other tools that watch a database; CloudEvents in
+structured mode; JSON as a text in JSON.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from schemas.errors import WrongShape
+from schemas.row_changes import is_without_row, row_change
 
 Envelope = Literal["auto", "none", "connect", "debezium", "registry", "cloudevents"]
 """What is taken off; ``registry``: the bytes of a schema registry before JSON; ``auto``: all of it."""
@@ -45,8 +47,10 @@ def unwrapped(
             return None
         if not isinstance(body, dict):
             raise WrongShape(f"Review: a JSON object is needed, not {_kind(body)}")
-        if envelope in {"auto", "debezium", "connect"} and _is_marked_deleted(body):
+        if _is_of_no_review(body, envelope):
             return None
+        if envelope == "auto" and (change := row_change(body)) is not None:
+            body = _only_row(change.rows, body, is_review)
         if is_review(body):
             return body
         inner = _content(body, envelope)
@@ -73,12 +77,27 @@ def deleted_row(body: object, envelope: Envelope) -> Fields:
             return {}
         if "payload" in body and _is_connect(body, envelope):
             body = body["payload"]
+        elif envelope == "auto" and (change := row_change(body)) is not None:
+            return _fields(change.rows[0]) if len(change.rows) == 1 else {}
         elif "op" in body and "before" in body:
-            row = _object(body["before"])
-            return row if isinstance(row, dict) else {}
+            return _fields(_object(body["before"]))
         else:
             return body
     return {}
+
+
+def _fields(row: object) -> Fields:
+    return row if isinstance(row, dict) else {}
+
+
+def _only_row(
+    rows: Sequence[object], body: dict[str, Any], is_review: Callable[[Fields], bool]
+) -> dict[str, Any]:
+    """Return the one row of a change; or the message itself, where its fields are named by paths."""
+    if len(rows) != 1 or not isinstance(rows[0], dict):
+        raise WrongShape(f"Review: {len(rows)} rows of a table: one review a message")
+    # The number that a tool gives its message names no review.
+    return {k: v for k, v in body.items() if k != "id"} if is_review(body) else rows[0]
 
 
 def connect_payload(body: object) -> object:
@@ -109,6 +128,18 @@ def _is_change(body: Fields) -> bool:
     """Tell whether it is a Debezium event; one of no single row, as a truncate, says only its source."""
     without_row = body.get("op") in _DELETES and "source" in body
     return "op" in body and ("after" in body or "before" in body or without_row)
+
+
+def _is_of_no_review(body: Fields, envelope: Envelope) -> bool:
+    """Tell whether a message says that a row is gone, or says nothing of any.
+
+    Asked before it is asked whether it is a review: with its fields named by paths a deleted one would be.
+    """
+    if envelope in {"auto", "debezium", "connect"} and _is_marked_deleted(body):
+        return True
+    if envelope == "auto" and (change := row_change(body)) is not None:
+        return change.deleted
+    return envelope in {"auto", "debezium"} and is_without_row(body)
 
 
 def _is_marked_deleted(body: Fields) -> bool:

@@ -24,12 +24,19 @@ _SIGNATURES: Final = (
     (b"PAR1", "a Parquet file"),
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"x\x01", "zlib"),
+    (b"x\x9c", "zlib"),
+    (b"x\xda", "zlib"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"\x82SNAPPY\x00", "snappy"),
+    (b"\xd9\xd9\xf7", "CBOR"),
     (b"PK\x03\x04", "a zip archive"),
     (b"\xac\xed\x00\x05", "a serialised Java object"),
     (b"%PDF", "a PDF"),
     (b"<?xml", "XML"),
 )
 _MESSAGE_PACK_MAPS: Final = (range(0x80, 0x90), range(0xDE, 0xE0))
+_CBOR_MAPS: Final = (range(0xA1, 0xB8), range(0xBF, 0xC0))
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MOST_VARINT_BYTES: Final = 10
 
@@ -86,6 +93,8 @@ def binary_format(value: bytes) -> str | None:
             return f"{name}; {_REMEDY}"
     if value and any(value[0] in first for first in _MESSAGE_PACK_MAPS):
         return f"a binary format, by its first byte MessagePack; {_REMEDY}"
+    if value and any(value[0] in first for first in _CBOR_MAPS):
+        return f"a binary format, by its first byte CBOR; {_REMEDY}"
     return None
 
 

@@ -24,6 +24,7 @@ from schemas.formats import binary_format, looks_like_json, registry_head, schem
 from schemas.loose_fields import (
     IDS,
     LONGEST_NAME,
+    NO_NAMES,
     any_text,
     by_plain_name,
     first_of,
@@ -47,6 +48,12 @@ _PARTS: Final = ("pros", "cons")
 _MOST_NAMES: Final = 12
 
 LongTexts = Literal["refuse", "cut"]
+_SCHEMA_IN_HEADER: Final = "__value_schema_id"
+_NAMED_IN_HEADER: Final = (
+    f"the value is Avro, Protobuf or the like: its schema's id is in the header {_SCHEMA_IN_HEADER}, where it "
+    "is not read; have the producer write it before the value, with PrefixSchemaIdSerializer"
+)
+_NAMES_NONE: Final = "names no review: a number that was rounded, a list, or a word for nothing"
 _LONG_TEXTS: Final = "REVIEWS_INCOMING__LONG_TEXTS=cut keeps the beginning"
 
 Incoming = tuple[Review | None, bool]
@@ -127,7 +134,12 @@ class IncomingReader:
         Raises:
             ContractError: it has no words, no name, or cannot be read; the message says which.
         """
-        review, unread_date = self._read(value, key)
+        try:
+            review, unread_date = self._read(value, key)
+        except NotJson:
+            if any(name == _SCHEMA_IN_HEADER for name, _ in headers):
+                raise OtherFormat(_NAMED_IN_HEADER) from None
+            raise
         if review is not None and self._kept_headers:
             kept = {
                 name: mended(held.decode("utf-8", "replace"))
@@ -147,8 +159,12 @@ class IncomingReader:
                 return self._looked_at(value, key)
             created = review.created_at
             # A date that is far away may be another form that looks like a number of seconds.
-            if review.schema_version == SCHEMA_VERSION and (
-                created is None or (created.tzinfo and FIRST_YEAR <= created.year <= LAST_YEAR)
+            if (
+                review.schema_version == SCHEMA_VERSION
+                and (
+                    created is None or (created.tzinfo and FIRST_YEAR <= created.year <= LAST_YEAR)
+                )
+                and review.review_id not in NO_NAMES
             ):
                 return review, False
         try:
@@ -211,7 +227,13 @@ class IncomingReader:
         text = self._text(fields, plain)
         if (review_id := self._name(fields, plain, key)) is None:
             keyless = "" if self._id else ", and the key names nothing"
-            raise WrongShape(f"Review: review_id: {_absent(fields, 'ID', self._id)}{keyless}")
+            stands = value_at(fields, self._id) if self._id else first_of(plain, IDS)
+            absent = (
+                _absent(fields, "ID", self._id)
+                if stands is None
+                else f"what stands in {self._id or 'it'} {_NAMES_NONE}"
+            )
+            raise WrongShape(f"Review: review_id: {absent}{keyless}")
         metadata = _metadata(plain.get("metadata"))
         for path in self._kept:
             if (kept := value_at(fields, path)) is not None:

@@ -15,10 +15,15 @@ from schemas.formats import registry_head
 
 LONG_KEY_BYTES: Final = 8
 """Bytes of a key that is a number, as Kafka's LongSerializer writes it."""
+_INTEGER_KEY_BYTES: Final = 4  # IntegerSerializer's
 LONGEST_NAME: Final = 40
 """Characters of a field's name that is remembered, or shown whole."""
 IDS: Final = ("reviewid", "id")
 """Plain names of the field that names a review."""
+NO_NAMES: Final = frozenset({"null", "NULL", "None", "none", "NaN", "nan", "undefined"})
+"""What programs write for an id that they do not have: under it all reviews would be versions of one."""
+# From here on several ids of a float are the same number: it may be one that was rounded.
+_FLOAT_IS_EXACT_BELOW: Final = 2**53
 _WORD: Final = re.compile(rf"[^\s{REPLACEMENT}]")
 
 
@@ -81,20 +86,35 @@ def scalar_text(value: object) -> str | None:
     if isinstance(value, int):
         return str(value).lower()  # true and false, as JSON has them
     if isinstance(value, float) and math.isfinite(value):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+        is_whole = value.is_integer() and abs(value) < _FLOAT_IS_EXACT_BELOW
+        return str(int(value)) if is_whole else repr(value)
     return None
 
 
 def named_by(value: object) -> str | None:
-    """Return the name that a value is; None: it names nothing."""
+    """Return the name that a value is; None: it names nothing, or more than one review.
+
+    >>> named_by(42.0), named_by("None"), named_by(1.2345678901234567e18)
+    ('42', None, None)
+    """
     if isinstance(value, bool):
         return None
+    if isinstance(value, float) and abs(value) >= _FLOAT_IS_EXACT_BELOW:
+        return None
     text = scalar_text(value)
-    return text if text and not text.isspace() else None
+    return text if text and not text.isspace() and text not in NO_NAMES else None
 
 
 def words_in(value: object) -> str | None:
-    """Return a text with words in it; of a list all of its texts, a line each."""
+    """Return a text with words in it; of a list all of its texts, a line each.
+
+    Pieces with marks (bold, a link), as Telegram writes them, are one text.
+
+    >>> words_in(["Утюг ", {"type": "bold", "text": "супер"}])
+    'Утюг супер'
+    """
+    if isinstance(value, list) and (marked := joined_pieces(value)) is not None:
+        return words_in(marked)
     if isinstance(value, list):
         lines = [line for item in value if (line := words_in(item)) is not None]
         return "\n".join(lines) or None
@@ -102,6 +122,15 @@ def words_in(value: object) -> str | None:
         return None
     text = scalar_text(value)
     return text if text is not None and _WORD.search(text) else None
+
+
+def joined_pieces(items: Sequence[object]) -> str | None:
+    """Return the text that was parted where its marks begin and end; None: it is a list of others."""
+    pieces = [item.get("text") if isinstance(item, dict) else item for item in items]
+    is_marked = any(isinstance(item, dict) for item in items)
+    if not is_marked or not all(isinstance(piece, str) for piece in pieces):
+        return None
+    return "".join(str(piece) for piece in pieces)
 
 
 def any_text(value: object) -> str:
@@ -120,13 +149,13 @@ def name_in_key(key: bytes | None) -> str | None:
             return name_in_json(json.loads(key))
         except (ValueError, RecursionError):
             pass
-    if len(key) == LONG_KEY_BYTES and key[:1] == b"\x00":
+    if len(key) in {LONG_KEY_BYTES, _INTEGER_KEY_BYTES} and key[:1] == b"\x00":
         return str(int.from_bytes(key, "big"))
     try:
         text = key.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
-    return text if text.isprintable() and not text.isspace() else None
+    return named_by(text) if text.isprintable() else None
 
 
 def name_in_json(key: object) -> str | None:

@@ -76,6 +76,27 @@ def test_counts_since_1970_in_whatever_unit(written):
     assert read_date(written) == MOMENT.replace(tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        [2026, 11, 27, 10, 15],
+        [2026, 11, 27, 10, 15, 0, 999],
+        {"seconds": 1795774500, "nanos": 0},
+        {"_seconds": 1795774500, "_nanoseconds": 0},
+        {"$date": {"$numberLong": "1795774500000"}},
+    ],
+)
+def test_what_java_protobuf_firestore_and_mongodb_write(written):
+    assert read_date(written).replace(tzinfo=None) == MOMENT
+
+
+@pytest.mark.parametrize(
+    "written", [[], [2026, 11], [2026, 13, 1], [2026.0, 1, 1], ["2026", 1, 1], [True] * 3, {"a": 1}]
+)
+def test_a_list_or_an_object_that_is_no_date_is_not_read(written):
+    assert read_date(written) is None
+
+
 def test_days_since_1970_are_those_of_kafka_connect_and_later_ones_a_spreadsheets():
     assert read_date(20_784) == DAY.replace(tzinfo=UTC)
     assert read_date(46_353) == DAY

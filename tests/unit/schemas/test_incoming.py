@@ -79,6 +79,7 @@ def test_review_id_goes_before_id():
         (b'"r1"', "r1"),
         (b"42", "42"),
         ((42).to_bytes(8, "big"), "42"),
+        ((42).to_bytes(4, "big"), "42"),
         (b'{"id": 42}', "42"),
         (b'{"sku": "r1"}', "r1"),
         (b'{"schema": {"type": "string"}, "payload": "r1"}', "r1"),
@@ -95,6 +96,23 @@ def test_a_review_without_an_id_is_named_by_its_key(absent, key, review_id):
 def test_what_neither_names_is_refused(key):
     with pytest.raises(WrongShape, match=r"review_id.*the key names nothing"):
         READER.read(b'{"text": "x"}', key)
+
+
+@pytest.mark.parametrize("nothing", ["null", "None", "NULL", "nan", "undefined"])
+def test_a_word_for_nothing_names_no_review(nothing):
+    """All reviews under it were versions of one: a program had written its word for an absent id."""
+    assert read(message(review_id=nothing), b"42").review_id == "42"
+    with pytest.raises(
+        WrongShape, match=r"review_id.*a word for nothing, and the key names nothing"
+    ):
+        READER.read(message(review_id=nothing), nothing.encode())
+
+
+def test_a_number_that_was_rounded_names_no_review():
+    """1.2345678901234567e18 is what is left of a hundred ids; whole numbers keep all their digits."""
+    with pytest.raises(WrongShape, match="a number that was rounded"):
+        READER.read(b'{"id": 1.2345678901234567e18, "text": "x"}')
+    assert read(b'{"id": 1234567890123456789, "text": "x"}').review_id == "1234567890123456789"
 
 
 def test_metadata_becomes_text_and_null_is_absent():
@@ -179,6 +197,13 @@ def test_words_in_pros_and_cons_are_words():
 
 def test_a_text_of_several_lines_is_joined():
     assert read(message(text=["Мягкое", None, "Линяет"])).text == "Мягкое\nЛиняет"
+
+
+def test_a_text_parted_where_its_marks_begin_and_end_is_one_text():
+    """Of what Telegram exports the words in bold were lost, and the rest was published."""
+    pieces = ["Утюг ", {"type": "bold", "text": "супер"}, ", беру"]
+    assert read(message(text=pieces)).text == "Утюг супер, беру"
+    assert read(message(text=[[1, 2], "Утюг"])).text == "1\n2\nУтюг"
 
 
 def test_own_field_names_are_paths_and_several_texts_are_joined():
@@ -352,6 +377,98 @@ def test_a_delete_is_no_fault(deletes):
     assert READER.read(deletes, b"r1") == (None, False)
 
 
+def of_maxwell(kind, **data):
+    return {"database": "shop", "table": "reviews", "type": kind, "ts": 1790000000, "data": data}
+
+
+def of_canal(kind, *rows, **more):
+    return {"id": 9, "isDdl": False, **of_maxwell(kind), "data": [*rows] or None, **more}
+
+
+def of_dms(operation, kind="data", **more):
+    return {"metadata": {"operation": operation, "record-type": kind}, **more}
+
+
+def of_golden_gate(kind, **more):
+    return {"table": "S.REVIEWS", "op_type": kind, "op_ts": "2026", **more}
+
+
+@pytest.mark.parametrize(
+    "change_of_another",
+    [
+        of_maxwell("insert", **ROW),
+        of_maxwell("bootstrap-insert", **ROW),
+        of_canal("UPDATE", ROW),
+        of_dms("load", data=ROW),
+        of_golden_gate("U", before={}, after=ROW),
+        {"schema": {}, "payload": of_maxwell("update", **ROW)},
+    ],
+)
+def test_the_row_of_another_tool_that_watches_a_database_is_the_review(change_of_another):
+    assert read(json.dumps(change_of_another).encode()) == EXACT
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        of_maxwell("delete", **ROW),
+        of_maxwell("bootstrap-start"),
+        of_maxwell("table-alter"),
+        of_canal("DELETE", ROW),
+        of_canal("DELETE", ROW, ROW),
+        of_canal("ALTER", isDdl=True),
+        of_dms("delete", data=ROW),
+        of_dms("create-table", "control"),
+        of_golden_gate("D", before=ROW),
+        of_golden_gate("T"),
+    ],
+)
+@pytest.mark.parametrize("named", [{}, {"text_field": "data.text", "id_field": "data.id"}])
+def test_a_row_that_another_tool_says_is_gone_is_no_review(gone, named):
+    """With its fields named by paths, as was advised, a deleted review was classified and published."""
+    assert IncomingReader(**named).read(json.dumps(gone).encode(), b"r1") == (None, False)
+
+
+def test_what_another_tool_deletes_is_named_for_an_erasure():
+    for gone in (of_maxwell("delete", **ROW), of_canal("DELETE", ROW), of_dms("delete", data=ROW)):
+        assert READER.named(json.dumps(gone).encode(), b"k") == "r1"
+    assert READER.named(json.dumps(of_canal("DELETE", ROW, ROW)).encode(), b"k") == "k"
+
+
+@pytest.mark.parametrize("named", [{}, {"text_field": "data.text"}])
+def test_several_rows_in_one_message_are_refused_and_not_joined(named):
+    two = json.dumps(of_canal("INSERT", ROW, {"review_id": "r2", "text": "x"})).encode()
+    with pytest.raises(WrongShape, match="2 rows of a table: one review a message"):
+        IncomingReader(**named).read(two)
+
+
+def test_the_number_of_a_canal_message_names_no_review():
+    one = json.dumps(of_canal("INSERT", ROW)).encode()
+    with pytest.raises(WrongShape, match="review_id: there is none"):
+        IncomingReader(text_field="data.text").read(one)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"ts_ms": 1790000000000},
+        {"status": "BEGIN", "id": "571:1", "event_count": None, "data_collections": None},
+        {"status": "END", "id": "571:1", "event_count": 2, "data_collections": [], "ts_ms": 1},
+        {
+            "source": {},
+            "databaseName": "shop",
+            "ddl": "ALTER TABLE reviews ...",
+            "tableChanges": [],
+        },
+    ],
+)
+def test_what_debezium_says_of_itself_is_no_fault(body):
+    for value in (body, {"schema": {}, "payload": body}):
+        assert READER.read(json.dumps(value).encode(), b"k") == (None, False)
+    with pytest.raises(WrongShape):
+        IncomingReader("none").read(json.dumps(body).encode())
+
+
 def test_a_long_text_that_debezium_did_not_send_is_that_of_before_or_told():
     unsent = ROW | {"text": "__debezium_unavailable_value"}
     assert read(change("u", ROW, unsent)) == EXACT
@@ -371,6 +488,9 @@ def test_a_long_text_that_debezium_did_not_send_is_that_of_before_or_told():
         (b"\x1f\x8b\x08\x00", "gzip"),
         (b"\xac\xed\x00\x05t", "Java"),
         (b"\x82\xa2id\x01", "MessagePack"),
+        (b"\xa2bid\x01dtextax", "CBOR"),
+        (b"\x78\x9c\xab\x56", "zlib"),
+        (b"\x04\x22\x4d\x18{", "lz4"),
     ],
 )
 def test_another_format_says_what_it_is(value, says):
@@ -381,8 +501,10 @@ def test_another_format_says_what_it_is(value, says):
 @pytest.mark.parametrize(
     ("value", "error", "says"),
     [
-        (b"", NotJson, "not JSON"),
-        (b"not json", NotJson, "not JSON"),
+        (b"", NotJson, "not JSON: it is empty"),
+        (b"not json", NotJson, "not JSON at all: a review is an object"),
+        (b"\x04r1\x06abc", NotJson, "not JSON at all.*REVIEWS_INCOMING__SCHEMA_FILE"),
+        (message(n=0)[:-2] + b"9" * 5_000 + b"}", NotJson, "more than 4,300 digits"),
         (b"\x00", NotJson, "not JSON"),
         (message().decode().encode("cp1251"), NotJson, "not UTF-8"),
         (b"[" * 100_000, NotJson, "deep"),
@@ -402,9 +524,16 @@ def test_what_cannot_be_read_is_refused_with_the_reason(value, error, says):
         READER.read(value)
 
 
+def test_a_schema_that_a_header_names_is_said_to_be_there():
+    named = [("__value_schema_id", b"\x01" + bytes(16))]
+    with pytest.raises(OtherFormat, match=r"__value_schema_id.*PrefixSchemaIdSerializer"):
+        READER.read(b"\x04r1\x06abc", None, named)
+    assert READER.read(message(), None, named) == (EXACT, False)
+
+
 _NAMES = (
     "id review_id text payload schema before after op data specversion metadata created_at "
-    "__deleted pros $date $oid"
+    "__deleted pros $date $oid database table type op_type op_ts ts_ms status event_count"
 )
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
