@@ -9,9 +9,11 @@ from aiokafka.errors import KafkaError
 from schemas import ModelAnnouncement, decode
 from stream.cli.findings import Finding
 from stream.errors import BrokerError
+from stream.model.beginning import model_to_begin_with
 from stream.model.classifier import Classifier
+from stream.model.folder import OtherCategories
 from stream.model.loading import AnnouncedModel
-from stream.model.signing import TrustedKeys, signing_key, trusted_keys
+from stream.model.signing import TrustedKeys, check_record, signing_key, trusted_keys
 from stream.model.topic import last_of_each_role, reading
 from stream.model.trial import brief
 from stream.settings import Settings
@@ -20,9 +22,14 @@ from stream.settings import Settings
 async def configured_model(settings: Settings) -> list[Finding]:
     """Load the model that workers begin with."""
     model = settings.model
-    classifier = await asyncio.to_thread(
-        Classifier.load, model.folder, model.device, model.threads, model.chunk_tokens
-    )
+    try:
+        classifier = await asyncio.to_thread(
+            Classifier.load, model.folder, model.device, model.threads, model.chunk_tokens
+        )
+    except OtherCategories as other:
+        announced = await model_to_begin_with(settings)  # or what ends a worker
+        detail = f"workers begin with the announced {announced.version}: {other.message}"
+        return [Finding("model", "warning", detail, other.remedy)]
     name = f"{classifier.manifest.name} {classifier.version} on {classifier.device}"
     stages = "both stages' self-tests" if classifier.cascaded else "self-test"
     return [Finding("model", "ok", f"{name}, {stages} passed ({model.folder})")]
@@ -65,7 +72,7 @@ async def announced_models(settings: Settings) -> list[Finding]:
 async def _announced(settings: Settings, trusted: TrustedKeys, role: str, value: bytes) -> Finding:
     try:
         announcement = decode(ModelAnnouncement, value)
-        trusted.check(announcement)
+        check_record(role.encode(), announcement, trusted)
         await AnnouncedModel(announcement, settings).examine()
     # What is announced is anybody's, and what it leads to as well.
     except Exception as error:  # noqa: BLE001

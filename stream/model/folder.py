@@ -38,6 +38,10 @@ _Threshold = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 _Bias = Annotated[float, Field(ge=-100.0, le=100.0, allow_inf_nan=False)]
 
 
+class OtherCategories(ModelError):
+    """The model sorts by other categories than the active taxonomy has."""
+
+
 class SelfTest(BaseModel):
     """A text and the logits that the CPU graph gave for it when the folder was made."""
 
@@ -358,9 +362,9 @@ def _check_taxonomy(folder: Path, manifest: Manifest) -> None:
     if not differs:
         same = manifest.categories == taxonomy.slugs
         differs = ["another category means none of these" if same else "their order differs"]
-    raise ModelError(
+    raise OtherCategories(
         f"{folder}: the model's categories are not those of the taxonomy {taxonomy.name!r}: "
         f"{'; '.join(differs)}",
-        "name a model of this taxonomy (REVIEWS_MODEL__FOLDER), or train one; or set REVIEWS_TAXONOMY "
-        "to the model's",
+        "name a model of this taxonomy (REVIEWS_MODEL__FOLDER), promote one, or train one; or set "
+        "REVIEWS_TAXONOMY to the model's",
     )

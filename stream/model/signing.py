@@ -116,6 +116,22 @@ class TrustedKeys:
             raise ModelError("the announcement's signature is wrong") from None
 
 
+def check_record(key: bytes | None, announcement: ModelAnnouncement, trusted: TrustedKeys) -> None:
+    """Make sure that an announcement counts where it stands.
+
+    Args:
+        key: its record's. Brokers keep the last announcement of each.
+        announcement: as it was read.
+        trusted: whose signatures count.
+
+    Raises:
+        ModelError: it stands under another role's key, or who wrote it had no right to.
+    """
+    if key != announcement.role.encode():
+        raise ModelError(f"a {announcement.role} model is announced under another role's key")
+    trusted.check(announcement)
+
+
 def new_key() -> SigningKey:
     """Return a new private key, from the system's source of randomness."""
     return SigningKey(Ed25519PrivateKey.generate().private_bytes_raw())

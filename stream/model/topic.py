@@ -14,6 +14,8 @@ from stream.kafka.read_to_end import read_to_end
 from stream.kafka.whole_topic import reading_whole
 from stream.settings import Settings
 
+LOOK_BACK: Final = 5
+"""So many of the last announcements of a role are tried at a start, where the later ones are refused."""
 ROLES: Final[tuple[str, ...]] = get_args(ModelAnnouncement.model_fields["role"].annotation)
 
 

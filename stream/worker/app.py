@@ -33,6 +33,7 @@ from stream.kafka import connection as kafka
 from stream.kafka.group_members import require_member
 from stream.kafka.presence import tell_of_outages
 from stream.kafka.stopping import cancel_until_over, unless_stopped
+from stream.model.beginning import model_to_begin_with
 from stream.model.classifier import Classifier
 from stream.schema_registry import KnownSchemas, incoming_reader
 from stream.settings import Settings
@@ -481,13 +482,10 @@ async def run_worker(
 
     Raises:
         ReviewsError: what is wrong and what to do; see :meth:`Worker.run` and
-            :meth:`~stream.model.classifier.Classifier.load`.
+            :func:`~stream.model.beginning.model_to_begin_with`.
     """
     if classifier is None:
-        model = settings.model
-        classifier = await asyncio.to_thread(
-            Classifier.load, model.folder, model.device, model.threads, model.chunk_tokens
-        )
+        classifier = await model_to_begin_with(settings)
     tracing = open_tracing(settings, "reviews-worker", share=1.0)  # as the producers sampled
     try:
         with tuned_gc():

@@ -17,8 +17,8 @@ from schemas import ModelAnnouncement, decode
 from stream.errors import ModelError
 from stream.model.classifier import Classifier
 from stream.model.loading import AnnouncedModel
-from stream.model.signing import trusted_keys
-from stream.model.topic import ROLES, last_of_each_role, reading
+from stream.model.signing import check_record, trusted_keys
+from stream.model.topic import LOOK_BACK, ROLES, last_of_each_role, reading
 from stream.model.trial import brief
 from stream.settings import Settings
 from stream.worker.metrics import WorkerMetrics
@@ -28,8 +28,6 @@ _RETRY_SECONDS: Final = 2.0
 # Reading the topic takes milliseconds. With the time of one model's trial besides, that is all that a
 # start waits for; what takes longer is loaded beside the work.
 _CATCH_UP_SECONDS: Final = 30.0
-# When what was announced last is refused at a start, so many announcements before it are tried.
-_LOOK_BACK: Final = 4
 # Clocks of two trainers may differ by so much. What is older was sent again by somebody else.
 _CLOCKS_DIFFER: Final = timedelta(minutes=10)
 
@@ -148,7 +146,7 @@ class ModelWatcher:
 
     async def _catch_up(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
         """Put each role's last announcement in force; refused, the last good one before it."""
-        found = await last_of_each_role(consumer, tp, 1 + _LOOK_BACK)
+        found = await last_of_each_role(consumer, tp, LOOK_BACK)
         for key, records in found.items():
             for place, record in enumerate(reversed(records)):
                 if await self.apply(key, record.value, last=place == 0) or key != b"serving":
@@ -197,9 +195,7 @@ class ModelWatcher:
         Raises:
             ModelError: its key names another role, or who wrote it had no right to.
         """
-        if key != announcement.role.encode():
-            raise ModelError(f"a {announcement.role} model is announced under another role's key")
-        self._trusted.check(announcement)
+        check_record(key, announcement, self._trusted)
         latest = self._announced_at.get(announcement.role)
         if self.signed and latest and announcement.announced_at < latest - _CLOCKS_DIFFER:
             raise ModelError(
