@@ -75,7 +75,7 @@ def classify(
 
     All rows and columns come back in order, with category, category_name, confidence, route
     (category, relabel or left-out) and reason beside them. A row that is no review is marked, named
-    and counted; the exit code is then 1.
+    and counted; the exit code is then 1, if it is more than a row without words.
     """
     from stream.files.table_back import LEFT_OUT, output_form
 

@@ -268,3 +268,59 @@ def _is_said(cell: str) -> bool:
     # One word may end with a dot: "Meldungsnr.".
     ends = cell.endswith(("!", "?")) or (cell.endswith(".") and len(cell.split()) > 1)
     return ends or re.search(r"\d|[,;] ", cell) is not None
+
+
+# A survey's second row, and the third of another: what is asked, and how the answer is kept.
+_BELOW_HEADERS: Final = frozenset(
+    map(plain, ("open-ended response", "response", "open ended response", "развернутый ответ"))
+)
+_IMPORT_ID: Final = '{"ImportId":'
+_MOST_BELOW: Final = 2
+_ROWS_TO_TELL: Final = 3
+
+
+def header_rows_below(columns: Columns, names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return how many of the rows below a header go on with it: questions, units, names once more."""
+    for number, cells in reversed(list(enumerate(rows[:_MOST_BELOW], start=1))):
+        if any(cell.startswith(_IMPORT_ID) for cell in cells):
+            return number
+    typed = {*columns.id, *columns.date, *columns.rating}
+    places = [place for place, name in enumerate(names) if name in typed]
+    count = 0
+    for cells in rows[:_MOST_BELOW]:
+        if not _goes_on(cells, rows[count + 1 :], places):
+            break
+        count += 1
+    return count
+
+
+def _goes_on(cells: Sequence[str], rest: Sequence[Sequence[str]], places: Sequence[int]) -> bool:
+    """Tell whether a row has words where each of the others has a number or a date."""
+    filled = [cell for cell in cells if cell.strip()]
+    if not filled or any(len(cell) > _LONGEST_NAME for cell in filled):
+        return False
+    if all(plain(cell) in _BELOW_HEADERS for cell in filled):
+        return True
+    here = [place for place in places if place < len(cells) and cells[place].strip()]
+    if not here or any(re.search(r"\d", cells[place]) for place in here):
+        return False
+    below = [
+        [row[place] for row in rest if place < len(row) and row[place].strip()] for place in here
+    ]
+    return all(
+        len(values) >= _ROWS_TO_TELL and all(re.search(r"\d", value) for value in values)
+        for values in below
+    )
+
+
+def repeats_names(fields: Mapping[str, object]) -> bool:
+    """Tell whether a row is the header once more, as where one table was put below another.
+
+    >>> repeats_names({"id": "ID", "text": "text", "text (3)": "text", "column 4": None})
+    True
+    """
+    return any(fields.values()) and all(
+        isinstance(cell, str) and plain(cell) in {plain(name), plain(name.rpartition(" (")[0])}
+        for name, cell in fields.items()
+        if cell not in ("", None) or not name.startswith("column ")
+    )

@@ -37,6 +37,9 @@ _WINDOW: Final = 64
 _CLOSINGS_TRIED: Final = 20
 _LONGEST_KEY: Final = 64
 _LONGEST_NUMBER: Final = 19
+_ESCAPED: Final = '\\"'
+# Not a quote after a backslash that is escaped itself.
+_ESCAPED_QUOTE: Final = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 _QUOTES: Final = re.compile(r'"+')
 
 
@@ -48,11 +51,13 @@ class Dialect:
         delimiter: between cells; None: there is one cell a line.
         quoted: quotes keep delimiters and line ends within a cell; else they are characters.
         newline: as of :func:`open`: a line feed, or any of the three where there is none.
+        spaced: a space follows each delimiter, before the quote.
     """
 
     delimiter: str | None
     quoted: bool = True
     newline: str = "\n"
+    spaced: bool = False
 
     @property
     def name(self) -> str:
@@ -147,6 +152,11 @@ class DelimitedReader:
                 size *= 2
                 continue
             rest = window[done:]
+            if escaped := self._escaped(lines[begin : begin + _LENIENT_LINES]):
+                found.append((number + begin, escaped[0]))
+                begin += escaped[1]
+                size = _WINDOW
+                continue
             if is_open and _may_close(rest) and not (is_last and ended):
                 if is_last:
                     break
@@ -176,7 +186,9 @@ class DelimitedReader:
             How many lines they take, and whether the next record has a quote open at the end.
         """
         delimiter = self._dialect.delimiter or ","
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        reader = csv.reader(
+            lines, delimiter=delimiter, strict=True, skipinitialspace=self._dialect.spaced
+        )
         done = 0
         try:
             for cells in reader:
@@ -203,6 +215,23 @@ class DelimitedReader:
             delimiter in line and _shape(line.split(delimiter, 1)[0]) == key for line in inner
         )
         return bool(key) and alike > 0 and alike >= 0.8 * len(inner) and _rising(lines, delimiter)
+
+    def _escaped(self, lines: list[str]) -> tuple[list[str], int] | None:
+        """Return the cells of a record whose quotes a backslash escapes, and its lines; None: they do not.
+
+        So MySQL and many programs write them, and line ends as well.
+        """
+        if _ESCAPED not in lines[0]:
+            return None
+        doubled = [_ESCAPED_QUOTE.sub(r'\1""', line) for line in lines]
+        reader = csv.reader(doubled, delimiter=self._dialect.delimiter or ",", strict=True)
+        try:
+            cells = next(reader)
+        except (csv.Error, StopIteration):
+            return None
+        if self.columns and len(cells) != self.columns:
+            return None
+        return [cell.replace("\\\n", "\n") for cell in cells], reader.line_num
 
     def _lenient(self, lines: list[str]) -> tuple[list[str], int, str]:
         """Return the cells of a record that breaks the rules, its lines, and what was mended."""

@@ -15,6 +15,7 @@ from stream.files.columns import (
     Wanted,
     below_titles,
     guess_columns,
+    header_rows_below,
     known_columns,
     listed,
     looks_like_header,
@@ -50,6 +51,7 @@ class Layout:
         columns: which of them are what.
         header: number of the header among the records; None: there is none.
         skip: characters before the first record, of a ``sep=`` line.
+        below: how many records below the header go on with it.
     """
 
     dialect: Dialect
@@ -57,6 +59,7 @@ class Layout:
     columns: Columns
     header: int | None
     skip: int = 0
+    below: int = 0
 
 
 def delimiter_named(name: str) -> str:
@@ -162,6 +165,12 @@ class _Sample:
         return times / len(self.records), bool(guess and guess.id), width
 
     @property
+    def is_spaced(self) -> bool:
+        """Whether a space follows each delimiter of the first record."""
+        first = self.records[0] if self.records else ()
+        return len(first) > 1 and all(cell.startswith(" ") for cell in first[1:])
+
+    @property
     def is_table(self) -> bool:
         return self.likeness[0] >= _ALIKE
 
@@ -191,7 +200,8 @@ class _Sample:
             return None
         below = self.records[number + 1 :]
         alike = sum(len(row) == len(cells) for row in below) / max(1, len(below))
-        layout = Layout(self.dialect, tuple(names), columns, number)
+        goes_on = header_rows_below(columns, names, below)
+        layout = Layout(self.dialect, tuple(names), columns, number, below=goes_on)
         return layout, (columns.known, len(names), alike)
 
     def _columns_of(self, number: int, names: Sequence[str], wanted: Wanted) -> Columns | None:
@@ -253,6 +263,8 @@ def _without_empty_end(cells: Sequence[str]) -> list[str]:
 def _sampled(text: str, delimiter: str) -> _Sample:
     newline = newline_of(text)
     quoted = _sampled_as(text, Dialect(delimiter, quoted=True, newline=newline))
+    if f'{delimiter} "' in text and quoted.is_spaced:
+        return _sampled_as(text, replace(quoted.dialect, spaced=True))
     if delimiter != "\t" or QUOTE not in text:
         return quoted
     # In many tables parted by tabs quotes are characters.

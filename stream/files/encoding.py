@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,7 +41,8 @@ _FREQUENCY: Final = {
     "о": 1097, "е": 841, "а": 801, "и": 735, "н": 670, "т": 626, "с": 547, "р": 473, "в": 454,
     "л": 440, "к": 349, "м": 321, "д": 298, "п": 281, "у": 262, "я": 201, "ы": 190, "ь": 174,
     "г": 170, "з": 165, "б": 159, "ч": 144, "й": 121, "х": 97, "ж": 94, "ш": 73, "ю": 64, "ц": 48,
-    "щ": 36, "э": 32, "ф": 26, "ъ": 4, "ё": 20, "і": 3, "ї": 3, "є": 3, "ў": 2,
+    "щ": 36, "э": 32, "ф": 26, "ъ": 4, "ё": 20, "і": 60, "ї": 10, "є": 10, "ў": 10, "ґ": 3,
+    "ј": 10, "љ": 1, "њ": 1, "ћ": 1, "ђ": 1, "џ": 1,
 }  # fmt: skip
 _MARKS: Final = frozenset("«»„“”‘’–—…№°§©®™•€\xa0")
 _WESTERN_MARKS: Final = frozenset("€£¥¿¡ªº")
@@ -206,3 +208,59 @@ def _of_character(character: str) -> float:
     if character.isalpha() and character < "\u0250":
         return _WESTERN
     return _UNLIKELY
+
+
+_ANY_OTHER: Final = "--encoding names it: gb18030, shift_jis, cp1250, cp1253, cp1254, ..."
+# Fewer characters that are not of ASCII say nothing.
+_LEAST_JUDGED: Final = 20
+# What a letter of Russian, Ukrainian or Bulgarian is worth on average is 6.0 to 6.7; 5.6 and less where
+# Greek, Arabic, Japanese, Korean or EBCDIC was read as one of them.
+_LEAST_RUSSIAN: Final = 5.8
+# The letters of Hebrew are capitals in KOI8-R; a Russian file that is all in capitals is worth 6.3 or more.
+_LEAST_OF_CAPITALS: Final = 6.25
+_CAPITALS: Final = 0.9
+# Signs within words: "y³a" is what is left of "yła". The acute accent is typed as an apostrophe.
+_WITHIN_WORDS: Final = re.compile(r"(?<=[^\W\d_])[¹²³¿¡¶¼½¾¬¦¥¤£§©®±µ«»¸¢°×](?=[^\W\d_])")
+_MOST_WITHIN_WORDS: Final = 1
+# Letters that no language of Western Europe has beside one another, and where they come from: all of the
+# one list, one of the other, and none of the third.
+_EASTERN: Final = (
+    (r"[šž]", r"[èøìò]", None, "cp1250 (Czech, Slovak, Croatian, Slovene)"),
+    (r"ö", r"[õû]", r"[äåæñç]", "cp1250 (Hungarian)"),
+    (r"ã", r"[þº](?=[^\W\d_])", r"[õç]", "cp1250 (Romanian)"),
+    (r"[ýÝ]", r"[þðçü]", r"[áéíóúæ]", "cp1254 (Turkish)"),
+    (r"[þ]", r"[ëèàûâçî]", r"[ýé]", "cp1257 (Lithuanian, Latvian)"),
+)
+
+
+def doubt_of(sample: bytes, encoding: Encoding) -> str | None:
+    """Return what speaks against an encoding that was found out, and what to do; None: nothing does.
+
+    What is wrongly decoded would be published as a review of characters that nobody wrote.
+    """
+    if encoding.codec not in _SINGLE_BYTE:
+        return None
+    first = max(len(sample) - len(sample.lstrip(_ASCII)) - 1, 0)
+    letters = sample[first : first + _LETTERS]
+    text = letters.decode(encoding.codec, "replace")
+    if encoding.codec == "cp1252":
+        return _doubt_of_western(text)
+    others = [c for c in text if c > "\x7f"]
+    if len(others) < _LEAST_JUDGED:
+        return None
+    capitals = sum(map(str.isupper, others)) > _CAPITALS * len(others)
+    may_be_hebrew = capitals and encoding.codec == "koi8_r"
+    least = _LEAST_OF_CAPITALS if may_be_hebrew else _LEAST_RUSSIAN
+    return _ANY_OTHER if _likelihood(letters, encoding.codec) < least * len(others) else None
+
+
+def _doubt_of_western(text: str) -> str | None:
+    lowered = text.lower()
+    for needed, one_of, none_of, name in _EASTERN:
+        if (
+            re.search(needed, lowered)
+            and re.search(one_of, lowered)
+            and not (none_of and re.search(none_of, lowered))
+        ):
+            return f"it may be {name}: --encoding names it, or cp1252 if it is of western Europe"
+    return _ANY_OTHER if len(_WITHIN_WORDS.findall(text)) > _MOST_WITHIN_WORDS else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
@@ -32,8 +32,8 @@ def parquet_table(file: BinaryIO, path: Path, options: Options) -> Table:
     try:
         file.seek(0)
         opened = arrow.ParquetFile(file)
-        names = [str(name) for name in opened.schema_arrow.names]
-    except (OSError, ValueError) as error:
+        names = list(_names_of(opened.schema_arrow))
+    except _faults() as error:
         raise InputError(f"{path} cannot be read as Parquet: {error}", "write it again") from None
     columns = known_columns(names, options.wanted)
     if columns is None:
@@ -42,6 +42,23 @@ def parquet_table(file: BinaryIO, path: Path, options: Options) -> Table:
             "name it with --text-column",
         )
     return Table(("Parquet",), tuple(names), columns, _records(opened, path), Remarks())
+
+
+def _names_of(fields: Iterable[Any], above: str = "", most: int = 4) -> Iterator[str]:
+    """Yield the names of columns, of inner ones as :func:`~stream.files.json_shapes.flat` has them."""
+    for field in fields:
+        inner = [field.type.field(at) for at in range(field.type.num_fields)]
+        if inner and most > 1 and str(field.type).startswith("struct<"):
+            yield from _names_of(inner, f"{above}{field.name}.", most - 1)
+        else:
+            yield f"{above}{field.name}"
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """Return what the library raises at a file that is damaged, or made in a way that it does not know."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+
+    return (OSError, ValueError, pa.ArrowException)
 
 
 def _rows(batch: Any) -> list[dict[str, Any]]:
@@ -69,7 +86,7 @@ def _records(opened: Any, path: Path) -> Iterator[Record | BadRow]:
             for fields in _rows(batch):
                 number += 1
                 yield Record(number, fields)
-    except (OSError, ValueError) as error:
+    except _faults() as error:
         raise InputError(
             f"{path} is damaged after row {number}: {error}", "write it again"
         ) from None

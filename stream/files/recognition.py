@@ -15,9 +15,20 @@ from stream.files.container import Opened
 from stream.files.damage import Decoded, without_damage
 from stream.files.delimited import DelimitedReader, Dialect, newline_of
 from stream.files.dialect import Layout, delimiter_named, layout_of
-from stream.files.encoding import SAMPLE_BYTES, Encoding, encoding_named, encoding_of
+from stream.files.encoding import (
+    SAMPLE_BYTES,
+    Encoding,
+    doubt_of,
+    encoding_named,
+    encoding_of,
+)
 from stream.files.json_shapes import JsonWalk, decoded_line
 from stream.files.json_tables import LOOKED_AT, elements, json_lines, list_in, names_of
+from stream.files.other_kinds import (
+    refuse_answer_of_an_error,
+    refuse_no_lines,
+    refuse_other_kinds,
+)
 from stream.files.rows import BadRow, Record, Remarks
 from stream.files.table import LINES, Format, Options, Table
 from stream.files.table_rows import TableRows
@@ -81,6 +92,10 @@ def _of_text(source: Opened, path: Path, options: Options) -> Table:
             f"{path} is no text that we know",
             "open it where it was made, and save it as CSV or xlsx; or name its --encoding",
         )
+    if not options.encoding and (doubt := doubt_of(head[:SAMPLE_BYTES], encoding)):
+        raise InputError(f"{path}: nothing tells for sure in which encoding it is written", doubt)
+    if options.format == "auto":
+        refuse_other_kinds(text, str(path))
     pieces = Decoded(source.pieces, encoding)
     remarks = Remarks()
     kind = _kind_of(text, PurePosixPath(source.name).suffix.lower(), options.format)
@@ -128,10 +143,18 @@ def _is_by_lines(head: str) -> bool:
 
 def _is_json(line: str) -> bool:
     try:
-        decoded_line(line)
+        decoded_line(line.removesuffix(","))
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _object_in(head: str) -> object:
+    """Return what a text of JSON holds; None: it is none, or more than one value."""
+    try:
+        return decoded_line(head)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _begins_json(head: str) -> bool:
@@ -180,6 +203,8 @@ class _Text:
                 must_be_table=options.format == "csv" or bool(_DELIMITED & suffixes),
             )
         if layout is None:
+            if options.format == "auto":
+                refuse_no_lines(self._head, self._path)
             layout = Layout(
                 Dialect(None, newline=newline_of(self._head)), (LINES,), Columns((LINES,)), None
             )
@@ -206,6 +231,8 @@ class _Text:
         )
 
     def _as_json(self) -> _Read:
+        if self._whole and self._options.format == "auto":
+            refuse_answer_of_an_error(_object_in(self._head), self._path)
         choice = list_in(self._head, self._path, self._options.wanted, complete=self._whole)
         if choice.whole and self._goes_on_in_lines():
             return self._as_json_lines()

@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from stream.files.columns import Columns
+from schemas.loose_fields import joined_pieces
+from stream.files.columns import Columns, plain, repeats_names
 from stream.files.container import Opened, opened
 from stream.files.json_shapes import flat
 from stream.files.recognition import table_of
@@ -21,6 +22,7 @@ ROUNDED: Final = "an id that a spreadsheet rounded: it got one made from its tex
 NO_ID: Final = "an id that stands for nothing: it got one made from its text"
 NO_DATE: Final = "a date that cannot be read: it is kept in the metadata as it was"
 _OWN_FIELDS: Final = frozenset({"schema_version", "metadata"})
+_LONGEST_HEADER: Final = 200
 _NESTED: Final = "metadata."
 _ANYTHING: Final = Options()
 
@@ -89,6 +91,7 @@ class Maker:
         self._text = columns.text
         self._only_text = columns.text[0] if len(columns.text) == 1 else None
         self._used = frozenset({*columns.text, *_OWN_FIELDS})
+        self._named = next((plain(name) for name in columns.text), "")
 
     def row_of(self, record: Record) -> ReviewRow | BadRow:
         """Return the review that a record holds, or why it holds none."""
@@ -99,6 +102,8 @@ class Maker:
         text = self._text_of(fields)
         if self._text and not has_words(text):
             return BadRow(line, _without_words(text), Reason.NO_WORDS, record.fields)
+        if self._is_header(text, fields):
+            return BadRow(line, "the header once more", Reason.HEADER, record.fields)
         review_id, of_id = self._id_of(line, fields)
         created_at, of_date = self._date_of(line, fields)
         used, own = self._used, (of_id, of_date)
@@ -110,6 +115,15 @@ class Maker:
         if not self._flat:
             metadata = _texts(metadata)
         return ReviewRow(line, review_id, text, created_at, metadata, record.fields)
+
+    def _is_header(self, text: str, fields: Mapping[str, Any]) -> bool:
+        """Tell whether a row is the header once more; the first letter answers for nearly all."""
+        return (
+            len(text) <= _LONGEST_HEADER
+            and text[:1].lower() == self._named[:1]
+            and not self._columns.guessed
+            and repeats_names(fields)
+        )
 
     def _text_of(self, fields: Mapping[str, Any]) -> str:
         if self._only_text is not None:
@@ -149,16 +163,20 @@ class Maker:
 
 
 def _words_of(value: object) -> str:
-    """Return a value as a text; a list of JSON is none."""
-    return "" if isinstance(value, list) else as_text(value)
+    """Return a value as a text; a list is one if all that it holds is text, as Telegram parts it."""
+    if not isinstance(value, list):
+        return as_text(value)
+    if (pieces := joined_pieces(value)) is not None:
+        return pieces
+    return "\n".join(value) if all(isinstance(line, str) for line in value) else ""
 
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Return values of JSON and of workbooks as texts; lists are left out."""
+    """Return values of JSON and of workbooks as texts; lists are left out, and what is no number."""
     return {
-        name.removeprefix(_NESTED): whole(as_text(value))
+        name.removeprefix(_NESTED): whole(text)
         for name, value in fields.items()
-        if not isinstance(value, list)
+        if not isinstance(value, list) and (text := as_text(value))
     }
 
 

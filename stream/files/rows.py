@@ -24,6 +24,7 @@ class Reason(StrEnum):
     ENCODING = "of another encoding"
     CONTRACT = "against the contract"
     NO_LABEL = "no known label"
+    HEADER = "a header again"
 
     @property
     def is_fault(self) -> bool:

@@ -18,13 +18,15 @@ from stream.files.columns import (
     Wanted,
     below_titles,
     guess_columns,
+    header_rows_below,
     known_columns,
     listed,
     looks_like_header,
     unique_names,
 )
 from stream.files.dialect import HEADER_WITHIN, LOOKED_AT, is_header_like
-from stream.files.rows import Record
+from stream.files.rows import BadRow, Record
+from stream.files.table_rows import goes_on
 from stream.files.values import as_text
 
 if TYPE_CHECKING:
@@ -54,12 +56,22 @@ class Sheet:
     table: Any
     alike: tuple[str, ...] = ()
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Record | BadRow]:
         """Yield the rows below the header that hold anything."""
+        below = self._rows_below()
         first = _first_row(self.table)
         for number, cells in enumerate(self.table.iter_rows(), start=first):
             if number > self.header and any(cell not in ("", None) for cell in cells):
-                yield Record(number, dict(zip(self.names, cells, strict=False)))
+                record = Record(number, dict(zip(self.names, cells, strict=False)))
+                yield goes_on(record) if below > 0 else record
+                below -= 1
+
+    def _rows_below(self) -> int:
+        """Return how many rows below the header go on with it."""
+        if not self.header:
+            return 0
+        rows = [cells for number, cells in _beginning(self.table) if number > self.header]
+        return header_rows_below(self.columns, self.names, rows)
 
 
 def open_sheet(file: BinaryIO, path: str, wanted: Wanted, named: str | None = None) -> Sheet:

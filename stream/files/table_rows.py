@@ -17,6 +17,11 @@ TOGETHER: Final = "a text with unquoted delimiters was put together"
 _LONGEST_NARROW: Final = 40
 
 
+def goes_on(record: Record) -> BadRow:
+    """Return a row below a header that goes on with it: questions, units."""
+    return BadRow(record.line, "the header goes on in it", Reason.HEADER, record.fields)
+
+
 class TableRows:
     """Records of a table by the names of its columns; those of another width are mended or named.
 
@@ -43,6 +48,7 @@ class TableRows:
         names, width = self._names, len(self._names)
         guarded, pieces = self._layout.dialect.delimiter is not None, self._pieces
         skip = -1 if self._layout.header is None else self._layout.header
+        below = self._layout.below
         seen = -1
         for line in self._lines:
             if isinstance(line, BadRow):
@@ -55,6 +61,7 @@ class TableRows:
             if len(cells) != width:
                 mended = self._mended(number, cells)
                 if isinstance(mended, BadRow):
+                    below -= 1
                     yield mended
                     continue
                 cells = mended
@@ -63,6 +70,10 @@ class TableRows:
             if guarded and pieces.guards:
                 cells = [unguarded(cell) if "'" in cell else cell for cell in cells]
             record = Record(number, dict(zip(names, cells, strict=True)))
+            if below > 0:
+                below -= 1
+                yield goes_on(record)
+                continue
             yield judged(record, self._remarks) if pieces.stray and is_damaged(record) else record
 
     def _mended(self, number: int, cells: list[str]) -> list[str] | BadRow:

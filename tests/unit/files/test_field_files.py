@@ -509,3 +509,231 @@ def test_a_file_of_the_field_gives_what_it_holds(name, as_standard_input):
     good = [row for row in rows if isinstance(row, ReviewRow)]
     assert (len(good), len(rows) - len(good)) == EXPECTED[name]
     assert all(len(row.text) > 5 for row in good)
+
+
+UNSURE = {
+    "cp1250": ["Sukienka skurczyła się po praniu, żałuję", "Buty uwierają w podbiciu, źle"],
+    "cp1253": ["Το φόρεμα μπήκε στο πλύσιμο, κρίμα", "Οι μπότες στενεύουν πολύ"],
+    "cp1254": ["Elbise yıkamada çekti, şaşırdım", "Çizme dar, ayağım ağrıdı"],
+    "cp1255": ["השמלה התכווצה בכביסה", "המגפיים לוחצים מאוד"],
+    "cp1257": ["Suknelė po skalbimo susitraukė, gaila", "Batai spaudžia, grąžinau"],
+    "shift_jis": ["ワンピースが縮みました", "ブーツがきつい", "やかんが漏れる"],
+    "cp949": ["원피스가 세탁 후 줄었어요", "부츠가 꽉 끼어요"],
+    "cp037": ["Kettle leaks badly", "Dress shrank after the first wash"],
+}
+
+
+@pytest.mark.parametrize("encoding", UNSURE)
+def test_what_is_read_wrongly_in_each_encoding_that_we_know_is_refused_until_it_is_named(encoding):
+    """Polish, Greek, Turkish, Japanese were published as reviews of characters that nobody wrote."""
+    rows = "".join(f'{n},"{text}"\n' for n, text in enumerate(UNSURE[encoding]))
+    data = f"id,text\n{rows}".encode(encoding)
+    with pytest.raises(InputError, match=r"in which encoding|name its --encoding|no text"):
+        read(data)
+    assert texts(data, encoding=encoding) == UNSURE[encoding]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Das Kleid ist eingelaufen, schön wärmer, größer, 15 m² für 50 €",
+        "La robe a rétréci, où ça, l´été, dommage, très déçue",
+        "Kjóllinn hljóp í þvotti, það er synd, ég skilaði",
+        "O vestido encolheu, não recomendo, coração, nº 5",
+        "Mekko kutistui pesussa, harmi, älä osta, hyvää päivää, šakki",
+        "Kleit tõmbus kokku, õmblused käest ära, väga kehv šokk",
+        "Kjolen krympede, ærgerligt, små børn på øen",
+        "El vestido encogió, qué lástima ¿no? ¡Añadí uno más!",
+    ],
+)
+def test_languages_of_western_europe_are_not_doubted(text):
+    assert texts(f'id,text\n1,"{text}"\n'.encode("cp1252")) == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Хаљина се скупила после прања, чизме стежу",
+        "Сукня сіла після прання, шкода, її ґудзики",
+        "Сукенка села пасля мыцця, ўжо шкада",
+        "Роклята се сви при пране, жалко",
+    ],
+)
+def test_other_languages_in_cyrillic_are_not_doubted(text):
+    assert texts(f'id,text\n1,"{text}"\n'.encode("cp1251")) == [text]
+
+
+def kinds(data, name="reviews.csv", **options):
+    """Return the texts, and why the other rows were left out."""
+    _, rows, _ = read(data, name, **options)
+    good = [row.text for row in rows if isinstance(row, ReviewRow)]
+    return good, [row.problem for row in rows if isinstance(row, BadRow)]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_header_once_more_is_no_review(mark):
+    """Where one table was put below another, a review of the word "text" was published."""
+    one = table()
+    good, bad = kinds(mark + one + mark + one)
+    assert (good, bad) == (TEXTS * 2, ["the header once more"])
+
+
+def test_a_review_that_says_what_a_column_is_called_is_one():
+    assert texts("id,text\n1,text\n2,Text!\n") == ["text", "Text!"]
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        ",,,Open-Ended Response",
+        "номер,когда,звёзд,ваши слова",
+        'Номер,Когда,Звёзды,"Напишите отзыв"\n"{""ImportId"":""a""}",,,"{""ImportId"":""b""}"',
+    ],
+)
+def test_what_goes_on_with_a_header_below_it_is_no_review(below):
+    """Of surveys the second row holds questions, and the third how their tool calls them."""
+    rows = "".join(f'{n},2026-01-0{n},{n},"{text}"\n' for n, text in enumerate(TEXTS, start=1))
+    good, bad = kinds(f"id,date,rating,text\n{below}\n{rows}")
+    assert good == TEXTS
+    assert set(bad) == {"the header goes on in it"}
+    assert len(bad) == below.count("\n") + 1
+
+
+@pytest.mark.parametrize("first", ["1,,нет,Хорошо", ",,,Хорошо", "a1,вчера,5,Хорошо"])
+def test_a_first_row_that_lacks_something_is_a_review(first):
+    rows = "".join(f'{n},2026-01-0{n},{n},"{text}"\n' for n, text in enumerate(TEXTS, start=2))
+    assert texts(f"id,date,rating,text\n{first}\n{rows}") == ["Хорошо", *TEXTS]
+
+
+def test_a_second_header_of_a_workbook_is_no_review():
+    buffer = io.BytesIO()
+    book = xlsxwriter.Workbook(buffer)
+    sheet = book.add_worksheet()
+    rows = [["№", "Отзыв", "Оценка"], ["", "покупателя", "звёзд"]]
+    for number, cells in enumerate([*rows, *([n, text, n] for n, text in enumerate(TEXTS, 1))]):
+        sheet.write_row(number, 0, cells)
+    book.close()
+    assert kinds(buffer.getvalue(), "r.xlsx") == (TEXTS, ["the header goes on in it"])
+
+
+PAGES = {
+    "a page of Bitrix": '<meta http-equiv="Content-type" content="text/html" />\n<table><tr>',
+    "a page of Excel": '\n<!-- x -->\n<html xmlns:o="urn:x"><body><table>',
+    "an element": '<reviews>\n<review id="1"><text>Чайник</text></review>\n</reviews>',
+    "a letter": "Received: from x\nSubject: =?utf-8?B?0J7?=\nMIME-Version: 1.0\n\n=D0=A7=D0=B0\n",
+    "a saved page": "MIME-Version: 1.0\nContent-Type: multipart/related\n\n--x\n<html>\n",
+    "a dump of MySQL": "-- dump\nDROP TABLE r;\nINSERT INTO `r` VALUES (1,'Чайник');\n",
+    "a dump of Postgres": "--\nSET x = 0;\nCOPY public.r (id, text) FROM stdin;\n1\tЧайник\n",
+    "YAML": "- id: 1\n  text: Чайник\n- id: 2\n  text: Утюг\n",
+    "cards": "Достоинства: греет\nНедостатки: течёт\nКомментарий: верну\n",
+    "a printed table": "id   text           rating\n1    Чайник течёт   5\n",
+    "columns parted by a sign of their own": "id^text^rating\n1^Чайник^5\n",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1251"])
+def test_lines_of_what_is_no_list_of_texts_are_not_published_one_by_one(name, encoding):
+    with pytest.raises(InputError) as caught:
+        read(PAGES[name].encode(encoding), "r.xls")
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "<p>Чайник <b>течёт</b></p>\n<p>Утюг</p>\n",
+        "Плюсы: греет\nТечёт у носика, верну\nУтюг\n",
+        "-- так себе\nСет хороший\n",
+        "Re: отзыв\nЧайник: течёт\n",
+    ],
+)
+def test_lines_that_are_marked_up_or_begin_with_a_name_are_texts(lines):
+    assert texts(lines, "r.txt") == lines.splitlines()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": "error", "message": "token expired"},
+        {"error": {"code": 401, "message": "token expired"}},
+        {"errors": {"message": "token expired"}, "data": None},
+    ],
+)
+def test_an_answer_that_something_went_wrong_is_no_review(answer):
+    with pytest.raises(InputError, match="went wrong: 'token expired'"):
+        read(json.dumps(answer), "r.json")
+
+
+def test_a_review_with_a_status_of_its_own_is_one():
+    assert texts('{"id": 1, "text": "Чайник", "status": "error", "error": 1}', "r.json") == [
+        "Чайник"
+    ]
+    assert texts('{"error": null, "data": [{"id": 1, "text": "Утюг"}]}', "r.json") == ["Утюг"]
+
+
+def test_a_comma_after_each_line_of_json_is_no_fault():
+    assert texts('{"id": 1, "text": "Чайник"},\n{"id": 2, "text": "Утюг"},\n', "r.json") == [
+        "Чайник",
+        "Утюг",
+    ]
+
+
+def test_a_text_parted_where_its_marks_begin_is_one_text():
+    """Of what Telegram exports each message with a link or a word in bold was lost."""
+    parted = ["Утюг ", {"type": "bold", "text": "супер"}, ", беру"]
+    messages = [{"id": 1, "text": "Чайник"}, {"id": 2, "text": parted}, {"id": 3, "text": [[1]]}]
+    good, bad = kinds(json.dumps({"messages": messages}), "r.json")
+    assert (good, len(bad)) == (["Чайник", "Утюг супер, беру"], 1)
+
+
+def test_parquet_with_objects_lists_and_what_is_no_number():
+    """A column of objects named «review» was taken for the text: all rows were empty."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    held = {
+        "id": pyarrow.array([1, 2]).cast(pyarrow.decimal128(20, 0)),
+        "review": [{"text": "чайник", "pros": "греет"}, {"text": "утюг", "pros": None}],
+        "shop": pyarrow.array(["a", "a"]).dictionary_encode(),
+        "rating": [float("nan"), 5.0],
+        "when": pyarrow.array([1790000000123456789, None], pyarrow.timestamp("ns", "UTC")),
+    }
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.table(held), buffer)
+    said, (first, second), _ = read(buffer.getvalue(), "r.parquet")
+    assert "text from «review.text», «review.pros»" in said
+    assert (first.text, second.text, second.review_id) == ("чайник\nгреет", "утюг", "2")
+    assert first.metadata == {"shop": "a", "when": "2026-09-21 14:13:20.123456789+00:00"}
+    assert second.metadata == {"shop": "a", "rating": "5"}
+    lists = io.BytesIO()
+    parquet.write_table(pyarrow.table({"id": [1], "text": [["чайник", "утюг"]]}), lists)
+    assert texts(lists.getvalue(), "r.parquet") == ["чайник\nутюг"]
+
+
+def test_quotes_that_a_backslash_escapes_are_those_of_the_text():
+    data = (
+        "id,text,rating\n"
+        '1,"Сказали \\"огонь\\", а он течёт",5\n'
+        '2,"Утюг, \\"супер\\"",4\n'
+        '3,"Первая \\"строка\\"\\\nвторая",3\n'
+        '4,"C:\\\\",2\n'
+        '5,"Просто, так",1\n'
+    )
+    _, rows, remarks = read(data)
+    assert [row.text for row in rows] == [
+        'Сказали "огонь", а он течёт',
+        'Утюг, "супер"',
+        'Первая "строка"\nвторая',
+        "C:\\\\",
+        "Просто, так",
+    ]
+    assert [row.metadata["rating"] for row in rows] == list("54321")
+    assert not remarks.told()
+
+
+def test_a_space_after_each_delimiter_is_none_of_the_text():
+    assert texts('id, text, rating\n1, "Чайник, течёт", 5\n2, "Утюг", 4\n') == [
+        "Чайник, течёт",
+        "Утюг",
+    ]
+    assert texts("id, text\n1, Чайник\n") == [" Чайник"]
