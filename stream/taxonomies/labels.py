@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -9,8 +10,12 @@ from typing import Final
 from stream.errors import InputError
 from stream.files import BadRow, Options, Reason, Wanted, open_reviews
 from stream.files.columns import listed
+from stream.files.labels import label_rows
 
 _MOST_SHOWN: Final = 40
+_MOST_NAMED: Final = 5
+# 2.0 is a number that a spreadsheet wrote.
+_WHOLE_FLOAT: Final = re.compile(r"^(\d+)\.0+$")
 
 
 def read_labelled_texts(
@@ -50,13 +55,13 @@ def read_labelled_texts(
                 "name it with --label-column, and the text's with --text-column",
             )
         say(f"{path.name}: {file.table.said_of_labels}")
-        for row in file:
+        for row in label_rows(file.table):
             if isinstance(row, BadRow):
                 leave_out(row)
-                continue
-            said = row.fields.get(labels[0])
-            label = "" if said is None else str(said).strip()
-            if label:
-                yield row.text, label
+            elif len(set(row.said)) > 1:
+                problem = f"several labels: {', '.join(row.said[:_MOST_NAMED])}"
+                leave_out(BadRow(row.line, problem, Reason.NO_LABEL))
+            elif row.said and (label := row.said[0].strip()):
+                yield row.text, _WHOLE_FLOAT.sub(r"\1", label)
             else:
                 leave_out(BadRow(row.line, "it has no label", Reason.NO_LABEL))

@@ -99,7 +99,9 @@ class WordCounts:
         prior = _PRIOR_WORDS * everywhere / max(total, 1.0)
         mine, rest = here + prior, everywhere - here + prior
         n_mine, n_rest = here.sum() + _PRIOR_WORDS, total - here.sum() + _PRIOR_WORDS
-        log_odds = np.log(mine / (n_mine - mine)) - np.log(rest / (n_rest - rest))
+        # Of a handful of texts one word may be all that there is: its odds are no number, and it tells nothing.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_odds = np.log(mine / (n_mine - mine)) - np.log(rest / (n_rest - rest))
         z = np.where(here >= _LEAST_TEXTS, log_odds / np.sqrt(1 / mine + 1 / rest), -np.inf)
         best = np.argsort(-z, kind="stable")[:most]
         return [

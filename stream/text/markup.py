@@ -10,6 +10,8 @@ from typing import Final
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 # A tag begins with a Latin letter: `<3` is a heart, `< 5` a comparison.
 _TAG: Final = re.compile(r"<[a-zA-Z/!?][^<>]*>")
+# What stands in it is text, also where nothing closes it.
+_CDATA: Final = re.compile(r"<!\[CDATA\[|\]\]>", re.IGNORECASE)
 _UNSEEN: Final = ("script", "style")
 _BACKSLASHED: Final = re.compile(r"(?:\\[uU][0-9a-fA-F]{4})+")
 _BACKSLASHED_SPACE: Final = re.compile(r"(?<!\\)\\++[nrtNRT](?![a-zA-Z])")
@@ -29,7 +31,7 @@ def without_markup(text: str) -> str:
         if "&" in text:
             text = _ENTITY.sub(_resolved, text)
         if "<" in text:
-            text = _TAG.sub(" ", _without_unseen(text))
+            text = _TAG.sub(" ", _CDATA.sub(" ", _without_unseen(text)))
         if text == before:
             return text
     return text.replace("&", " ").replace("<", " ")

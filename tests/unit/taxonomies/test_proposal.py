@@ -81,6 +81,35 @@ def test_of_two_columns_that_may_hold_labels_it_is_said_which_is_read(tmp_path):
     assert said == ["train.csv: CSV, `,`; text from «text»; label from «category»"]
 
 
+@pytest.mark.parametrize(
+    ("row", "label"),
+    [
+        ('{"text": "жмут", "label": ["Обувь"]}', "Обувь"),
+        ('{"text": "жмут", "meta": {"category": "Обувь"}}', "Обувь"),
+        ('{"text": "жмут", "category": 2.0}', "2"),
+    ],
+)
+def test_a_label_is_what_people_said_however_a_tool_writes_it(tmp_path, row, label):
+    """The category was named "['Обувь']", as Python writes a list, and one within an object was none."""
+    path = tmp_path / "labels.jsonl"
+    path.write_text(f"{row}\n", encoding="utf-8")
+    assert list(read_labelled_texts(path)) == [("жмут", label)]
+
+
+def test_a_text_with_several_labels_is_told(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    path.write_text('{"text": "жмут", "label": ["a", "b"]}\n', encoding="utf-8")
+    left_out = []
+    assert not list(read_labelled_texts(path, leave_out=left_out.append))
+    assert left_out[0].problem == "several labels: a, b"
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_handful_of_texts_makes_a_taxonomy_without_a_warning_of_numpy():
+    few = [("сапоги жмут", "shoes"), ("сапоги текут", "shoes"), ("платье село", "clothes")]
+    assert [category.slug for category in propose(few).categories] == ["shoes", "clothes"]
+
+
 def test_rows_without_a_text_or_a_label_are_told(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text("text,category\na card,0\n,1\na refund,\nthe weather,  \n", encoding="utf-8")
