@@ -1,7 +1,8 @@
-"""What a command that is stopped by Ctrl-C or SIGTERM says: what there is of its work, and what to do next."""
+"""How a command that is stopped by Ctrl-C or SIGTERM ends: what it says of its work, and its exit status."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -24,3 +25,18 @@ def told_if_interrupted(what_is_left: Callable[[], str]) -> Iterator[None]:
     except KeyboardInterrupt:
         note(f"[yellow]stopped: {escape(what_is_left())}[/yellow]")
         raise typer.Exit(INTERRUPTED) from None
+
+
+def exit_as_stopped(by: signal.Signals | None) -> None:
+    """End a command that served until it was stopped.
+
+    To SIGTERM a server's orderly end is no failure: a supervisor that sent it reads status 0.
+
+    Args:
+        by: the signal that stopped it; None: none did.
+
+    Raises:
+        typer.Exit: Ctrl-C did.
+    """
+    if by == signal.SIGINT:
+        raise typer.Exit(INTERRUPTED)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from stream.cli.console import note
+from stream.cli.interruption import exit_as_stopped
 from stream.cli.options import Prefix, Servers, settings_from
 from stream.cli.signals import StopSignals, interruptible
 
@@ -36,9 +37,7 @@ def monitor(
     sections: dict[str, Any] = {"monitor": {"port": port}} if port is not None else {}
     settings = settings_from(servers, prefix, **sections)
     configure_logs(settings.log, settings.privacy.redact_kinds)
-    stopped_by = interruptible(_monitor(settings))
-    if stopped_by == signal.SIGINT:
-        raise typer.Exit(130)
+    exit_as_stopped(interruptible(_monitor(settings)))
 
 
 async def _monitor(settings: Settings) -> signal.Signals | None:

@@ -18,6 +18,7 @@ import typer
 from schemas import Category
 from stream.categories import category_named
 from stream.cli.console import err, note, out, print_data
+from stream.cli.interruption import exit_as_stopped
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.reading import reads_files
 from stream.cli.signals import StopSignals, interruptible
@@ -64,8 +65,7 @@ def queue(
     section = {name: value for name, value in given.items() if value is not None}
     settings = settings_from(servers, prefix, **({"queue": section} if section else {}))
     configure_logs(settings.log, settings.privacy.redact_kinds)
-    if interruptible(_serve(settings)) == signal.SIGINT:
-        raise typer.Exit(130)
+    exit_as_stopped(interruptible(_serve(settings)))
 
 
 @app.command("add-user")

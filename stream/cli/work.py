@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import structlog
 import typer
 
+from stream.cli.interruption import exit_as_stopped
 from stream.cli.options import Prefix, Servers, settings_from
 from stream.cli.signals import StopSignals, interruptible
 
@@ -58,9 +59,7 @@ def work(
         sections["http"] = {"port": port}
     settings = settings_from(servers, prefix, **sections)
     configure_logs(settings.log, settings.privacy.redact_kinds)
-    stopped_by = interruptible(_work(settings, stop_at_eof=stop_at_eof))
-    if stopped_by == signal.SIGINT:
-        raise typer.Exit(130)
+    exit_as_stopped(interruptible(_work(settings, stop_at_eof=stop_at_eof)))
 
 
 class _StopAtEof(asyncio.Protocol):

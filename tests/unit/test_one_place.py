@@ -67,6 +67,16 @@ def test_commands_run_their_work_where_ctrl_c_is_always_heard():
     assert found == {"stream/cli/signals.py"}
 
 
+def test_the_exit_status_of_a_stopped_command_is_named():
+    found = {
+        path
+        for file, path in product()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in {130, 143}
+    }
+    assert found == {"stream/cli/__init__.py"}
+
+
 def test_producers_are_stopped_where_a_frozen_broker_is_not_waited_for():
     stopping = {"producer.stop", "self._producer.stop"}
     found = {path for file, path in product() for call in calls_in(file) if call in stopping}

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from schemas import Category
 from stream.categories import category_named
+from stream.cli import INTERRUPTED
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
 from stream.cli.reading import reads_files
@@ -104,7 +105,7 @@ def augment(
     _close(wanted, tally, output)
     if stopped:
         note("[yellow]stopped: run the same command again to go on[/yellow]")
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _written(output: Path) -> list[LabelledItem]:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from schemas import Category
 from stream.categories import category_named
+from stream.cli import INTERRUPTED
 from stream.cli.console import err, note, out
 from stream.cli.options import settings_from
 from stream.cli.outputs import Force, require_new_file, require_own_folder
@@ -391,4 +392,4 @@ def _close(result: LabellingRun, output: Path, report: Path | None, *, saved: bo
             "--force goes on: rules and dictionary are asked again, which costs seconds; what an LLM "
             "has answered is kept and paid for once[/yellow]"
         )
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)

@@ -10,12 +10,13 @@ import typer
 from rich.markup import escape
 
 from stream.cli.console import note
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import settings_from
 from stream.cli.outputs import Force
 from stream.cli.reading import reads_files
 from stream.errors import InputError
 from training.cli.labels_by import LabelsBy, unstated_of
-from training.cli.progress import stage_bars
+from training.cli.progress import GOES_ON, stage_bars
 from training.cli.train import read_labels
 
 if TYPE_CHECKING:
@@ -88,12 +89,8 @@ def nli(
     config = NliConfig(base=base or BUNDLED_ENCODER, epochs=epochs, seed=seed)
     work = folder.with_name(f"{folder.name}.progress")
     started = time.perf_counter()
-    try:
-        with stage_bars() as progress:
-            losses = train_nli(data, folder, work, config, progress)
-    except KeyboardInterrupt:
-        note("stopped; the same command goes on after the last finished epoch")
-        raise typer.Exit(130) from None
+    with told_if_interrupted(lambda: GOES_ON), stage_bars() as progress:
+        losses = train_nli(data, folder, work, config, progress)
     passed = time.perf_counter() - started
     note(f"{len(data):,} reviews, loss {losses[-1]:.3f}, {passed:.0f} s: {escape(str(folder))}")
     note("next: `reviews label INPUT --validated FILE`, which measures what its votes are worth")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from stream.cli.console import note, out
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json
 from stream.cli.reading import reads_files
 from stream.errors import InputError
 from training.cli.labels_by import unstated_of
-from training.cli.progress import stage_bars
+from training.cli.progress import GOES_ON, stage_bars
 from training.cli.tracking import tracker_of
 from training.cli.train import Device, Epochs, Seed, Track, config_of, options_of
 
@@ -85,17 +86,13 @@ def pretrain(
     from training.tracking.records import add_pretraining, pretraining_record
 
     config = PretrainConfig(seed=given.seed, epochs=epochs or _EPOCHS, device=given.device)
-    try:
-        with stage_bars() as progress:
-            encoder = _encoder(rows, base, layers, width, config, progress)
-            longest = min(config.max_length, encoder.positions)
-            config = config.model_copy(update={"max_length": longest})
-            with tracker.run(pretraining_record(len(rows), config)) as run:
-                losses = pretrain_to(output, encoder, rows, config, progress)
-                add_pretraining(run, output)
-    except KeyboardInterrupt:
-        note("stopped; the same command goes on after the last finished epoch")
-        raise typer.Exit(130) from None
+    with told_if_interrupted(lambda: GOES_ON), stage_bars() as progress:
+        encoder = _encoder(rows, base, layers, width, config, progress)
+        longest = min(config.max_length, encoder.positions)
+        config = config.model_copy(update={"max_length": longest})
+        with tracker.run(pretraining_record(len(rows), config)) as run:
+            losses = pretrain_to(output, encoder, rows, config, progress)
+            add_pretraining(run, output)
     _print(encoder, losses, output, as_json)
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LINE_SECONDS: Final = 30.0
 """Where no bar can be drawn, a stage that goes on says so this often."""
+GOES_ON: Final = "the same command goes on after the last finished epoch"
+"""What the interruption of a training by epochs leaves."""
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Opens a bar (what, how many) and yields the function that advances it."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream.cli.console import note
+from stream.cli.interruption import exit_as_stopped
 from stream.cli.options import Prefix, Servers, settings_from
 from stream.cli.signals import StopSignals, interruptible
 
@@ -48,8 +49,7 @@ def relabel_auto(
     decided = outcomes["ensemble"] + outcomes["llm"]
     note(f"{decided:,} reviews decided, {outcomes['people']:,} left to people")
     note("next: `reviews queue` shows people the rest")
-    if stopped_by == signal.SIGINT:
-        raise typer.Exit(130)
+    exit_as_stopped(stopped_by)
 
 
 def _tell_ensemble(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from stream.cli.console import err, note, out
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json, Prefix, Servers, settings_from
 from stream.cli.reading import reads_files
 from stream.cli.signals import interruptible
@@ -120,17 +121,16 @@ def retrain(
 def _once(settings: Settings, plan: Plan) -> RetrainOutcome:
     from training.retrain.run import retrain as run
 
-    try:
-        with stage_bars() as progress:
-            return run(
-                settings,
-                plan,
-                progress=progress,
-                before=lambda lineage: _say_what_is_to_come(settings, plan, lineage),
-            )
-    except KeyboardInterrupt:
-        note("interrupted: the serving model was not touched; the same command goes on")
-        raise typer.Exit(130) from None
+    def what_is_left() -> str:
+        return "the serving model was not touched; the same command goes on"
+
+    with told_if_interrupted(what_is_left), stage_bars() as progress:
+        return run(
+            settings,
+            plan,
+            progress=progress,
+            before=lambda lineage: _say_what_is_to_come(settings, plan, lineage),
+        )
 
 
 def _say_what_is_to_come(settings: Settings, plan: Plan, lineage: Lineage) -> None:
@@ -180,21 +180,18 @@ def _watch(settings: Settings, plan: Plan, min_new: int, as_json: bool) -> None:
     from training.retrain.run import last_offsets
 
     since = last_offsets(Registry(settings.learning.registry).state())
-    try:
-        while True:
-            note(f"waiting for {min_new} newly decided reviews; Ctrl-C stops")
-            count = interruptible(wait_for_labels(settings, since, min_new, _say_unreadable))
-            note(f"{count} reviews were decided: retraining")
-            try:
-                outcome = _once(settings, plan)
-            except NothingToLearn as nothing:
-                note(f"{nothing.message}: waiting for more")
-                since = interruptible(read_labels(settings)).offsets
-                continue
-            since = outcome.lineage.labels.offsets
-            _print(outcome, plan, as_json)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    while True:
+        note(f"waiting for {min_new} newly decided reviews; Ctrl-C stops")
+        count = interruptible(wait_for_labels(settings, since, min_new, _say_unreadable))
+        note(f"{count} reviews were decided: retraining")
+        try:
+            outcome = _once(settings, plan)
+        except NothingToLearn as nothing:
+            note(f"{nothing.message}: waiting for more")
+            since = interruptible(read_labels(settings)).offsets
+            continue
+        since = outcome.lineage.labels.offsets
+        _print(outcome, plan, as_json)
 
 
 def _say_unreadable(count: int) -> None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from stream.cli.console import note, out
+from stream.cli.interruption import told_if_interrupted
 from stream.cli.options import Json
 from stream.cli.reading import reads_files
 from stream.errors import InputError
 from training.cli.labels_by import LabelsBy, unstated_of
-from training.cli.progress import stage_bars
+from training.cli.progress import GOES_ON, stage_bars
 from training.cli.tracking import tracker_of
 
 if TYPE_CHECKING:
@@ -158,12 +159,9 @@ def train(
     )
     _add_teachers(chosen, teacher or [], unlabelled)
     tracker = tracker_of(track)
-    try:
+    with told_if_interrupted(lambda: _again(family)):
         files = _Files(labels or [], validation, unstated_of(labels_by, reading_as))
         manifest = _family(family, files, output, work, chosen, half, tracker)
-    except KeyboardInterrupt:
-        note(f"stopped; the same command {_again(family)}")
-        raise typer.Exit(130) from None
     _print(manifest, output, as_json)
 
 
@@ -172,8 +170,8 @@ def _again(name: str) -> str:
     from training.models.family import family
 
     if family(name).varies:
-        return "goes on after the last finished epoch"
-    return "begins anew: this family has no epochs"
+        return GOES_ON
+    return "the same command begins anew: this family has no epochs"
 
 
 def options_of(config: Path | None, **given: Any) -> dict[str, Any]:
