@@ -93,6 +93,11 @@ def _tell(proposal: Proposal) -> None:
     if proposal.contradicting:
         stand = "text stands" if proposal.contradicting == 1 else "texts stand"
         note(f"[yellow]{proposal.contradicting:,} {stand} under two labels[/yellow]")
+    for label, meant in proposal.misspelled[:_MOST_NAMED]:
+        note(
+            f"[yellow]perhaps misspelled:[/yellow] {escape(repr(label))} for {escape(repr(meant))}: if so, "
+            "delete its entry and write that label into the other's `formerly`"
+        )
     if proposal.joined:
         named = some([repr(label) for label in proposal.joined], most=_MOST_NAMED)
         note(

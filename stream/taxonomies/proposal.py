@@ -14,6 +14,7 @@ from schemas.taxonomy import MOST_CATEGORIES
 from stream.errors import InputError
 from stream.taxonomies.languages import languages_of
 from stream.taxonomies.slugs import name_of, slug_of
+from stream.taxonomies.spellings import folded, groups_of, misspelled
 from stream.taxonomies.words import MixedUp, TellingWord, WordCounts
 from stream.text import normalize
 
@@ -65,6 +66,8 @@ class ProposedCategory:
         texts: how many there are.
         telling: words that speak for it.
         examples: some of its texts, of middling length.
+        group: the heading that its label begins with ("Group > Label"); empty where it names none.
+        spellings: what the file calls it, where neither slug nor name would be found by that.
     """
 
     slug: str
@@ -73,6 +76,8 @@ class ProposedCategory:
     texts: int
     telling: tuple[TellingWord, ...]
     examples: tuple[str, ...]
+    group: str = ""
+    spellings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class Proposal:
         mixed_up: pairs that it takes for each other, ids by the order of ``categories``.
         contradicting: texts that stand under two labels.
         joined: labels such as "A / B" where A and B are labels, too.
+        misspelled: labels of few texts, with the frequent one that each is probably meant to be.
     """
 
     categories: tuple[ProposedCategory, ...]
@@ -96,20 +102,21 @@ class Proposal:
     mixed_up: tuple[MixedUp, ...]
     contradicting: int
     joined: tuple[str, ...] = ()
+    misspelled: tuple[tuple[str, str], ...] = ()
 
 
 def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposal:
     """Propose categories.
 
     Args:
-        rows: a text and its label each. Labels that differ in case or spaces are one, called as most
+        rows: a text and its label each. Labels that differ in case, spaces or accents are one, called as most
             rows write it.
         none: the label that means "none of these", where it does not sound so.
 
     Raises:
         InputError: fewer than two labels or too many, two labels that make one slug, or ``none`` is no label.
     """
-    texts_of = _by_label(rows)
+    texts_of, spellings = _by_label(rows)
     if len(texts_of) < _LEAST_CATEGORIES:
         raise InputError(
             f"{len(texts_of)} label in the file: nothing to tell apart",
@@ -120,7 +127,8 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
             f"{len(texts_of):,} labels in the file, and a taxonomy has at most {MOST_CATEGORIES:,}",
             "name the column of labels with --label-column",
         )
-    slugs = _slugs(texts_of)
+    grouped = groups_of(list(texts_of))
+    slugs = _slugs(texts_of, grouped)
     means_none = _meaning_none(slugs, none)
     labels = sorted(
         texts_of, key=lambda label: (label == means_none, -len(texts_of[label]), slugs[label])
@@ -134,10 +142,12 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
             ProposedCategory(
                 slug=slugs[label],
                 label=label,
-                name=name_of(label),
+                name=grouped[label][1] if label in grouped else name_of(label),
                 texts=len(texts_of[label]),
                 telling=tuple(counts.telling(number)) if label != means_none else (),
                 examples=_examples(texts_of[label]),
+                group=grouped[label][0] if label in grouped else "",
+                spellings=_unfound(label, spellings[label], named=label not in grouped),
             )
             for number, label in enumerate(labels)
         ),
@@ -147,6 +157,7 @@ def propose(rows: Iterable[tuple[str, str]], none: str | None = None) -> Proposa
         mixed_up=tuple(counts.mixed_up(guesses)),
         contradicting=_contradicting(texts_of),
         joined=_joined(labels),
+        misspelled=misspelled({label: len(found) for label, found in texts_of.items()}),
     )
 
 
@@ -155,32 +166,43 @@ def _meaning_none(slugs: Mapping[str, str], none: str | None) -> str | None:
     if none is None:
         return next((label for label in slugs if _sounds_like_none(slugs[label])), None)
     for label in slugs:
-        if _folded(label) == _folded(none):
+        if folded(label) == folded(none):
             return label
     raise InputError(f"no text has the label {none!r}", "name one as the file writes it")
 
 
-def _by_label(rows: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return the texts of each label."""
+def _by_label(
+    rows: Iterable[tuple[str, str]],
+) -> tuple[dict[str, list[str]], dict[str, tuple[str, ...]]]:
+    """Return the texts of each label, and the ways in which the file writes it, the commonest first."""
     texts_of: dict[str, list[str]] = defaultdict(list)
-    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    written: dict[str, Counter[str]] = defaultdict(Counter)
     for text, label in rows:
-        texts_of[_folded(label)].append(text)
-        spellings[_folded(label)][" ".join(label.split())] += 1
-    return {spellings[meant].most_common(1)[0][0]: texts for meant, texts in texts_of.items()}
+        meant = folded(label)
+        texts_of[meant].append(text)
+        written[meant][" ".join(label.split())] += 1
+    ways = {meant: tuple(way for way, _ in count.most_common()) for meant, count in written.items()}
+    return (
+        {ways[meant][0]: texts for meant, texts in texts_of.items()},
+        {found[0]: found for found in ways.values()},
+    )
 
 
-def _folded(label: str) -> str:
-    return " ".join(label.split()).casefold()
+def _unfound(label: str, ways: Sequence[str], *, named: bool) -> tuple[str, ...]:
+    """Return the ways to write a label that differ in more than case, without it if it is the name."""
+    found = {way.casefold(): way for way in reversed(ways)}
+    if named:
+        del found[label.casefold()]
+    return tuple(sorted(found.values()))
 
 
 def _joined(labels: Sequence[str]) -> tuple[str, ...]:
     """Return labels that are several others in one; a slash alone says nothing: "Home / Garden" is one."""
-    folded = {_folded(label) for label in labels}
+    known = {folded(label) for label in labels}
     return tuple(
         label
         for label in labels
-        if len(parts := _BETWEEN.split(label)) > 1 and folded.issuperset(map(_folded, parts))
+        if len(parts := _BETWEEN.split(label)) > 1 and known.issuperset(map(folded, parts))
     )
 
 
@@ -188,11 +210,14 @@ def _sounds_like_none(slug: str) -> bool:
     return re.sub(r"[._]", "-", slug) in _NONE
 
 
-def _slugs(labels: Iterable[str]) -> dict[str, str]:
+def _slugs(labels: Iterable[str], grouped: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Return a slug each: of the own name where that is the only one, else with the group before it."""
+    names = Counter(slug_of(name) for _, name in grouped.values())
     slugs: dict[str, str] = {}
     owner: dict[str, str] = {}
     for number, label in enumerate(labels, start=1):
-        slug = slug_of(label) or f"category-{number}"
+        own = slug_of(grouped[label][1]) if label in grouped else ""
+        slug = (own if names[own] == 1 else slug_of(label)) or f"category-{number}"
         if (other := owner.setdefault(slug, label)) != label:
             raise InputError(
                 f"the labels {other!r} and {label!r} would both be {slug}",

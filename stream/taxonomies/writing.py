@@ -81,6 +81,8 @@ def _taxonomy(proposal: Proposal, name: str) -> str:
             "[[category]]",
             f"slug = {_text(category.slug)}",
             f"name = {_text(category.name)}",
+            *([f"group = {_text(category.group)}"] if category.group else []),
+            *_spellings(category),
             'description = ""',
             f"examples = [{', '.join(_text(text) for text in category.examples)}]",
         ]
@@ -97,6 +99,13 @@ def _languages(proposal: Proposal) -> list[str]:
         "# By script, commonest words and letters; correct it. What is written in another one goes to people.",
         f"languages = [{names}]",
     ]
+
+
+def _spellings(category: ProposedCategory) -> list[str]:
+    if not category.spellings:
+        return []
+    names = ", ".join(map(_text, category.spellings))
+    return [f"formerly = [{names}]  # so the file calls it"]
 
 
 def _words_told(category: ProposedCategory) -> str:

@@ -242,3 +242,52 @@ def test_init_says_which_labels_are_several_in_one(tmp_path):
     arguments = ["taxonomy", "init", str(tmp_path / "rows.csv"), "-o", str(tmp_path / "bank")]
     said = " ".join(CliRunner().invoke(app, arguments).stderr.split())
     assert "several labels in one: 'card / [refunds]', whose parts are labels, too" in said
+
+
+GROUPED = {
+    "Vía pública > Baches y aceras": 8,
+    "VÍA PÚBLICA >Baches y aceras": 2,
+    "Via publica > Baches y aceras": 1,
+    "Limpieza > Recogida de basura": 9,
+    "Limpieza > Recojida de basura": 1,
+    "Limpieza > Otros avisos": 3,
+    "Trámites > Otros avisos": 3,
+}
+
+
+def test_labels_with_a_group_before_them_keep_it_and_are_found_as_the_file_writes_them(tmp_path):
+    said = [(f"texto {i} {label}", label) for label, each in GROUPED.items() for i in range(each)]
+    write_proposal(propose(said), tmp_path, "ciudad", force=False)
+    taxonomy = load_taxonomy(tmp_path)
+    assert {label: taxonomy.find(label) for label in GROUPED} == {
+        "Vía pública > Baches y aceras": "baches-y-aceras",
+        "VÍA PÚBLICA >Baches y aceras": "baches-y-aceras",
+        "Via publica > Baches y aceras": "baches-y-aceras",
+        "Limpieza > Recogida de basura": "recogida-de-basura",
+        "Limpieza > Recojida de basura": "recojida-de-basura",
+        "Limpieza > Otros avisos": "limpieza-otros-avisos",
+        "Trámites > Otros avisos": "tramites-otros-avisos",
+    }
+    first = taxonomy.infos[0]
+    assert (first.name("es"), first.group_name("es")) == ("Baches y aceras", "Vía pública")
+
+
+def test_a_label_of_few_texts_that_is_like_a_frequent_one_is_named(tmp_path):
+    file = tmp_path / "labels.csv"
+    lines = [f"texto {i},{label}" for label, each in GROUPED.items() for i in range(each)]
+    file.write_text("\n".join(["text,category", *lines]))
+    told = " ".join(
+        CliRunner()
+        .invoke(app, ["taxonomy", "init", str(file), "-o", str(tmp_path / "c")])
+        .output.split()
+    )
+    assert "'Limpieza > Recojida de basura' for 'Limpieza > Recogida de basura'" in told
+
+
+def test_labels_that_differ_in_a_number_are_not_taken_for_misspelled():
+    said = [
+        (f"text {i}", label)
+        for label, each in {"Zone 1": 1, "Zone 2": 9}.items()
+        for i in range(each)
+    ]
+    assert not propose(said).misspelled
