@@ -46,6 +46,7 @@ class Sheet:
         header: row of the header, from 1; 0: there is none.
         others: how many other sheets the workbook has.
         alike: those of them with the same header, where nobody named a sheet.
+        below: how many rows below the header go on with it.
     """
 
     name: str
@@ -55,23 +56,17 @@ class Sheet:
     others: int
     table: Any
     alike: tuple[str, ...] = ()
+    below: int = 0
 
     def records(self) -> Iterator[Record | BadRow]:
         """Yield the rows below the header that hold anything."""
-        below = self._rows_below()
+        below = self.below
         first = _first_row(self.table)
         for number, cells in enumerate(self.table.iter_rows(), start=first):
             if number > self.header and any(cell not in ("", None) for cell in cells):
                 record = Record(number, dict(zip(self.names, cells, strict=False)))
                 yield goes_on(record) if below > 0 else record
                 below -= 1
-
-    def _rows_below(self) -> int:
-        """Return how many rows below the header go on with it."""
-        if not self.header:
-            return 0
-        rows = [cells for number, cells in _beginning(self.table) if number > self.header]
-        return header_rows_below(self.columns, self.names, rows)
 
 
 def open_sheet(file: BinaryIO, path: str, wanted: Wanted, named: str | None = None) -> Sheet:
@@ -116,7 +111,17 @@ def _reviews_in(workbook: CalamineWorkbook, path: str, wanted: Wanted, named: st
                 and found[1] == names
             )
             others = len(sheets) - 1
-            return Sheet(name, tuple(names), columns, number, others, table, tuple(alike))
+            lower = [cells for at_row, cells in rows if at_row > number]
+            return Sheet(
+                name,
+                tuple(names),
+                columns,
+                number,
+                others,
+                table,
+                tuple(alike),
+                header_rows_below(columns, names, lower),
+            )
         seen = max([seen, *(cells for _, cells in rows[:HEADER_WITHIN])], key=_filled)
     return _without_header(workbook, path, wanted, seen, candidates)
 

@@ -266,7 +266,7 @@ class _LeftOut:
         Args:
             row: to be left out, and why.
             said: its labels, where it is left out for them. That nobody has labelled a row is no fault
-                of the file, however many they are.
+                of the file, however many they are; nor is a rating without words.
 
         Raises:
             DataError: nobody is told.
@@ -275,7 +275,7 @@ class _LeftOut:
             raise _bad(self._path, row)
         self._first = self._first or row
         self._count += 1
-        if said is None or said:
+        if row.reason.is_fault if said is None else said:
             self._first_fault = self._first_fault or row
             self._faults += 1
         if said and len(set(said)) == 1:

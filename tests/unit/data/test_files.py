@@ -120,6 +120,15 @@ def test_rows_that_nobody_labelled_do_not_hide_that_the_others_are_of_another_ta
         read_labelled(jsonl(tmp_path / "a.jsonl", *rows), Unstated(tell=[].append))
 
 
+def test_ratings_without_words_are_no_fault_however_many(tmp_path):
+    """Of a shop's report, where most buyers only rate, no label could be made."""
+    told = []
+    rows = [{"text": "NULL" if i else "чайник течёт", "category": ""} for i in range(9)]
+    (found,) = read_items(jsonl(tmp_path / "a.jsonl", *rows), Unstated(tell=told.append))
+    assert found.text == "чайник течёт"
+    assert any("8 of 9 rows were left out, 1 are taken" in line for line in told)
+
+
 def test_a_file_of_another_taxonomy_is_refused(tmp_path):
     rows = [{"text": f"чайник {i}", "category": "toys" if i % 2 else "kids"} for i in range(9)]
     with pytest.raises(DataError, match="4 of 9 rows are like it"):
