@@ -24,7 +24,7 @@ from stream.bench.doubles import EmulatedAccelerator
 from stream.bench.usage import cpu_seconds
 from stream.kafka.administering import administering
 from stream.kafka.clients import bulk_producer
-from stream.kafka.topics import create_topics, delete_topics
+from stream.kafka.topic_creation import create_topics, delete_topics
 from stream.logs import configure_logs
 from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings

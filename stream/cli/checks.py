@@ -23,7 +23,7 @@ from stream.kafka.connection import one_connection
 from stream.kafka.expiry import OFFSETS, TRANSACTIONAL_IDS, Expiry, expiry
 from stream.kafka.lag import PartitionLag, held_back, worker_lag
 from stream.kafka.reachability import referral
-from stream.kafka.topics import (
+from stream.kafka.topic_descriptions import (
     TopicDescription,
     describe_topics,
     less_replicated,

@@ -188,7 +188,8 @@ def _has_desktop() -> bool:
 
 async def _delete_former(settings: Settings) -> None:
     from stream.errors import BrokerError
-    from stream.kafka.topics import delete_topics, list_topics
+    from stream.kafka.topic_creation import delete_topics
+    from stream.kafka.topics import list_topics
 
     with contextlib.suppress(BrokerError):  # tidying up is not what the demo is for
         topics = await list_topics(settings.kafka)

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from schemas import Category
-from stream.categories import category_named
+from stream.cli import queue_accounts
 from stream.cli.console import err, note, out, print_data
 from stream.cli.interruption import exit_as_stopped
 from stream.cli.options import Json, Prefix, Servers, settings_from
@@ -26,7 +24,6 @@ from stream.terminal import one_line
 
 if TYPE_CHECKING:
     from stream.files import Options
-    from stream.queue.accounts import Accounts
     from stream.queue.desk import DecidedTogether
     from stream.queue.export import Format
     from stream.queue.label_studio import Annotation
@@ -38,10 +35,9 @@ app = typer.Typer(
     invoke_without_command=True,
     no_args_is_help=False,
 )
-_POLL_SECONDS: Final = 0.2
-_NOTE_LETTERS: Final = 100
+queue_accounts.register(app)
 
-Name = Annotated[str, typer.Argument(help="Account's name.", show_default=False)]
+_POLL_SECONDS: Final = 0.2
 
 
 @app.callback()
@@ -66,156 +62,6 @@ def queue(
     settings = settings_from(servers, prefix, **({"queue": section} if section else {}))
     configure_logs(settings.log, settings.privacy.redact_kinds)
     exit_as_stopped(interruptible(_serve(settings)))
-
-
-@app.command("add-user")
-def add_user(
-    name: Name,
-    lead: Annotated[
-        bool, typer.Option("--lead", help="May settle disagreements and import files.")
-    ] = False,
-    reset: Annotated[
-        bool, typer.Option("--reset", help="Give an account that exists a new password.")
-    ] = False,
-) -> None:
-    """Make an account. The password is asked for, or read from standard input."""
-    accounts = _accounts()
-    password = _password()
-    if reset:
-        accounts.reset(name, password)
-        note(f"{name} has a new password; former sign-ins and tokens are over")
-        return
-    accounts.add(name, password, lead=lead)
-    note(f"{name} may sign in{' and leads' if lead else ''}")
-    note("next: [bold]reviews queue[/bold] serves the pages")
-
-
-@app.command("users")
-def users(as_json: Json = False) -> None:
-    """List the accounts."""
-    accounts = _accounts().all()
-    found = [
-        {
-            "name": a.name,
-            "lead": a.lead,
-            "password": bool(a.password),
-            "tokens": len(a.tokens),
-            "categories": list(a.categories),
-        }
-        for a in accounts
-    ]
-    if as_json:
-        out.print_json(json.dumps(found))
-        return
-    for account in accounts:
-        role = "lead" if account.lead else "reviewer"
-        row = [account.name, role, f"{len(account.tokens)} tokens", *account.categories]
-        out.print("\t".join(row), markup=False, soft_wrap=True)
-    if not found:
-        note("no accounts yet; make one with [bold]reviews queue add-user NAME --lead[/bold]")
-
-
-@app.command("assign")
-def assign(
-    name: Name,
-    category: Annotated[
-        list[Category] | None,
-        typer.Option(
-            parser=category_named, metavar="SLUG", help="Again for each.", show_default=False
-        ),
-    ] = None,
-) -> None:
-    """Assign categories to a person, who sees them first; others are not given them. Without any: take back."""
-    _accounts().assign(name, category or ())
-    if not category:
-        note(f"{name} has no share any more")
-        return
-    note(f"{name} sees first what the model takes for {', '.join(c.slug for c in category)}")
-    note("without --category it is taken back; a filter or a search still leads others there")
-
-
-@app.command("remove-user")
-def remove_user(name: Name) -> None:
-    """Remove an account. What it decided stays."""
-    _accounts().remove(name)
-    note(f"{name} is removed; sessions and tokens are over")
-
-
-@app.command("sign-out")
-def sign_out(name: Name) -> None:
-    """End all sessions of an account and revoke its tokens, e.g. after a device was lost."""
-    _accounts().end_sessions(name, tokens=True)
-    note(f"{name} is signed out everywhere; tokens are revoked")
-
-
-@app.command("token")
-def token(
-    name: Name,
-    days: Annotated[
-        int | None,
-        typer.Option(min=1, max=3650, help="How long it opens anything.", show_default=False),
-    ] = None,
-    purpose: Annotated[
-        str, typer.Option("--note", help="What it is for; the list shows it.", show_default=False)
-    ] = "",
-) -> None:
-    """Print a new API token of an account. It cannot be shown again."""
-    from datetime import timedelta
-
-    lifetime = timedelta(days=days or settings_from(None, None).queue.token_days)
-    out.print(_accounts().issue_token(name, lifetime, purpose[:_NOTE_LETTERS]), markup=False)
-    note(f"it ends in {lifetime.days} days; [bold]reviews queue revoke-token[/bold] ends it now")
-    note(
-        "send it as [bold]Authorization: Bearer TOKEN[/bold]; /api/v1/openapi.json describes the API"
-    )
-
-
-@app.command("tokens")
-def tokens(
-    name: Annotated[
-        str | None, typer.Argument(help="Account's name; all unless given.", show_default=False)
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """List API tokens: whose, until when, what for. The tokens themselves are not kept."""
-    from datetime import UTC, datetime
-
-    now = datetime.now(UTC)
-    found = [
-        {
-            "account": account.name,
-            "id": token.id,
-            "made": token.made.isoformat(timespec="minutes") if token.made else None,
-            "expires": token.expires.isoformat(timespec="minutes") if token.expires else None,
-            "alive": token.is_alive(now),
-            "note": token.note,
-        }
-        for account in _accounts().all()
-        if name in {None, account.name}
-        for token in account.tokens
-    ]
-    if as_json:
-        out.print_json(json.dumps(found))
-        return
-    for row in found:
-        until = f"until {row['expires']}" if row["expires"] else "without an end"
-        state = until if row["alive"] else "over"
-        shown = (row["account"], row["id"], state, one_line(str(row["note"])))
-        out.print("\t".join(map(str, shown)), markup=False, soft_wrap=True)
-    if not found:
-        note("no tokens; [bold]reviews queue token NAME[/bold] makes one")
-
-
-@app.command("revoke-token")
-def revoke_token(
-    name: Name,
-    token_id: Annotated[
-        str, typer.Argument(metavar="ID", help="As the list shows it.", show_default=False)
-    ],
-) -> None:
-    """End an API token now."""
-    _accounts().revoke_token(name, token_id)
-    note(f"{name}'s token {token_id} is revoked")
 
 
 @app.command("rebuild")
@@ -313,23 +159,11 @@ def bench_queue(
     )
 
 
-def _accounts() -> Accounts:
-    from stream.queue.accounts import Accounts
-
-    return Accounts(settings_from(None, None).queue.accounts)
-
-
 def _require_account(name: str) -> None:
     from stream.queue.errors import AccountError
 
-    if _accounts().get(name) is None:
+    if queue_accounts.open_accounts().get(name) is None:
         raise AccountError(f"there is no account {name}", "`reviews queue users` lists them")
-
-
-def _password() -> str:
-    if sys.stdin.isatty():
-        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
-    return sys.stdin.readline().rstrip("\n")
 
 
 async def _serve(settings: Settings) -> signal.Signals | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from schemas import TopicPolicy
-    from stream.kafka.topics import TopicDescription
+    from stream.kafka.topic_descriptions import TopicDescription
 
 app = typer.Typer(help="Create, describe and update the topics.", no_args_is_help=True)
 
@@ -37,7 +37,8 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create every topic that is absent; what exists is left as it is."""
-    from stream.kafka.topics import create_topics, list_topics
+    from stream.kafka.topic_creation import create_topics
+    from stream.kafka.topics import list_topics
 
     given = {"partitions": partitions, "replication": replication}
     section = {name: value for name, value in given.items() if value is not None}
@@ -61,7 +62,7 @@ def create(
 @app.command()
 def describe(servers: Servers = None, prefix: Prefix = None, as_json: Json = False) -> None:
     """Show every topic of the contract as the broker has it."""
-    from stream.kafka.topics import describe_topics
+    from stream.kafka.topic_descriptions import describe_topics
 
     settings = settings_from(servers, prefix)
     found = interruptible(describe_topics(settings))

@@ -20,7 +20,7 @@ from stream.demo.screen import Screen
 from stream.demo.worker_process import WorkerProcess
 from stream.errors import ReviewsError
 from stream.kafka.stopping import cancelled_surely
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.settings import Settings
 
 # No outcome for so long, though some are due: something is broken, and waiting will not mend it.

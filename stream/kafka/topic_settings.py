@@ -18,7 +18,7 @@ from stream.kafka.administering import administering
 from stream.kafka.flexible import NO_TAGS, STRING, groups, message
 from stream.kafka.private import ask_broker
 from stream.kafka.replies import require_none_refused
-from stream.kafka.topics import describe_topics
+from stream.kafka.topic_descriptions import describe_topics
 from stream.settings import Settings
 
 _TOPIC: Final = 2

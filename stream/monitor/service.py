@@ -18,7 +18,8 @@ from stream.errors import BrokerError, ReviewsError
 from stream.guard.holds import Holds
 from stream.guard.sealing import DecisionSeal, warn_if_anybody_decides
 from stream.guard.topic import publish
-from stream.kafka.topics import await_leaders, create_compacted, partitions_of, require_all_topics
+from stream.kafka.topic_creation import create_compacted
+from stream.kafka.topics import await_leaders, partitions_of, require_all_topics
 from stream.model.signing import trusted_keys
 from stream.monitor.bounded import Stopped, Until, first_of
 from stream.monitor.engine import Engine

@@ -17,7 +17,8 @@ from aiokafka.errors import KafkaError
 from stream.kafka.clients import group_reader
 from stream.kafka.connection import start, unreachable
 from stream.kafka.offsets import committed_offset
-from stream.kafka.topics import create_topics, partitions_of
+from stream.kafka.topic_creation import create_topics
+from stream.kafka.topics import partitions_of
 from stream.model.classifier import Classifier
 from stream.settings import Settings
 from stream.worker.app import Worker

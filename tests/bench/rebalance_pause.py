@@ -30,7 +30,8 @@ from deploy.local import LocalKafka
 from schemas import BatchSummary, TopicNames, decode
 from stream.cli.console import note
 from stream.kafka.clients import group_reader
-from stream.kafka.topics import await_leaders, create_topics
+from stream.kafka.topic_creation import create_topics
+from stream.kafka.topics import await_leaders
 from stream.logs import configure_logs
 from stream.model.classifier import Classifier
 from stream.settings import load_settings

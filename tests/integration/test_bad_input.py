@@ -14,7 +14,7 @@ from schemas import (
     decode,
     encode,
 )
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.operations.replay import DeadLetterReplay
 from stream.settings import Settings
 from tests.support.pipeline import (

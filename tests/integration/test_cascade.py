@@ -14,7 +14,7 @@ from schemas import (
     decode,
     encode,
 )
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.model.classifier import Classifier
 from stream.worker.app import Worker
 from tests.support.command_line import reviews

@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from stream.errors import BrokerError
-from stream.kafka.topics import create_compacted, list_topics
+from stream.kafka.topic_creation import create_compacted
+from stream.kafka.topics import list_topics
 from tests.support.command_line import assert_one_clear_line, reviews, running, wait_for_line
 from tests.support.pipeline import pipeline_settings, read_topic
 from tests.support.taxonomies import both_taxonomies

@@ -27,7 +27,8 @@ from stream.clients import (
 from stream.errors import BrokerError, ConfigError, InvalidReview, TopicMissing
 from stream.kafka.clients import observer
 from stream.kafka.lag import worker_lag
-from stream.kafka.topics import create_topics, describe_topics, uneven_partitions
+from stream.kafka.topic_creation import create_topics
+from stream.kafka.topic_descriptions import describe_topics, uneven_partitions
 from tests.support.pipeline import pipeline_settings, read_topic, running_worker, send
 from tests.support.taxonomies import both_taxonomies
 from tests.support.tiny_model import tiny_classifier

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas import Category, DeadLetterReason, Review, encode
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.operations.replay import DeadLetterReplay
 from stream.settings import Settings
 from tests.support.command_line import running

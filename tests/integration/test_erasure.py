@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from schemas import Category, Label, Review, encode
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.operations.erasure import Eraser
 from stream.queue.export import standing_labels
 from stream.queue.label_topic import read_labels

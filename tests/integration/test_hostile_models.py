@@ -13,7 +13,7 @@ import pytest_asyncio
 import structlog
 
 from schemas import TopicNames, encode
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.model.classifier import Classifier
 from stream.model.signing import new_key
 from tests.support import hostile_models

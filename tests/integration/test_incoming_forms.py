@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas import BatchSummary, CategorizedReview, Category, DeadLetterReason, decode
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from tests.support.pipeline import (
     by_topic,
     pipeline_settings,

@@ -11,7 +11,7 @@ from deploy.local import LocalKafka
 from schemas import Review, encode
 from stream.cli.checks import _lag
 from stream.kafka.lag import LagProbe, worker_lag
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.monitor.standing import BrokerView
 from stream.operations.replay import DeadLetterReplay
 from tests.support.java import SHORT_LIVED

@@ -24,7 +24,7 @@ from schemas import (
     decode,
     encode,
 )
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from tests.support.command_line import reviews
 from tests.support.learning_loop import (
     BOOTS,

@@ -24,7 +24,7 @@ from schemas import (
     category_count,
     decode,
 )
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from tests.support.chromium import launched, needs_chromium, opened
 from tests.support.command_line import reviews
 from tests.support.desk_window import press, sign_in

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from schemas import TopicNames, encode, using
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.model.beginning import model_to_begin_with
 from stream.model.folder import OtherCategories
 from stream.model.signing import new_key

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from deploy.local import LocalKafka
 from schemas import BatchSummary, Review, decode, encode
 from stream.kafka.lag import worker_lag
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.monitor.engine import Engine
 from stream.monitor.snapshot import snapshot
 from stream.settings import MonitorSettings

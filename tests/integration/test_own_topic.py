@@ -17,15 +17,9 @@ from stream.demo.run import worker_environment
 from stream.errors import ConfigError, TopicMissing
 from stream.kafka.clients import admin_client
 from stream.kafka.read_to_end import records_of
-from stream.kafka.topics import (
-    await_leaders,
-    create_topics,
-    describe_topics,
-    list_topics,
-    partitions_of,
-    topic_configs,
-    uneven_partitions,
-)
+from stream.kafka.topic_creation import create_topics
+from stream.kafka.topic_descriptions import describe_topics, uneven_partitions
+from stream.kafka.topics import await_leaders, list_topics, partitions_of, topic_configs
 from stream.operations.erasure import Eraser
 from stream.settings import load_settings
 from tests.support.command_line import reviews

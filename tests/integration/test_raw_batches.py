@@ -19,7 +19,7 @@ from deploy.local.ports import HOST, free_ports
 from schemas import Category, DeadLetterReason, Review, encode
 from stream.kafka.lag import LagProbe
 from stream.kafka.read_to_end import read_to_end
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from tests.faults.fuzz_batches import damaged_batches
 from tests.faults.kafka_proxy import KafkaProxy
 from tests.support.java import SHORT_LIVED

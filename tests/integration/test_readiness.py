@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from schemas import Review, encode
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from tests.support.pipeline import (
     WAIT_SECONDS,
     pipeline_settings,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from schemas import ModelAnnouncement, TopicNames, decode, using
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.model.classifier import Classifier
 from tests.support.command_line import reviews
 from tests.support.pipeline import (

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from schemas import Label, TopicNames, all_categories, encode
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from tests.support.command_line import reviews, running
 from tests.support.pipeline import pipeline_settings, send
 from tests.support.tiny_model import KEYWORDS, write_tiny_model

@@ -8,7 +8,7 @@ import structlog
 from schemas import Review, encode
 from stream.errors import InputError
 from stream.kafka.expiry import Expiry
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.operations import replay_doubts
 from stream.operations.replay import DeadLetterReplay
 from stream.operations.replay_choice import Choice

@@ -24,8 +24,9 @@ from stream.exactly_once.message import Message
 from stream.exactly_once.transactional_producer import transactional_id
 from stream.kafka.administering import administering
 from stream.kafka.membership import NotedOffset
-from stream.kafka.topics import await_leaders, delete_topics, partitions_of
-from stream.kafka.topics import create_topics as create_own
+from stream.kafka.topic_creation import create_topics as create_own
+from stream.kafka.topic_creation import delete_topics
+from stream.kafka.topics import await_leaders, partitions_of
 from stream.operations import replay_memory
 from stream.operations.replay import DeadLetterReplay
 from stream.operations.replay_choice import Choice

@@ -14,7 +14,7 @@ from schemas import (
     encode,
     using,
 )
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.model.folder import read_manifest, write_manifest
 from tests.support.learning_loop import count_keywords, loop_settings, write_weak_model
 from tests.support.pipeline import read_topic, send

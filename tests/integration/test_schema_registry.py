@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas import CategorizedReview, Category, DeadLetterReason, TopicNames, decode
 from stream.cli.incoming_check import incoming_messages
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.operations.erasure_copies import find_copies
 from stream.schema_registry import RegistryUnavailable, known_schemas
 from stream.worker import app

@@ -20,7 +20,7 @@ from stream.acl.rules import Operation
 from stream.clients import CategoryConsumer, ReviewProducer
 from stream.errors import BrokerError, TopicMissing
 from stream.kafka.lag import LagProbe, worker_lag
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.monitor.service import Monitor
 from stream.queue.label_topic import read_labels
 from stream.settings import load_settings

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from schemas import ModelAnnouncement, TopicNames, decode
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.model.signing import trusted_keys
 from stream.settings import ModelSettings
 from tests.support import hostile_models

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas import BatchSummary, RelabelTask, Review, decode, encode
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.model.strange_text import LETTERS_LOST, OTHER_SCRIPT
 from tests.support.pipeline import (
     pipeline_settings,

@@ -9,7 +9,8 @@ from aiokafka.errors import KafkaError
 from schemas import Category
 from stream.kafka.clients import observer
 from stream.kafka.connection import start
-from stream.kafka.topics import await_leaders, create_topics, delete_topics
+from stream.kafka.topic_creation import create_topics, delete_topics
+from stream.kafka.topics import await_leaders
 from tests.support.pipeline import (
     PARTITIONS,
     WAIT_SECONDS,

@@ -9,7 +9,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas import BatchSummary, Category, DeadLetterReason, Review, decode, encode
 from stream.errors import BrokerError
-from stream.kafka.topics import create_topics, topic_configs
+from stream.kafka.topic_creation import create_topics
+from stream.kafka.topics import topic_configs
 from stream.queue.acts import Verdict, act_on
 from stream.queue.errors import NotSaved
 from stream.queue.item import Item

@@ -6,7 +6,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from stream.errors import TopicMissing
-from stream.kafka.topics import create_topics, topic_configs
+from stream.kafka.topic_creation import create_topics
+from stream.kafka.topics import topic_configs
 from tests.support.command_line import reviews
 from tests.support.pipeline import pipeline_settings
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from schemas import Review, trace_context
 from stream.clients import ReviewProducer
 from stream.errors import ExtraMissing
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.logs import configure_logs
 from stream.model.classifier import Classifier
 from stream.settings import LogSettings

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from schemas import Category, Review, encode
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from tests.support.pipeline import (
     by_topic,
     pipeline_settings,

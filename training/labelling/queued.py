@@ -17,7 +17,7 @@ from schemas import Category, RelabelTask, Review, SourcePosition, cloud_event, 
 from stream.kafka.clients import idempotent_producer
 from stream.kafka.connection import start, unreachable
 from stream.kafka.stopping import stop_producer
-from stream.kafka.topics import create_topics
+from stream.kafka.topic_creation import create_topics
 from stream.settings import Settings
 from training.data.files import Suggestion
 

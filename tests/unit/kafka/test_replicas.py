@@ -1,7 +1,8 @@
 import pytest
 
 from schemas import TopicNames
-from stream.kafka.topics import TopicDescription, less_replicated, made_like
+from stream.kafka.topic_creation import made_like
+from stream.kafka.topic_descriptions import TopicDescription, less_replicated
 from stream.settings import TopicSettings
 
 NAMES = TopicNames("x", existing="tickets")
