@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from schemas import Taxonomy, TaxonomyError
+from schemas import Taxonomy, using
 from schemas.toml import read_toml
+from stream.errors import ReviewsError
+from stream.files.labels import label_rows, open_labels
+from stream.files.rows import BadRow
 from stream.listing import some
 
 _FEW_EXAMPLES: Final = 3
@@ -117,14 +120,24 @@ def _alike(taxonomy: Taxonomy) -> Iterator[str]:
 def _of_part(taxonomy: Taxonomy, part: Part) -> PartFinding:
     try:
         path = taxonomy.part(part.name)
-    except TaxonomyError as error:
-        return PartFinding(part.name, "wrong", str(error))
-    if path is None:
-        return PartFinding(part.name, "absent", f"{part.use}; without it {part.without}")
-    try:
-        named = set(_named(path))
+        if path is None:
+            return _absent(taxonomy, part)
+        named = _labelled_by(taxonomy, path) if path.suffix == ".jsonl" else set(_named(path))
+    except ReviewsError as error:
+        return PartFinding(part.name, "wrong", error.message)
     except (OSError, ValueError) as error:
         return PartFinding(part.name, "wrong", str(error))
+    return _by_categories(taxonomy, part, named)
+
+
+def _absent(taxonomy: Taxonomy, part: Part) -> PartFinding:
+    # What is no file is left out as if it were absent, and its maker thinks that it is read.
+    if taxonomy.folder is not None and os.path.lexists(taxonomy.folder / part.name):
+        return PartFinding(part.name, "wrong", "it is no file: a folder, or a link to nothing")
+    return PartFinding(part.name, "absent", f"{part.use}; without it {part.without}")
+
+
+def _by_categories(taxonomy: Taxonomy, part: Part, named: set[str]) -> PartFinding:
     unknown = sorted(slug for slug in named if not taxonomy.heirs(slug))
     if unknown:
         return PartFinding(part.name, "wrong", f"no such category: {', '.join(unknown[:5])}")
@@ -139,21 +152,41 @@ def _of_part(taxonomy: Taxonomy, part: Part) -> PartFinding:
     return PartFinding(part.name, "good", part.use + said)
 
 
-def _named(path: Path) -> Iterator[str]:
-    """Yield the categories that a part names.
+def _labelled_by(taxonomy: Taxonomy, path: Path) -> set[str]:
+    """Return the slugs, today's and former ones, that a file of labelled texts names.
+
+    It is read as those who use it read it, whatever its encoding and however it names categories.
 
     Raises:
-        ValueError: it is neither TOML nor JSON lines; the message says where.
+        InputError: it cannot be read.
+        ValueError: a row is none, or it holds no labelled text; the message says where.
     """
-    if path.suffix == ".jsonl":
-        text = path.read_text(encoding="utf-8-sig")
-        for number, line in enumerate(text.splitlines(), start=1):
-            try:
-                row = json.loads(line)
-                yield str(row["category"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"line {number}: {error!r}") from None
-    elif path.suffix == ".toml":
+    named = set[str]()
+    with using(taxonomy), open_labels(path) as table:
+        for row in label_rows(table):
+            if isinstance(row, BadRow):
+                raise _wrong(row)
+            found = row.category()
+            if isinstance(found, BadRow):
+                raise _wrong(found)
+            said = row.said[0]
+            named.add(said if taxonomy.heirs(said) else found.slug)
+    if not named:
+        raise ValueError("it holds no labelled text")
+    return named
+
+
+def _wrong(row: BadRow) -> ValueError:
+    return ValueError(f"line {row.line}: {row.problem}")
+
+
+def _named(path: Path) -> Iterator[str]:
+    """Yield the categories that a part in TOML names.
+
+    Raises:
+        ValueError: it is no TOML; the message says where.
+    """
+    if path.suffix == ".toml":
         data = read_toml(path)
         yield from data.get("phrases", {})
         yield from data.get("aspect", {})

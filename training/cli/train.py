@@ -270,11 +270,13 @@ def read_labels(files: list[Path], unstated: Unstated) -> Dataset:
     from training.data.parts import examples_file
     from training.errors import DataError
 
-    if not files:
-        return read_rows(examples_file())
-    rows = join(*(read_rows(file, unstated) for file in files))
+    rows = (
+        join(*(read_rows(file, unstated) for file in files))
+        if files
+        else read_rows(examples_file())
+    )
     if not len(rows):
-        named = ", ".join(map(str, files))
+        named = ", ".join(map(str, files or [examples_file()]))
         raise DataError(f"{named}: no labelled review", "label some reviews first")
     return rows
 

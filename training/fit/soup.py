@@ -44,7 +44,13 @@ def take_mean(modules: Sequence[nn.Module]) -> None:
         modules: of one shape.
     """
     states = [module.state_dict() for module in modules]
+    means = {
+        # In double precision: what is the same in all, as frozen layers are, stays as it is.
+        name: torch.stack([state[name].double() for state in states]).mean(dim=0)
+        for name, weights in states[0].items()
+        if weights.is_floating_point()
+    }
+    # Only now: what has two names would be taken for its own mean under the second.
     with torch.no_grad():
-        for name, weights in states[0].items():
-            if weights.is_floating_point():
-                weights.copy_(torch.stack([state[name] for state in states]).mean(dim=0))
+        for name, mean in means.items():
+            states[0][name].copy_(mean)
