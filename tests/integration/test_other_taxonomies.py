@@ -9,7 +9,7 @@ from schemas import CategorizedReview, Category, Review, TopicNames, decode, enc
 from schemas.topics import CATEGORY_HEADER
 from stream.clients import CategoryConsumer
 from stream.errors import ModelError
-from stream.kafka import topics as topics_admin
+from stream.kafka import topic_creation
 from stream.model.folder import verify
 from stream.settings import BUNDLED_MODEL
 from tests.support.pipeline import (
@@ -39,8 +39,8 @@ def taxonomy(request, tmp_path):
 async def settings(request, kafka, topic_prefix, taxonomy):
     section = {"layout": request.param, "partitions": 2}
     found = pipeline_settings(kafka, topic_prefix, topics=section)
-    made = await topics_admin.create_topics(found)
-    await topics_admin.await_leaders(found.kafka, [topic.name for topic in made])
+    made = await topic_creation.create_topics(found)
+    await topic_creation.await_leaders(found.kafka, [topic.name for topic in made])
     return found
 
 

@@ -9,7 +9,7 @@ import redis
 from aiokafka import AIOKafkaProducer
 
 from schemas import CategorizedReview, RelabelTask, TopicNames, decode, load_taxonomy, using
-from stream.kafka import topics as topics_admin
+from stream.kafka import topic_creation
 from stream.queue.export import standing_labels
 from stream.taxonomies.diff import changes, steps
 from tests.support.pipeline import (
@@ -173,8 +173,8 @@ async def test_while_reviews_keep_coming_none_is_lost_or_published_twice(
                 await read_topics(kafka, before, 30)
         await stream.until_more(20)  # no worker runs
         with using(new):
-            made = await topics_admin.create_topics(settings)
-            await topics_admin.await_leaders(settings.kafka, [topic.name for topic in made])
+            made = await topic_creation.create_topics(settings)
+            await topic_creation.await_leaders(settings.kafka, [topic.name for topic in made])
             model = tiny_classifier(tmp_path / "new-model")
             async with running_worker(settings, model):
                 await stream.until_more(40)

@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from schemas import CategorizedReview, DeadLetterReason, RelabelTask, TopicNames, decode
-from stream.kafka import topics as topics_admin
+from stream.kafka import topic_creation
 from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings
 from stream.worker.app import Worker
@@ -40,9 +40,9 @@ def pipeline_settings(
 async def create_topics(kafka: str, topics: TopicNames, partitions: int = PARTITIONS) -> Settings:
     """Create every topic of the contract; return when they can be written to, with their settings."""
     settings = pipeline_settings(kafka, topics.prefix, topics={"partitions": partitions})
-    created = await topics_admin.create_topics(settings)
+    created = await topic_creation.create_topics(settings)
     async with asyncio.timeout(WAIT_SECONDS):
-        await topics_admin.await_leaders(settings.kafka, [topic.name for topic in created])
+        await topic_creation.await_leaders(settings.kafka, [topic.name for topic in created])
     return settings
 
 
