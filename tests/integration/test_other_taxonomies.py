@@ -10,6 +10,7 @@ from schemas.topics import CATEGORY_HEADER
 from stream.clients import CategoryConsumer
 from stream.errors import ModelError
 from stream.kafka import topic_creation
+from stream.kafka.topics import await_leaders
 from stream.model.folder import verify
 from stream.settings import BUNDLED_MODEL
 from tests.support.pipeline import (
@@ -40,7 +41,7 @@ async def settings(request, kafka, topic_prefix, taxonomy):
     section = {"layout": request.param, "partitions": 2}
     found = pipeline_settings(kafka, topic_prefix, topics=section)
     made = await topic_creation.create_topics(found)
-    await topic_creation.await_leaders(found.kafka, [topic.name for topic in made])
+    await await_leaders(found.kafka, [topic.name for topic in made])
     return found
 
 

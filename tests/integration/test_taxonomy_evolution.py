@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas import CategorizedReview, RelabelTask, TopicNames, decode, load_taxonomy, using
 from stream.kafka import topic_creation
+from stream.kafka.topics import await_leaders
 from stream.queue.export import standing_labels
 from stream.taxonomies.diff import changes, steps
 from tests.support.pipeline import (
@@ -174,7 +175,7 @@ async def test_while_reviews_keep_coming_none_is_lost_or_published_twice(
         await stream.until_more(20)  # no worker runs
         with using(new):
             made = await topic_creation.create_topics(settings)
-            await topic_creation.await_leaders(settings.kafka, [topic.name for topic in made])
+            await await_leaders(settings.kafka, [topic.name for topic in made])
             model = tiny_classifier(tmp_path / "new-model")
             async with running_worker(settings, model):
                 await stream.until_more(40)

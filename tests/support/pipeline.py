@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from schemas import CategorizedReview, DeadLetterReason, RelabelTask, TopicNames, decode
 from stream.kafka import topic_creation
+from stream.kafka.topics import await_leaders
 from stream.model.classifier import Classifier
 from stream.settings import Settings, load_settings
 from stream.worker.app import Worker
@@ -42,7 +43,7 @@ async def create_topics(kafka: str, topics: TopicNames, partitions: int = PARTIT
     settings = pipeline_settings(kafka, topics.prefix, topics={"partitions": partitions})
     created = await topic_creation.create_topics(settings)
     async with asyncio.timeout(WAIT_SECONDS):
-        await topic_creation.await_leaders(settings.kafka, [topic.name for topic in created])
+        await await_leaders(settings.kafka, [topic.name for topic in created])
     return settings
 
 
