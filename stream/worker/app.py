@@ -12,21 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas import all_categories, cloud_event, encode
-from stream.audit.sampling import AuditSample
 from stream.containers import limits
 from stream.errors import TopicMissing
 from stream.exactly_once.assignment import PartitionProcessors, by_processor, group_consumer
-from stream.exactly_once.message import Message
 from stream.exactly_once.partition_processor import PartitionBatch, PartitionProcessor
 from stream.exactly_once.transactions import Transactions
 from stream.kafka import connection as kafka
@@ -39,7 +35,8 @@ from stream.schema_registry import KnownSchemas, incoming_reader
 from stream.settings import Settings
 from stream.tracing import open_tracing
 from stream.web.health import HealthServer
-from stream.worker.cache import CachedPrediction, PredictionCache
+from stream.worker.after_commit import AfterCommit
+from stream.worker.cache import PredictionCache
 from stream.worker.classification import Classification, Classified, Prepared
 from stream.worker.gc_tuning import tuned_gc
 from stream.worker.group_member import member_options
@@ -48,9 +45,8 @@ from stream.worker.input_event import InputEvent, decode_event
 from stream.worker.metrics import WorkerMetrics
 from stream.worker.microbatch import BatchQueue, MicroBatcher
 from stream.worker.models import ModelWatcher, ServedModels
-from stream.worker.outcome_log import log_outcomes
-from stream.worker.routing import Router
-from stream.worker.summary import Timings, summarize
+from stream.worker.outgoing import OutgoingMessages
+from stream.worker.summary import Timings
 
 if TYPE_CHECKING:
     from stream.tracing.spans import Tracing
@@ -68,8 +64,6 @@ MAX_BATCHES_IN_FLIGHT: Final = 16
 # And their bytes: an event may have a quarter of a megabyte, and what is no event two.
 MAX_BYTES_IN_FLIGHT: Final = 64 * 1024 * 1024
 _ROOM_POLL_SECONDS: Final = 0.005
-# Answers that may wait for Redis at a time. Beyond, they are not cached: memory stays bounded.
-MAX_CACHE_WRITES: Final = 32
 
 _log = structlog.get_logger(__name__)
 
@@ -92,8 +86,6 @@ class Worker:
         transactions: Transactions | None = None,
     ) -> None:
         self.settings = settings
-        self._tracing = tracing
-        self._log_every = settings.log.level == "debug"
         self.metrics = WorkerMetrics()
         self.models = ServedModels(classifier)
         self._failure: asyncio.Future[None] | None = None
@@ -105,23 +97,24 @@ class Worker:
         self._schemas = KnownSchemas(registry) if registry.url else None
         self.metrics.schema_registry_lost.set_function(lambda: float(not self._registry_answers))
         self._reader = incoming_reader(settings.incoming, self._schemas)
-        self._sample = AuditSample(settings.audit)
+        self._after_commit = AfterCommit(
+            settings, self.models, self._cache, self.metrics, self._reader, tracing
+        )
         names = settings.topic_names
         options = member_options(settings)
         transactions = transactions or Transactions(
             options.transactions, (*names.outputs(), names.batches)
         )
-        self._router = Router(
-            names,
-            settings.worker.group,
-            settings.worker.name,
-            redacted=self._redacted,
-            limits=transactions.limits,
-        )
         self._watcher = ModelWatcher(settings, self.models, self.metrics, self._show_model)
         self.held_categories = HeldCategories(settings, self.metrics)
         self._options = options
         self.partitions = PartitionProcessors(options, transactions, self.metrics, self._fail)
+        self._outgoing = OutgoingMessages(
+            settings,
+            redacted=self._redacted,
+            limits=transactions.limits,
+            portion=lambda: self.partitions.portion,
+        )
         self._batches = BatchQueue[InputEvent](
             MicroBatcher(
                 settings.worker.batch_tokens,
@@ -132,7 +125,6 @@ class Worker:
         )
         self._prepared: asyncio.Queue[Prepared] = asyncio.Queue(1)
         self._classified: asyncio.Queue[asyncio.Task[Classified]] = asyncio.Queue(1)
-        self._cache_writes: set[asyncio.Task[None]] = set()
         self.health = HealthServer(
             settings.http, self.metrics.registry, self._checks, notes=self._notes
         )
@@ -190,8 +182,7 @@ class Worker:
 
     async def close(self) -> None:
         """Let go of the inference threads and the cache."""
-        if self._cache_writes:
-            await asyncio.wait(self._cache_writes, timeout=1.0)
+        await self._after_commit.close()
         self._classification.close()
         await self._cache.close()
         if self._schemas is not None:
@@ -329,119 +320,28 @@ class Worker:
             batch = await (await self._classified.get())
             processors = by_processor(batch.events)
             parts = [
-                (processor, self._partition_batch(events, batch))
+                (processor, self._partition_batch(events, batch.timings))
                 for processor, events in processors.items()
             ]
             await asyncio.gather(*(processor.publish(part) for processor, part in parts))
             if self._prepared.empty():  # a shadow must not slow a busy worker down
                 await self._classification.shadow(batch.events)
 
-    def _partition_batch(self, events: list[InputEvent], batch: Classified) -> PartitionBatch:
-        now = datetime.now(UTC)
-        self._withhold(events)
-        messages = [self._router.route(event, now) for event in events if not event.deleted]
-        messages += self._audits(events, now)
-        by_model: dict[str, list[InputEvent]] = {}
-        for event in events:
-            version = (event.model or self.models.serving).version
-            by_model.setdefault(version, []).append(event)
-        messages += [self._summary(part, v, batch.timings) for v, part in by_model.items()]
-        return PartitionBatch(events, messages, self._committed(events))
-
-    def _withhold(self, events: list[InputEvent]) -> None:
-        """Take back the decisions that would publish something as a category that is held."""
-        for event in events:
-            if event.sure and event.model is not None:
-                event.category_held = event.best in self.held_categories.of(event.model.version)
-                event.sure = not event.category_held
+    def _partition_batch(self, events: list[InputEvent], timings: Timings) -> PartitionBatch:
+        """Return what one transaction publishes for events of a partition, and what follows its commit."""
+        self.held_categories.withhold(events)
+        serving, refused = self.models.serving.version, self._watcher.refusals.get("serving")
+        messages = [
+            *self._outgoing.outcomes(events),
+            *self._outgoing.summaries(
+                events, serving, timings, refused.version if refused else None
+            ),
+        ]
+        return PartitionBatch(events, messages, partial(self._after_commit.note, events))
 
     def _notes(self) -> Iterator[str]:
         yield from self._watcher.notes()
         yield from self.held_categories.notes()
-
-    def _audits(self, events: list[InputEvent], now: datetime) -> Iterator[Message]:
-        """Yield the questions about a sample of what is published, and mark what is asked about."""
-        if not self._sample.draws or self.settings.topics.output_suffix:  # a backfill asks nobody
-            return
-        portion = self.partitions.portion
-        for event in events:
-            if not event.sure or event.rejection is not None or event.review is None:
-                continue
-            chance = self._sample.drawn(event.review.review_id, event.best, portion)
-            if chance is None:
-                continue
-            if (question := self._router.audit(event, chance, now)) is not None:
-                event.audited = True
-                yield question
-
-    def _summary(self, events: list[InputEvent], model_version: str, timings: Timings) -> Message:
-        worker = self.settings.worker.name
-        refusal = self._watcher.refusals.get("serving")
-        refused = refusal.version if refusal else None
-        summary = summarize(events, worker, model_version, timings, refused)
-        event_id = f"{events[0].source}-{summary.last_offset}"
-        headers = cloud_event(type(summary), event_id, worker, summary.processed_at)
-        topic = self.settings.topic_names.batches
-        return Message(topic, worker.encode(), encode(summary), headers)
-
-    def _committed(self, events: list[InputEvent]) -> Callable[[float], None]:
-        def note(seconds: float) -> None:
-            self._count(events, seconds)
-            log_outcomes(events, self._reader, every=self._log_every)
-            if self._tracing is not None:
-                self._trace(self._tracing, events)
-            fresh: dict[str, dict[str, CachedPrediction]] = {}
-            for event in events:
-                if event.model is not None and not event.cached and event.prediction is not None:
-                    fresh.setdefault(event.model.version, {})[event.fingerprint] = event.prediction
-            for version, predictions in fresh.items():
-                self._remember(self._cache.put(version, predictions))
-
-        return note
-
-    def _trace(self, tracing: Tracing, events: list[InputEvent]) -> None:
-        first = events[0]
-        tracing.committed(
-            first.owner.tp,
-            self.settings.worker.group,
-            (event.record.headers for event in events),
-            time.monotonic() - first.arrived,
-            {
-                "messaging.batch.message_count": len(events),
-                "messaging.kafka.offset": first.record.offset,
-                "reviews.model.version": self.models.serving.version,
-                "reviews.relabelled": sum(w.prediction is not None and not w.sure for w in events),
-                "reviews.dead_letters": sum(w.rejection is not None for w in events),
-                "reviews.cached": sum(w.cached for w in events),
-            },
-        )
-
-    def _remember(self, write: Coroutine[Any, Any, None]) -> None:
-        if len(self._cache_writes) >= MAX_CACHE_WRITES:
-            write.close()
-            return
-        task = asyncio.create_task(write)
-        self._cache_writes.add(task)
-        task.add_done_callback(self._cache_writes.discard)
-
-    def _count(self, events: list[InputEvent], seconds: float) -> None:
-        metrics = self.metrics
-        metrics.transactions.labels("committed").inc()
-        metrics.stage_seconds.labels("commit").observe(seconds)
-        metrics.stage_seconds.labels("total").observe(time.monotonic() - events[0].arrived)
-        if dated := [e.record.timestamp for e in events if e.record.timestamp >= 0]:
-            metrics.end_to_end_seconds.observe(max(time.time() - min(dated) / 1000, 0.0))
-        slugs = all_categories()
-        outcomes = Counter(_outcome(event, slugs) for event in events)
-        for (route, label), count in outcomes.items():
-            if route == "dead-letter":
-                metrics.dead_letters.labels(label).inc(count)
-            category = label if route in {"category", "relabel"} else ""
-            metrics.reviews.labels(route, category).inc(count)
-        for event in events:
-            if event.strange is not None:
-                metrics.strange.labels(event.strange).inc()
-        metrics.unread_dates.inc(sum(event.unread_date for event in events))
 
     def _checks(self) -> dict[str, bool]:
         return {
@@ -464,15 +364,6 @@ class Worker:
     def _fail(self, error: BaseException) -> None:
         if self._failure is not None and not self._failure.done():
             self._failure.set_exception(error)
-
-
-def _outcome(event: InputEvent, slugs: Sequence[str]) -> tuple[str, str]:
-    """Return where an event went, and its category, or what was wrong with it."""
-    if event.rejection is not None:
-        return "dead-letter", event.rejection.code
-    if event.deleted:
-        return "deleted", ""
-    return "category" if event.sure else "relabel", slugs[event.best]
 
 
 async def run_worker(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
@@ -16,6 +16,7 @@ from stream.guard.sealing import DecisionSeal, warn_if_anybody_decides
 from stream.guard.topic import take, take_all
 from stream.kafka.whole_topic import reading_whole
 from stream.settings import Settings
+from stream.worker.input_event import InputEvent
 from stream.worker.metrics import WorkerMetrics
 
 _RETRY_SECONDS: Final = 2.0
@@ -43,6 +44,13 @@ class HeldCategories:
     def of(self, model_version: str) -> frozenset[int]:
         """Return the ids of the categories of a model that are held."""
         return self._by_version.get(model_version, frozenset())
+
+    def withhold(self, events: Iterable[InputEvent]) -> None:
+        """Take back the decisions that would publish something as a category that is held."""
+        for event in events:
+            if event.sure and event.model is not None:
+                event.category_held = event.best in self.of(event.model.version)
+                event.sure = not event.category_held
 
     def notes(self) -> Iterator[str]:
         """Yield what a person should know of what is held, one line each."""
