@@ -111,7 +111,7 @@ def _to_vary(dataset: Dataset) -> list[str]:
 
 
 def _teacher(config: TrainConfig, number: int, base: str | None) -> TrainConfig:
-    """Return a teacher's configuration: its own seed, folder and perhaps base, and no teachers."""
+    """Return a teacher's configuration: its own seed, folder and perhaps base, one training, no teachers."""
     own = {} if base is None else {"encoder": base} | config.distillation.fine_tuning.given
     folder: Path | None = None
     if config.checkpoints is not None:
@@ -122,6 +122,7 @@ def _teacher(config: TrainConfig, number: int, base: str | None) -> TrainConfig:
             "seed": config.seed + 1000 * number,
             "checkpoints": folder,
             "distillation": Distillation(),
+            "tricks": config.tricks.model_copy(update={"soup": 1}),
         }
         | own
     )

@@ -161,7 +161,7 @@ def check_options(name: str, config: TrainConfig) -> None:
 
     Raises:
         UnknownFamily: there is none of this name.
-        DataError: the family knows no tricks or no ways against imbalance, trains no layer of its base, or
+        DataError: the family knows no tricks or no ways against imbalance, has no mean of trainings, trains no layer of its base, or
             some layers are to be frozen and to start afresh.
         LabellerUnavailable: the base is not on this machine.
         CheckpointError: it has fewer layers.
@@ -174,6 +174,11 @@ def check_options(name: str, config: TrainConfig) -> None:
                     f"{name} is not trained by gradients: {options} would mean nothing to it",
                     f"leave {section} out, or train bert",
                 )
+    if config.tricks.soup > 1 and not family(name).averages:
+        raise DataError(
+            f"{name} learns products of weights, and the mean of several trainings is none of them",
+            "leave tricks.soup out, or train bert",
+        )
     _check_frozen_layers(name, config)
 
 

@@ -59,6 +59,7 @@ def save_progress(
 
     Raises:
         DiskFull: it cannot be written.
+        TrainingError: another training writes there as well.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {
@@ -78,7 +79,13 @@ def save_progress(
             f"progress cannot be kept in {folder}: {' '.join(str(error).split())}",
             "free some space and run the command again: it goes on after the last whole epoch",
         ) from None
-    os.replace(partial, folder / _FILE)  # noqa: PTH105 - Path.replace is the same call
+    try:
+        os.replace(partial, folder / _FILE)  # noqa: PTH105 - Path.replace is the same call
+    except FileNotFoundError:
+        raise TrainingError(
+            f"another training keeps its progress in {folder} as well",
+            "wait for it, or give each a folder of its own (--work)",
+        ) from None
 
 
 def resume(folder: Path, model: nn.Module, optimizer: Any, key: str) -> tuple[int, list[float]]:

@@ -44,6 +44,8 @@ class Family:
         varies: whether it is trained by gradients, and so knows ways and tricks.
         taught: whether it learns from teachers as well, where the configuration names some.
         trains_layers: whether it trains the layers of its base, so that some can be frozen.
+        averages: whether the mean of the weights of several trainings is one of it, too: a mean of products
+            is not the product of the means.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Family:
     varies: bool = True
     taught: bool = True
     trains_layers: bool = False
+    averages: bool = True
 
 
 def _majority(dataset: Dataset, config: TrainConfig, progress: Progress) -> Trained:
@@ -136,7 +139,13 @@ FAMILIES: Final[dict[str, Family]] = {
             taught=False,
         ),
         Family("bert", "BERT, all weights trained.", _neural("bert"), True, trains_layers=True),
-        Family("lora", "BERT, low-rank updates of attention, merged.", _neural("lora"), True),
+        Family(
+            "lora",
+            "BERT, low-rank updates of attention, merged.",
+            _neural("lora"),
+            True,
+            averages=False,
+        ),
         Family("mlp", "MLP on pooled embeddings of a frozen BERT.", _neural("mlp"), True),
         Family("lstm", "Bidirectional LSTM on word pieces.", _neural("lstm"), True),
         Family(

@@ -235,6 +235,13 @@ def test_a_family_that_trains_no_layer_of_its_base_refuses_to_freeze_some(tiny_e
         check_options(name, config)
 
 
+def test_the_mean_of_several_trainings_is_refused_where_products_of_weights_are_learned():
+    several = TrainConfig(tricks=Tricks(soup=2))
+    check_options("bert", several)
+    with pytest.raises(DataError, match="lora learns products"):
+        check_options("lora", several)
+
+
 @pytest.mark.parametrize("name", ["embeddings", "hybrid", "static", "ngrams"])
 @pytest.mark.parametrize(
     ("options", "named"),

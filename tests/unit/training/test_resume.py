@@ -203,6 +203,15 @@ def test_every_step_of_the_starter_has_the_seed_and_the_device_that_were_wanted(
     assert plan.pretraining.epochs == StarterPlan().pretraining.epochs
 
 
+def test_two_trainings_in_one_folder_are_told_of_each_other(reviews, quick, tmp_path, monkeypatch):
+    def saved_and_taken_by_the_other(_state, path):
+        path.with_name("progress.pt").write_bytes(b"the other's")
+
+    monkeypatch.setattr(torch, "save", saved_and_taken_by_the_other)
+    with pytest.raises(TrainingError, match="another training keeps its progress"):
+        fit_family("lstm", reviews, quick.model_copy(update={"checkpoints": tmp_path}))
+
+
 def test_a_full_disk_is_said_as_such_and_leaves_the_former_progress(
     reviews, quick, tmp_path, monkeypatch
 ):
