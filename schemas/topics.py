@@ -166,6 +166,10 @@ class TopicNames:
         """Every topic in which an input event can end."""
         return (*self.categories, self.relabel, self.dead_letter)
 
+    def of_workers(self) -> frozenset[str]:
+        """Every topic that no worker can do without."""
+        return frozenset({self.incoming, self.batches, *self.outputs()})
+
     def policies(self) -> Iterator[TopicPolicy]:
         """Yield every topic with its policy."""
         if self.existing:

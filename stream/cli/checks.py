@@ -6,7 +6,7 @@ import asyncio
 import platform
 import shutil
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -103,15 +103,9 @@ async def _kafka(settings: Settings) -> list[Finding]:
     topics = await describe_topics(settings)
     broker = await _brokers(settings)
     absent = [topic.name for topic in topics if not topic.exists]
-    if absent:
-        detail = f"absent: {', '.join(absent)}"
-        remedy = "`reviews topics create`"
-        if settings.topic_names.existing in absent:
-            remedy = "correct REVIEWS_TOPICS__INCOMING, the topic that is yours; then " + remedy
-        if settings.kafka.security_protocol != "PLAINTEXT":
-            remedy += "; if they are there, this user has no right on them: `reviews acl ROLE`"
-        found = Finding("topics", "failed", detail, remedy, TopicMissing.exit_code)
-        return [broker, found]
+    not_seen = [_not_seen(settings, absent)] if absent else []
+    if any(finding.state == "failed" for finding in not_seen):
+        return [broker, *not_seen]
     problems = _by_problem(topics)
     problems += [
         f"{name} has another partition count than the incoming topic"
@@ -129,9 +123,29 @@ async def _kafka(settings: Settings) -> list[Finding]:
         )
         found = Finding("topics", "warning", "; ".join(problems), remedy)
     else:
-        found = Finding("topics", "ok", f"all {len(topics)} are there")
+        which = f"{len(topics) - len(absent)} of {len(topics)}" if absent else f"all {len(topics)}"
+        found = Finding("topics", "ok", f"{which} are there")
     remembers = _expiry(await expiry(settings.kafka, settings.topic_names.incoming))
-    return [broker, found, remembers, *_lag(settings, await worker_lag(settings))]
+    return [broker, *not_seen, found, remembers, *_lag(settings, await worker_lag(settings))]
+
+
+def _not_seen(settings: Settings, absent: Sequence[str]) -> Finding:
+    """Tell of topics that are absent: Kafka says so as well of those that a user has no right on."""
+    names, remedy = settings.topic_names, "`reviews topics create`"
+    if settings.kafka.security_protocol == "PLAINTEXT":
+        may_be_hidden = False
+    else:
+        may_be_hidden = names.of_workers().isdisjoint(absent)
+        remedy += "; if they are there, this user has no right on them: `reviews acl ROLE`"
+    if may_be_hidden:
+        detail = (
+            f"absent, or hidden from this user: {', '.join(absent)}; a worker needs none of them"
+        )
+        return Finding("topics", "warning", detail, remedy)
+    if names.existing in absent:
+        remedy = "correct REVIEWS_TOPICS__INCOMING, the topic that is yours; then " + remedy
+    detail = f"absent: {', '.join(absent)}"
+    return Finding("topics", "failed", detail, remedy, TopicMissing.exit_code)
 
 
 def _by_problem(topics: Iterable[TopicDescription]) -> list[str]:

@@ -53,13 +53,13 @@ def quality(
     """
     from stream.audit.precision import broken, measure, windows
     from stream.audit.reading import read_audits
-    from stream.model.folder import read_manifest
+    from stream.model.beginning import serving_manifest
 
     if html is not None:
         require_new_file(html, force=force)
     settings = settings_from(servers, prefix)
     if promised is None:
-        promised = read_manifest(settings.model.folder).asked_precision or None
+        promised = interruptible(serving_manifest(settings)).asked_precision or None
     since = datetime.now(UTC) - timedelta(days=days) if days else None
     audits = interruptible(read_audits(settings, since))
     found = measure(audits)

@@ -11,10 +11,11 @@ from typing import Final
 
 import structlog
 
-from schemas import ModelAnnouncement, decode
+from schemas import ContractError, ModelAnnouncement, decode
 from stream.errors import ModelError
+from stream.model.admission import announced_manifest
 from stream.model.classifier import Classifier
-from stream.model.folder import OtherCategories
+from stream.model.folder import Manifest, OtherCategories, read_manifest
 from stream.model.loading import AnnouncedModel
 from stream.model.signing import check_record, trusted_keys
 from stream.model.topic import LOOK_BACK, last_of_each_role, reading
@@ -51,24 +52,51 @@ async def model_to_begin_with(settings: Settings) -> Classifier:
     return announced
 
 
+async def serving_manifest(settings: Settings) -> Manifest:
+    """Return what the serving model says of itself: the announced one, or else that of the settings' folder.
+
+    Raises:
+        OtherCategories: nothing is announced that can be read here, and the folder's is of other categories.
+        ModelError: likewise, and the folder holds no model.
+    """
+    for announcement in await _announcements(settings) if settings.model.watch else []:
+        try:
+            return announced_manifest(announcement, settings.learning.registry)
+        except (ModelError, OSError) as error:  # the registry may lie where this host sees nothing
+            _log.info("announced_model_not_seen", reason=brief(str(error)))
+    return read_manifest(settings.model.folder)
+
+
 async def _announced(settings: Settings) -> Classifier | None:
     """Return the serving model that was announced last and can be served; None: there is none."""
+    for announcement in await _announcements(settings):
+        try:
+            return await AnnouncedModel(announcement, settings).load()
+        except ModelError as error:
+            _tell_refused(error)
+    return None
+
+
+async def _announcements(settings: Settings) -> list[ModelAnnouncement]:
+    """Return the last announcements of serving models that count, the latest first."""
     trusted = trusted_keys(settings.model)
     try:
         async with asyncio.timeout(_READ_SECONDS), reading(settings) as (consumer, tp):
             found = await last_of_each_role(consumer, tp, LOOK_BACK)
-    except Exception as error:  # noqa: BLE001 - no broker, no topic, no right: that the folder is wrong counts
+    except Exception as error:  # noqa: BLE001 - no broker, no topic, no right: then the folder's counts
         _log.warning("announced_models_not_read", error=repr(error))
-        return None
+        return []
+    counting = []
     for record in reversed(found[b"serving"]):
-        if record.value is None:
-            continue
         try:
-            announcement = decode(ModelAnnouncement, record.value)
+            announcement = decode(ModelAnnouncement, record.value or b"")
             check_record(record.key, announcement, trusted)
-            return await AnnouncedModel(announcement, settings).load()
-        # Anybody may have announced it: what is wrong with it may be anything.
-        except Exception as error:  # noqa: BLE001
-            reason = brief(error.message if isinstance(error, ModelError) else repr(error))
-            _log.error("model_refused", role="serving", reason=reason)
-    return None
+        except (ContractError, ModelError) as error:
+            _tell_refused(error)
+        else:
+            counting.append(announcement)
+    return counting
+
+
+def _tell_refused(error: Exception) -> None:
+    _log.error("model_refused", role="serving", reason=brief(str(error)))

@@ -199,10 +199,8 @@ class Worker:
 
     async def _check_topics(self, consumer: AIOKafkaConsumer) -> None:
         names = self.settings.topic_names
-        needed = {names.incoming, names.batches, *names.outputs()}
-        if self.held_categories.is_followed:
-            needed.add(names.guard)
-        missing = needed - await consumer.topics()
+        followed = {names.guard} if self.held_categories.is_followed else frozenset[str]()
+        missing = (names.of_workers() | followed) - await consumer.topics()
         if missing:
             raise TopicMissing(
                 f"topics are absent: {', '.join(sorted(missing))}",

@@ -6,7 +6,7 @@ import pytest
 
 from schemas import TopicNames, encode, using
 from stream.kafka.topic_creation import create_topics
-from stream.model.beginning import model_to_begin_with
+from stream.model.beginning import model_to_begin_with, serving_manifest
 from stream.model.folder import OtherCategories
 from stream.model.signing import new_key
 from tests.support.command_line import reviews
@@ -96,6 +96,20 @@ async def test_none_that_is_announced_in_another_role(kafka, topics, registry, s
 async def test_without_any_the_folder_is_the_error(settings):
     with pytest.raises(OtherCategories, match="categories are not those of the taxonomy"):
         await model_to_begin_with(settings())
+
+
+async def test_what_was_promised_is_what_the_announced_one_promises(
+    kafka, topics, registry, settings, good
+):
+    await announce(kafka, topics, registry / "good")
+    assert (await serving_manifest(settings())).version == good
+
+
+async def test_without_any_it_is_what_the_folder_promises(kafka, topics, registry, settings, good):
+    of_folder = settings(folder=registry / "good")
+    assert (await serving_manifest(of_folder)).version == good
+    with pytest.raises(OtherCategories):
+        await serving_manifest(settings())
 
 
 async def test_the_doctor_says_which_it_is(kafka, topics, registry, of_other_categories, good):

@@ -17,6 +17,7 @@ from schemas import Category, Label, ModelAnnouncement, Review, TopicNames, enco
 from stream.acl import ROLES, redis_rules, role_rules
 from stream.acl.apply import grant
 from stream.acl.rules import Operation
+from stream.cli.checks import examine
 from stream.clients import CategoryConsumer, ReviewProducer
 from stream.errors import BrokerError, TopicMissing
 from stream.kafka.lag import LagProbe, worker_lag
@@ -151,6 +152,19 @@ async def test_the_operator_rules_below_the_prefix_only(broker):
         await rights.create("matrix.short-lived")
         assert await rights.may_delete("matrix.short-lived")
         assert not await rights.may_create("elsewhere")
+
+
+async def test_the_doctor_fails_at_nothing_on_kafka_with_a_workers_rights(broker):
+    found = await examine(settings_of(broker, "worker", MATRIX))
+    states = [
+        (one.name, one.state) for one in found if one.name in {"kafka", "topics", "announced"}
+    ]
+    assert ("kafka", "ok") in states
+    hidden, seen = (one for one in found if one.name == "topics")
+    assert hidden.state == "warning"
+    assert NAMES.labels in hidden.detail
+    assert NAMES.incoming not in hidden.detail
+    assert seen.state != "failed"
 
 
 @pytest.mark.parametrize("role", ROLES)
