@@ -90,8 +90,15 @@ def consume(
     options = {"group": group, "follow": follow, "key": key, "since": moment_from(since)}
     reader, show = _reader(settings, slugs, relabel, dead_letter, **options)
     seen = _Seen(_print_json if as_json else show_as or show)
-    after = "" if group is None else f"; group {group} goes on after them"
-    with told_if_interrupted(lambda: f"{seen}{after}"):
+
+    def what_is_left() -> str:
+        if group is None:
+            return str(seen)
+        if reader.uncommitted:
+            return f"{seen}; Kafka did not hear of all of them: group {group} reads the last ones again"
+        return f"{seen}; group {group} goes on after them"
+
+    with told_if_interrupted(what_is_left):
         interruptible(_read(reader, seen, limit))
     note(f"[dim]{seen}[/dim]")
 

@@ -161,6 +161,11 @@ class TopicReader(Generic[T]):
                 raise StopAsyncIteration
             await self._poll()
 
+    @property
+    def uncommitted(self) -> bool:
+        """Whether the group does not know of all events that were returned: it reads some of them again."""
+        return self._group is not None and bool(self._handled or self._in_hand)
+
     async def commit(self) -> None:
         """Commit every event returned so far, the one in hand included."""
         self._note_handled()
@@ -244,19 +249,30 @@ class TopicReader(Generic[T]):
         if self._group is None or not self._handled:
             return
         offsets, self._handled = self._handled, {}
+        known = False
         try:
             async with asyncio.timeout(seconds):
                 await self._consumer.commit(offsets)
+            known = True
         except (CommitFailedError, IllegalStateError):
             # The group moved on without us: whoever has the partitions now reads these again.
+            known = True
             _log.warning("commit_lost_to_rebalance", group=self._group)
         except (KafkaError, TimeoutError) as error:
             raise unreachable(self._settings.kafka, error) from None
+        finally:
+            if not known:  # cancelled, too: what stops the reader commits once more
+                self._handled = offsets | self._handled
 
     async def _revoked(self, partitions: Iterable[TopicPartition]) -> None:
         revoked = set(partitions)
-        if self._commit_mode == "handled":
-            await self._commit_handled()
+        try:
+            if self._commit_mode == "handled":
+                await self._commit_handled()
+        finally:
+            self._give_away(revoked)
+
+    def _give_away(self, revoked: set[TopicPartition]) -> None:
         self._buffer = deque(
             r for r in self._buffer if TopicPartition(r.topic, r.partition) not in revoked
         )

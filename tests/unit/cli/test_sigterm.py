@@ -18,7 +18,7 @@ faulthandler.dump_traceback_later({at_most}, exit=True)  # instead of waiting fo
 from stream.cli import consume, main
 
 class Reader:
-    unreadable, left = 0, 2
+    unreadable, left, uncommitted = 0, 2, {uncommitted}
     async def __aenter__(self):
         return self
     async def __aexit__(self, *_):
@@ -72,13 +72,14 @@ def wait_for_nothing(runs):
     time.sleep(WAIT_SECONDS)
 
 
-def consuming(closing=0, ctrl_c="default_int_handler"):
+def consuming(closing=0, ctrl_c="default_int_handler", **reader):
     """Start a command that has read two events and waits for more."""
+    fields = {"closing": closing, "ctrl_c": ctrl_c, "at_most": WAIT_SECONDS, "uncommitted": False}
     process = subprocess.Popen(
         [
             sys.executable,
             "-c",
-            CONSUME.format(closing=closing, ctrl_c=ctrl_c, at_most=WAIT_SECONDS),
+            CONSUME.format(**fields | reader),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -103,6 +104,15 @@ def test_a_command_that_is_ended_closes_what_it_opened_and_says_what_it_did(numb
     assert process.returncode == status, said
     assert closed == "closing\n"
     assert "stopped: 2 events; group ours goes on after them" in " ".join(said.split())
+
+
+def test_a_reader_whose_last_events_are_not_committed_does_not_say_that_its_group_goes_on_after_them():
+    with consuming(uncommitted=True) as process:
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate()
+    assert process.returncode == TERMINATED, said
+    assert "2 events; Kafka did not hear of all" in " ".join(said.split())
+    assert "goes on after them" not in said
 
 
 def test_ctrl_c_is_heard_that_comes_in_the_moment_before_the_event_loop_waits():

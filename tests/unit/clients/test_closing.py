@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from aiokafka import TopicPartition
 
 from stream.clients import ReviewProducer, reader
 from stream.clients.reader import TopicReader
@@ -51,6 +52,46 @@ async def test_a_reader_that_is_interrupted_ends_without_another_word():
     async with asyncio.timeout(10):
         await made.__aexit__(asyncio.CancelledError, None, None)
     assert made._consumer.stopped
+    assert made.uncommitted
+
+
+class AnsweredLate(Unanswered):
+    """A consumer whose group's coordinator is there again for the second commit."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.committed = []
+
+    async def commit(self, offsets):
+        if not self.asked.is_set():
+            self.asked.set()
+            await super().commit(offsets)
+        self.committed.append(offsets)
+
+
+async def test_what_was_being_committed_when_a_reader_is_interrupted_is_committed_as_it_ends():
+    made = reading()
+    made._consumer = AnsweredLate()
+    made._committed_at = 0.0
+    waiting = asyncio.ensure_future(anext(made))
+    await made._consumer.asked.wait()
+    waiting.cancel()
+    await asyncio.wait([waiting], timeout=10)
+    assert made.uncommitted
+    await made.__aexit__(asyncio.CancelledError, None, None)
+    assert made._consumer.committed == [{TopicPartition("t", 0): 8}]
+    assert not made.uncommitted
+
+
+async def test_what_could_not_be_committed_of_a_partition_that_is_taken_away_is_not_committed_later():
+    made = reading()
+    made._note_handled()
+    revoking = asyncio.ensure_future(made._revoked([TopicPartition("t", 0)]))
+    await asyncio.sleep(0)
+    revoking.cancel()
+    await asyncio.wait([revoking], timeout=10)
+    assert not made.uncommitted
 
 
 async def test_a_drain_does_not_wait_for_ever_to_commit():
