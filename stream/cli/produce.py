@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from stream.settings import Settings
 
 _SHOWN: Final = 5
-# What is in flight is waited for; a broker that does not answer holds nobody for longer.
-_PATIENCE: Final = 10.0
+# What is in flight is waited for; a broker that does not answer holds nobody for longer. With what closing
+# takes it is less than the ten seconds after which Docker kills: the last line is to be said.
+_PATIENCE: Final = 6.0
 # For what none of us has thought of.
 _END_SECONDS: Final = 20.0
 
