@@ -225,11 +225,16 @@ _MOST_WITHIN_WORDS: Final = 1
 # Letters that no language of Western Europe has beside one another, and where they come from: all of the
 # one list, one of the other, and none of the third.
 _EASTERN: Final = (
-    (r"[šž]", r"[èøìò]", None, "cp1250 (Czech, Slovak, Croatian, Slovene)"),
-    (r"ö", r"[õû]", r"[äåæñç]", "cp1250 (Hungarian)"),
-    (r"ã", r"[þº](?=[^\W\d_])", r"[õç]", "cp1250 (Romanian)"),
-    (r"[ýÝ]", r"[þðçü]", r"[áéíóúæ]", "cp1254 (Turkish)"),
-    (r"[þ]", r"[ëèàûâçî]", r"[ýé]", "cp1257 (Lithuanian, Latvian)"),
+    (re.compile(r"[šž]"), re.compile(r"[èøìò]"), None, "cp1250 (Czech, Slovak, Croatian, Slovene)"),
+    (re.compile(r"ö"), re.compile(r"[õû]"), re.compile(r"[äåæñç]"), "cp1250 (Hungarian)"),
+    (re.compile(r"ã"), re.compile(r"[þº](?=[^\W\d_])"), re.compile(r"[õç]"), "cp1250 (Romanian)"),
+    (re.compile(r"[ýÝ]"), re.compile(r"[þðçü]"), re.compile(r"[áéíóúæ]"), "cp1254 (Turkish)"),
+    (
+        re.compile(r"[þ]"),
+        re.compile(r"[ëèàûâçî]"),
+        re.compile(r"[ýé]"),
+        "cp1257 (Lithuanian, Latvian)",
+    ),
 )
 
 
@@ -258,9 +263,9 @@ def _doubt_of_western(text: str) -> str | None:
     lowered = text.lower()
     for needed, one_of, none_of, name in _EASTERN:
         if (
-            re.search(needed, lowered)
-            and re.search(one_of, lowered)
-            and not (none_of and re.search(none_of, lowered))
+            needed.search(lowered)
+            and one_of.search(lowered)
+            and not (none_of and none_of.search(lowered))
         ):
             return f"it may be {name}: --encoding names it, or cp1252 if it is of western Europe"
     return _ANY_OTHER if len(_WITHIN_WORDS.findall(text)) > _MOST_WITHIN_WORDS else None
