@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Final
 
-# "Group > Label", also of several levels; a slash or a comma stands within names as well.
-_LEVELS: Final = re.compile(r">|»|›|→|::")
+# "Group > Label", also of several levels; a slash or a comma stands within names as well, and a closing
+# quotation mark after one.
+_LEVELS: Final = re.compile(r">|(?<=\s)[»›](?=\s)|→|::")
 _JOIN: Final = " > "
 _ACCENTS: Final = re.compile(r"(?<=[a-z])[\u0300-\u036f]")
 # A label of few texts that is so like one of many is probably that one, misspelled.
@@ -40,6 +41,8 @@ def levels(label: str) -> tuple[str, ...]:
     ('Vía pública', 'Baches')
     >>> levels("> 100 €")
     ('> 100 €',)
+    >>> levels("Магазин «Ромашка» обувь")
+    ('Магазин «Ромашка» обувь',)
     """
     whole = " ".join(label.split())
     parts = tuple(part.strip() for part in _LEVELS.split(whole))
