@@ -66,9 +66,9 @@ quick: $(ALL_READY)
 # Each part is bounded, and one that fails keeps no other from being tried. 5: ARGS left nothing of it.
 test: $(ALL_READY) ## Run all tests (an hour at most)
 	@failed=0; try() { $(BIN)/python -m pytest "$$@" $(ARGS) || [ $$? = 5 ] || failed=1; }; \
-	try --session-timeout=600 $(MONITOR_TESTS); \
+	try --session-timeout=300 $(MONITOR_TESTS); \
 	try --session-timeout=900 $(SIDE_BY_SIDE) $(COVERED) tests/unit; \
-	try --session-timeout=2100 $(SIDE_BY_SIDE) --ignore $(MONITOR_TESTS) --ignore tests/unit; \
+	try --session-timeout=2400 $(SIDE_BY_SIDE) --ignore $(MONITOR_TESTS) --ignore tests/unit; \
 	exit $$failed
 
 faults: $(ALL_READY) ## Break everything on purpose and check that each review ends exactly once
