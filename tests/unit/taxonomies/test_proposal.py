@@ -1,6 +1,8 @@
 """What `reviews taxonomy init` makes of labelled texts."""
 
 import random
+from difflib import SequenceMatcher
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from schemas import CategoryInfo, load_taxonomy
 from stream.cli.app import app
 from stream.errors import InputError
 from stream.files import Reason
-from stream.taxonomies import words
+from stream.taxonomies import spellings, words
 from stream.taxonomies.labels import read_labelled_texts
 from stream.taxonomies.proposal import propose
 from stream.taxonomies.slugs import name_of, slug_of
@@ -291,3 +293,19 @@ def test_labels_that_differ_in_a_number_are_not_taken_for_misspelled():
         for i in range(each)
     ]
     assert not propose(said).misspelled
+
+
+def test_of_very_many_labels_few_are_compared_letter_by_letter(monkeypatch):
+    # A thousand labels took 18 seconds.
+    compared = []
+
+    def counted(_, one, other):
+        compared.append((one, other))
+        return SequenceMatcher(None, one, other)
+
+    monkeypatch.setattr(spellings, "SequenceMatcher", counted)
+    letters = ["".join(pair) * 4 for pair in permutations("abcdefghijklmnop", 2)]
+    counts = {"abababab stret": 1} | {f"{name} lane": 1 for name in letters}
+    counts |= {f"{name} street": 50 for name in letters}
+    assert spellings.misspelled(counts) == (("abababab stret", "abababab street"),)
+    assert len(compared) < len(letters)
