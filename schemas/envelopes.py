@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from schemas.errors import WrongShape
-from schemas.row_changes import is_without_row, row_change
+from schemas.row_changes import RowChange, is_without_row, row_change
 
 Envelope = Literal["auto", "none", "connect", "debezium", "registry", "cloudevents"]
 """What is taken off; ``registry``: the bytes of a schema registry before JSON; ``auto``: all of it."""
@@ -47,9 +47,10 @@ def unwrapped(
             return None
         if not isinstance(body, dict):
             raise WrongShape(f"Review: a JSON object is needed, not {_kind(body)}")
-        if _is_of_no_review(body, envelope):
+        change = row_change(body) if envelope == "auto" else None
+        if _is_of_no_review(body, envelope, change):
             return None
-        if envelope == "auto" and (change := row_change(body)) is not None:
+        if change is not None:
             body = _only_row(change.rows, body, is_review)
         if is_review(body):
             return body
@@ -130,14 +131,14 @@ def _is_change(body: Fields) -> bool:
     return "op" in body and ("after" in body or "before" in body or without_row)
 
 
-def _is_of_no_review(body: Fields, envelope: Envelope) -> bool:
+def _is_of_no_review(body: Fields, envelope: Envelope, change: RowChange | None) -> bool:
     """Tell whether a message says that a row is gone, or says nothing of any.
 
     Asked before it is asked whether it is a review: with its fields named by paths a deleted one would be.
     """
     if envelope in {"auto", "debezium", "connect"} and _is_marked_deleted(body):
         return True
-    if envelope == "auto" and (change := row_change(body)) is not None:
+    if change is not None:
         return change.deleted
     return envelope in {"auto", "debezium"} and is_without_row(body)
 
