@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -161,25 +162,33 @@ def check_options(name: str, config: TrainConfig) -> None:
 
     Raises:
         UnknownFamily: there is none of this name.
-        DataError: the family knows no tricks or no ways against imbalance, has no mean of trainings, trains no layer of its base, or
-            some layers are to be frozen and to start afresh.
+        DataError: neither the family nor its teachers know an option, it has no mean of trainings, trains
+            no layer of its base, or some layers are to be frozen and to start afresh.
         LabellerUnavailable: the base is not on this machine.
         CheckpointError: it has fewer layers.
     """
-    if not family(name).varies:
-        for section, said in (("tricks", config.tricks), ("imbalance", config.imbalance)):
-            if given := said.model_dump(exclude_defaults=True):
-                options = ", ".join(f"{section}.{option}" for option in given)
-                raise DataError(
-                    f"{name} is not trained by gradients: {options} would mean nothing to it",
-                    f"leave {section} out, or train bert",
-                )
+    if options := list(_unknown_options(name, config)):
+        raise DataError(
+            f"{name} is not trained by gradients: {', '.join(options)} would mean nothing to it",
+            "leave that out, or train bert",
+        )
     if config.tricks.soup > 1 and not family(name).averages:
         raise DataError(
             f"{name} learns products of weights, and the mean of several trainings is none of them",
             "leave tricks.soup out, or train bert",
         )
     _check_frozen_layers(name, config)
+
+
+def _unknown_options(name: str, config: TrainConfig) -> Iterator[str]:
+    """Yield the options that neither a family nor one of its teachers knows."""
+    if family(name).varies:
+        return
+    heard = any(family(one.family).varies for one in config.distillation.taught_by)
+    for section, said in (("tricks", config.tricks), ("imbalance", config.imbalance)):
+        for option in said.model_dump(exclude_defaults=True):
+            if not heard or option == "soup":  # teachers are trained once each
+                yield f"{section}.{option}"
 
 
 def _check_frozen_layers(name: str, config: TrainConfig) -> None:

@@ -261,6 +261,13 @@ def test_a_family_that_is_not_trained_by_gradients_refuses_what_means_nothing_to
         check_options(name, TrainConfig(**options))
 
 
+def test_options_of_its_teachers_are_not_refused_to_a_family_that_is_not_trained_by_gradients():
+    taught = Distillation(teachers=("bert",))
+    check_options("static", TrainConfig(tricks=Tricks(r_drop=1), distillation=taught))
+    with pytest.raises(DataError, match=r"gradients: tricks\.soup would"):
+        check_options("static", TrainConfig(tricks=Tricks(r_drop=1, soup=2), distillation=taught))
+
+
 def test_layers_are_not_frozen_and_started_afresh_at_once(tiny_encoder):
     layers = layers_told(str(tiny_encoder))
     afresh = Tricks(reinit_layers=1)
