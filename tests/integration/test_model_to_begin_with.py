@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from schemas import TopicNames, encode, using
-from stream.kafka.topic_creation import create_topics
+from schemas import encode, using
 from stream.model.beginning import model_to_begin_with, serving_manifest
 from stream.model.folder import OtherCategories
 from stream.model.signing import new_key
@@ -16,12 +15,6 @@ from tests.support.taxonomies import bank
 from tests.support.tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-async def topics(kafka, topic_prefix):
-    await create_topics(pipeline_settings(kafka, topic_prefix))
-    return TopicNames(topic_prefix)
 
 
 @pytest.fixture

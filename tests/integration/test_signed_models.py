@@ -4,23 +4,16 @@ import json
 
 import pytest
 
-from schemas import ModelAnnouncement, TopicNames, decode
-from stream.kafka.topic_creation import create_topics
+from schemas import ModelAnnouncement, decode
 from stream.model.signing import trusted_keys
 from stream.settings import ModelSettings
 from tests.support import hostile_models
 from tests.support.command_line import assert_one_clear_line, reviews
-from tests.support.pipeline import pipeline_settings, read_topic
+from tests.support.pipeline import read_topic
 from tests.support.tiny_model import write_tiny_model
 from training.registry.store import Registry
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-async def topics(kafka, topic_prefix):
-    await create_topics(pipeline_settings(kafka, topic_prefix))
-    return TopicNames(topic_prefix)
 
 
 @pytest.fixture
