@@ -1,6 +1,7 @@
 """What may stand on the incoming topic: whatever has words and a name becomes an exact review."""
 
 import base64
+import contextlib
 import json
 from datetime import UTC, datetime
 
@@ -604,3 +605,29 @@ def test_or_it_is_cut_and_says_how_long_it_was(fields):
 def test_a_text_that_is_not_too_long_is_left_as_it_is():
     review = read(message(text=LONG[:20_000]), long_texts="cut")
     assert (review.text, review.metadata) == (LONG[:20_000], {})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"table": "t", "op_type": ["I"], "op_ts": 1, "after": {"id": 1, "text": "Утюг"}},
+        {"metadata": {"operation": {}, "record-type": "data"}, "data": {"id": 1, "text": "Утюг"}},
+        {"status": ["BEGIN"], "id": 1, "event_count": 2},
+        {"status": {}, "id": 1, "event_count": 2, "text": "Утюг"},
+    ],
+)
+def test_a_list_where_a_tool_writes_a_word_ends_no_worker(fields):
+    with contextlib.suppress(ContractError):
+        IncomingReader().read(json.dumps(fields).encode(), None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"database": "a", "table": "b", "type": "review", "data": {}, "id": 7, "text": "Утюг"},
+        {"table": "a", "op_type": "review", "op_ts": 1, "id": 7, "text": "Утюг"},
+    ],
+)
+def test_a_message_of_ones_own_that_looks_like_a_row_s_change_is_not_dropped_as_one(fields):
+    review, _ = IncomingReader().read(json.dumps(fields).encode(), None)
+    assert (review.review_id, review.text) == ("7", "Утюг")
